@@ -1,0 +1,169 @@
+/**
+ * A fixed list of commands, made once and encoded again for every submit.
+ *
+ * @module
+ */
+
+import type { GpuDevice } from "./device.ts";
+import { type BufferView, copyToTexture, type Texture } from "./memory.ts";
+import type { Constants } from "./pipelines.ts";
+import type { Kernel } from "./shader.ts";
+
+/** What is bound under a name: a range of a buffer, or a texture. */
+export type Resource = BufferView | Texture;
+
+/** One dispatch, by names. */
+export interface DispatchOptions {
+  readonly label: string;
+  readonly kernel: Kernel;
+  readonly entryPoint: string;
+  readonly constants: Constants;
+  readonly bindings: Readonly<Record<string, Resource>>;
+  readonly workgroups: readonly [number, number, number];
+}
+
+interface Dispatch {
+  readonly kind: "dispatch";
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+interface Copy {
+  readonly kind: "copy";
+  readonly label: string;
+  readonly from: BufferView;
+  readonly to: BufferView | Texture;
+}
+
+/** Milliseconds that one command took on the device. */
+export interface Timing {
+  readonly label: string;
+  readonly milliseconds: number;
+}
+
+/** Builds commands once; {@linkcode CommandList.submit} replays them in one submit. */
+export class CommandList {
+  #commands: (Dispatch | Copy)[] = [];
+
+  constructor(private readonly gpu: GpuDevice, readonly label: string) {}
+
+  /** Number of dispatches. */
+  get dispatches(): number {
+    return this.#commands.filter((c) => c.kind === "dispatch").length;
+  }
+
+  /** Adds a dispatch; its pipeline and bind group are made here, once. */
+  dispatch(options: DispatchOptions): void {
+    const { kernel, entryPoint, bindings, label } = options;
+    const pipeline = this.gpu.pipelines.get(kernel, entryPoint, options.constants);
+    const entries = Object.entries(bindings).map(([name, resource]): GPUBindGroupEntry => {
+      const binding = kernel.bindings.get(name);
+      if (!binding) throw new TypeError(`${kernel.name}.wgsl declares no binding ${name}`);
+      return {
+        binding: binding.index,
+        resource: "view" in resource
+          ? resource.view
+          : { buffer: resource.buffer.raw, offset: resource.offset, size: resource.bytes },
+      };
+    });
+    const group = this.gpu.device.createBindGroup({
+      label,
+      layout: pipeline.getBindGroupLayout(0),
+      entries,
+    });
+    this.#commands.push({
+      kind: "dispatch",
+      label,
+      pipeline,
+      group,
+      workgroups: options.workgroups,
+    });
+  }
+
+  /** Adds a copy of `from`, whole, to a buffer range or a texture. */
+  copy(from: BufferView, to: BufferView | Texture, label: string): void {
+    this.#commands.push({ kind: "copy", label, from, to });
+  }
+
+  /** Encodes everything, consecutive dispatches in one pass, and submits once. Does not wait. */
+  submit(): void {
+    const encoder = this.gpu.device.createCommandEncoder({ label: this.label });
+    let pass: GPUComputePassEncoder | undefined;
+    let bound: GPUComputePipeline | undefined;
+    for (const command of this.#commands) {
+      if (command.kind === "copy") {
+        pass?.end();
+        pass = bound = undefined;
+        encodeCopy(encoder, command);
+        continue;
+      }
+      pass ??= encoder.beginComputePass({ label: this.label });
+      if (bound !== command.pipeline) pass.setPipeline(bound = command.pipeline);
+      pass.setBindGroup(0, command.group);
+      pass.dispatchWorkgroups(...command.workgroups);
+    }
+    pass?.end();
+    this.gpu.device.queue.submit([encoder.finish({ label: this.label })]);
+  }
+
+  /**
+   * Runs everything once with a pass and two timestamps a dispatch.
+   *
+   * @throws {TypeError} when the device has no `timestamp-query`.
+   */
+  async profile(): Promise<Timing[]> {
+    const { device } = this.gpu;
+    if (!device.features.has("timestamp-query")) {
+      throw new TypeError("Cannot profile: the device was made without timestamp-query");
+    }
+    const count = this.dispatches * 2;
+    const querySet = device.createQuerySet({ type: "timestamp", count });
+    const resolved = device.createBuffer({
+      size: count * 8,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+    const staging = device.createBuffer({
+      size: count * 8,
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    const encoder = device.createCommandEncoder({ label: `${this.label} (profiled)` });
+    let query = 0;
+    const labels: string[] = [];
+    for (const command of this.#commands) {
+      if (command.kind === "copy") {
+        encodeCopy(encoder, command);
+        continue;
+      }
+      labels.push(command.label);
+      const pass = encoder.beginComputePass({
+        label: command.label,
+        timestampWrites: {
+          querySet,
+          beginningOfPassWriteIndex: query++,
+          endOfPassWriteIndex: query++,
+        },
+      });
+      pass.setPipeline(command.pipeline);
+      pass.setBindGroup(0, command.group);
+      pass.dispatchWorkgroups(...command.workgroups);
+      pass.end();
+    }
+    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const times = new BigUint64Array(staging.getMappedRange().slice(0));
+    for (const resource of [staging, resolved, querySet]) resource.destroy();
+    return labels.map((label, i) => ({
+      label,
+      milliseconds: Number(times[2 * i + 1] - times[2 * i]) / 1e6,
+    }));
+  }
+}
+
+function encodeCopy(encoder: GPUCommandEncoder, { from, to }: Copy): void {
+  if ("view" in to) return copyToTexture(encoder, from, to, from.bytes);
+  encoder.copyBufferToBuffer(from.buffer.raw, from.offset, to.buffer.raw, to.offset, from.bytes);
+}

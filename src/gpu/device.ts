@@ -1,0 +1,202 @@
+/**
+ * A WebGPU device, its limits, its memory and its errors.
+ *
+ * @module
+ */
+
+import { AdapterError, DeviceLostError, GpuValidationError, OutOfMemoryError } from "../errors.ts";
+import { type BufferView, Memory } from "./memory.ts";
+import { Pipelines } from "./pipelines.ts";
+
+/** What kind of adapter a device runs on; it decides which kernel variants are the default. */
+export type AdapterKind = "software" | "gpu";
+
+/** The name and kind of an adapter. */
+export interface AdapterInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  readonly kind: AdapterKind;
+}
+
+/** Limits that are raised to what the adapter has; the defaults are low. */
+const RAISED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxTextureDimension2D",
+] as const;
+
+/** Options of {@linkcode requestDevice}. */
+export interface RequestOptions {
+  /** Which adapter, where a machine has two. */
+  readonly powerPreference?: "low-power" | "high-performance";
+}
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|warp/i;
+
+function describe(info: GPUAdapterInfo | undefined): AdapterInfo {
+  const description = info?.description ?? "";
+  const software = info?.isFallbackAdapter || SOFTWARE.test(description);
+  return {
+    vendor: info?.vendor ?? "",
+    architecture: info?.architecture ?? "",
+    device: info?.device ?? "",
+    description,
+    kind: software ? "software" : "gpu",
+  };
+}
+
+/**
+ * Requests an adapter and a device with the adapter's limits.
+ *
+ * @throws {AdapterError} when there is none; the message says what to install.
+ */
+export async function requestDevice(
+  options: RequestOptions = {},
+): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+  if (!("gpu" in navigator)) {
+    throw new AdapterError("This runtime has no WebGPU. Use Deno 2.8 or later");
+  }
+  const adapter = await navigator.gpu.requestAdapter({
+    powerPreference: options.powerPreference ?? "high-performance",
+  });
+  if (!adapter) {
+    throw new AdapterError(
+      "No WebGPU adapter was found. Install a graphics driver, or a software adapter: " +
+        "on Debian or Ubuntu `apt-get install mesa-vulkan-drivers`, on Fedora " +
+        "`dnf install mesa-vulkan-drivers`, on Arch `pacman -S vulkan-swrast`; " +
+        "macOS and Windows bring theirs",
+    );
+  }
+  const requiredLimits: Record<string, number> = {};
+  for (const limit of RAISED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
+  const requiredFeatures: GPUFeatureName[] = adapter.features.has("timestamp-query")
+    ? ["timestamp-query"]
+    : [];
+  const device = await adapter.requestDevice({
+    label: "@dcgan/webgpu",
+    requiredLimits,
+    requiredFeatures,
+  });
+  return { device, info: describe(adapter.info) };
+}
+
+/** A device with what this library keeps beside it. Base of the public `Gpu`. */
+export class GpuDevice {
+  /** Live buffers and textures. */
+  readonly memory: Memory;
+  /** Pipelines made so far. */
+  readonly pipelines: Pipelines;
+  /** The adapter's name and kind. */
+  readonly info: AdapterInfo;
+  #error: Error | undefined;
+  #disposed = false;
+  readonly #onError = (event: Event) => {
+    const { error } = event as GPUUncapturedErrorEvent;
+    const Class = error instanceof GPUOutOfMemoryError ? OutOfMemoryError : GpuValidationError;
+    this.#error ??= new Class(error.message);
+  };
+
+  /** Wraps a device. `owned` says whether disposing destroys it. */
+  constructor(readonly device: GPUDevice, info?: AdapterInfo, private readonly owned = true) {
+    this.info = info ?? describe(device.adapterInfo);
+    this.memory = new Memory(device);
+    this.pipelines = new Pipelines(device);
+    device.addEventListener("uncapturederror", this.#onError);
+    device.lost.then((lost) => {
+      if (this.#disposed) return;
+      this.#error = new DeviceLostError(
+        `The device was lost (${lost.reason || "unknown reason"}): ${lost.message}. ` +
+          "Request a new one and restore the last checkpoint",
+      );
+    });
+  }
+
+  /** "software" where the adapter computes on the CPU, else "gpu". */
+  get kind(): AdapterKind {
+    return this.info.kind;
+  }
+
+  /**
+   * Throws what went wrong since the last call, if anything did.
+   *
+   * @throws {GpuValidationError | OutOfMemoryError | DeviceLostError}
+   */
+  check(): void {
+    if (this.#disposed) {
+      throw new DeviceLostError("This Gpu was disposed. Request a new one with Gpu.request()");
+    }
+    const error = this.#error;
+    if (!error) return;
+    if (!(error instanceof DeviceLostError)) this.#error = undefined;
+    throw error;
+  }
+
+  /** Writes bytes into a buffer view, in queue order. */
+  write(to: BufferView, data: ArrayBufferView<ArrayBuffer>): void {
+    let bytes = data;
+    if (data.byteLength % 4 !== 0) {
+      const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+      padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      bytes = padded;
+    }
+    this.device.queue.writeBuffer(
+      to.buffer.raw,
+      to.offset,
+      bytes.buffer,
+      bytes.byteOffset,
+      bytes.byteLength,
+    );
+  }
+
+  /** Reads buffer views in queue order; all of them share one wait. */
+  async read(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
+    this.check();
+    const total = views.reduce((sum, view) => sum + view.bytes, 0);
+    const staging = this.device.createBuffer({
+      label: "read",
+      size: Math.max(4, total),
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    try {
+      const encoder = this.device.createCommandEncoder({ label: "read" });
+      let offset = 0;
+      for (const { buffer, offset: from, bytes } of views) {
+        encoder.copyBufferToBuffer(buffer.raw, from, staging, offset, bytes);
+        offset += bytes;
+      }
+      this.device.queue.submit([encoder.finish()]);
+      try {
+        await staging.mapAsync(GPUMapMode.READ);
+      } catch (cause) {
+        this.check();
+        throw new GpuValidationError(`Cannot read ${total} bytes back: ${cause}`, { cause });
+      }
+      this.check();
+      const all = staging.getMappedRange();
+      offset = 0;
+      return views.map(({ bytes }) => all.slice(offset, offset += bytes));
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  /** Resolves when everything submitted so far is done. */
+  async idle(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+    this.check();
+  }
+
+  /** Frees everything that was allocated through this object, and the device if it is ours. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.device.removeEventListener("uncapturederror", this.#onError);
+    this.memory.freeAll();
+    if (this.owned) this.device.destroy();
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Buffers and textures of a device, counted: what is alive and how many bytes it holds.
+ *
+ * @module
+ */
+
+import { OutOfMemoryError } from "../errors.ts";
+
+/** Every buffer's size is a multiple of this, so that vec4f views and copies always fit. */
+export const ALIGNMENT = 256;
+
+/** Width in texels (four floats each) of every texture that mirrors a buffer. */
+export const TEXTURE_WIDTH = 4096;
+
+const TEXEL_BYTES = 16;
+const ROW_BYTES = TEXTURE_WIDTH * TEXEL_BYTES;
+
+/** Rounds `value` up to a multiple of `to`. */
+export function roundUp(value: number, to: number): number {
+  return Math.ceil(value / to) * to;
+}
+
+/** A storage buffer. */
+export interface Buffer {
+  readonly kind: "buffer";
+  readonly raw: GPUBuffer;
+  /** Size in bytes, a multiple of {@linkcode ALIGNMENT}. */
+  readonly bytes: number;
+  readonly label: string;
+}
+
+/** A range of a buffer; the form in which kernels receive it. */
+export interface BufferView {
+  readonly buffer: Buffer;
+  /** First byte, a multiple of {@linkcode ALIGNMENT}. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** An rgba32float storage texture, {@linkcode TEXTURE_WIDTH} texels wide, read as flat memory. */
+export interface Texture {
+  readonly kind: "texture";
+  readonly raw: GPUTexture;
+  readonly view: GPUTextureView;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly label: string;
+}
+
+/** Rows that a texture needs to hold `bytes` bytes. */
+export function textureRows(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / ROW_BYTES));
+}
+
+/** Allocates and frees, and keeps count. */
+export class Memory {
+  #live = new Set<Buffer | Texture>();
+  #bytes = 0;
+
+  constructor(
+    private readonly device: GPUDevice,
+  ) {}
+
+  /** Number of live buffers and textures. */
+  get count(): number {
+    return this.#live.size;
+  }
+
+  /** Bytes that they hold. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * A zeroed storage buffer.
+   *
+   * @throws {OutOfMemoryError} when it is larger than the device's `maxBufferSize`.
+   */
+  buffer(bytes: number, label: string): Buffer {
+    const size = Math.max(ALIGNMENT, roundUp(bytes, ALIGNMENT));
+    const most = this.device.limits.maxBufferSize;
+    if (size > most) {
+      throw new OutOfMemoryError(
+        `Cannot allocate ${size} bytes for ${label}: the device's maxBufferSize is ${most}. ` +
+          `Use a smaller batch or a narrower network`,
+      );
+    }
+    const raw = this.device.createBuffer({
+      label,
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    return this.#keep({ kind: "buffer", raw, bytes: size, label });
+  }
+
+  /** A storage texture of `rows` rows. COPY_DST is always there: without it some drivers' timestamps are wrong. */
+  texture(rows: number, label: string): Texture {
+    const raw = this.device.createTexture({
+      label,
+      size: [TEXTURE_WIDTH, rows],
+      format: "rgba32float",
+      usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
+    });
+    return this.#keep({
+      kind: "texture",
+      raw,
+      view: raw.createView(),
+      rows,
+      bytes: rows * ROW_BYTES,
+      label,
+    });
+  }
+
+  /** Frees at once; waiting for the garbage collector lets memory grow without bound. */
+  free(resource: Buffer | Texture): void {
+    if (!this.#live.delete(resource)) return;
+    this.#bytes -= resource.bytes;
+    resource.raw.destroy();
+  }
+
+  /** Frees everything. */
+  freeAll(): void {
+    for (const resource of [...this.#live]) this.free(resource);
+  }
+
+  #keep<T extends Buffer | Texture>(resource: T): T {
+    this.#live.add(resource);
+    this.#bytes += resource.bytes;
+    return resource;
+  }
+}
+
+/** Copies the first `bytes` of a buffer view into a texture: whole rows, then the rest of the last one. */
+export function copyToTexture(
+  encoder: GPUCommandEncoder,
+  from: BufferView,
+  to: Texture,
+  bytes: number,
+): void {
+  const texels = Math.ceil(bytes / TEXEL_BYTES);
+  const rows = Math.floor(texels / TEXTURE_WIDTH);
+  const rest = texels % TEXTURE_WIDTH;
+  if (rows > 0) {
+    encoder.copyBufferToTexture(
+      { buffer: from.buffer.raw, offset: from.offset, bytesPerRow: ROW_BYTES },
+      { texture: to.raw },
+      [TEXTURE_WIDTH, rows],
+    );
+  }
+  if (rest > 0) {
+    encoder.copyBufferToTexture(
+      { buffer: from.buffer.raw, offset: from.offset + rows * ROW_BYTES, bytesPerRow: ROW_BYTES },
+      { texture: to.raw, origin: [0, rows] },
+      [rest, 1],
+    );
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Reads from a WGSL file what the host must know of it: its bindings by name.
+ *
+ * The names in the WGSL file are the only place where bindings are declared; the host passes
+ * `{ x: buffer }` and never a binding number.
+ *
+ * @module
+ */
+
+/** How a kernel uses a binding. */
+export type Access = "read" | "write" | "read_write";
+
+/** One `@binding` of a WGSL file. */
+export interface Binding {
+  readonly index: number;
+  readonly kind: "buffer" | "texture";
+  readonly access: Access;
+}
+
+/** A WGSL file, ready to be specialised: `name` labels its pipelines. */
+export interface Kernel {
+  readonly name: string;
+  readonly code: string;
+  readonly bindings: ReadonlyMap<string, Binding>;
+  readonly overrides: ReadonlySet<string>;
+}
+
+const BUFFER = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage(?:,\s*(read|read_write))?>\s*(\w+)/g;
+const TEXTURE =
+  /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_storage_2d<\w+,\s*(read|write|read_write)>/g;
+const OVERRIDE = /^override\s+(\w+)/gm;
+
+/** Parses the declarations of a WGSL file that follows the conventions of `src/kernels`. */
+export function kernel(name: string, code: string): Kernel {
+  const bindings = new Map<string, Binding>();
+  for (const [, index, access, id] of code.matchAll(BUFFER)) {
+    bindings.set(id, {
+      index: Number(index),
+      kind: "buffer",
+      access: (access ?? "read") as Access,
+    });
+  }
+  for (const [, index, id, access] of code.matchAll(TEXTURE)) {
+    bindings.set(id, { index: Number(index), kind: "texture", access: access as Access });
+  }
+  const overrides = new Set([...code.matchAll(OVERRIDE)].map((m) => m[1]));
+  return { name, code, bindings, overrides };
+}

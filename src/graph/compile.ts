@@ -1,0 +1,137 @@
+/**
+ * From a recording to lowered steps: drop what nobody needs, fuse elementwise chains, lower the
+ * rest in recording order.
+ *
+ * @module
+ */
+
+import { growChain, lowerChain } from "./elementwise.ts";
+import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
+import { Lowering, type Step, Storage, type Tuning } from "./lower.ts";
+import { bytesOf, type Node, type Tensor } from "./tensor.ts";
+import type { Variable } from "./variable.ts";
+
+/** A lowered recording. */
+export interface Lowered {
+  readonly steps: readonly Step[];
+  /** Where each input is expected. */
+  readonly inputs: ReadonlyMap<string, Storage>;
+  /** Where each output is left. */
+  readonly outputs: ReadonlyMap<string, Storage>;
+}
+
+/** Lowers a recording. Needs no device. */
+export function lower(recording: Recording, tuning: Tuning): Lowered {
+  const { nodes } = recording.graph;
+  const outputs = new Set(Object.values(recording.outputs));
+  const live = liveNodes(nodes, outputs);
+  const consumers = findConsumers(nodes, live);
+  const { chains, positionOf } = findChains(nodes, live, consumers, outputs);
+  const snapshots = findSnapshots(recording, consumers, positionOf, live);
+
+  const lowering = new Lowering(tuning);
+  const inputs = new Map<string, Storage>();
+  // Inputs that nobody needs are accepted all the same.
+  for (const [name, tensor] of Object.entries(recording.inputs)) {
+    const storage = new Storage(bytesOf(tensor.shape, tensor.dtype), `input ${name}`);
+    lowering.place(tensor, storage);
+    inputs.set(name, storage);
+  }
+  for (const node of nodes) {
+    if (!live.has(node) || node.op === inputOp) continue;
+    lowering.enter(node);
+    if (node.op === variableOp) {
+      lowerVariable(node, snapshots.has(node.outputs[0]), lowering);
+    } else if (node.op === seedOp) {
+      const state = new Storage(8, "random state");
+      state.initial = new Uint32Array([node.attributes as number, 0]);
+      lowering.place(node.outputs[0], state);
+    } else if (node.op.instruction) {
+      const chain = chains.get(node);
+      if (chain) lowerChain(chain, lowering);
+    } else if (!node.op.alias) {
+      if (!node.op.lower) throw new TypeError(`The op ${node.op.name} has no lowering`);
+      node.op.lower(node, lowering);
+    }
+  }
+  const results = new Map<string, Storage>();
+  for (const [name, tensor] of Object.entries(recording.outputs)) {
+    results.set(name, lowering.storage(tensor));
+  }
+  return { steps: lowering.steps, inputs, outputs: results };
+}
+
+function liveNodes(nodes: readonly Node[], outputs: ReadonlySet<Tensor>): Set<Node> {
+  const live = new Set([...outputs].map((t) => t.node));
+  for (const node of nodes.toReversed()) {
+    if (node.op.effect) live.add(node);
+    if (live.has(node)) { for (const input of node.inputs) live.add(input.node); }
+  }
+  return live;
+}
+
+function findConsumers(nodes: readonly Node[], live: ReadonlySet<Node>): Map<Tensor, Node[]> {
+  const consumers = new Map<Tensor, Node[]>();
+  for (const node of nodes) {
+    if (!live.has(node)) continue;
+    for (const output of node.outputs) consumers.set(output, []);
+    for (const input of node.inputs) consumers.get(input)!.push(node);
+  }
+  return consumers;
+}
+
+/** Chains by the node that stores their result; and when each node is really computed. */
+function findChains(
+  nodes: readonly Node[],
+  live: ReadonlySet<Node>,
+  consumers: ReadonlyMap<Tensor, readonly Node[]>,
+  outputs: ReadonlySet<Tensor>,
+) {
+  const chains = new Map<Node, Node[]>();
+  const positionOf = new Map<Node, number>();
+  for (const root of nodes.toReversed()) {
+    if (!live.has(root) || positionOf.has(root) || !root.op.instruction) continue;
+    const isFree = (n: Node) =>
+      live.has(n) && !positionOf.has(n) && !n.outputs.some((t) => outputs.has(t));
+    const chain = growChain(root, consumers, isFree);
+    chains.set(root, chain);
+    for (const node of chain) positionOf.set(node, root.id);
+  }
+  return { chains, positionOf };
+}
+
+/** Values of variables that are still needed after the variable is overwritten. */
+function findSnapshots(
+  { graph, outputs }: Recording,
+  consumers: ReadonlyMap<Tensor, readonly Node[]>,
+  positionOf: ReadonlyMap<Node, number>,
+  live: ReadonlySet<Node>,
+): Set<Tensor> {
+  const isOutput = new Set(Object.values(outputs));
+  const lastUse = (tensor: Tensor): number => {
+    if (isOutput.has(tensor)) return Infinity;
+    return Math.max(
+      -1,
+      ...(consumers.get(tensor) ?? []).map((node) =>
+        node.op.alias ? lastUse(node.outputs[0]) : positionOf.get(node) ?? node.id
+      ),
+    );
+  };
+  const snapshots = new Set<Tensor>();
+  for (const versions of graph.versions.values()) {
+    versions.slice(0, -1).forEach((version, i) => {
+      const overwritten = versions[i + 1].node.id;
+      if (live.has(version.node) && lastUse(version) > overwritten) snapshots.add(version);
+    });
+  }
+  return snapshots;
+}
+
+function lowerVariable(node: Node, snapshot: boolean, lowering: Lowering): void {
+  const [tensor] = node.outputs;
+  const storage = lowering.variable(node.attributes as Variable);
+  if (!snapshot) return lowering.place(tensor, storage);
+  const copy = new Storage(storage.bytes, `${storage.label} (before it is overwritten)`);
+  lowering.copy(storage, copy, storage.bytes, "snapshot of");
+  lowering.place(tensor, copy);
+}

@@ -1,0 +1,144 @@
+/**
+ * The public `Gpu`: a device that holds variables and compiles recordings.
+ *
+ * @module
+ */
+
+import { GpuDevice, requestDevice, type RequestOptions } from "../gpu/device.ts";
+import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
+import { lower } from "./compile.ts";
+import { type InputSpec, record, type TensorLike } from "./graph.ts";
+import { type Tuning, TUNING } from "./lower.ts";
+import { Program } from "./program.ts";
+import { bytesOf, type DType, type Shape, type Tensor, validateShape } from "./tensor.ts";
+import { toArray, Variable } from "./variable.ts";
+
+/** Options of {@linkcode Gpu.request} and {@linkcode Gpu.from}. */
+export interface GpuOptions extends RequestOptions {
+  /** Overrides the kernel choices that the kind of adapter suggests. */
+  readonly tuning?: Partial<Tuning>;
+}
+
+/** Options of {@linkcode Gpu.variable}. */
+export interface VariableOptions<D extends DType = DType> {
+  /** Name in summaries, checkpoints and messages. Default "variable". */
+  readonly name?: string;
+  /** Whether an optimizer may change it. Default true. */
+  readonly trainable?: boolean;
+  /** Default "f32". */
+  readonly dtype?: D;
+}
+
+/** One of the variables that {@linkcode Gpu.variables} lays side by side. */
+export interface VariableSpec {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly trainable: boolean;
+  readonly data?: ArrayLike<number>;
+}
+
+/**
+ * A WebGPU device.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 2] }, ({ x }) => ({ y: ops.matmul(x, x) }));
+ * program.run({ x: [1, 2, 3, 4] });
+ * console.log(await program.read("y"));
+ * ```
+ */
+export class Gpu extends GpuDevice {
+  /** How GEMM-like ops are computed here. */
+  readonly tuning: Tuning;
+
+  private constructor(
+    device: GPUDevice,
+    info: GpuDevice["info"] | undefined,
+    owned: boolean,
+    tuning: Partial<Tuning> = {},
+  ) {
+    super(device, info, owned);
+    this.tuning = { ...TUNING[this.kind], ...tuning };
+  }
+
+  /**
+   * Requests a device with the adapter's own limits.
+   *
+   * @throws {AdapterError} when there is no adapter; the message says what to install.
+   */
+  static async request(options: GpuOptions = {}): Promise<Gpu> {
+    const { device, info } = await requestDevice(options);
+    return new Gpu(device, info, true, options.tuning);
+  }
+
+  /** Uses the caller's device. Disposing frees what was allocated here and leaves the device alone. */
+  static from(device: GPUDevice, options: GpuOptions = {}): Gpu {
+    return new Gpu(device, undefined, false, options.tuning);
+  }
+
+  /**
+   * Persistent state on the device; zeros without data.
+   *
+   * @throws {TypeError} when the shape is not one, or data has another number of values.
+   */
+  variable<D extends DType = "f32">(
+    shape: Shape,
+    data?: ArrayLike<number>,
+    options: VariableOptions<D> = {},
+  ): Variable<D> {
+    const { name = "variable", trainable = true, dtype = "f32" as D } = options;
+    validateShape(shape, `Variable ${name}`);
+    this.check();
+    const values = data && toArray(data, shape, dtype, name);
+    const buffer = this.memory.buffer(bytesOf(shape, dtype), name);
+    const view = { buffer, offset: 0, bytes: buffer.bytes };
+    if (values) this.write(view, values);
+    return new Variable(this, view, shape, dtype, name, trainable);
+  }
+
+  /**
+   * Several variables side by side in one buffer (trainable and other ones apart), so that an
+   * optimizer updates a whole network in one dispatch.
+   */
+  variables(specs: readonly VariableSpec[]): Variable<"f32">[] {
+    this.check();
+    const made = new Map<VariableSpec, Variable<"f32">>();
+    for (const trainable of [true, false]) {
+      const group = specs.filter((s) => s.trainable === trainable);
+      if (!group.length) continue;
+      const sizes = group.map((s) => roundUp(bytesOf(s.shape, "f32"), ALIGNMENT));
+      const buffer = this.memory.buffer(
+        sizes.reduce((a, b) => a + b, 0),
+        trainable ? "parameters" : "statistics",
+      );
+      let offset = 0;
+      group.forEach((spec, i) => {
+        const { name, shape, data } = spec;
+        const view = { buffer, offset, bytes: sizes[i] };
+        offset += sizes[i];
+        if (data) this.write(view, toArray(data, shape, "f32", name));
+        made.set(spec, new Variable(this, view, shape, "f32", name, trainable));
+      });
+    }
+    return specs.map((spec) => made.get(spec)!);
+  }
+
+  /**
+   * Records `body` once and compiles it: dead nodes dropped, elementwise chains fused, memory
+   * planned by liveness, every pipeline and bind group made.
+   *
+   * @throws {TypeError} when a shape is wrong; the message names the op and both shapes.
+   * @throws {OutOfMemoryError} when a tensor is larger than the device allows.
+   */
+  compile<I extends string, O extends string>(
+    inputs: Readonly<Record<I, InputSpec>>,
+    body: (inputs: Record<I, Tensor>) => Readonly<Record<O, TensorLike>>,
+    options: { readonly label?: string } = {},
+  ): Program<I, O> {
+    this.check();
+    const recording = record(inputs, body);
+    return new Program(this, recording, lower(recording, this.tuning), options.label ?? "program");
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Reverse-mode differentiation: appends the backward nodes to the recording.
+ *
+ * @module
+ */
+
+import { type TensorLike, toTensor } from "./graph.ts";
+import { currentGraph } from "./graph.ts";
+import { type Node, type Shape, show, type Tensor } from "./tensor.ts";
+import { Variable } from "./variable.ts";
+
+/** The two ops that differentiation itself needs. */
+export interface Algebra {
+  add(a: Tensor, b: Tensor): Tensor;
+  constant(value: number, shape: Shape): Tensor;
+}
+
+function gradientInputs(node: Node): readonly Tensor[] {
+  return node.op.gradientInputs?.(node) ?? node.inputs;
+}
+
+/** Gradients of `loss` with respect to `targets`. See `grad`. */
+export function backward(
+  loss: TensorLike,
+  targets: readonly TensorLike[],
+  { add, constant }: Algebra,
+): Tensor[] {
+  const { nodes, versions } = currentGraph();
+  const root = toTensor(loss, "the loss");
+  if (root.size !== 1) {
+    throw new TypeError(
+      `grad needs a loss of one element, got ${show(root.shape)}: take its mean or sum first`,
+    );
+  }
+  const above = ancestors(root.node);
+  const wanted = targets.map((target, i) => {
+    const current = toTensor(target, `target ${i} of grad`);
+    if (!(target instanceof Variable)) return current;
+    // The newest value of the variable that the loss has seen.
+    return versions.get(target)?.findLast((t) => above.has(t.node)) ?? current;
+  });
+
+  // Only nodes between a target and the loss carry a gradient.
+  const carries = new Set<Node>();
+  const isTarget = new Set(wanted);
+  for (const node of nodes.slice(0, root.node.id + 1)) {
+    if (!above.has(node)) continue;
+    const depends = node.outputs.some((t) => isTarget.has(t)) ||
+      gradientInputs(node).some((t) => carries.has(t.node));
+    if (depends) carries.add(node);
+  }
+
+  const cotangents = new Map<Tensor, Tensor>([[root, constant(1, root.shape)]]);
+  for (const node of nodes.slice(0, root.node.id + 1).reverse()) {
+    if (!carries.has(node)) continue;
+    const arrived = node.outputs.map((t) => cotangents.get(t));
+    const inputs = gradientInputs(node);
+    const useful = inputs.some((t) => carries.has(t.node));
+    if (!useful || arrived.every((c) => c === undefined)) continue;
+    if (!node.op.gradient) {
+      throw new TypeError(
+        `${node.op.name} has no gradient; use stopGradient if none should flow through it`,
+      );
+    }
+    const gradients = node.op.gradient(node, arrived);
+    inputs.forEach((input, i) => {
+      const gradient = gradients[i];
+      if (!gradient || !carries.has(input.node)) return;
+      const sum = cotangents.get(input);
+      cotangents.set(input, sum ? add(sum, gradient) : gradient);
+    });
+  }
+  return wanted.map((t) => cotangents.get(t) ?? constant(0, t.shape));
+}
+
+/** The node and everything it is computed from. */
+function ancestors(root: Node): Set<Node> {
+  const found = new Set([root]);
+  for (const node of found) {
+    for (const input of [...node.inputs, ...gradientInputs(node)]) found.add(input.node);
+  }
+  return found;
+}

@@ -1,0 +1,163 @@
+/**
+ * The recording: nodes in the order in which ops were called.
+ *
+ * @module
+ */
+
+import { type DType, Node, type Op, type OutputSpec, type Shape, Tensor } from "./tensor.ts";
+import { validateShape } from "./tensor.ts";
+import { Variable } from "./variable.ts";
+
+/** What an op takes where it takes a tensor. */
+export type TensorLike = Tensor | Variable;
+
+/** Leaf: an input of the program. Attribute: its name. */
+export const inputOp: Op = { name: "input" };
+
+/** Leaf: a variable's value at one point of the recording. Attribute: the variable. */
+export const variableOp: Op = { name: "variable" };
+
+/** Leaf: a random state that the program keeps. Attribute: its seed. */
+export const seedOp: Op = { name: "seed" };
+
+/** A recorded computation. */
+export class Graph {
+  /** Every node, in recording order, which is a topological one. */
+  readonly nodes: Node[] = [];
+  /** Successive values of each variable: read, then overwritten, then read again. */
+  readonly versions: Map<Variable, Tensor[]> = new Map();
+  #seeded = new Map<number, Tensor>();
+  #streams = new Map<Tensor, number>();
+  #atEnd: (() => void)[] = [];
+
+  /** Records a node. */
+  add(op: Op, inputs: readonly Tensor[], attributes: unknown, outputs: readonly OutputSpec[]): Node {
+    for (const { shape } of outputs) validateShape(shape, `The result of ${op.name}`);
+    const node = new Node(this.nodes.length, op, inputs, attributes, outputs);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Records an input of the program. */
+  input(name: string, shape: Shape, dtype: DType = "f32"): Tensor {
+    validateShape(shape, `Input ${name}`);
+    return this.add(inputOp, [], name, [{ shape, dtype }]).outputs[0];
+  }
+
+  /** The current value of a variable. */
+  variable(variable: Variable): Tensor {
+    const versions = this.versions.get(variable);
+    return versions ? versions[versions.length - 1] : this.#newVersion(variable);
+  }
+
+  /** Says that a node just recorded overwrites the variable: later reads see the new value. */
+  overwrite(variable: Variable): void {
+    this.variable(variable); // the version that is overwritten
+    this.#newVersion(variable);
+  }
+
+  /** The program's own random state of a seed: [seed, step]. */
+  seeded(seed: number): Tensor {
+    let state = this.#seeded.get(seed);
+    if (!state) {
+      [state] = this.add(seedOp, [], seed, [{ shape: [2], dtype: "u32" }]).outputs;
+      this.#seeded.set(seed, state);
+    }
+    return state;
+  }
+
+  /**
+   * A number of its own for each random op that draws from a state. `advance` is called for each
+   * state at the end of the recording.
+   */
+  stream(state: Tensor, advance: () => void): number {
+    const stream = this.#streams.get(state) ?? 0;
+    if (stream === 0) this.#atEnd.push(advance);
+    this.#streams.set(state, stream + 1);
+    return stream;
+  }
+
+  /** Records what belongs behind everything else. */
+  finish(): void {
+    for (const record of this.#atEnd.splice(0)) record();
+  }
+
+  #newVersion(variable: Variable): Tensor {
+    const { shape, dtype } = variable;
+    const [tensor] = this.add(variableOp, [], variable, [{ shape, dtype }]).outputs;
+    const versions = this.versions.get(variable);
+    if (versions) versions.push(tensor);
+    else this.versions.set(variable, [tensor]);
+    return tensor;
+  }
+}
+
+let current: Graph | undefined;
+
+/**
+ * The graph being recorded.
+ *
+ * @throws {TypeError} outside a recording.
+ */
+export function currentGraph(): Graph {
+  if (!current) {
+    throw new TypeError("Ops are recorded, not run: call them inside gpu.compile(inputs, recording)");
+  }
+  return current;
+}
+
+/** Turns a variable into its current value in the recording. */
+export function toTensor(x: TensorLike, what = "argument"): Tensor {
+  const graph = currentGraph();
+  if (x instanceof Variable) return graph.variable(x);
+  if (!(x instanceof Tensor)) {
+    throw new TypeError(`Expected a Tensor or a Variable as ${what}, got ${describe(x)}`);
+  }
+  if (graph.nodes[x.node.id] !== x.node) {
+    throw new TypeError(
+      `The tensor given as ${what} belongs to another recording; pass data between programs ` +
+        "as inputs or variables",
+    );
+  }
+  return x;
+}
+
+function describe(x: unknown): string {
+  return typeof x === "object" ? x?.constructor?.name ?? "null" : `${typeof x} ${String(x)}`;
+}
+
+/** Shape of an input, with its type where that is not f32. */
+export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
+
+/** A graph with its named inputs and outputs. */
+export interface Recording<I extends string = string, O extends string = string> {
+  readonly graph: Graph;
+  readonly inputs: Readonly<Record<I, Tensor>>;
+  readonly outputs: Readonly<Record<O, Tensor>>;
+}
+
+/** Records what `body` computes from inputs of the given shapes. Needs no device. */
+export function record<I extends string, O extends string>(
+  inputs: Readonly<Record<I, InputSpec>>,
+  body: (inputs: Record<I, Tensor>) => Readonly<Record<O, TensorLike>>,
+): Recording<I, O> {
+  if (current) throw new TypeError("Recordings cannot be nested");
+  const graph = new Graph();
+  current = graph;
+  try {
+    const tensors = {} as Record<I, Tensor>;
+    for (const [name, spec] of Object.entries(inputs) as [I, InputSpec][]) {
+      tensors[name] = "shape" in spec
+        ? graph.input(name, spec.shape, spec.dtype)
+        : graph.input(name, spec);
+    }
+    const outputs = {} as Record<O, Tensor>;
+    for (const [name, value] of Object.entries(body(tensors)) as [O, TensorLike][]) {
+      outputs[name] = toTensor(value, `output ${name}`);
+    }
+    graph.finish();
+    return { graph, inputs: tensors, outputs };
+  } finally {
+    current = undefined;
+  }
+}

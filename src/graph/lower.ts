@@ -1,0 +1,251 @@
+/**
+ * Lowering: from nodes to the fixed list of dispatches and copies that computes them, over memory
+ * that has no address yet.
+ *
+ * @module
+ */
+
+import type { AdapterKind } from "../gpu/device.ts";
+import { ALIGNMENT, type BufferView, roundUp } from "../gpu/memory.ts";
+import type { Constants } from "../gpu/pipelines.ts";
+import type { Kernel } from "../gpu/shader.ts";
+import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
+import type { Variable } from "./variable.ts";
+
+/** Memory of a tensor or of scratch space. The plan, or `fixed`, gives it its place. */
+export class Storage {
+  /** The place it must have: a variable's or an input's buffer. */
+  fixed?: BufferView;
+  /** It is part of a larger storage, at a byte offset. */
+  part?: { readonly of: Storage; readonly offset: number };
+  /** What it holds before the first run. It then keeps its value from run to run. */
+  initial?: Uint32Array<ArrayBuffer>;
+
+  constructor(readonly bytes: number, readonly label: string) {}
+
+  /** The storage that is really allocated. */
+  get root(): Storage {
+    return this.part?.of.root ?? this;
+  }
+}
+
+/** A storage's copy in a texture. Made anew in every run, right before its first use. */
+export class Mirror {
+  constructor(readonly storage: Storage) {}
+}
+
+/** What a dispatch may bind. */
+export type Operand = Tensor | Storage | Mirror;
+
+/** One dispatch as an op asks for it. */
+export interface DispatchSpec {
+  readonly kernel: Kernel;
+  /** Default "main". */
+  readonly entryPoint?: string;
+  readonly constants: Constants;
+  readonly bindings: Readonly<Record<string, Operand>>;
+  readonly workgroups: readonly [number, number, number];
+  /** Said after the op's name in the label. */
+  readonly detail?: string;
+}
+
+/** A lowered dispatch. */
+export interface DispatchStep {
+  readonly kind: "dispatch";
+  readonly label: string;
+  readonly kernel: Kernel;
+  readonly entryPoint: string;
+  readonly constants: Constants;
+  readonly bindings: Readonly<Record<string, Storage | Mirror>>;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** A lowered copy. */
+export interface CopyStep {
+  readonly kind: "copy";
+  readonly label: string;
+  readonly from: Storage;
+  readonly to: Storage | Mirror;
+  readonly bytes: number;
+}
+
+/** One step of a program. */
+export type Step = DispatchStep | CopyStep;
+
+/** Which family of kernels computes GEMM-like ops. */
+export type GemmVariant = "texture" | "tiled" | "direct";
+
+/** Choices that do not change what is computed, only how. */
+export interface Tuning {
+  readonly gemm: GemmVariant;
+  /** Invocations that keep the adapter busy; split-K aims at it. */
+  readonly parallelism: number;
+}
+
+/** Good choices for each kind of adapter; KERNELS.md of the project says why. */
+export const TUNING: Readonly<Record<AdapterKind, Tuning>> = {
+  software: { gemm: "texture", parallelism: 1024 },
+  gpu: { gemm: "tiled", parallelism: 65536 },
+};
+
+/** Most workgroups along one dimension in every WebGPU implementation. */
+const MAX_WORKGROUPS = 65535;
+
+/** Workgroup counts for `count` invocations of a one-dimensional kernel that continues along y. */
+export function grid(count: number, workgroupSize: number): [number, number, number] {
+  const groups = Math.ceil(count / workgroupSize);
+  if (groups <= MAX_WORKGROUPS) return [groups, 1, 1];
+  const y = Math.ceil(groups / MAX_WORKGROUPS);
+  return [Math.ceil(groups / y), y, 1];
+}
+
+/** What an op's `lower` writes to. */
+export class Lowering {
+  /** The program so far. */
+  readonly steps: Step[] = [];
+  #storages = new Map<Tensor, Storage>();
+  #mirrors = new Map<Storage, Mirror>();
+  #node?: Node;
+
+  constructor(readonly tuning: Tuning) {}
+
+  /** Says which node the following steps belong to; errors and labels name it. */
+  enter(node: Node): void {
+    this.#node = node;
+  }
+
+  /** `conv2d [8, 14, 14, 64]`: the current node in labels and messages. */
+  get label(): string {
+    const node = this.#node!;
+    return `${node.op.name} ${node.outputs.length ? show(node.outputs[0].shape) : ""}`.trim();
+  }
+
+  /** The memory of a tensor. */
+  storage(tensor: Tensor): Storage {
+    let storage = this.#storages.get(tensor);
+    if (!storage) {
+      const { op, inputs } = tensor.node;
+      storage = op.alias
+        ? this.storage(inputs[0])
+        : new Storage(bytesOf(tensor.shape, tensor.dtype), this.label);
+      this.#storages.set(tensor, storage);
+    }
+    return storage;
+  }
+
+  /** Gives a tensor the memory of something else. */
+  place(tensor: Tensor, storage: Storage): void {
+    this.#storages.set(tensor, storage);
+  }
+
+  /** The memory of a variable's current value: the variable itself. */
+  variable(variable: Variable): Storage {
+    const storage = new Storage(bytesOf(variable.shape, variable.dtype), variable.name);
+    storage.fixed = variable.view;
+    return storage;
+  }
+
+  /** Memory that only the current node uses. */
+  scratch(floats: number, what: string): Storage {
+    return new Storage(floats * 4, `${this.label} ${what}`);
+  }
+
+  /** A tensor's copy in a texture, shared by all who ask for it. */
+  mirror(tensor: Tensor): Mirror {
+    const storage = this.storage(tensor);
+    let mirror = this.#mirrors.get(storage);
+    if (!mirror) {
+      mirror = new Mirror(storage);
+      this.#mirrors.set(storage, mirror);
+      this.copy(storage, mirror, storage.bytes, "texture of");
+    }
+    return mirror;
+  }
+
+  /** Emits a dispatch. */
+  dispatch(spec: DispatchSpec): void {
+    const { kernel, entryPoint = "main", constants, workgroups, detail } = spec;
+    const bindings: Record<string, Storage | Mirror> = {};
+    for (const [name, operand] of Object.entries(spec.bindings)) {
+      bindings[name] = operand instanceof Storage || operand instanceof Mirror
+        ? operand
+        : this.storage(operand);
+    }
+    const label = detail ? `${this.label} ${detail}` : this.label;
+    if (workgroups.some((n) => n > MAX_WORKGROUPS)) {
+      throw new RangeError(
+        `Cannot dispatch ${label} over ${workgroups.join(" x ")} workgroups: WebGPU allows ` +
+          `${MAX_WORKGROUPS} a dimension. Use a smaller batch`,
+      );
+    }
+    this.steps.push({
+      kind: "dispatch",
+      label,
+      kernel,
+      entryPoint,
+      constants,
+      bindings,
+      workgroups,
+    });
+    for (const [name, operand] of Object.entries(bindings)) {
+      // A buffer that is written over has an outdated mirror.
+      if (kernel.bindings.get(name)?.access !== "read" && operand instanceof Storage) {
+        this.#forgetMirrors(operand);
+      }
+    }
+  }
+
+  /** Emits a copy of the first `bytes` of `from`. */
+  copy(from: Storage, to: Storage | Mirror, bytes: number, what = "copy to"): void {
+    this.steps.push({ kind: "copy", label: `${what} ${from.label}`, from, to, bytes });
+    if (to instanceof Storage) this.#forgetMirrors(to);
+  }
+
+  /**
+   * One storage that holds each tensor at its byte offset. A tensor is computed right into its
+   * place where that is possible and copied there where not.
+   */
+  pack(tensors: readonly Tensor[], offsets: readonly number[], bytes: number): Storage {
+    const whole = new Storage(roundUp(bytes, ALIGNMENT), `${this.label} packed`);
+    tensors.forEach((tensor, i) => {
+      const storage = this.storage(tensor);
+      if (!storage.fixed && !storage.part && !this.#conflicts(storage, whole)) {
+        storage.part = { of: whole, offset: offsets[i] };
+        return;
+      }
+      const copy = new Storage(storage.bytes, storage.label);
+      copy.part = { of: whole, offset: offsets[i] };
+      this.copy(storage, copy, storage.bytes);
+    });
+    return whole;
+  }
+
+  /** Whether a step writes one of `part` and `whole` and reads the other: one buffer cannot be both. */
+  #conflicts(part: Storage, whole: Storage): boolean {
+    return this.steps.some((step) => {
+      if (step.kind === "copy") {
+        // Copies from a buffer to itself are refused too.
+        return step.to instanceof Storage &&
+          [step.from, step.to].every((s) => s === part || s.root === whole);
+      }
+      const entries = Object.entries(step.bindings);
+      const uses = (read: boolean, test: (s: Storage) => boolean) =>
+        entries.some(([name, s]) =>
+          s instanceof Storage && test(s) &&
+          (step.kernel.bindings.get(name)?.access === "read") === read
+        );
+      const isPart = (s: Storage) => s === part;
+      const inWhole = (s: Storage) => s.root === whole;
+      return (uses(true, isPart) && uses(false, inWhole)) ||
+        (uses(false, isPart) && uses(true, inWhole));
+    });
+  }
+
+  #forgetMirrors(storage: Storage): void {
+    const overwritten = (other: Storage) =>
+      other === storage || (other.fixed && other.fixed.buffer === storage.fixed?.buffer);
+    for (const other of this.#mirrors.keys()) {
+      if (overwritten(other)) this.#mirrors.delete(other);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Memory planning by liveness: tensors that are never alive together share a slot.
+ *
+ * Greedy by size for shared objects (Pisarchyk and Lee 2020, "Efficient memory management for deep
+ * neural net inference"): largest first, each into the smallest slot that is free while it lives.
+ *
+ * @module
+ */
+
+/** A block of memory that is needed from step `first` to step `last`, both included. */
+export interface Block {
+  readonly bytes: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Which slot each block got, and how large the slots are. */
+export interface Plan {
+  readonly slotOf: readonly number[];
+  readonly slotBytes: readonly number[];
+}
+
+/** Whether two blocks are alive at the same step. */
+export function overlap(a: Block, b: Block): boolean {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+/** Assigns blocks to slots. */
+export function plan(blocks: readonly Block[]): Plan {
+  const slots: { bytes: number; tenants: Block[] }[] = [];
+  const slotOf = new Array<number>(blocks.length);
+  const order = blocks.map((_, i) => i)
+    .sort((a, b) => blocks[b].bytes - blocks[a].bytes || blocks[a].first - blocks[b].first);
+  for (const i of order) {
+    const block = blocks[i];
+    // Slots were opened in falling size, so the last that fits is the smallest.
+    let slot = slots.findLastIndex(({ tenants }) => !tenants.some((t) => overlap(t, block)));
+    if (slot < 0) slot = slots.push({ bytes: block.bytes, tenants: [] }) - 1;
+    slots[slot].tenants.push(block);
+    slotOf[i] = slot;
+  }
+  return { slotOf, slotBytes: slots.map(({ bytes }) => bytes) };
+}

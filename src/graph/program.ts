@@ -1,0 +1,256 @@
+/**
+ * A compiled program: memory with addresses, pipelines, and one command list that is replayed.
+ *
+ * @module
+ */
+
+import { CommandList, type Resource, type Timing } from "../gpu/commands.ts";
+import type { GpuDevice } from "../gpu/device.ts";
+import {
+  ALIGNMENT,
+  type Buffer,
+  type BufferView,
+  roundUp,
+  type Texture,
+  TEXTURE_WIDTH,
+  textureRows,
+} from "../gpu/memory.ts";
+import { OutOfMemoryError } from "../errors.ts";
+import type { Lowered } from "./compile.ts";
+import type { Recording } from "./graph.ts";
+import { Mirror, type Step, Storage } from "./lower.ts";
+import { type Block, plan } from "./plan.ts";
+import { type DType, type Shape, sizeOf } from "./tensor.ts";
+import { bytesOf } from "./tensor.ts";
+import { fromBytes, toArray, type TypedArray } from "./variable.ts";
+
+/** What a program costs. */
+export interface ProgramStats {
+  /** Kernel dispatches a run. */
+  readonly dispatches: number;
+  /** Bytes of buffers and textures that the plan allocated for tensors of the step. */
+  readonly plannedBytes: number;
+  /** Bytes that the same tensors would hold without sharing. */
+  readonly tensorBytes: number;
+}
+
+interface Port {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly view: BufferView;
+}
+
+/** What {@linkcode Program.run} takes for each input. */
+export type InputData = ArrayLike<number>;
+
+/** A compiled recording. */
+export class Program<I extends string = string, O extends string = string> {
+  readonly stats: ProgramStats;
+  #inputs = new Map<string, Port>();
+  #outputs = new Map<string, Port>();
+  #owned: (Buffer | Texture)[] = [];
+  #commands: CommandList;
+  #disposed = false;
+
+  /** @ignore Programs are made by `gpu.compile`. */
+  constructor(
+    private readonly gpu: GpuDevice,
+    recording: Recording<I, O>,
+    lowered: Lowered,
+    readonly label: string,
+  ) {
+    for (const [name, storage] of lowered.inputs) {
+      const { shape, dtype } = recording.inputs[name as I];
+      const buffer = this.#own(gpu.memory.buffer(storage.bytes, storage.label));
+      storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
+      this.#inputs.set(name, { shape, dtype, view: storage.fixed });
+    }
+    const { resolve, plannedBytes, tensorBytes } = this.#allocate(lowered);
+    this.#commands = new CommandList(gpu, label);
+    for (const step of lowered.steps) this.#emit(step, resolve);
+    for (const [name, storage] of lowered.outputs) {
+      const { shape, dtype } = recording.outputs[name as O];
+      this.#outputs.set(name, { shape, dtype, view: resolve(storage) as BufferView });
+    }
+    this.stats = { dispatches: this.#commands.dispatches, plannedBytes, tensorBytes };
+  }
+
+  /**
+   * Enqueues one run and returns at once. Inputs keep their last data; those given are replaced.
+   *
+   * @throws {TypeError} for an unknown input or a wrong number of values.
+   * @throws the device's pending error, if there is one.
+   */
+  run(inputs: Partial<Readonly<Record<I, InputData>>> = {}): void {
+    this.#ready();
+    for (const [name, data] of Object.entries(inputs) as [string, InputData][]) {
+      const port = this.#inputs.get(name);
+      if (!port) {
+        throw new TypeError(
+          `This program has no input ${name}; it has ${
+            [...this.#inputs.keys()].join(", ") || "none"
+          }`,
+        );
+      }
+      this.gpu.write(port.view, toArray(data, port.shape, port.dtype, `input ${name}`));
+    }
+    this.#commands.submit();
+  }
+
+  /**
+   * Outputs of the last run, all with one wait: those named, or every one. f32 outputs are
+   * Float32Array, u32 ones Uint32Array, in row-major order.
+   *
+   * @throws {TypeError} for an unknown output.
+   */
+  async read<N extends O = O>(...names: N[]): Promise<Record<N, Float32Array<ArrayBuffer>>> {
+    this.#ready();
+    const wanted = names.length ? names : [...this.#outputs.keys()] as N[];
+    const ports = wanted.map((name) => {
+      const port = this.#outputs.get(name);
+      if (!port) {
+        throw new TypeError(
+          `This program has no output ${name}; it has ${[...this.#outputs.keys()].join(", ")}`,
+        );
+      }
+      return port;
+    });
+    const data = await this.gpu.read(ports.map(({ view, shape, dtype }) => ({
+      ...view,
+      bytes: roundUp(bytesOf(shape, dtype), 4),
+    })));
+    const result: Record<string, TypedArray> = {};
+    ports.forEach(({ shape, dtype }, i) => {
+      result[wanted[i]] = fromBytes(data[i], dtype, sizeOf(shape));
+    });
+    return result as Record<N, Float32Array<ArrayBuffer>>;
+  }
+
+  /** Runs once and measures each dispatch with timestamps. */
+  profile(): Promise<Timing[]> {
+    this.#ready();
+    return this.#commands.profile();
+  }
+
+  /** Frees the program's memory. */
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    for (const resource of this.#owned.splice(0)) this.gpu.memory.free(resource);
+  }
+
+  #ready(): void {
+    this.gpu.check();
+    if (this.#disposed) throw new TypeError(`The program ${this.label} was disposed`);
+  }
+
+  #own<T extends Buffer | Texture>(resource: T): T {
+    this.#owned.push(resource);
+    return resource;
+  }
+
+  /** Plans and allocates what has no place yet; buffers and textures are two pools. */
+  #allocate(lowered: Lowered) {
+    const lives = liveRanges(lowered);
+    for (const storage of [...lives.keys()].filter((k) => k instanceof Storage)) {
+      if (!storage.initial) continue;
+      const buffer = this.#own(this.gpu.memory.buffer(storage.bytes, storage.label));
+      storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
+      this.gpu.write(storage.fixed, storage.initial);
+      lives.delete(storage);
+    }
+    const storages = [...lives.keys()].filter((k) => k instanceof Storage);
+    const mirrors = [...lives.keys()].filter((k) => k instanceof Mirror);
+    const textureBytes = (mirror: Mirror) =>
+      textureRows(mirror.storage.bytes) * TEXTURE_WIDTH * 16;
+    const most = this.gpu.device.limits;
+    for (const { bytes, label } of storages) {
+      if (roundUp(bytes, ALIGNMENT) > most.maxStorageBufferBindingSize) {
+        throw new OutOfMemoryError(
+          `${label} needs ${bytes} bytes in one binding: this device's ` +
+            `maxStorageBufferBindingSize is ${most.maxStorageBufferBindingSize}. ` +
+            "Use a smaller batch or a narrower network",
+        );
+      }
+    }
+    for (const mirror of mirrors) {
+      const rows = textureRows(mirror.storage.bytes);
+      if (rows > most.maxTextureDimension2D) {
+        throw new OutOfMemoryError(
+          `${mirror.storage.label} needs a texture of ${rows} rows: this device's ` +
+            `maxTextureDimension2D is ${most.maxTextureDimension2D}. Use a smaller batch`,
+        );
+      }
+    }
+    const bufferBlocks = storages.map((s) => block(roundUp(s.bytes, ALIGNMENT), lives.get(s)!));
+    const textureBlocks = mirrors.map((m) => block(textureBytes(m), lives.get(m)!));
+    const buffers = plan(bufferBlocks);
+    const textures = plan(textureBlocks);
+    const slots = buffers.slotBytes.map((bytes, i) =>
+      this.#own(this.gpu.memory.buffer(bytes, `${this.label} slot ${i}`))
+    );
+    const textureSlots = textures.slotBytes.map((bytes, i) =>
+      this.#own(this.gpu.memory.texture(textureRows(bytes), `${this.label} texture ${i}`))
+    );
+    const bufferOf = new Map(storages.map((s, i) => [s, slots[buffers.slotOf[i]]]));
+    const textureOf = new Map(mirrors.map((m, i) => [m, textureSlots[textures.slotOf[i]]]));
+    const resolve = (operand: Storage | Mirror): Resource => {
+      if (operand instanceof Mirror) return textureOf.get(operand)!;
+      if (operand.fixed) return operand.fixed;
+      const bytes = roundUp(operand.bytes, ALIGNMENT);
+      if (operand.part) {
+        const { buffer, offset } = resolve(operand.part.of) as BufferView;
+        return { buffer, offset: offset + operand.part.offset, bytes };
+      }
+      return { buffer: bufferOf.get(operand)!, offset: 0, bytes };
+    };
+    const total = (blocks: readonly Block[]) => blocks.reduce((sum, b) => sum + b.bytes, 0);
+    return {
+      resolve,
+      plannedBytes: [...buffers.slotBytes, ...textures.slotBytes].reduce((a, b) => a + b, 0),
+      tensorBytes: total(bufferBlocks) + total(textureBlocks),
+    };
+  }
+
+  #emit(step: Step, resolve: (operand: Storage | Mirror) => Resource): void {
+    if (step.kind === "copy") {
+      const from = resolve(step.from) as BufferView;
+      const to = resolve(step.to);
+      // Whole 16-byte texels; every buffer is padded far enough.
+      const bytes = roundUp(step.bytes, 16);
+      this.#commands.copy(
+        { ...from, bytes },
+        "view" in to ? to : { ...to, bytes },
+        step.label,
+      );
+      return;
+    }
+    const bindings = Object.fromEntries(
+      Object.entries(step.bindings).map(([name, operand]) => [name, resolve(operand)]),
+    );
+    this.#commands.dispatch({ ...step, bindings });
+  }
+}
+
+function block(bytes: number, { first, last }: { first: number; last: number }): Block {
+  return { bytes, first, last };
+}
+
+/** First and last step of everything that needs a place. */
+export function liveRanges(
+  { steps, outputs }: Lowered,
+): Map<Storage | Mirror, { first: number; last: number }> {
+  const lives = new Map<Storage | Mirror, { first: number; last: number }>();
+  const touch = (operand: Storage | Mirror, step: number) => {
+    const key = operand instanceof Storage ? operand.root : operand;
+    if (key instanceof Storage && key.fixed) return;
+    const life = lives.get(key);
+    if (life) life.last = Math.max(life.last, step);
+    else lives.set(key, { first: step, last: step });
+  };
+  steps.forEach((step, i) => {
+    const used = step.kind === "copy" ? [step.from, step.to] : Object.values(step.bindings);
+    for (const operand of used) touch(operand, i);
+  });
+  for (const storage of outputs.values()) touch(storage, steps.length);
+  return lives;
+}

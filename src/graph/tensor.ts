@@ -1,0 +1,128 @@
+/**
+ * Symbolic tensors: what an op returns while a computation is recorded. They hold a shape, a type
+ * and the node that computes them, never data.
+ *
+ * @module
+ */
+
+/** Sizes of a tensor's axes, outermost first. `[]` is a scalar. */
+export type Shape = readonly number[];
+
+/** Element types. `u8` exists only for data sets, packed four to a word. */
+export type DType = "f32" | "u32" | "u8";
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((size, n) => size * n, 1);
+}
+
+/** Whether two shapes are the same. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i]);
+}
+
+/** `[8, 28, 28, 1]`, the form in which messages name shapes. */
+export function show(shape: Shape): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** Bytes that a tensor occupies. */
+export function bytesOf(shape: Shape, dtype: DType): number {
+  return sizeOf(shape) * (dtype === "u8" ? 1 : 4);
+}
+
+/**
+ * Refuses shapes that no tensor can have.
+ *
+ * @throws {TypeError} when an axis is not a positive integer.
+ */
+export function validateShape(shape: Shape, what: string): void {
+  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n > 0)) {
+    throw new TypeError(
+      `${what} has shape ${Array.isArray(shape) ? show(shape) : shape}: ` +
+        "every axis must be a positive integer",
+    );
+  }
+}
+
+/** A value that a node computes. */
+export class Tensor {
+  /** @ignore Tensors are made by ops. */
+  constructor(
+    /** The node that computes it. */
+    readonly node: Node,
+    /** Which of the node's outputs it is. */
+    readonly index: number,
+    /** Sizes of its axes. */
+    readonly shape: Shape,
+    /** Type of its elements. */
+    readonly dtype: DType,
+  ) {}
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+}
+
+/** Shape and type of one output of a node. */
+export interface OutputSpec {
+  readonly shape: Shape;
+  readonly dtype?: DType;
+}
+
+/** One recorded call of an op. */
+export class Node {
+  /** What it computes. */
+  readonly outputs: readonly Tensor[];
+
+  /** @ignore Nodes are made by `Graph.add`. */
+  constructor(
+    readonly id: number,
+    readonly op: Op,
+    readonly inputs: readonly Tensor[],
+    // Each op knows the type of its own attributes; the graph does not need to.
+    // deno-lint-ignore no-explicit-any
+    readonly attributes: any,
+    outputs: readonly OutputSpec[],
+  ) {
+    this.outputs = outputs.map(({ shape, dtype = "f32" }, i) => new Tensor(this, i, shape, dtype));
+  }
+}
+
+/** How one instruction of the elementwise kernel computes a node (see `elementwise.wgsl`). */
+export interface Instruction {
+  readonly code: number;
+  /** The constant `c` of the instruction. */
+  readonly constant?: number;
+}
+
+/** What the graph needs to know of an op. */
+export interface Op {
+  readonly name: string;
+  /**
+   * Cotangents of the inputs from those of the outputs (undefined: none arrived, or none exists),
+   * recorded with other ops so that they can be differentiated again.
+   */
+  readonly gradient?: (
+    node: Node,
+    cotangents: readonly (Tensor | undefined)[],
+  ) => (Tensor | undefined)[];
+  /** What the cotangents that `gradient` returns belong to, where that is not the node's inputs. */
+  readonly gradientInputs?: (node: Node) => readonly Tensor[];
+  /** Emits the dispatches that compute the node. */
+  // Typed in lower.ts, which imports this file.
+  // deno-lint-ignore no-explicit-any
+  readonly lower?: (node: Node, lowering: any) => void;
+  /** An elementwise op: what the fused kernel does for it. */
+  readonly instruction?: (node: Node) => Instruction;
+  /** The output is the input's memory under another shape. */
+  readonly alias?: boolean;
+  /** Has an effect beyond its outputs; it is never dropped. */
+  readonly effect?: boolean;
+}

@@ -1,0 +1,86 @@
+/**
+ * Persistent state on the device.
+ *
+ * @module
+ */
+
+import type { GpuDevice } from "../gpu/device.ts";
+import type { BufferView } from "../gpu/memory.ts";
+import { bytesOf, type DType, type Shape, show, sizeOf } from "./tensor.ts";
+
+/** The typed array that holds each element type on the host. */
+export interface Arrays {
+  f32: Float32Array<ArrayBuffer>;
+  u32: Uint32Array<ArrayBuffer>;
+  u8: Uint8Array<ArrayBuffer>;
+}
+
+/** Host data of any element type. */
+export type TypedArray = Arrays[DType];
+
+const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array };
+
+/** Typed array of `dtype` over bytes read from the device, cut to `size` elements. */
+export function fromBytes(bytes: ArrayBuffer, dtype: DType, size: number): TypedArray {
+  return new ARRAYS[dtype](bytes, 0, size);
+}
+
+/** Host data of the right type and length for a shape. */
+export function toArray(
+  data: ArrayLike<number>,
+  shape: Shape,
+  dtype: DType,
+  what: string,
+): TypedArray {
+  if (data.length !== sizeOf(shape)) {
+    throw new TypeError(
+      `Cannot write ${data.length} values to ${what} ${show(shape)}: it holds ${sizeOf(shape)}`,
+    );
+  }
+  const Array = ARRAYS[dtype];
+  // A typed array over shared memory is copied: the queue takes only unshared buffers.
+  return data instanceof Array && data.buffer instanceof ArrayBuffer
+    ? data as TypedArray
+    : new Array(data);
+}
+
+/** State that outlives a run: parameters, moments, counters, data sets. */
+export class Variable<D extends DType = DType> {
+  /** @ignore Variables are made by `gpu.variable`. */
+  constructor(
+    private readonly gpu: GpuDevice,
+    /** Where it lives. */
+    readonly view: BufferView,
+    readonly shape: Shape,
+    readonly dtype: D,
+    readonly name: string,
+    readonly trainable: boolean,
+  ) {}
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** Its values, after everything enqueued so far. */
+  async read(): Promise<Arrays[D]> {
+    const bytes = Math.ceil(bytesOf(this.shape, this.dtype) / 4) * 4;
+    const [data] = await this.gpu.read([{ ...this.view, bytes }]);
+    return fromBytes(data, this.dtype, this.size) as Arrays[D];
+  }
+
+  /**
+   * Overwrites its values, after everything enqueued so far.
+   *
+   * @throws {TypeError} when the number of values is not the variable's.
+   */
+  write(data: ArrayLike<number>): void {
+    this.gpu.check();
+    this.gpu.write(this.view, toArray(data, this.shape, this.dtype, this.name));
+  }
+
+  /** Frees its memory; programs that use it must not run any more. */
+  dispose(): void {
+    this.gpu.memory.free(this.view.buffer);
+  }
+}

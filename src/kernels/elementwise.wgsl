@@ -1,0 +1,239 @@
+// y[e] = f(x0[e0], x1[e1], ...): a fused chain of elementwise instructions with broadcasting.
+//
+// The chain is data, not text: each instruction is an override constant, so that a pipeline is
+// specialised to its chain and the compiler folds every switch below away.
+//
+//   I{n} = code | a << 8 | b << 16   registers 0..5 are the inputs, 6 + n is the result of I{n}
+//   C{n} = the constant c of instruction n
+//
+// y and every x: row-major, read as vec4f. Shapes are collapsed by the host to four axes
+// [.., D1, D2, D3]; S{i}_{d} is input i's stride along axis d, 0 where it is broadcast.
+// One invocation computes four neighbouring elements of y; a workgroup 1,024.
+
+@group(0) @binding(0) var<storage, read> x0: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x1: array<vec4f>;
+@group(0) @binding(2) var<storage, read> x2: array<vec4f>;
+@group(0) @binding(3) var<storage, read> x3: array<vec4f>;
+@group(0) @binding(4) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(5) var<storage, read> x5: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;
+
+override COUNT: u32; // groups of four elements in y
+override LENGTH: u32 = 1; // instructions
+override D1: u32 = 1;
+override D2: u32 = 1;
+override D3: u32 = 1;
+
+// How input i is read: 0 not at all, 1 at e itself, 2 four along the last axis, 3 one value for
+// all four, 4 element by element.
+override M0: u32 = 0;
+override M1: u32 = 0;
+override M2: u32 = 0;
+override M3: u32 = 0;
+override M4: u32 = 0;
+override M5: u32 = 0;
+
+override S0_0: u32 = 0;
+override S0_1: u32 = 0;
+override S0_2: u32 = 0;
+override S0_3: u32 = 0;
+override S1_0: u32 = 0;
+override S1_1: u32 = 0;
+override S1_2: u32 = 0;
+override S1_3: u32 = 0;
+override S2_0: u32 = 0;
+override S2_1: u32 = 0;
+override S2_2: u32 = 0;
+override S2_3: u32 = 0;
+override S3_0: u32 = 0;
+override S3_1: u32 = 0;
+override S3_2: u32 = 0;
+override S3_3: u32 = 0;
+override S4_0: u32 = 0;
+override S4_1: u32 = 0;
+override S4_2: u32 = 0;
+override S4_3: u32 = 0;
+override S5_0: u32 = 0;
+override S5_1: u32 = 0;
+override S5_2: u32 = 0;
+override S5_3: u32 = 0;
+
+override I0: u32 = 0;
+override I1: u32 = 0;
+override I2: u32 = 0;
+override I3: u32 = 0;
+override I4: u32 = 0;
+override I5: u32 = 0;
+override I6: u32 = 0;
+override I7: u32 = 0;
+override I8: u32 = 0;
+override I9: u32 = 0;
+override I10: u32 = 0;
+override I11: u32 = 0;
+override I12: u32 = 0;
+override I13: u32 = 0;
+override I14: u32 = 0;
+override I15: u32 = 0;
+
+override C0: f32 = 0;
+override C1: f32 = 0;
+override C2: f32 = 0;
+override C3: f32 = 0;
+override C4: f32 = 0;
+override C5: f32 = 0;
+override C6: f32 = 0;
+override C7: f32 = 0;
+override C8: f32 = 0;
+override C9: f32 = 0;
+override C10: f32 = 0;
+override C11: f32 = 0;
+override C12: f32 = 0;
+override C13: f32 = 0;
+override C14: f32 = 0;
+override C15: f32 = 0;
+
+// log(1 + z) for z in [0, 1]; the series keeps the digits that 1 + z would lose.
+fn log1p(z: vec4f) -> vec4f {
+  let series = z * (1 - z * (0.5 - z * (1.0 / 3 - z * (0.25 - z * 0.2))));
+  return select(log(1 + z), series, z < vec4f(0.03));
+}
+
+// Stable for any x: exp never sees a positive argument.
+fn sigmoid_of(x: vec4f) -> vec4f {
+  let z = exp(-abs(x));
+  return select(z, vec4f(1), x >= vec4f(0)) / (1 + z);
+}
+
+fn tanh_of(x: vec4f) -> vec4f {
+  let z = exp(-2 * abs(x));
+  let large = sign(x) * (1 - z) / (1 + z);
+  let s = x * x;
+  let small = x * (1 - s * (1.0 / 3 - s * (2.0 / 15 - s * (17.0 / 315 - s * (62.0 / 2835)))));
+  return select(large, small, abs(x) < vec4f(0.2));
+}
+
+// The codes are listed in src/graph/elementwise.ts.
+fn apply(code: u32, a: vec4f, b: vec4f, c: f32) -> vec4f {
+  switch code {
+    case 0 { return a; }
+    case 1 { return a + b; }
+    case 2 { return a - b; }
+    case 3 { return a * b; }
+    case 4 { return a / b; }
+    case 5 { return a + c; }
+    case 6 { return a * c; }
+    case 7 { return c - a; }
+    case 8 { return c / a; }
+    case 9 { return a / c; }
+    case 10 { return -a; }
+    case 11 { return exp(a); }
+    case 12 { return log(a); }
+    case 13 { return sqrt(a); }
+    case 14 { return abs(a); }
+    case 15 { return tanh_of(a); }
+    case 16 { return sigmoid_of(a); }
+    case 17 { return select(c * a, a, a > vec4f(0)); }
+    case 18 { return select(vec4f(c), vec4f(1), a > vec4f(0)); }
+    case 19 { return sign(a); }
+    case 20 { return max(a, vec4f(0)) - a * b + log1p(exp(-abs(a))); }
+    case 21 { return inverseSqrt(a + c); }
+    case 22 { return vec4f(c); }
+    case 23 { return select(vec4f(0), vec4f(1.0 / (1 - c)), a >= vec4f(c)); }
+    default { return a; }
+  }
+}
+
+fn offset(e: u32, s0: u32, s1: u32, s2: u32, s3: u32) -> u32 {
+  let i3 = e % D3;
+  let i2 = e / D3 % D2;
+  let i1 = e / (D3 * D2) % D1;
+  let i0 = e / (D3 * D2 * D1);
+  return i0 * s0 + i1 * s1 + i2 * s2 + i3 * s3;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 256 + id.x;
+  if i >= COUNT { return; }
+  let e = i * 4;
+  var r: array<vec4f, 22>;
+
+  switch M0 {
+    case 1 { r[0] = x0[i]; }
+    case 2 { r[0] = x0[offset(e, S0_0, S0_1, S0_2, 1) / 4]; }
+    case 3 { let j = offset(e, S0_0, S0_1, S0_2, 0); r[0] = vec4f(x0[j / 4][j % 4]); }
+    case 4 {
+      let j = vec4u(offset(e, S0_0, S0_1, S0_2, S0_3), offset(e + 1, S0_0, S0_1, S0_2, S0_3), offset(e + 2, S0_0, S0_1, S0_2, S0_3), offset(e + 3, S0_0, S0_1, S0_2, S0_3));
+      r[0] = vec4f(x0[j.x / 4][j.x % 4], x0[j.y / 4][j.y % 4], x0[j.z / 4][j.z % 4], x0[j.w / 4][j.w % 4]);
+    }
+    default {}
+  }
+  switch M1 {
+    case 1 { r[1] = x1[i]; }
+    case 2 { r[1] = x1[offset(e, S1_0, S1_1, S1_2, 1) / 4]; }
+    case 3 { let j = offset(e, S1_0, S1_1, S1_2, 0); r[1] = vec4f(x1[j / 4][j % 4]); }
+    case 4 {
+      let j = vec4u(offset(e, S1_0, S1_1, S1_2, S1_3), offset(e + 1, S1_0, S1_1, S1_2, S1_3), offset(e + 2, S1_0, S1_1, S1_2, S1_3), offset(e + 3, S1_0, S1_1, S1_2, S1_3));
+      r[1] = vec4f(x1[j.x / 4][j.x % 4], x1[j.y / 4][j.y % 4], x1[j.z / 4][j.z % 4], x1[j.w / 4][j.w % 4]);
+    }
+    default {}
+  }
+  switch M2 {
+    case 1 { r[2] = x2[i]; }
+    case 2 { r[2] = x2[offset(e, S2_0, S2_1, S2_2, 1) / 4]; }
+    case 3 { let j = offset(e, S2_0, S2_1, S2_2, 0); r[2] = vec4f(x2[j / 4][j % 4]); }
+    case 4 {
+      let j = vec4u(offset(e, S2_0, S2_1, S2_2, S2_3), offset(e + 1, S2_0, S2_1, S2_2, S2_3), offset(e + 2, S2_0, S2_1, S2_2, S2_3), offset(e + 3, S2_0, S2_1, S2_2, S2_3));
+      r[2] = vec4f(x2[j.x / 4][j.x % 4], x2[j.y / 4][j.y % 4], x2[j.z / 4][j.z % 4], x2[j.w / 4][j.w % 4]);
+    }
+    default {}
+  }
+  switch M3 {
+    case 1 { r[3] = x3[i]; }
+    case 2 { r[3] = x3[offset(e, S3_0, S3_1, S3_2, 1) / 4]; }
+    case 3 { let j = offset(e, S3_0, S3_1, S3_2, 0); r[3] = vec4f(x3[j / 4][j % 4]); }
+    case 4 {
+      let j = vec4u(offset(e, S3_0, S3_1, S3_2, S3_3), offset(e + 1, S3_0, S3_1, S3_2, S3_3), offset(e + 2, S3_0, S3_1, S3_2, S3_3), offset(e + 3, S3_0, S3_1, S3_2, S3_3));
+      r[3] = vec4f(x3[j.x / 4][j.x % 4], x3[j.y / 4][j.y % 4], x3[j.z / 4][j.z % 4], x3[j.w / 4][j.w % 4]);
+    }
+    default {}
+  }
+  switch M4 {
+    case 1 { r[4] = x4[i]; }
+    case 2 { r[4] = x4[offset(e, S4_0, S4_1, S4_2, 1) / 4]; }
+    case 3 { let j = offset(e, S4_0, S4_1, S4_2, 0); r[4] = vec4f(x4[j / 4][j % 4]); }
+    case 4 {
+      let j = vec4u(offset(e, S4_0, S4_1, S4_2, S4_3), offset(e + 1, S4_0, S4_1, S4_2, S4_3), offset(e + 2, S4_0, S4_1, S4_2, S4_3), offset(e + 3, S4_0, S4_1, S4_2, S4_3));
+      r[4] = vec4f(x4[j.x / 4][j.x % 4], x4[j.y / 4][j.y % 4], x4[j.z / 4][j.z % 4], x4[j.w / 4][j.w % 4]);
+    }
+    default {}
+  }
+  switch M5 {
+    case 1 { r[5] = x5[i]; }
+    case 2 { r[5] = x5[offset(e, S5_0, S5_1, S5_2, 1) / 4]; }
+    case 3 { let j = offset(e, S5_0, S5_1, S5_2, 0); r[5] = vec4f(x5[j / 4][j % 4]); }
+    case 4 {
+      let j = vec4u(offset(e, S5_0, S5_1, S5_2, S5_3), offset(e + 1, S5_0, S5_1, S5_2, S5_3), offset(e + 2, S5_0, S5_1, S5_2, S5_3), offset(e + 3, S5_0, S5_1, S5_2, S5_3));
+      r[5] = vec4f(x5[j.x / 4][j.x % 4], x5[j.y / 4][j.y % 4], x5[j.z / 4][j.z % 4], x5[j.w / 4][j.w % 4]);
+    }
+    default {}
+  }
+
+  r[6] = apply(I0 & 255, r[I0 >> 8 & 255], r[I0 >> 16], C0);
+  if LENGTH > 1 { r[7] = apply(I1 & 255, r[I1 >> 8 & 255], r[I1 >> 16], C1); }
+  if LENGTH > 2 { r[8] = apply(I2 & 255, r[I2 >> 8 & 255], r[I2 >> 16], C2); }
+  if LENGTH > 3 { r[9] = apply(I3 & 255, r[I3 >> 8 & 255], r[I3 >> 16], C3); }
+  if LENGTH > 4 { r[10] = apply(I4 & 255, r[I4 >> 8 & 255], r[I4 >> 16], C4); }
+  if LENGTH > 5 { r[11] = apply(I5 & 255, r[I5 >> 8 & 255], r[I5 >> 16], C5); }
+  if LENGTH > 6 { r[12] = apply(I6 & 255, r[I6 >> 8 & 255], r[I6 >> 16], C6); }
+  if LENGTH > 7 { r[13] = apply(I7 & 255, r[I7 >> 8 & 255], r[I7 >> 16], C7); }
+  if LENGTH > 8 { r[14] = apply(I8 & 255, r[I8 >> 8 & 255], r[I8 >> 16], C8); }
+  if LENGTH > 9 { r[15] = apply(I9 & 255, r[I9 >> 8 & 255], r[I9 >> 16], C9); }
+  if LENGTH > 10 { r[16] = apply(I10 & 255, r[I10 >> 8 & 255], r[I10 >> 16], C10); }
+  if LENGTH > 11 { r[17] = apply(I11 & 255, r[I11 >> 8 & 255], r[I11 >> 16], C11); }
+  if LENGTH > 12 { r[18] = apply(I12 & 255, r[I12 >> 8 & 255], r[I12 >> 16], C12); }
+  if LENGTH > 13 { r[19] = apply(I13 & 255, r[I13 >> 8 & 255], r[I13 >> 16], C13); }
+  if LENGTH > 14 { r[20] = apply(I14 & 255, r[I14 >> 8 & 255], r[I14 >> 16], C14); }
+  if LENGTH > 15 { r[21] = apply(I15 & 255, r[I15 >> 8 & 255], r[I15 >> 16], C15); }
+  y[i] = r[5 + LENGTH];
+}

@@ -1,0 +1,17 @@
+import { CODE } from "../graph/elementwise.ts";
+import type { TensorLike } from "../graph/graph.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { unary } from "./elementwise.ts";
+import { mul } from "./mul.ts";
+import { sign } from "./sign.ts";
+
+const absOp: Op = {
+  name: "abs",
+  gradient: ({ inputs: [x] }, [dy]) => [dy && mul(dy, sign(x))],
+  instruction: () => ({ code: CODE.abs }),
+};
+
+/** Absolute value, elementwise; its gradient at 0 is 0. */
+export function abs(x: TensorLike): Tensor {
+  return unary(absOp, x);
+}

@@ -1,0 +1,30 @@
+import { CODE } from "../graph/elementwise.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { binary, type Operand, sumTo, unary } from "./elementwise.ts";
+
+const addOp: Op = {
+  name: "add",
+  gradient: ({ inputs: [a, b] }, [dy]) => [dy && sumTo(dy, a.shape), dy && sumTo(dy, b.shape)],
+  instruction: () => ({ code: CODE.add }),
+};
+
+const addConstantOp: Op = {
+  name: "add",
+  gradient: (_node, [dy]) => [dy],
+  instruction: (node) => ({ code: CODE.addConstant, constant: node.attributes }),
+};
+
+/** a + b with broadcasting; either may be a number. */
+export function add(a: Operand, b: Operand): Tensor {
+  if (typeof b === "number") return unary(addConstantOp, notNumber(a, "add"), b);
+  if (typeof a === "number") return unary(addConstantOp, b, a);
+  return binary(addOp, a, b);
+}
+
+/** Refuses arithmetic between two numbers, which needs no op. */
+export function notNumber<T>(a: T | number, op: string): T {
+  if (typeof a === "number") {
+    throw new TypeError(`${op} got two numbers; at least one operand must be a tensor`);
+  }
+  return a;
+}

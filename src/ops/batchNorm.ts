@@ -1,0 +1,234 @@
+import code from "../kernels/batch_norm.wgsl" with { type: "text" };
+import { CODE } from "../graph/elementwise.ts";
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import type { Lowering } from "../graph/lower.ts";
+import { type Op, show, type Tensor } from "../graph/tensor.ts";
+import { kernel } from "../gpu/shader.ts";
+import { add } from "./add.ts";
+import { broadcastTo } from "./broadcastTo.ts";
+import { div } from "./div.ts";
+import { requireFloat, unary } from "./elementwise.ts";
+import { mul } from "./mul.ts";
+import { neg } from "./neg.ts";
+import { sub } from "./sub.ts";
+
+const batchNormKernel = kernel("batch_norm", code);
+
+/** Options of {@linkcode batchNorm}. */
+export interface BatchNormOptions {
+  /** Added to the variance. Default 1e-3, as in Keras. */
+  readonly epsilon?: number;
+}
+
+/** Rows that one invocation takes, and what follows from it. */
+function chunks(x: Tensor, lowering: Lowering) {
+  const channels = x.shape[x.rank - 1];
+  const rows = x.size / channels;
+  const columns = Math.ceil(channels / 4);
+  const busy = Math.ceil(rows * columns / lowering.tuning.parallelism);
+  const chunk = Math.min(Math.max(16, busy, Math.ceil(rows / 4096)), 4096, rows);
+  const count = Math.ceil(rows / chunk);
+  return {
+    constants: { ROWS: rows, C: channels, CHUNK: chunk, CHUNKS: count },
+    partial: lowering.scratch(2 * count * columns * 4, "partial statistics"),
+    first: [Math.ceil(count * columns / 16), 1, 1] as const,
+    second: [Math.ceil(columns / 16), 1, 1] as const,
+  };
+}
+
+const statisticsOp: Op = {
+  name: "batchNormStatistics",
+  gradient({ inputs: [x], outputs: [mean] }, [dMean, dVariance]) {
+    const rows = x.size / mean.size;
+    const fromMean = dMean && broadcastTo(div(dMean, rows), x.shape);
+    const fromVariance = dVariance && mul(sub(x, mean), mul(dVariance, 2 / rows));
+    return [fromMean && fromVariance ? add(fromMean, fromVariance) : fromMean ?? fromVariance];
+  },
+  lower({ inputs: [x], outputs: [mean, variance] }, lowering: Lowering) {
+    const { constants, partial, first, second } = chunks(x, lowering);
+    lowering.dispatch({
+      kernel: batchNormKernel,
+      entryPoint: "statistics",
+      constants,
+      bindings: { x, partial },
+      workgroups: first,
+    });
+    lowering.dispatch({
+      kernel: batchNormKernel,
+      entryPoint: "combine",
+      constants,
+      bindings: { partials: partial, first: mean, second: variance },
+      workgroups: second,
+      detail: "combine",
+    });
+  },
+};
+
+/** dbeta and dgamma: sums over the rows of dy and of dy * xhat. */
+const gradientSumsOp: Op = {
+  name: "batchNormGradientSums",
+  gradient(node, [dBeta, dGamma]) {
+    const { inputs: [dy, x, mean, variance], outputs: [beta, gamma], attributes: epsilon } = node;
+    if (!dGamma) return [dBeta && broadcastTo(dBeta, dy.shape)];
+    const r = inverseSqrt(variance, epsilon);
+    const scaled = mul(sub(x, mean), mul(dGamma, r));
+    return [
+      dBeta ? add(scaled, dBeta) : scaled,
+      mul(dy, mul(dGamma, r)),
+      neg(mul(mul(dGamma, r), beta)),
+      mul(div(mul(dGamma, gamma), add(variance, epsilon)), -0.5),
+    ];
+  },
+  lower(node, lowering: Lowering) {
+    const { inputs: [dy, x, mean, variance], outputs: [beta, gamma] } = node;
+    const { constants, partial, first, second } = chunks(x, lowering);
+    lowering.dispatch({
+      kernel: batchNormKernel,
+      entryPoint: "gradient",
+      constants: { ...constants, EPSILON: node.attributes },
+      bindings: { dy, x, mean, variance, partial },
+      workgroups: first,
+    });
+    lowering.dispatch({
+      kernel: batchNormKernel,
+      entryPoint: "combine_gradient",
+      constants,
+      bindings: { partials: partial, first: beta, second: gamma },
+      workgroups: second,
+      detail: "combine",
+    });
+  },
+};
+
+const inverseSqrtOp: Op = {
+  name: "inverseSqrt",
+  gradient({ inputs: [x], outputs: [y], attributes: epsilon }, [dy]) {
+    return [dy && div(mul(mul(dy, y), -0.5), add(x, epsilon))];
+  },
+  instruction: (node) => ({ code: CODE.inverseSqrt, constant: node.attributes }),
+};
+
+function inverseSqrt(x: TensorLike, epsilon: number): Tensor {
+  return unary(inverseSqrtOp, x, epsilon);
+}
+
+interface TrainAttributes {
+  readonly x: Tensor;
+  readonly gamma: Tensor;
+  readonly beta: Tensor;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+  readonly epsilon: number;
+}
+
+/**
+ * The normalised y as one node with a gradient of its own: the mean and the variance are functions
+ * of x, and the well-known closed form takes both into account (Ioffe and Szegedy 2015).
+ */
+const batchNormOp: Op = {
+  name: "batchNorm",
+  instruction: () => ({ code: CODE.copy }),
+  gradientInputs({ attributes }) {
+    const { x, gamma, beta } = attributes as TrainAttributes;
+    return [x, gamma, beta];
+  },
+  gradient({ attributes }, [dy]) {
+    if (!dy) return [];
+    const { x, gamma, mean, variance, epsilon } = attributes as TrainAttributes;
+    const inputs = [dy, x, mean, variance];
+    const spec = { shape: gamma.shape };
+    const [dBeta, dGamma] = currentGraph().add(gradientSumsOp, inputs, epsilon, [spec, spec]).outputs;
+    const rows = x.size / gamma.size;
+    const r = inverseSqrt(variance, epsilon);
+    // dx = gamma * r * (dy - dbeta / rows - xhat * dgamma / rows)
+    const slope = mul(div(dGamma, rows), r);
+    const centered = sub(sub(dy, div(dBeta, rows)), mul(sub(x, mean), slope));
+    return [mul(centered, mul(gamma, r)), dGamma, dBeta];
+  },
+};
+
+function requireChannels(x: Tensor, vectors: Record<string, Tensor>): void {
+  requireFloat(x, "batchNorm");
+  const channels = x.shape[x.rank - 1];
+  for (const [name, vector] of Object.entries(vectors)) {
+    requireFloat(vector, "batchNorm");
+    if (vector.rank !== 1 || vector.shape[0] !== channels) {
+      throw new TypeError(
+        `batchNorm of x ${show(x.shape)} needs ${name} of shape [${channels}], ` +
+          `got ${show(vector.shape)}`,
+      );
+    }
+  }
+}
+
+function scaleAndShift(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  epsilon: number,
+): Tensor {
+  return add(mul(sub(x, mean), mul(gamma, inverseSqrt(variance, epsilon))), beta);
+}
+
+/**
+ * Batch normalization over all axes but the last, by the statistics of the batch:
+ * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the biased variance, as Keras'
+ * BatchNormalization computes it in training.
+ *
+ * @param x [..., channels]
+ * @param gamma [channels]
+ * @param beta [channels]
+ * @returns y of x's shape, and the batch's mean and variance [channels]
+ */
+export function batchNorm(
+  x: TensorLike,
+  gamma: TensorLike,
+  beta: TensorLike,
+  { epsilon = 1e-3 }: BatchNormOptions = {},
+): { y: Tensor; mean: Tensor; variance: Tensor } {
+  const input = toTensor(x, "x of batchNorm");
+  const [scale, shift] = [toTensor(gamma, "gamma of batchNorm"), toTensor(beta, "beta")];
+  if (input.rank < 1) throw new TypeError("batchNorm needs at least one axis, got a scalar");
+  requireChannels(input, { gamma: scale, beta: shift });
+  const spec = { shape: scale.shape };
+  const graph = currentGraph();
+  const [mean, variance] = graph.add(statisticsOp, [input], undefined, [spec, spec]).outputs;
+  const value = scaleAndShift(input, scale, shift, mean, variance, epsilon);
+  const attributes = { x: input, gamma: scale, beta: shift, mean, variance, epsilon };
+  const [y] = graph.add(batchNormOp, [value], attributes, [{ shape: input.shape }]).outputs;
+  return { y, mean, variance };
+}
+
+/**
+ * Batch normalization by given statistics, as in inference. See {@linkcode batchNorm}.
+ *
+ * @returns y of x's shape
+ */
+export function batchNormInference(
+  x: TensorLike,
+  gamma: TensorLike,
+  beta: TensorLike,
+  mean: TensorLike,
+  variance: TensorLike,
+  { epsilon = 1e-3 }: BatchNormOptions = {},
+): Tensor {
+  const input = toTensor(x, "x of batchNormInference");
+  const vectors = {
+    gamma: toTensor(gamma, "gamma"),
+    beta: toTensor(beta, "beta"),
+    mean: toTensor(mean, "mean"),
+    variance: toTensor(variance, "variance"),
+  };
+  if (input.rank < 1) throw new TypeError("batchNormInference needs at least one axis");
+  requireChannels(input, vectors);
+  return scaleAndShift(
+    input,
+    vectors.gamma,
+    vectors.beta,
+    vectors.mean,
+    vectors.variance,
+    epsilon,
+  );
+}

@@ -1,0 +1,52 @@
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import type { Lowering } from "../graph/lower.ts";
+import { type Op, show, type Tensor } from "../graph/tensor.ts";
+import { normalizeAxes } from "./axes.ts";
+import { copyBox, requireRank, stridesOf } from "./copy.ts";
+import { slice } from "./slice.ts";
+
+const concatOp: Op = {
+  name: "concat",
+  gradient({ inputs, attributes: axis }, [dy]) {
+    let at = 0;
+    return inputs.map((x) => {
+      const begin = x.shape.map((_, i) => i === axis ? at : 0);
+      at += x.shape[axis];
+      return dy && slice(dy, begin, x.shape);
+    });
+  },
+  lower({ inputs, outputs: [y], attributes: axis }, lowering: Lowering) {
+    const strides = stridesOf(y.shape);
+    let offset = 0;
+    for (const x of inputs) {
+      copyBox(lowering, x.shape, x, { strides: stridesOf(x.shape) }, y, { strides, offset });
+      offset += x.shape[axis] * strides[axis];
+    }
+  },
+};
+
+/**
+ * Joins tensors along an axis (default the first).
+ *
+ * @throws {TypeError} when their other axes or types differ.
+ */
+export function concat(tensors: readonly TensorLike[], axis = 0): Tensor {
+  if (!tensors.length) throw new TypeError("concat needs at least one tensor");
+  const inputs = tensors.map((t, i) => toTensor(t, `input ${i} of concat`));
+  const [first] = inputs;
+  requireRank(first, "concat");
+  const [along] = normalizeAxes(axis, first, "concat");
+  for (const x of inputs) {
+    const fits = x.rank === first.rank && x.dtype === first.dtype &&
+      x.shape.every((n, i) => i === along || n === first.shape[i]);
+    if (!fits) {
+      throw new TypeError(
+        `Cannot concat ${show(first.shape)} ${first.dtype} and ${show(x.shape)} ${x.dtype} ` +
+          `along axis ${along}: the other axes and the type must be the same`,
+      );
+    }
+  }
+  const total = inputs.reduce((sum, x) => sum + x.shape[along], 0);
+  const shape = first.shape.map((n, i) => i === along ? total : n);
+  return currentGraph().add(concatOp, inputs, along, [{ shape, dtype: first.dtype }]).outputs[0];
+}

@@ -1,0 +1,77 @@
+/**
+ * Moving elements about: what transpose, slice, pad and concat are lowered to.
+ *
+ * @module
+ */
+
+import code from "../kernels/copy.wgsl" with { type: "text" };
+import { kernel } from "../gpu/shader.ts";
+import { grid, type Lowering } from "../graph/lower.ts";
+import { type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
+
+const copyKernel = kernel("copy", code);
+
+/** Axes that the kernel knows. */
+export const MAX_RANK = 6;
+
+/** Row-major strides of a shape, in elements. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length).fill(1);
+  for (let axis = shape.length - 2; axis >= 0; axis--) {
+    strides[axis] = strides[axis + 1] * shape[axis + 1];
+  }
+  return strides;
+}
+
+/** Refuses tensors of more axes than the kernel knows. */
+export function requireRank(x: Tensor, op: string): void {
+  if (x.rank > MAX_RANK) {
+    throw new TypeError(
+      `Cannot ${op} ${show(x.shape)}: at most ${MAX_RANK} axes are supported, it has ${x.rank}`,
+    );
+  }
+}
+
+/** One side of a copy: strides along the box's axes and the first element. */
+export interface Side {
+  readonly strides: readonly number[];
+  readonly offset?: number;
+}
+
+/** Emits a copy of a box of elements from one tensor to another. */
+export function copyBox(
+  lowering: Lowering,
+  box: Shape,
+  x: Tensor,
+  from: Side,
+  y: Tensor,
+  to: Side,
+): void {
+  const constants: Record<string, number> = { COUNT: sizeOf(box) };
+  if (from.offset) constants.X0 = from.offset;
+  if (to.offset) constants.Y0 = to.offset;
+  const padding = MAX_RANK - box.length;
+  box.forEach((n, i) => {
+    const axis = i + padding;
+    if (axis > 0) constants[`D${axis}`] = n;
+    constants[`S${axis}`] = from.strides[i];
+    constants[`T${axis}`] = to.strides[i];
+  });
+  lowering.dispatch({
+    kernel: copyKernel,
+    constants,
+    bindings: { x, y },
+    workgroups: grid(sizeOf(box), 64),
+  });
+}
+
+/** Emits the zeroing of a tensor. */
+export function fillZero(lowering: Lowering, y: Tensor): void {
+  lowering.dispatch({
+    kernel: copyKernel,
+    entryPoint: "fill",
+    constants: { COUNT: y.size },
+    bindings: { y },
+    workgroups: grid(y.size, 64),
+  });
+}

@@ -1,0 +1,56 @@
+import { CODE } from "../graph/elementwise.ts";
+import { type TensorLike, toTensor } from "../graph/graph.ts";
+import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
+import { add } from "./add.ts";
+import { binary, sumTo } from "./elementwise.ts";
+import { exp } from "./exp.ts";
+import { log } from "./log.ts";
+import { mul } from "./mul.ts";
+import { neg } from "./neg.ts";
+import { reshape } from "./reshape.ts";
+import { sigmoid } from "./sigmoid.ts";
+import { stopGradient } from "./stopGradient.ts";
+import { sub } from "./sub.ts";
+import { max, sum } from "./sum.ts";
+
+const sigmoidCrossEntropyOp: Op = {
+  name: "sigmoidCrossEntropy",
+  gradient: ({ inputs: [logits, labels] }, [dy]) => [
+    dy && sumTo(mul(dy, sub(sigmoid(logits), labels)), logits.shape),
+    dy && neg(sumTo(mul(dy, logits), labels.shape)),
+  ],
+  instruction: () => ({ code: CODE.sigmoidCrossEntropy }),
+};
+
+/**
+ * Binary cross-entropy of each logit with its label, in the stable form
+ * max(x, 0) - x * t + log1p(exp(-|x|)).
+ *
+ * @param labels in [0, 1], of a shape that broadcasts with the logits.
+ * @returns one loss an element; take the mean for the loss of a batch.
+ */
+export function sigmoidCrossEntropyWithLogits(logits: TensorLike, labels: TensorLike): Tensor {
+  return binary(sigmoidCrossEntropyOp, logits, labels);
+}
+
+/**
+ * Cross-entropy of softmax(logits) with labels along the last axis, stable for any logits.
+ *
+ * @param logits [..., classes]
+ * @param labels probabilities, of the same shape (one-hot rows for class labels).
+ * @returns one loss a row, [...]
+ */
+export function softmaxCrossEntropyWithLogits(logits: TensorLike, labels: TensorLike): Tensor {
+  const [x, t] = [toTensor(logits, "the logits"), toTensor(labels, "the labels")];
+  if (!sameShape(x.shape, t.shape) || x.rank === 0) {
+    throw new TypeError(
+      `Cannot compare logits ${show(x.shape)} with labels ${show(t.shape)}: ` +
+        "both must be [..., classes] and of one shape",
+    );
+  }
+  // The maximum only moves the numbers into range; its derivative cancels.
+  const shifted = sub(x, stopGradient(max(x, -1, true)));
+  const logSum = log(sum(exp(shifted), -1, true));
+  const loss = sum(mul(t, add(neg(shifted), logSum)), -1);
+  return reshape(loss, x.shape.slice(0, -1));
+}

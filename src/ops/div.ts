@@ -1,0 +1,34 @@
+import { CODE } from "../graph/elementwise.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { notNumber } from "./add.ts";
+import { binary, type Operand, sumTo, unary } from "./elementwise.ts";
+import { mul } from "./mul.ts";
+import { neg } from "./neg.ts";
+
+const divOp: Op = {
+  name: "div",
+  gradient: ({ inputs: [a, b], outputs: [y] }, [dy]) => [
+    dy && sumTo(div(dy, b), a.shape),
+    dy && neg(sumTo(div(mul(dy, y), b), b.shape)),
+  ],
+  instruction: () => ({ code: CODE.div }),
+};
+
+const divConstantOp: Op = {
+  name: "div",
+  gradient: (node, [dy]) => [dy && div(dy, node.attributes as number)],
+  instruction: (node) => ({ code: CODE.divConstant, constant: node.attributes }),
+};
+
+const constantDivOp: Op = {
+  name: "div",
+  gradient: ({ inputs: [b], outputs: [y] }, [dy]) => [dy && neg(div(mul(dy, y), b))],
+  instruction: (node) => ({ code: CODE.constantDiv, constant: node.attributes }),
+};
+
+/** a / b, elementwise with broadcasting; either may be a number. */
+export function div(a: Operand, b: Operand): Tensor {
+  if (typeof b === "number") return unary(divConstantOp, notNumber(a, "div"), b);
+  if (typeof a === "number") return unary(constantDivOp, b, a);
+  return binary(divOp, a, b);
+}

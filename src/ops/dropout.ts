@@ -1,0 +1,26 @@
+import { CODE } from "../graph/elementwise.ts";
+import { type TensorLike, toTensor } from "../graph/graph.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { unary } from "./elementwise.ts";
+import { mul } from "./mul.ts";
+import { type RandomOptions, randomUniform } from "./random.ts";
+
+const maskOp: Op = {
+  name: "dropoutMask",
+  instruction: (node) => ({ code: CODE.dropoutMask, constant: node.attributes }),
+};
+
+/**
+ * Sets a random share of x to zero and scales the rest by 1 / (1 - rate), with another mask in
+ * every run and at every call, as Keras' Dropout does in training.
+ *
+ * @param rate the share to drop, 0 <= rate < 1. With 0, x itself.
+ */
+export function dropout(x: TensorLike, rate: number, options: RandomOptions = {}): Tensor {
+  const tensor = toTensor(x, "the input of dropout");
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`dropout got a rate of ${rate}; it must be at least 0 and below 1`);
+  }
+  if (rate === 0) return tensor;
+  return mul(tensor, unary(maskOp, randomUniform(tensor.shape, options), rate));
+}

@@ -1,0 +1,122 @@
+import gatherCode from "../kernels/gather.wgsl" with { type: "text" };
+import gatherGradCode from "../kernels/gather_grad.wgsl" with { type: "text" };
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { grid, type Lowering } from "../graph/lower.ts";
+import { type Op, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { kernel } from "../gpu/shader.ts";
+import { normalizeAxes } from "./axes.ts";
+import { transpose } from "./transpose.ts";
+
+const gatherKernel = kernel("gather", gatherCode);
+const gatherGradKernel = kernel("gather_grad", gatherGradCode);
+
+/** Indices that one invocation of gather_grad looks through. */
+const MAX_INDICES = 16000;
+
+function constantsOf(x: Shape, index: Tensor): Record<string, number> {
+  return {
+    N: x[0],
+    ROW: sizeOf(x.slice(1)),
+    COUNT: index.size,
+    ...(index.dtype === "f32" ? { FLOAT_INDEX: 1 } : {}),
+  };
+}
+
+const gatherOp: Op = {
+  name: "gather",
+  gradient({ inputs: [x, index] }, [dy]) {
+    const spec = { shape: x.shape };
+    return [dy && currentGraph().add(gatherGradOp, [dy, index], x.shape, [spec]).outputs[0]];
+  },
+  lower({ inputs: [x, index], outputs: [y] }, lowering: Lowering) {
+    lowering.dispatch({
+      kernel: gatherKernel,
+      constants: constantsOf(x.shape, index),
+      bindings: { x, index, y },
+      workgroups: grid(y.size, 64),
+    });
+  },
+};
+
+const gatherGradOp: Op = {
+  name: "gatherGrad",
+  gradient: ({ inputs: [, index] }, [dx]) => [dx && gather(dx, index)],
+  lower({ inputs: [dy, index], outputs: [dx] }, lowering: Lowering) {
+    for (let begin = 0; begin < index.size; begin += MAX_INDICES) {
+      lowering.dispatch({
+        kernel: gatherGradKernel,
+        constants: {
+          ...constantsOf(dx.shape, index),
+          BEGIN: begin,
+          END: Math.min(index.size, begin + MAX_INDICES),
+          ...(begin > 0 ? { ACCUMULATE: 1 } : {}),
+        },
+        bindings: { dy, index, dx },
+        workgroups: grid(dx.size, 64),
+      });
+    }
+  },
+};
+
+/**
+ * Rows of x by index. An index beyond the last row means the last row.
+ *
+ * @param x [n, ...]
+ * @param indices u32 or f32 of any shape, values from 0 to n - 1
+ * @param axis the axis of x that is indexed. Default the first.
+ * @returns [...indices, ...]: x's shape with the axis replaced by the indices' axes
+ */
+export function gather(x: TensorLike, indices: TensorLike, axis = 0): Tensor {
+  const tensor = toTensor(x, "x of gather");
+  const index = toTensor(indices, "the indices of gather");
+  if (index.dtype === "u8" || tensor.dtype === "u8") {
+    throw new TypeError("gather moves f32 and u32; for a data set of bytes use gatherImages");
+  }
+  if (tensor.rank === 0) throw new TypeError("gather needs at least one axis, got a scalar");
+  const [along] = normalizeAxes(axis, tensor, "gather");
+  if (along !== 0) {
+    const toFront = [along, ...tensor.shape.map((_, i) => i).filter((i) => i !== along)];
+    const y = gather(transpose(tensor, toFront), index);
+    // Axes of y: the indices', then x's others; put the indices' where the axis was.
+    const own = Array.from({ length: index.rank }, (_, i) => i);
+    const others = Array.from({ length: tensor.rank - 1 }, (_, i) => i + index.rank);
+    return transpose(y, [...others.slice(0, along), ...own, ...others.slice(along)]);
+  }
+  const shape = [...index.shape, ...tensor.shape.slice(1)];
+  const output = { shape, dtype: tensor.dtype };
+  return currentGraph().add(gatherOp, [tensor, index], undefined, [output]).outputs[0];
+}
+
+const gatherImagesOp: Op = {
+  name: "gatherImages",
+  lower({ inputs: [x, index], outputs: [picture] }, lowering: Lowering) {
+    lowering.dispatch({
+      kernel: gatherKernel,
+      entryPoint: "images",
+      constants: constantsOf(x.shape, index),
+      bindings: { x, index, picture },
+      workgroups: grid(picture.size, 64),
+    });
+  },
+};
+
+/**
+ * Pictures of a data set by index, scaled from bytes to [-1, 1] as the tutorial does:
+ * (byte - 127.5) / 127.5.
+ *
+ * @param images a u8 variable [n, height, width, channels]
+ * @param indices u32 [batch]
+ * @returns f32 [batch, height, width, channels]
+ */
+export function gatherImages(images: TensorLike, indices: TensorLike): Tensor {
+  const tensor = toTensor(images, "the images of gatherImages");
+  const index = toTensor(indices, "the indices of gatherImages");
+  if (tensor.dtype !== "u8" || index.rank !== 1) {
+    throw new TypeError(
+      `gatherImages takes u8 images and a list of indices, got ${tensor.dtype} ` +
+        `${show(tensor.shape)} and ${show(index.shape)}`,
+    );
+  }
+  const shape = [index.size, ...tensor.shape.slice(1)];
+  return currentGraph().add(gatherImagesOp, [tensor, index], undefined, [{ shape }]).outputs[0];
+}

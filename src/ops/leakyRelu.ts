@@ -1,0 +1,31 @@
+import { CODE } from "../graph/elementwise.ts";
+import type { TensorLike } from "../graph/graph.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { unary } from "./elementwise.ts";
+import { mul } from "./mul.ts";
+import { step } from "./step.ts";
+
+const leakyReluOp: Op = {
+  name: "leakyRelu",
+  // The output has the input's sign when the slope is positive; so the input need not be kept.
+  gradient: ({ inputs: [x], outputs: [y], attributes: slope }, [dy]) => [
+    dy && mul(dy, step(slope > 0 ? y : x, slope)),
+  ],
+  instruction: (node) => ({ code: CODE.leakyRelu, constant: node.attributes }),
+};
+
+/**
+ * x where x > 0, else slope * x.
+ *
+ * @param slope default 0.3, Keras' own and the tutorial's.
+ * @throws {RangeError} when the slope is not finite.
+ */
+export function leakyRelu(x: TensorLike, slope = 0.3): Tensor {
+  if (!Number.isFinite(slope)) throw new RangeError(`leakyRelu got a slope of ${slope}`);
+  return unary(leakyReluOp, x, slope);
+}
+
+/** max(x, 0), elementwise; its gradient at 0 is 0. */
+export function relu(x: TensorLike): Tensor {
+  return leakyRelu(x, 0);
+}

@@ -1,0 +1,26 @@
+import { CODE } from "../graph/elementwise.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { notNumber } from "./add.ts";
+import { binary, type Operand, sumTo, unary } from "./elementwise.ts";
+
+const mulOp: Op = {
+  name: "mul",
+  gradient: ({ inputs: [a, b] }, [dy]) => [
+    dy && sumTo(mul(dy, b), a.shape),
+    dy && sumTo(mul(dy, a), b.shape),
+  ],
+  instruction: () => ({ code: CODE.mul }),
+};
+
+const mulConstantOp: Op = {
+  name: "mul",
+  gradient: (node, [dy]) => [dy && mul(dy, node.attributes as number)],
+  instruction: (node) => ({ code: CODE.mulConstant, constant: node.attributes }),
+};
+
+/** a * b, elementwise with broadcasting; either may be a number. */
+export function mul(a: Operand, b: Operand): Tensor {
+  if (typeof b === "number") return unary(mulConstantOp, notNumber(a, "mul"), b);
+  if (typeof a === "number") return unary(mulConstantOp, b, a);
+  return binary(mulOp, a, b);
+}

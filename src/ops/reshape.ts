@@ -1,0 +1,27 @@
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { type Op, sameShape, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
+
+const reshapeOp: Op = {
+  name: "reshape",
+  alias: true,
+  gradient: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
+};
+
+/**
+ * The same elements under another shape; costs nothing. One axis may be -1: what is left.
+ *
+ * @throws {TypeError} when the number of elements would change.
+ */
+export function reshape(x: TensorLike, shape: Shape): Tensor {
+  const tensor = toTensor(x, "the input of reshape");
+  const known = sizeOf(shape.filter((n) => n !== -1));
+  const target = shape.map((n) => n === -1 ? tensor.size / known : n);
+  if (shape.filter((n) => n === -1).length > 1 || sizeOf(target) !== tensor.size) {
+    throw new TypeError(
+      `Cannot reshape ${show(tensor.shape)} to ${show(shape)}: it has ${tensor.size} elements`,
+    );
+  }
+  if (sameShape(target, tensor.shape)) return tensor;
+  const output = { shape: target, dtype: tensor.dtype };
+  return currentGraph().add(reshapeOp, [tensor], undefined, [output]).outputs[0];
+}

@@ -1,0 +1,51 @@
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import type { Lowering } from "../graph/lower.ts";
+import { type Op, type Shape, show, type Tensor } from "../graph/tensor.ts";
+import { copyBox, requireRank, stridesOf } from "./copy.ts";
+import { pad } from "./pad.ts";
+
+const sliceOp: Op = {
+  name: "slice",
+  gradient({ inputs: [x], outputs: [y], attributes }, [dy]) {
+    const begin = attributes as Shape;
+    const padding = x.shape.map((n, axis) =>
+      [begin[axis], n - begin[axis] - y.shape[axis]] as const
+    );
+    return [dy && pad(dy, padding)];
+  },
+  lower({ inputs: [x], outputs: [y], attributes: begin }, lowering: Lowering) {
+    const strides = stridesOf(x.shape);
+    const offset = strides.reduce((sum, s, axis) => sum + s * begin[axis], 0);
+    copyBox(lowering, y.shape, x, { strides, offset }, y, { strides: stridesOf(y.shape) });
+  },
+};
+
+/**
+ * The box of `size` elements that begins at `begin`, an entry an axis; a size of -1 means the rest
+ * of the axis.
+ *
+ * @throws {RangeError} when the box leaves the tensor.
+ */
+export function slice(x: TensorLike, begin: readonly number[], size: readonly number[]): Tensor {
+  const tensor = toTensor(x, "the input of slice");
+  requireRank(tensor, "slice");
+  if (begin.length !== tensor.rank || size.length !== tensor.rank) {
+    throw new TypeError(
+      `Cannot slice ${show(tensor.shape)} with begin ${show(begin)} and size ${show(size)}: ` +
+        `each needs ${tensor.rank} entries`,
+    );
+  }
+  const shape = size.map((n, axis) => n === -1 ? tensor.shape[axis] - begin[axis] : n);
+  const inside = shape.every((n, axis) =>
+    Number.isInteger(n) && Number.isInteger(begin[axis]) && n > 0 && begin[axis] >= 0 &&
+    begin[axis] + n <= tensor.shape[axis]
+  );
+  if (!inside) {
+    throw new RangeError(
+      `Cannot slice ${show(tensor.shape)} from ${show(begin)} with size ${show(size)}: ` +
+        "the box leaves the tensor",
+    );
+  }
+  const output = { shape, dtype: tensor.dtype };
+  return currentGraph().add(sliceOp, [tensor], begin, [output]).outputs[0];
+}

@@ -1,0 +1,17 @@
+import { CODE } from "../graph/elementwise.ts";
+import type { TensorLike } from "../graph/graph.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { unary } from "./elementwise.ts";
+import { div } from "./div.ts";
+import { mul } from "./mul.ts";
+
+const sqrtOp: Op = {
+  name: "sqrt",
+  gradient: ({ outputs: [y] }, [dy]) => [dy && div(dy, mul(y, 2))],
+  instruction: () => ({ code: CODE.sqrt }),
+};
+
+/** Square root, elementwise; its gradient at 0 is infinite. */
+export function sqrt(x: TensorLike): Tensor {
+  return unary(sqrtOp, x);
+}

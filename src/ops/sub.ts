@@ -1,0 +1,27 @@
+import { CODE } from "../graph/elementwise.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import { add, notNumber } from "./add.ts";
+import { binary, type Operand, sumTo, unary } from "./elementwise.ts";
+import { neg } from "./neg.ts";
+
+const subOp: Op = {
+  name: "sub",
+  gradient: (
+    { inputs: [a, b] },
+    [dy],
+  ) => [dy && sumTo(dy, a.shape), dy && neg(sumTo(dy, b.shape))],
+  instruction: () => ({ code: CODE.sub }),
+};
+
+const constantSubOp: Op = {
+  name: "sub",
+  gradient: (_node, [dy]) => [dy && neg(dy)],
+  instruction: (node) => ({ code: CODE.constantSub, constant: node.attributes }),
+};
+
+/** a - b with broadcasting; either may be a number. */
+export function sub(a: Operand, b: Operand): Tensor {
+  if (typeof b === "number") return add(notNumber(a, "sub"), -b);
+  if (typeof a === "number") return unary(constantSubOp, b, a);
+  return binary(subOp, a, b);
+}

@@ -1,0 +1,118 @@
+import code from "../kernels/reduce.wgsl" with { type: "text" };
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { grid, type Lowering, Storage } from "../graph/lower.ts";
+import { type Node, type Op, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { kernel } from "../gpu/shader.ts";
+import { type Axes, normalizeAxes } from "./axes.ts";
+import { broadcastTo } from "./broadcastTo.ts";
+import { div } from "./div.ts";
+import { requireFloat } from "./elementwise.ts";
+import { reshape } from "./reshape.ts";
+
+const reduceKernel = kernel("reduce", code);
+
+/** Most rows that one invocation adds up, which also bounds the rounding error. */
+const MAX_CHUNK = 512;
+
+/** Emits the reduction of [outer, r, inner] to [outer, inner], in as many rounds as it takes. */
+export function reduceMiddle(
+  lowering: Lowering,
+  x: Storage | Tensor,
+  y: Storage | Tensor,
+  [outer, r, inner]: readonly [number, number, number],
+  maximum = false,
+): void {
+  // Enough chunks to keep the adapter busy, but not so many that the next round is the work.
+  const wanted = Math.ceil(lowering.tuning.parallelism / (outer * inner));
+  const chunks = Math.max(Math.ceil(r / MAX_CHUNK), Math.min(wanted, Math.floor(r / 32)), 1);
+  const chunk = Math.ceil(r / chunks);
+  const rounds = Math.ceil(r / chunk);
+  const target = rounds === 1 ? y : lowering.scratch(outer * rounds * inner, "partial sums");
+  const four = inner % 4 === 0;
+  const columns = four ? inner / 4 : inner;
+  lowering.dispatch({
+    kernel: reduceKernel,
+    entryPoint: four ? "main4" : "main",
+    constants: {
+      OUTER: outer,
+      R: r,
+      INNER: columns,
+      CHUNK: chunk,
+      ...(maximum ? { MAXIMUM: 1 } : {}),
+    },
+    bindings: four ? { x4: x, y4: target } : { x, y: target },
+    workgroups: grid(outer * rounds * columns, 64),
+    detail: `of ${r}`,
+  });
+  if (rounds > 1) reduceMiddle(lowering, target, y, [outer, rounds, inner], maximum);
+}
+
+function lowerReduce(node: Node, lowering: Lowering, maximum: boolean): void {
+  const [x] = node.inputs;
+  const reduced = new Set(node.attributes as number[]);
+  // Runs of neighbouring axes that are all reduced or all kept.
+  const runs: { size: number; reduced: boolean }[] = [];
+  x.shape.forEach((n, axis) => {
+    if (n === 1) return;
+    const last = runs.at(-1);
+    if (last?.reduced === reduced.has(axis)) last.size *= n;
+    else runs.push({ size: n, reduced: reduced.has(axis) });
+  });
+  if (!runs.some((run) => run.reduced)) runs.push({ size: 1, reduced: true });
+  let source: Storage | Tensor = x;
+  while (true) {
+    const at = runs.findLastIndex((run) => run.reduced);
+    const outer = sizeOf(runs.slice(0, at).map((run) => run.size));
+    const inner = sizeOf(runs.slice(at + 1).map((run) => run.size));
+    const last = runs.filter((run) => run.reduced).length === 1;
+    const target: Storage | Tensor = last
+      ? node.outputs[0]
+      : lowering.scratch(outer * inner, "sums");
+    reduceMiddle(lowering, source, target, [outer, runs[at].size, inner], maximum);
+    if (last) return;
+    runs.splice(at, 1);
+    source = target;
+  }
+}
+
+const sumOp: Op = {
+  name: "sum",
+  gradient: ({ inputs: [x] }, [dy]) => [dy && broadcastTo(dy, x.shape)],
+  lower: (node, lowering: Lowering) => lowerReduce(node, lowering, false),
+};
+
+const maxOp: Op = {
+  name: "max",
+  lower: (node, lowering: Lowering) => lowerReduce(node, lowering, true),
+};
+
+function reduce(op: Op, x: TensorLike, axes: Axes, keepDims: boolean): Tensor {
+  const tensor = toTensor(x, `the input of ${op.name}`);
+  requireFloat(tensor, op.name);
+  const reduced = normalizeAxes(axes, tensor, op.name);
+  const shape = tensor.shape.map((n, axis) => reduced.includes(axis) ? 1 : n);
+  // Recorded with the axes kept, so that the gradient broadcasts; dropping them is a reshape.
+  const [y] = currentGraph().add(op, [tensor], reduced, [{ shape }]).outputs;
+  return keepDims ? y : reshape(y, tensor.shape.filter((_, axis) => !reduced.includes(axis)));
+}
+
+/**
+ * Sum over some axes (default all), in an order that depends on the shape alone.
+ *
+ * @param keepDims keeps the summed axes with size 1. Default false.
+ */
+export function sum(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  return reduce(sumOp, x, axes, keepDims);
+}
+
+/** Mean over some axes (default all). See {@linkcode sum}. */
+export function mean(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  const tensor = toTensor(x, "the input of mean");
+  const count = sizeOf(normalizeAxes(axes, tensor, "mean").map((axis) => tensor.shape[axis]));
+  return div(sum(tensor, axes, keepDims), count);
+}
+
+/** Maximum over some axes (default all). It has no gradient: it is for subtracting before exp. */
+export function max(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+  return reduce(maxOp, x, axes, keepDims);
+}

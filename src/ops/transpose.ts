@@ -1,0 +1,42 @@
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import type { Lowering } from "../graph/lower.ts";
+import { type Op, show, type Tensor } from "../graph/tensor.ts";
+import { copyBox, requireRank, stridesOf } from "./copy.ts";
+
+const transposeOp: Op = {
+  name: "transpose",
+  gradient({ attributes: permutation }, [dy]) {
+    const inverse = (permutation as number[]).map((_, axis) => permutation.indexOf(axis));
+    return [dy && transpose(dy, inverse)];
+  },
+  lower({ inputs: [x], outputs: [y], attributes: permutation }, lowering: Lowering) {
+    const strides = stridesOf(x.shape);
+    copyBox(
+      lowering,
+      y.shape,
+      x,
+      { strides: (permutation as number[]).map((axis) => strides[axis]) },
+      y,
+      { strides: stridesOf(y.shape) },
+    );
+  },
+};
+
+/**
+ * Axes in another order: axis i of the result is axis `permutation[i]` of x. Default: reversed.
+ *
+ * @throws {TypeError} when `permutation` does not name every axis once.
+ */
+export function transpose(x: TensorLike, permutation?: readonly number[]): Tensor {
+  const tensor = toTensor(x, "the input of transpose");
+  requireRank(tensor, "transpose");
+  const order = permutation ?? tensor.shape.map((_, i) => tensor.rank - 1 - i);
+  if (order.length !== tensor.rank || !tensor.shape.every((_, axis) => order.includes(axis))) {
+    throw new TypeError(
+      `Cannot transpose ${show(tensor.shape)} by ${show(order)}: ` +
+        `it must name each of the axes 0 to ${tensor.rank - 1} once`,
+    );
+  }
+  const output = { shape: order.map((axis) => tensor.shape[axis]), dtype: tensor.dtype };
+  return currentGraph().add(transposeOp, [tensor], order, [output]).outputs[0];
+}
