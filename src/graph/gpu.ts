@@ -8,7 +8,7 @@ import { GpuDevice, requestDevice, type RequestOptions } from "../gpu/device.ts"
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
 import { lower } from "./compile.ts";
 import { type InputSpec, record, type TensorLike } from "./graph.ts";
-import { type Tuning, TUNING } from "./lower.ts";
+import { TUNING, type Tuning } from "./lower.ts";
 import { Program } from "./program.ts";
 import { bytesOf, type DType, type Shape, type Tensor, validateShape } from "./tensor.ts";
 import { toArray, Variable } from "./variable.ts";

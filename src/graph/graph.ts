@@ -31,7 +31,12 @@ export class Graph {
   #atEnd: (() => void)[] = [];
 
   /** Records a node. */
-  add(op: Op, inputs: readonly Tensor[], attributes: unknown, outputs: readonly OutputSpec[]): Node {
+  add(
+    op: Op,
+    inputs: readonly Tensor[],
+    attributes: unknown,
+    outputs: readonly OutputSpec[],
+  ): Node {
     for (const { shape } of outputs) validateShape(shape, `The result of ${op.name}`);
     const node = new Node(this.nodes.length, op, inputs, attributes, outputs);
     this.nodes.push(node);
@@ -101,7 +106,9 @@ let current: Graph | undefined;
  */
 export function currentGraph(): Graph {
   if (!current) {
-    throw new TypeError("Ops are recorded, not run: call them inside gpu.compile(inputs, recording)");
+    throw new TypeError(
+      "Ops are recorded, not run: call them inside gpu.compile(inputs, recording)",
+    );
   }
   return current;
 }

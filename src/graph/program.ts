@@ -160,8 +160,7 @@ export class Program<I extends string = string, O extends string = string> {
     }
     const storages = [...lives.keys()].filter((k) => k instanceof Storage);
     const mirrors = [...lives.keys()].filter((k) => k instanceof Mirror);
-    const textureBytes = (mirror: Mirror) =>
-      textureRows(mirror.storage.bytes) * TEXTURE_WIDTH * 16;
+    const textureBytes = (mirror: Mirror) => textureRows(mirror.storage.bytes) * TEXTURE_WIDTH * 16;
     const most = this.gpu.device.limits;
     for (const { bytes, label } of storages) {
       if (roundUp(bytes, ALIGNMENT) > most.maxStorageBufferBindingSize) {

@@ -137,7 +137,8 @@ const batchNormOp: Op = {
     const { x, gamma, mean, variance, epsilon } = attributes as TrainAttributes;
     const inputs = [dy, x, mean, variance];
     const spec = { shape: gamma.shape };
-    const [dBeta, dGamma] = currentGraph().add(gradientSumsOp, inputs, epsilon, [spec, spec]).outputs;
+    const [dBeta, dGamma] =
+      currentGraph().add(gradientSumsOp, inputs, epsilon, [spec, spec]).outputs;
     const rows = x.size / gamma.size;
     const r = inverseSqrt(variance, epsilon);
     // dx = gamma * r * (dy - dbeta / rows - xhat * dgamma / rows)

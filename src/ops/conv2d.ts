@@ -5,13 +5,7 @@ import { filterGradWith } from "./conv2dFilterGrad.ts";
 import { transposeWith } from "./conv2dTranspose.ts";
 import { requireFloat } from "./elementwise.ts";
 import { lowerConv } from "./gemm.ts";
-import {
-  type ConvOptions,
-  type Geometry,
-  geometry,
-  requireRank4,
-  sideShape,
-} from "./geometry.ts";
+import { type ConvOptions, type Geometry, geometry, requireRank4, sideShape } from "./geometry.ts";
 
 const conv2dOp: Op = {
   name: "conv2d",

@@ -122,9 +122,7 @@ export function lowerConv(
   if (splits > 1) constants.SPLITS = splits;
   workgroups[2] = splits;
   const target = splits === 1 ? y : lowering.scratch(splits * y.size, "shares");
-  const operands = name === "texture"
-    ? { x: lowering.mirror(x), w: lowering.mirror(w) }
-    : { x, w };
+  const operands = name === "texture" ? { x: lowering.mirror(x), w: lowering.mirror(w) } : { x, w };
   lowering.dispatch({ kernel, constants, bindings: { ...operands, y: target }, workgroups });
   if (splits > 1) reduceMiddle(lowering, target, y, [1, splits, y.size]);
 }

@@ -72,8 +72,8 @@ function draw(op: Op, shape: Shape, { state, seed = 0 }: RandomOptions, dtype: D
   if (!state) requireSeed(seed);
   const source = state ? graph.variable(state) : graph.seeded(seed);
   const stream = graph.stream(source, () => {
-    if (state) graph.overwrite(state);
     graph.add(advanceOp, [source], undefined, []);
+    if (state) graph.overwrite(state);
   });
   return graph.add(op, [source], stream, [{ shape, dtype }]).outputs[0];
 }

@@ -1,6 +1,6 @@
 import code from "../kernels/reduce.wgsl" with { type: "text" };
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
-import { grid, type Lowering, Storage } from "../graph/lower.ts";
+import { grid, type Lowering, type Storage } from "../graph/lower.ts";
 import { type Node, type Op, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
 import { type Axes, normalizeAxes } from "./axes.ts";

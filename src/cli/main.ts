@@ -1,0 +1,46 @@
+/**
+ * The command line: `train`, and what later commands share.
+ *
+ * @module
+ */
+
+import { AdapterError, DataError, DeviceLostError, OutOfMemoryError } from "../errors.ts";
+import { UsageError } from "./flags.ts";
+import { train } from "./train.ts";
+
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { train };
+
+const HELP = `usage: deno task train [OPTION...]
+
+  train   train the DCGAN on MNIST; \`train --help\` explains its options
+`;
+
+/** Errors whose message is all that a person needs; others keep their stack. */
+const EXPECTED = [AdapterError, DataError, DeviceLostError, OutOfMemoryError, RangeError];
+
+/** Runs a command line. Returns the exit code: 0 done, 1 failed, 2 not understood, 130 interrupted. */
+export async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h") {
+    console.log(HELP);
+    return name === undefined ? 2 : 0;
+  }
+  try {
+    const command = COMMANDS[name];
+    if (!command) throw new UsageError(`there is no command ${JSON.stringify(name)}`);
+    return await command(rest);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`${error.message}\nSee --help for what there is.`);
+      return 2;
+    }
+    const plain = error instanceof Error &&
+      (EXPECTED.some((Class) => error instanceof Class) ||
+        error instanceof Deno.errors.NotCapable ||
+        "code" in error || error.name === "OutputError");
+    console.error(plain ? `error: ${(error as Error).message}` : error);
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

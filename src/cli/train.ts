@@ -1,0 +1,158 @@
+/**
+ * `train`: the tutorial, from the command line.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import { loadMNIST } from "../data/mnist.ts";
+import { Gpu } from "../graph/gpu.ts";
+import { trainDCGAN, type TrainOptions } from "../train.ts";
+import { describeFlags, type Flag, oneOf, parseFlags, real, whole, wholes } from "./flags.ts";
+import { mnistPackageDir } from "./mnist_package.ts";
+import { Progress, standardOutput } from "./progress.ts";
+
+const FLAGS = {
+  preset: {
+    value: "NAME",
+    help: "tutorial: the network and schedule of the TensorFlow tutorial (default)\n" +
+      "quick: a smaller network and schedule; digits in minutes without a GPU",
+    parse: oneOf("tutorial", "quick"),
+  },
+  epochs: { value: "N", help: "passes over the data set (50)", parse: whole(1) },
+  "max-steps": { value: "N", help: "stop after N steps", parse: whole(1) },
+  "batch-size": { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  "noise-dim": { value: "N", help: "length of the noise vector (100)", parse: whole(1) },
+  "learning-rate": { value: "X", help: "of both Adams (0.0001)", parse: real(0, Infinity) },
+  beta1: { value: "X", help: "decay of Adam's first moment (0.9)", parse: real(0, 1) },
+  beta2: { value: "X", help: "decay of Adam's second moment (0.999)", parse: real(0, 1) },
+  "generator-widths": {
+    value: "A,B,C",
+    help: "channels of the generator's hidden layers (256,128,64)",
+    parse: wholes(3),
+  },
+  "discriminator-widths": {
+    value: "A,B",
+    help: "channels of the discriminator's hidden layers (64,128)",
+    parse: wholes(2),
+  },
+  dropout: { value: "X", help: "share of activations to drop (0.3)", parse: real(0, 1) },
+  seed: {
+    value: "N",
+    help:
+      "of weights, order, noise and dropout (0);\nthe same seed on the same adapter gives the same bits",
+    parse: whole(0),
+  },
+  out: { value: "DIR", help: "where pictures and the GIF go (out)" },
+  data: {
+    value: "DIR",
+    help: "folder with MNIST's IDX files, raw or gzip\n(default: found or fetched, and verified)",
+  },
+  pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1) },
+  "picture-every": { value: "N", help: "write pictures every N steps, too", parse: whole(1) },
+  help: { help: "this text" },
+} satisfies Record<string, Flag>;
+
+const HELP = `Train the TensorFlow tutorial's DCGAN on MNIST.
+
+usage: deno task train [OPTION...]
+
+${describeFlags(FLAGS)}
+
+examples:
+  deno task train
+  deno task train --preset quick
+  deno task train --epochs 5 --seed 7 --out runs/seven
+
+Ctrl-C stops after the step under way; the pictures so far and the GIF are kept.
+`;
+
+type Hyperparameters = Omit<TrainOptions, "dataset">;
+
+const PRESETS: Record<"tutorial" | "quick", Hyperparameters> = {
+  tutorial: {},
+  // The learning rate and beta1 of the DCGAN paper (Radford et al. 2015) learn faster at this size.
+  quick: {
+    epochs: 3,
+    batchSize: 64,
+    generatorWidths: [128, 64, 32],
+    discriminatorWidths: [32, 64],
+    learningRate: 4e-4,
+    beta1: 0.5,
+    pictureEverySteps: 50,
+  },
+};
+
+/** Drops what was not given, so that a preset's value stays. */
+function given(options: Hyperparameters): Hyperparameters {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** Paths mean what they mean in the folder where the person is, not where the task runs. */
+function userPath(path: string): string {
+  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
+}
+
+/** Runs the command. Returns the exit code. */
+export async function train(args: readonly string[]): Promise<number> {
+  const flags = parseFlags(FLAGS, args);
+  if (flags.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const options: Hyperparameters = {
+    ...PRESETS[(flags.preset ?? "tutorial") as "tutorial" | "quick"],
+    ...given({
+      epochs: flags.epochs as number,
+      maxSteps: flags["max-steps"] as number,
+      batchSize: flags["batch-size"] as number,
+      noiseDim: flags["noise-dim"] as number,
+      learningRate: flags["learning-rate"] as number,
+      beta1: flags.beta1 as number,
+      beta2: flags.beta2 as number,
+      generatorWidths: flags["generator-widths"] as [number, number, number],
+      discriminatorWidths: flags["discriminator-widths"] as [number, number],
+      dropout: flags.dropout as number,
+      seed: flags.seed as number,
+      pictureCount: flags.pictures as number,
+      pictureEverySteps: flags["picture-every"] as number,
+    }),
+    outDir: userPath((flags.out as string) ?? "out"),
+  };
+
+  const progress = new Progress(standardOutput(), options.epochs ?? 50);
+  using gpu = await Gpu.request();
+  progress.line(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
+  const dataset = await loadMNIST({
+    dir: flags.data === undefined ? undefined : userPath(flags.data as string),
+    fallback: mnistPackageDir,
+    onMessage: (text) => progress.line(`data     ${text}`),
+  });
+  progress.line(`data     ${dataset.source}, ${dataset.count} pictures`);
+  progress.line(`out      ${options.outDir}`);
+
+  const stop = new AbortController();
+  let interrupts = 0;
+  const onInterrupt = () => {
+    if (++interrupts > 1) Deno.exit(130);
+    progress.line("stopping after this step; Ctrl-C again to stop at once");
+    stop.abort();
+  };
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  try {
+    const { steps, aborted, gif } = await trainDCGAN({
+      ...options,
+      gpu,
+      dataset,
+      signal: stop.signal,
+      onStep: (event) => progress.step(event),
+      onEpoch: (event) => progress.epoch(event),
+      onPicture: (event) => progress.picture(event),
+    });
+    if (gif) progress.line(`wrote    ${gif}`);
+    progress.end(`${aborted ? "stopped after" : "trained"} ${steps} steps`);
+    return aborted ? 130 : 0;
+  } finally {
+    Deno.removeSignalListener("SIGINT", onInterrupt);
+  }
+}

@@ -1,0 +1,63 @@
+import type { Gpu } from "../graph/gpu.ts";
+import { requireSeed } from "../ops/random.ts";
+import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
+import { Sequential } from "./sequential.ts";
+import { STREAM } from "./threefry.ts";
+import { requireCount, requirePicture } from "./validate.ts";
+
+/** Options of {@linkcode Generator}; the defaults are the tutorial's. */
+export interface GeneratorOptions {
+  /** Length of the noise vector. Default 100. */
+  readonly noiseDim?: number;
+  /** Channels after the dense layer and the two hidden transposed convolutions. Default [256, 128, 64]. */
+  readonly widths?: readonly [number, number, number];
+  /** Channels of the pictures. Default 1. */
+  readonly channels?: number;
+  /** Height of the pictures, a multiple of 4. Default 28. */
+  readonly height?: number;
+  /** Width of the pictures, a multiple of 4. Default 28. */
+  readonly width?: number;
+  /** Seed of the initial weights. Default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * The tutorial's generator: noise [batch, noiseDim] to pictures [batch, 28, 28, 1] on [-1, 1].
+ *
+ * Dense to 7 x 7 x 256; transposed convolutions 5 x 5 to 128 (stride 1), 64 (stride 2) and 1
+ * (stride 2, tanh); batch normalization and LeakyReLU after each but the last; no biases.
+ * 2,330,944 weights, 2,305,472 of them trainable.
+ */
+export class Generator extends Sequential {
+  /** Length of the noise vector. */
+  readonly noiseDim: number;
+
+  /** @throws {RangeError} when an option is out of range. */
+  constructor(gpu: Gpu, options: GeneratorOptions = {}) {
+    const { noiseDim = 100, widths = [256, 128, 64], channels = 1, seed = 0 } = options;
+    const { height = 28, width = 28 } = options;
+    requireSeed(seed);
+    requirePicture(height, width);
+    requireCount("noiseDim", noiseDim);
+    requireCount("channels", channels);
+    widths.forEach((n) => requireCount("a width", n));
+    const [first, second, third] = widths;
+    const [h, w] = [height / 4, width / 4];
+    const convolve = (filters: number, strides: number, activation?: "tanh") =>
+      conv2DTranspose(filters, { kernelSize: 5, strides, useBias: false, activation });
+    super(gpu, "generator", [noiseDim], [
+      dense(h * w * first, { useBias: false }),
+      batchNormalization(),
+      leakyReLU(),
+      reshape([h, w, first]),
+      convolve(second, 1),
+      batchNormalization(),
+      leakyReLU(),
+      convolve(third, 2),
+      batchNormalization(),
+      leakyReLU(),
+      convolve(channels, 2, "tanh"),
+    ], { seed, stream: STREAM.generator });
+    this.noiseDim = noiseDim;
+  }
+}

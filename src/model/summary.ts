@@ -1,0 +1,47 @@
+/**
+ * The summary of a model as Keras prints it.
+ *
+ * @module
+ */
+
+/** One line of the table. */
+export interface SummaryRow {
+  readonly layer: string;
+  readonly shape: string;
+  readonly parameters: number;
+}
+
+const COLUMNS = [29, 26, 10];
+
+function line(cells: readonly (string | number)[]): string {
+  return " " + cells.map((cell, i) => String(cell).padEnd(COLUMNS[i])).join("").trimEnd();
+}
+
+function megabytes(parameters: number): string {
+  const kilobytes = parameters * 4 / 1024;
+  return kilobytes < 1024 ? `${kilobytes.toFixed(2)} KB` : `${(kilobytes / 1024).toFixed(2)} MB`;
+}
+
+/** Layers, output shapes and numbers of weights, then the totals. */
+export function summaryTable(
+  model: string,
+  rows: readonly SummaryRow[],
+  { total, trainable }: { readonly total: number; readonly trainable: number },
+): string {
+  const width = COLUMNS.reduce((a, b) => a + b, 0);
+  const totals = [
+    ["Total params", total],
+    ["Trainable params", trainable],
+    ["Non-trainable params", total - trainable],
+  ] as const;
+  return [
+    `Model: "${model}"`,
+    "_".repeat(width),
+    line(["Layer (type)", "Output Shape", "Param #"]),
+    "=".repeat(width),
+    ...rows.map((row) => line([row.layer, row.shape, row.parameters])),
+    "=".repeat(width),
+    ...totals.map(([what, count]) => `${what}: ${count} (${megabytes(count)})`),
+    "_".repeat(width),
+  ].join("\n");
+}

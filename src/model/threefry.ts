@@ -1,0 +1,86 @@
+/**
+ * Threefry-2x32 on the host, for what is drawn once: initial weights, the order of an epoch.
+ *
+ * @module
+ */
+
+const EVEN = [13, 15, 26, 6];
+const ODD = [17, 29, 16, 24];
+
+/** Two words from a counter and a key (Salmon et al. 2011), as the GPU's `random.wgsl` draws them. */
+export function threefry(
+  [c0, c1]: readonly [number, number],
+  [k0, k1]: readonly [number, number],
+): [number, number] {
+  const key = [k0, k1, (0x1bd11bda ^ k0 ^ k1) >>> 0];
+  let x = (c0 + k0) >>> 0;
+  let y = (c1 + k1) >>> 0;
+  for (let block = 0; block < 5; block++) {
+    for (const r of block % 2 ? ODD : EVEN) {
+      x = (x + y) >>> 0;
+      y = ((y << r | y >>> (32 - r)) ^ x) >>> 0;
+    }
+    x = (x + key[(block + 1) % 3]) >>> 0;
+    y = (y + key[(block + 2) % 3] + block + 1) >>> 0;
+  }
+  return [x, y];
+}
+
+/** Streams of the host begin here, so that they never meet those of ops on the device. */
+const HOST = 0x80000000;
+
+/** What the host draws random numbers for; each has a stream of its own. */
+export const STREAM = { generator: 0, discriminator: 1, samples: 2, order: 16 } as const;
+
+/** A sequence of random numbers of its own for each (seed, stream). */
+export class RandomSequence {
+  #counter = 0;
+  #spare: number | undefined;
+  readonly #key: [number, number];
+
+  constructor(seed: number, stream: number) {
+    this.#key = [seed, (HOST + stream) >>> 0];
+  }
+
+  /** The next 32-bit word. */
+  word(): number {
+    if (this.#spare !== undefined) {
+      const word = this.#spare;
+      this.#spare = undefined;
+      return word;
+    }
+    const [a, b] = threefry([this.#counter++, 0], this.#key);
+    this.#spare = b;
+    return a;
+  }
+
+  /** A number on [0, 1) with 24 bits. */
+  uniform(): number {
+    return (this.word() >>> 8) / 0x1000000;
+  }
+
+  /** A standard normal number (Box and Muller 1958). */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** A whole number from 0 to n - 1, each equally likely. */
+  below(n: number): number {
+    const limit = Math.floor(0x100000000 / n) * n;
+    for (;;) {
+      const word = this.word();
+      if (word < limit) return word % n;
+    }
+  }
+}
+
+/** The numbers 0 to n - 1 in random order (Fisher and Yates). */
+export function permutation(n: number, random: RandomSequence): Uint32Array<ArrayBuffer> {
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}

@@ -1,0 +1,24 @@
+/**
+ * Checks of model options.
+ *
+ * @module
+ */
+
+/** Refuses what is not a whole number of at least 1. */
+export function requireCount(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(`${name} must be a whole number of at least 1, got ${value}`);
+  }
+}
+
+/** Refuses pictures that two strides of 2 do not divide. */
+export function requirePicture(height: number, width: number): void {
+  for (const [name, size] of [["height", height], ["width", width]] as const) {
+    if (!Number.isSafeInteger(size) || size < 4 || size % 4 !== 0) {
+      throw new RangeError(
+        `The ${name} of pictures must be a multiple of 4, got ${size}: ` +
+          "the generator doubles its size twice. Pad or crop the pictures",
+      );
+    }
+  }
+}

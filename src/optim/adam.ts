@@ -1,0 +1,187 @@
+import code from "../kernels/adam.wgsl" with { type: "text" };
+import type { Gpu } from "../graph/gpu.ts";
+import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { grid, type Lowering, Storage } from "../graph/lower.ts";
+import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
+import type { Variable } from "../graph/variable.ts";
+import { kernel } from "../gpu/shader.ts";
+
+const adamKernel = kernel("adam", code);
+
+/** Options of {@linkcode Adam}; the defaults are Keras' own. */
+export interface AdamOptions {
+  /** Default 1e-3; the tutorial uses 1e-4. */
+  readonly learningRate?: number;
+  /** Decay of the first moment. Default 0.9. */
+  readonly beta1?: number;
+  /** Decay of the second moment. Default 0.999. */
+  readonly beta2?: number;
+  /** Added to the root of the second moment. Default 1e-7. */
+  readonly epsilon?: number;
+}
+
+/** Variables that lie side by side in one buffer, and their moments: one dispatch. */
+interface Run {
+  readonly parameters: readonly Variable[];
+  readonly moments: readonly Variable[];
+  readonly squares: readonly Variable[];
+}
+
+/** One storage over variables that lie side by side. */
+function span(variables: readonly Variable[]): Storage {
+  const first = variables[0].view;
+  const last = variables[variables.length - 1].view;
+  const bytes = last.offset + last.bytes - first.offset;
+  const storage = new Storage(bytes, variables[0].name);
+  storage.fixed = { buffer: first.buffer, offset: first.offset, bytes };
+  return storage;
+}
+
+interface ApplyAttributes {
+  readonly runs: readonly (Run & { readonly gradients: readonly Tensor[] })[];
+  readonly state: Variable;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+const adamOp: Op = {
+  name: "adam",
+  effect: true,
+  lower({ attributes }, lowering: Lowering) {
+    const { runs, state, beta1, beta2, epsilon } = attributes as ApplyAttributes;
+    const decays = { B1: beta1, B2: beta2, ONE_MINUS_B1: 1 - beta1, ONE_MINUS_B2: 1 - beta2 };
+    lowering.dispatch({
+      kernel: adamKernel,
+      entryPoint: "step",
+      constants: decays,
+      bindings: { next: span([state]) },
+      workgroups: [1, 1, 1],
+      detail: "step",
+    });
+    for (const { parameters, moments, squares, gradients } of runs) {
+      const p = span(parameters);
+      const offsets = parameters.map(({ view }) => view.offset - parameters[0].view.offset);
+      const count = p.bytes / 16;
+      lowering.dispatch({
+        kernel: adamKernel,
+        constants: { ...decays, COUNT: count, EPSILON: epsilon },
+        bindings: {
+          p,
+          m: span(moments),
+          v: span(squares),
+          g: lowering.pack(gradients, offsets, p.bytes),
+          state: span([state]),
+        },
+        workgroups: grid(count, 64),
+      });
+    }
+  },
+};
+
+/**
+ * Adam (Kingma and Ba 2015) in the form of Keras:
+ * p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon).
+ *
+ * A network whose variables lie side by side (those of a model do) is updated in one dispatch.
+ */
+export class Adam {
+  /** What it updates, in the order in which {@linkcode Adam.apply} expects gradients. */
+  readonly variables: readonly Variable[];
+  /** [t, 1 - b1^t, 1 - b2^t, learning rate]: all that changes from step to step. */
+  readonly state: Variable<"f32">;
+  readonly #runs: readonly Run[];
+  readonly #options: Required<AdamOptions>;
+
+  /**
+   * @param variables what to update
+   * @throws {RangeError} when a rate is out of range.
+   */
+  constructor(gpu: Gpu, variables: readonly Variable[], options: AdamOptions = {}) {
+    const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
+    for (const [name, value] of Object.entries({ beta1, beta2 })) {
+      if (!(value >= 0 && value < 1)) {
+        throw new RangeError(`Adam got ${name} ${value}; it must be at least 0 and below 1`);
+      }
+    }
+    for (const [name, value] of Object.entries({ learningRate, epsilon })) {
+      if (!(value >= 0 && Number.isFinite(value))) {
+        throw new RangeError(`Adam got ${name} ${value}; it must be a number of at least 0`);
+      }
+    }
+    if (!variables.length) throw new TypeError("Adam needs at least one variable");
+    this.#options = { learningRate, beta1, beta2, epsilon };
+    this.variables = [...variables];
+    this.state = gpu.variable([4], [0, 0, 0, learningRate], {
+      name: "adam/state",
+      trainable: false,
+    });
+    this.#runs = neighbours(this.variables).map((parameters) => {
+      const slot = (suffix: string) =>
+        gpu.variables(parameters.map(({ name, shape }) => ({
+          name: `${name}/${suffix}`,
+          shape,
+          trainable: false,
+        })));
+      return { parameters, moments: slot("m"), squares: slot("v") };
+    });
+  }
+
+  /** The first and second moments of every variable, named `<variable>/m` and `<variable>/v`. */
+  get moments(): readonly Variable[] {
+    return this.#runs.flatMap(({ moments, squares }) => [...moments, ...squares]);
+  }
+
+  /**
+   * Records one update.
+   *
+   * @param gradients one for each of {@linkcode Adam.variables}, of its shape
+   */
+  apply(gradients: readonly TensorLike[]): void {
+    const graph = currentGraph();
+    if (gradients.length !== this.variables.length) {
+      throw new TypeError(
+        `Adam updates ${this.variables.length} variables, got ${gradients.length} gradients`,
+      );
+    }
+    const of = new Map<Variable, Tensor>();
+    this.variables.forEach((variable, i) => {
+      const gradient = toTensor(gradients[i], `the gradient of ${variable.name}`);
+      if (!sameShape(gradient.shape, variable.shape)) {
+        throw new TypeError(
+          `The gradient of ${variable.name} has shape ${show(gradient.shape)}, ` +
+            `the variable ${show(variable.shape)}`,
+        );
+      }
+      of.set(variable, gradient);
+    });
+    const runs = this.#runs.map((run) => ({
+      ...run,
+      gradients: run.parameters.map((p) => of.get(p)!),
+    }));
+    const { beta1, beta2, epsilon } = this.#options;
+    const written = [this.state, ...this.variables, ...this.moments];
+    for (const variable of written) graph.variable(variable);
+    const attributes: ApplyAttributes = { runs, state: this.state, beta1, beta2, epsilon };
+    graph.add(adamOp, [...of.values()], attributes, []);
+    for (const variable of written) graph.overwrite(variable);
+  }
+}
+
+/** Variables in groups that lie side by side without a gap. */
+function neighbours(variables: readonly Variable[]): Variable[][] {
+  const groups: Variable[][] = [];
+  const sorted = Map.groupBy(variables, (v) => v.view.buffer);
+  for (const group of sorted.values()) {
+    for (const variable of group.toSorted((a, b) => a.view.offset - b.view.offset)) {
+      const before = groups.at(-1)?.at(-1)?.view;
+      const { buffer, offset } = variable.view;
+      if (before?.buffer === buffer && before.offset + before.bytes === offset) {
+        groups.at(-1)!.push(variable);
+      } else {
+        groups.push([variable]);
+      }
+    }
+  }
+  return groups;
+}
