@@ -6,6 +6,42 @@
  */
 
 export * from "./src/errors.ts";
-export { Gpu } from "./src/graph/gpu.ts";
+
+export { Gpu, type GpuOptions, type VariableOptions, type VariableSpec } from "./src/graph/gpu.ts";
+export type { AdapterInfo, AdapterKind, GpuDevice, RequestOptions } from "./src/gpu/device.ts";
+export type { Buffer, BufferView, Memory, Texture } from "./src/gpu/memory.ts";
+export type { Constants, Pipelines } from "./src/gpu/pipelines.ts";
+export type { Access, Binding, Kernel } from "./src/gpu/shader.ts";
+export type { Timing } from "./src/gpu/commands.ts";
+
+export type { InputSpec, TensorLike } from "./src/graph/graph.ts";
+export type {
+  DType,
+  Instruction,
+  Node,
+  Op,
+  OutputSpec,
+  Shape,
+  Tensor,
+} from "./src/graph/tensor.ts";
+export type { GemmVariant, Tuning } from "./src/graph/lower.ts";
+export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
+export type { Arrays, TypedArray, Variable } from "./src/graph/variable.ts";
+
 export { grad } from "./src/ops/grad.ts";
 export * as ops from "./src/ops/mod.ts";
+export type { RandomOptions, RandomState } from "./src/ops/random.ts";
+
+export { Adam, type AdamOptions } from "./src/optim/adam.ts";
+
+export { Generator, type GeneratorOptions } from "./src/model/generator.ts";
+export { Discriminator, type DiscriminatorOptions } from "./src/model/discriminator.ts";
+export type { Sequential } from "./src/model/sequential.ts";
+export type {
+  CallOptions,
+  Initializer,
+  Layer,
+  LayerFactory,
+  WeightSpec,
+} from "./src/model/layers.ts";
+export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";

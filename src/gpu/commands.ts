@@ -39,7 +39,9 @@ interface Copy {
 
 /** Milliseconds that one command took on the device. */
 export interface Timing {
+  /** The op and its shape. */
   readonly label: string;
+  /** Between the timestamps around it. */
   readonly milliseconds: number;
 }
 

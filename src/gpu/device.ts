@@ -13,10 +13,15 @@ export type AdapterKind = "software" | "gpu";
 
 /** The name and kind of an adapter. */
 export interface AdapterInfo {
+  /** As WebGPU reports it; may be empty. */
   readonly vendor: string;
+  /** As WebGPU reports it; may be empty. */
   readonly architecture: string;
+  /** As WebGPU reports it; may be empty. */
   readonly device: string;
+  /** The driver's own name of the adapter; may be empty. */
   readonly description: string;
+  /** Whether it computes on the CPU. */
   readonly kind: AdapterKind;
 }
 

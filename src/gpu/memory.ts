@@ -22,28 +22,39 @@ export function roundUp(value: number, to: number): number {
 
 /** A storage buffer. */
 export interface Buffer {
+  /** Tells it from a texture. */
   readonly kind: "buffer";
+  /** The WebGPU object. */
   readonly raw: GPUBuffer;
   /** Size in bytes, a multiple of {@linkcode ALIGNMENT}. */
   readonly bytes: number;
+  /** Name in the driver's messages. */
   readonly label: string;
 }
 
 /** A range of a buffer; the form in which kernels receive it. */
 export interface BufferView {
+  /** The buffer that it is part of. */
   readonly buffer: Buffer;
   /** First byte, a multiple of {@linkcode ALIGNMENT}. */
   readonly offset: number;
+  /** Its length in bytes. */
   readonly bytes: number;
 }
 
 /** An rgba32float storage texture, {@linkcode TEXTURE_WIDTH} texels wide, read as flat memory. */
 export interface Texture {
+  /** Tells it from a buffer. */
   readonly kind: "texture";
+  /** The WebGPU object. */
   readonly raw: GPUTexture;
+  /** The view that kernels bind. */
   readonly view: GPUTextureView;
+  /** Height in texels. */
   readonly rows: number;
+  /** Size in bytes. */
   readonly bytes: number;
+  /** Name in the driver's messages. */
   readonly label: string;
 }
 
@@ -57,9 +68,8 @@ export class Memory {
   #live = new Set<Buffer | Texture>();
   #bytes = 0;
 
-  constructor(
-    private readonly device: GPUDevice,
-  ) {}
+  /** Counts what is allocated on a device through it. */
+  constructor(private readonly device: GPUDevice) {}
 
   /** Number of live buffers and textures. */
   get count(): number {

@@ -14,6 +14,7 @@ export class Pipelines {
   #modules = new Map<Kernel, GPUShaderModule>();
   #pipelines = new Map<string, GPUComputePipeline>();
 
+  /** An empty cache. */
   constructor(private readonly device: GPUDevice) {}
 
   /** Number of pipelines made so far. */

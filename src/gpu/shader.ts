@@ -12,16 +12,23 @@ export type Access = "read" | "write" | "read_write";
 
 /** One `@binding` of a WGSL file. */
 export interface Binding {
+  /** Its number in the file. */
   readonly index: number;
+  /** What is bound there. */
   readonly kind: "buffer" | "texture";
+  /** What the kernel does with it. */
   readonly access: Access;
 }
 
 /** A WGSL file, ready to be specialised: `name` labels its pipelines. */
 export interface Kernel {
+  /** The file's name without its ending. */
   readonly name: string;
+  /** The file's text. */
   readonly code: string;
+  /** Its bindings by name. */
   readonly bindings: ReadonlyMap<string, Binding>;
+  /** Names of its override constants. */
   readonly overrides: ReadonlySet<string>;
 }
 

@@ -31,9 +31,13 @@ export interface VariableOptions<D extends DType = DType> {
 
 /** One of the variables that {@linkcode Gpu.variables} lays side by side. */
 export interface VariableSpec {
+  /** Name in summaries, checkpoints and messages. */
   readonly name: string;
+  /** Sizes of its axes. */
   readonly shape: Shape;
+  /** Whether an optimizer may change it. */
   readonly trainable: boolean;
+  /** First values, row-major. Default zeros. */
   readonly data?: ArrayLike<number>;
 }
 

@@ -77,6 +77,7 @@ export type GemmVariant = "texture" | "tiled" | "direct";
 
 /** Choices that do not change what is computed, only how. */
 export interface Tuning {
+  /** The family of GEMM-like kernels. */
   readonly gemm: GemmVariant;
   /** Invocations that keep the adapter busy; split-K aims at it. */
   readonly parallelism: number;

@@ -45,6 +45,7 @@ export type InputData = ArrayLike<number>;
 
 /** A compiled recording. */
 export class Program<I extends string = string, O extends string = string> {
+  /** What it costs. */
   readonly stats: ProgramStats;
   #inputs = new Map<string, Port>();
   #outputs = new Map<string, Port>();

@@ -72,7 +72,9 @@ export class Tensor {
 
 /** Shape and type of one output of a node. */
 export interface OutputSpec {
+  /** Sizes of its axes. */
   readonly shape: Shape;
+  /** Default f32. */
   readonly dtype?: DType;
 }
 
@@ -97,6 +99,7 @@ export class Node {
 
 /** How one instruction of the elementwise kernel computes a node (see `elementwise.wgsl`). */
 export interface Instruction {
+  /** Number of the instruction in the kernel. */
   readonly code: number;
   /** The constant `c` of the instruction. */
   readonly constant?: number;
@@ -104,6 +107,7 @@ export interface Instruction {
 
 /** What the graph needs to know of an op. */
 export interface Op {
+  /** In labels and messages. */
   readonly name: string;
   /**
    * Cotangents of the inputs from those of the outputs (undefined: none arrived, or none exists),

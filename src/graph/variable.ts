@@ -10,8 +10,11 @@ import { bytesOf, type DType, type Shape, show, sizeOf } from "./tensor.ts";
 
 /** The typed array that holds each element type on the host. */
 export interface Arrays {
+  /** 32-bit floats. */
   f32: Float32Array<ArrayBuffer>;
+  /** 32-bit whole numbers. */
   u32: Uint32Array<ArrayBuffer>;
+  /** Bytes. */
   u8: Uint8Array<ArrayBuffer>;
 }
 

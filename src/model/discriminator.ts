@@ -28,7 +28,11 @@ export interface DiscriminatorOptions {
  * dense to one logit. 212,865 weights.
  */
 export class Discriminator extends Sequential {
-  /** @throws {RangeError} when an option is out of range. */
+  /**
+   * Makes the weights from the seed.
+   *
+   * @throws {RangeError} when an option is out of range.
+   */
   constructor(gpu: Gpu, options: DiscriminatorOptions = {}) {
     const { widths = [64, 128], channels = 1, dropout: rate = 0.3, seed = 0 } = options;
     const { height = 28, width = 28 } = options;

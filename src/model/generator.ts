@@ -32,7 +32,11 @@ export class Generator extends Sequential {
   /** Length of the noise vector. */
   readonly noiseDim: number;
 
-  /** @throws {RangeError} when an option is out of range. */
+  /**
+   * Makes the weights from the seed.
+   *
+   * @throws {RangeError} when an option is out of range.
+   */
   constructor(gpu: Gpu, options: GeneratorOptions = {}) {
     const { noiseDim = 100, widths = [256, 128, 64], channels = 1, seed = 0 } = options;
     const { height = 28, width = 28 } = options;

@@ -28,9 +28,13 @@ export type Initializer =
 
 /** A weight that a layer needs. */
 export interface WeightSpec {
+  /** Keras' name: kernel, bias, gamma, ... */
   readonly name: string;
+  /** Sizes of its axes. */
   readonly shape: Shape;
+  /** Its first value. */
   readonly initializer: Initializer;
+  /** Whether an optimizer may change it. */
   readonly trainable: boolean;
 }
 
@@ -42,11 +46,13 @@ export interface CallOptions extends RandomOptions {
 
 /** A layer for inputs of one shape, without the batch axis. */
 export interface Layer {
-  /** Keras' class name, and the base of the layer's own. */
+  /** Keras' class name. */
   readonly type: string;
+  /** What the layer's own name begins with. */
   readonly base: string;
   /** Shape of the output, without the batch axis. */
   readonly outputShape: Shape;
+  /** In Keras' order. */
   readonly weights: readonly WeightSpec[];
   /** Records the layer; `weights` in the order of {@linkcode Layer.weights}. */
   call(x: Tensor, weights: readonly Variable[], options: CallOptions): Tensor;

@@ -44,6 +44,8 @@ export class Sequential {
   readonly #layers: readonly BuiltLayer[];
 
   /**
+   * Makes the weights.
+   *
    * @param name of the model, in its summary and messages
    * @param inputShape of one sample, without the batch axis
    * @param seed of the initial weights; `stream` keeps two models of one seed apart

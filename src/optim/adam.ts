@@ -94,6 +94,8 @@ export class Adam {
   readonly #options: Required<AdamOptions>;
 
   /**
+   * Makes the moments, all zero.
+   *
    * @param variables what to update
    * @throws {RangeError} when a rate is out of range.
    */
