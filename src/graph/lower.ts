@@ -152,8 +152,8 @@ export class Lowering {
   }
 
   /** A tensor's copy in a texture, shared by all who ask for it. */
-  mirror(tensor: Tensor): Mirror {
-    const storage = this.storage(tensor);
+  mirror(of: Tensor | Storage): Mirror {
+    const storage = of instanceof Storage ? of : this.storage(of);
     let mirror = this.#mirrors.get(storage);
     if (!mirror) {
       mirror = new Mirror(storage);

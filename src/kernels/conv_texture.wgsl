@@ -11,12 +11,15 @@
 // x, w: row-major, four floats a texel, texel i at (i % 4096, i / 4096); IN_C and OUT_C are
 //       multiples of 4. On a software adapter a texture load is five times cheaper than a buffer's.
 // y:    [SPLITS, BATCH, OUT_H, OUT_W, OUT_C] as vec4f; split s sums channels of its own share.
-// One invocation: 8 pictures x 16 channels of y at one pixel. A workgroup: WIDTH such tiles of one
-// pixel (id.x counts pixel x tiles in steps of WIDTH; id.y carries on where x ends; id.z: split).
+// main: one invocation computes 8 pictures x 16 channels of y at one pixel.
+// narrow: one invocation computes 8 pictures x 1 channel, transposed only; OUT_C may be anything.
+// A workgroup: WIDTH such tiles of one pixel (id.x counts pixel x tiles in steps of WIDTH; id.y
+// carries on where x ends; id.z: split).
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y_narrow: array<f32>;
 
 override BATCH: u32;
 override IN_H: u32;
@@ -154,4 +157,51 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   store(at + 4 * out_picture, b + 4, n + 4, y11);
   store(at + 4 * out_picture, b + 4, n + 8, y12);
   store(at + 4 * out_picture, b + 4, n + 12, y13);
+}
+
+@compute @workgroup_size(WIDTH)
+fn narrow(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row_tiles = (BATCH + 7) / 8;
+  let groups_per_pixel = (row_tiles * OUT_C + WIDTH - 1) / WIDTH;
+  let linear = group.y * groups.x + group.x;
+  let pixel = linear / groups_per_pixel;
+  let tile = linear % groups_per_pixel * WIDTH + lane;
+  if pixel >= OUT_H * OUT_W || tile >= row_tiles * OUT_C { return; }
+  let b = tile % row_tiles * 8;
+  let n = tile / row_tiles;
+  let ty = taps(pixel / OUT_W, IN_H, KERNEL_H, STRIDE_H, PAD_H);
+  let tx = taps(pixel % OUT_W, IN_W, KERNEL_W, STRIDE_W, PAD_W);
+
+  let channels = IN_C / 4;
+  let share = (channels + SPLITS - 1) / SPLITS;
+  let c_begin = group.z * share;
+  let c_end = min(channels, c_begin + share);
+  let picture = IN_H * IN_W * channels;
+  let rows0 = min(b + vec4u(0, 1, 2, 3), vec4u(BATCH - 1)) * picture;
+  let rows1 = min(b + vec4u(4, 5, 6, 7), vec4u(BATCH - 1)) * picture;
+
+  var sum0 = vec4f();
+  var sum1 = vec4f();
+  for (var v = ty.begin; v < ty.end; v++) {
+    for (var u = tx.begin; u < tx.end; u++) {
+      let in_pixel = (ty.start + v * ty.direction) * i32(IN_W) + tx.start + u * tx.direction;
+      let tap = (ty.first + v * ty.step) * i32(KERNEL_W) + tx.first + u * tx.step;
+      let x_at = u32(in_pixel) * channels;
+      let w_at = (u32(tap) * OUT_C + n) * channels;
+      for (var c = c_begin; c < c_end; c++) {
+        let i0 = rows0 + x_at + c;
+        let i1 = rows1 + x_at + c;
+        let k = load_w(w_at + c);
+        sum0 += k * mat4x4f(load_x(i0.x), load_x(i0.y), load_x(i0.z), load_x(i0.w));
+        sum1 += k * mat4x4f(load_x(i1.x), load_x(i1.y), load_x(i1.z), load_x(i1.w));
+      }
+    }
+  }
+
+  let out_picture = OUT_H * OUT_W * OUT_C;
+  let at = (group.z * BATCH + b) * out_picture + pixel * OUT_C + n;
+  for (var r = 0u; r < 4; r++) {
+    if b + r < BATCH { y_narrow[at + r * out_picture] = sum0[r]; }
+    if b + r + 4 < BATCH { y_narrow[at + (r + 4) * out_picture] = sum1[r]; }
+  }
 }

@@ -6,7 +6,7 @@
 
 import code from "../kernels/copy.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
-import { grid, type Lowering } from "../graph/lower.ts";
+import { grid, type Lowering, type Storage } from "../graph/lower.ts";
 import { type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 
 const copyKernel = kernel("copy", code);
@@ -42,9 +42,9 @@ export interface Side {
 export function copyBox(
   lowering: Lowering,
   box: Shape,
-  x: Tensor,
+  x: Tensor | Storage,
   from: Side,
-  y: Tensor,
+  y: Tensor | Storage,
   to: Side,
 ): void {
   const constants: Record<string, number> = { COUNT: sizeOf(box) };

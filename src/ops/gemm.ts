@@ -6,35 +6,45 @@
  */
 
 import convDirect from "../kernels/conv_direct.wgsl" with { type: "text" };
+import convPixels from "../kernels/conv_pixels.wgsl" with { type: "text" };
 import convTexture from "../kernels/conv_texture.wgsl" with { type: "text" };
 import convTiled from "../kernels/conv_tiled.wgsl" with { type: "text" };
 import filterGradDirect from "../kernels/filter_grad_direct.wgsl" with { type: "text" };
+import filterGradPixels from "../kernels/filter_grad_pixels.wgsl" with { type: "text" };
 import filterGradTexture from "../kernels/filter_grad_texture.wgsl" with { type: "text" };
 import filterGradTiled from "../kernels/filter_grad_tiled.wgsl" with { type: "text" };
 import { type Kernel, kernel } from "../gpu/shader.ts";
-import { type GemmVariant, grid, type Lowering } from "../graph/lower.ts";
+import { type GemmVariant, grid, type Lowering, type Mirror } from "../graph/lower.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { copyBox } from "./copy.ts";
 import type { Geometry, Side } from "./geometry.ts";
 import { reduceMiddle } from "./sum.ts";
 
-/** A kernel with the tile that one invocation (or, tiled, one workgroup) computes. */
+/** A kernel with the tile that one invocation (of a tiled one: one workgroup) computes. */
 interface Variant {
   readonly kernel: Kernel;
+  readonly entryPoint?: string;
   readonly rows: number;
   readonly columns: number;
 }
 
-const CONV: Record<GemmVariant, Variant> = {
-  texture: { kernel: kernel("conv_texture", convTexture), rows: 8, columns: 16 },
+const convTextureKernel = kernel("conv_texture", convTexture);
+
+/** Kernels for convolutions; "texture" has two more for sides of few channels. */
+const CONV = {
+  texture: { kernel: convTextureKernel, rows: 8, columns: 16 },
+  narrow: { kernel: convTextureKernel, entryPoint: "narrow", rows: 8, columns: 1 },
+  pixels: { kernel: kernel("conv_pixels", convPixels), rows: 8, columns: 16 },
   direct: { kernel: kernel("conv_direct", convDirect), rows: 4, columns: 4 },
   tiled: { kernel: kernel("conv_tiled", convTiled), rows: 64, columns: 64 },
-};
+} satisfies Record<string, Variant>;
 
-const FILTER_GRAD: Record<GemmVariant, Variant> = {
+const FILTER_GRAD = {
   texture: { kernel: kernel("filter_grad_texture", filterGradTexture), rows: 16, columns: 16 },
+  pixels: { kernel: kernel("filter_grad_pixels", filterGradPixels), rows: 8, columns: 4 },
   direct: { kernel: kernel("filter_grad_direct", filterGradDirect), rows: 4, columns: 4 },
   tiled: { kernel: kernel("filter_grad_tiled", filterGradTiled), rows: 64, columns: 64 },
-};
+} satisfies Record<string, Variant>;
 
 /**
  * Most loop iterations of one invocation. Some software adapters stop an invocation after 65,535,
@@ -42,10 +52,36 @@ const FILTER_GRAD: Record<GemmVariant, Variant> = {
  */
 const MAX_ITERATIONS = 16000;
 
-/** Texture kernels read four channels at once, so both sides need a multiple of four. */
-function choose(variant: GemmVariant, { large, small }: Geometry): GemmVariant {
-  const aligned = large.channels % 4 === 0 && small.channels % 4 === 0;
-  return variant === "texture" && !aligned ? "direct" : variant;
+const fours = (n: number) => n % 4 === 0;
+
+/** Texture kernels read four values at once, so that some size must be a multiple of four. */
+function chooseConv(variant: GemmVariant, g: Geometry, transposed: boolean): keyof typeof CONV {
+  if (variant !== "texture") return variant;
+  const { large, small, batch } = g;
+  if (fours(large.channels) && fours(small.channels)) return "texture";
+  if (transposed && fours(small.channels)) return "narrow";
+  // conv_pixels sums in one go, so the loop limit bounds its channels.
+  const short = g.kernel[0] * g.kernel[1] * large.channels <= MAX_ITERATIONS;
+  if (!transposed && fours(small.channels) && fours(batch) && short) return "pixels";
+  return "direct";
+}
+
+function chooseFilterGrad(
+  variant: GemmVariant,
+  { large, small, batch }: Geometry,
+): keyof typeof FILTER_GRAD {
+  if (variant !== "texture") return variant;
+  if (fours(large.channels) && fours(small.channels)) return "texture";
+  return fours(small.channels) && fours(batch) ? "pixels" : "direct";
+}
+
+/** x [batch, ...] with the batch innermost, in a texture. */
+function batchInnermost(lowering: Lowering, x: Tensor): Mirror {
+  const rest = x.size / x.shape[0];
+  const turned = lowering.scratch(x.size, "batch innermost");
+  const from = { strides: [1, rest] };
+  copyBox(lowering, [rest, x.shape[0]], x, from, turned, { strides: [x.shape[0], 1] });
+  return lowering.mirror(turned);
 }
 
 /** Workgroup size for `tiles` invocations that share nothing: a multiple of 16, at most 64. */
@@ -88,8 +124,8 @@ export function lowerConv(
   y: Tensor,
   transposed: boolean,
 ): void {
-  const name = choose(lowering.tuning.gemm, g);
-  const { kernel, rows, columns } = CONV[name];
+  const name = chooseConv(lowering.tuning.gemm, g, transposed);
+  const { kernel, entryPoint, rows, columns }: Variant = CONV[name];
   const [input, output] = transposed ? [g.small, g.large] : [g.large, g.small];
   const taps = g.kernel[0] * g.kernel[1];
   const pixels = output.height * output.width;
@@ -114,16 +150,23 @@ export function lowerConv(
     constants.WIDTH = width;
     workgroups = grid(Math.ceil(tiles / width) * pixels, 1);
     invocations = tiles * pixels;
-    channels = name === "texture" ? input.channels / 4 : input.channels;
+    channels = name === "texture" || name === "narrow" ? input.channels / 4 : input.channels;
   }
   // A tiled step stages 16 channels in 16 rounds and multiplies them in 16.
   const perStep = name === "tiled" ? taps * 33 : taps;
-  const splits = splitsFor(channels, perStep, invocations, lowering.tuning.parallelism);
+  const splits = name === "pixels"
+    ? 1
+    : splitsFor(channels, perStep, invocations, lowering.tuning.parallelism);
   if (splits > 1) constants.SPLITS = splits;
   workgroups[2] = splits;
   const target = splits === 1 ? y : lowering.scratch(splits * y.size, "shares");
-  const operands = name === "texture" ? { x: lowering.mirror(x), w: lowering.mirror(w) } : { x, w };
-  lowering.dispatch({ kernel, constants, bindings: { ...operands, y: target }, workgroups });
+  const buffers = name === "direct" || name === "tiled";
+  const bindings = {
+    x: buffers ? x : name === "pixels" ? batchInnermost(lowering, x) : lowering.mirror(x),
+    w: buffers ? w : lowering.mirror(w),
+    [name === "narrow" ? "y_narrow" : "y"]: target,
+  };
+  lowering.dispatch({ kernel, entryPoint, constants, bindings, workgroups });
   if (splits > 1) reduceMiddle(lowering, target, y, [1, splits, y.size]);
 }
 
@@ -135,8 +178,8 @@ export function lowerFilterGrad(
   dy: Tensor,
   dw: Tensor,
 ): void {
-  const name = choose(lowering.tuning.gemm, g);
-  const { kernel, rows, columns } = FILTER_GRAD[name];
+  const name = chooseFilterGrad(lowering.tuning.gemm, g);
+  const { kernel, rows, columns }: Variant = FILTER_GRAD[name];
   const taps = g.kernel[0] * g.kernel[1];
   const columnTiles = Math.ceil(g.small.channels / columns);
   const constants = geometryConstants(g, g.large, g.small);
@@ -156,16 +199,21 @@ export function lowerFilterGrad(
     workgroups = grid(tiles, constants.WIDTH);
     invocations = tiles;
   }
-  // The sum runs over lines (picture, row) of the small side.
-  const lines = g.batch * g.small.height;
-  const perLine = name === "tiled" ? 3 * g.small.width + 33 : g.small.width;
+  // The sum runs over lines (picture, row) of the small side; in filter_grad_pixels over pixels of
+  // all pictures.
+  const pixels = name === "pixels";
+  const lines = g.small.height * (pixels ? g.small.width : g.batch);
+  const perLine = pixels ? g.batch / 4 : name === "tiled" ? 3 * g.small.width + 33 : g.small.width;
   const splits = splitsFor(lines, perLine, invocations, lowering.tuning.parallelism);
   if (splits > 1) constants.SPLITS = splits;
   workgroups[2] = splits;
   const target = splits === 1 ? dw : lowering.scratch(splits * dw.size, "shares");
-  const operands = name === "texture"
-    ? { x: lowering.mirror(x), dy: lowering.mirror(dy) }
-    : { x, dy };
-  lowering.dispatch({ kernel, constants, bindings: { ...operands, dw: target }, workgroups });
+  const buffers = name === "direct" || name === "tiled";
+  const bindings = {
+    x: buffers ? x : pixels ? batchInnermost(lowering, x) : lowering.mirror(x),
+    dy: buffers ? dy : lowering.mirror(dy),
+    dw: target,
+  };
+  lowering.dispatch({ kernel, constants, bindings, workgroups });
   if (splits > 1) reduceMiddle(lowering, target, dw, [1, splits, dw.size]);
 }

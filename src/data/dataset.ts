@@ -1,0 +1,61 @@
+/**
+ * What the library trains on.
+ *
+ * @module
+ */
+
+import { DataError } from "../errors.ts";
+
+/** Pictures of one size, with or without labels. Any object of this shape is a data set. */
+export interface Dataset {
+  /** [count, height, width, channels], rows from the top, 0 to 255. */
+  readonly images: Uint8Array;
+  /** [count], or empty for pictures without labels. */
+  readonly labels: Uint8Array;
+  /** Number of pictures. */
+  readonly count: number;
+  /** Pixels from top to bottom. */
+  readonly height: number;
+  /** Pixels from left to right. */
+  readonly width: number;
+  /** Bytes a pixel: 1 gray, 3 RGB. */
+  readonly channels: number;
+}
+
+/**
+ * Refuses an object whose numbers contradict its arrays.
+ *
+ * @throws {DataError} when a size is not a whole number of at least 1, or an array is not bytes or
+ * has another length than the sizes say.
+ */
+export function validateDataset(dataset: Dataset): void {
+  const { images, labels, count, height, width, channels } = dataset;
+  for (const [name, value] of Object.entries({ count, height, width, channels })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new DataError(
+        `The ${name} of a data set must be a whole number of at least 1, got ${value}`,
+      );
+    }
+  }
+  for (const [name, array] of Object.entries({ images, labels })) {
+    if (!(array instanceof Uint8Array)) {
+      const got = (array as unknown)?.constructor?.name ?? typeof array;
+      throw new DataError(
+        `The ${name} of a data set must be a Uint8Array, got ${got}: ` +
+          "pictures are bytes from 0 to 255 (scaled to [-1, 1] on the device)",
+      );
+    }
+  }
+  const size = count * height * width * channels;
+  if (images.length !== size) {
+    throw new DataError(
+      `A data set of shape [${count}, ${height}, ${width}, ${channels}] needs ${size} bytes of ` +
+        `images, got ${images.length}: correct the shape or the array`,
+    );
+  }
+  if (labels.length !== 0 && labels.length !== count) {
+    throw new DataError(
+      `A data set of ${count} pictures needs ${count} labels or none, got ${labels.length}`,
+    );
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The IDX format of the MNIST files: two zero bytes, a type, a rank, the dimensions as 32-bit
+ * big-endian numbers, then the values. Described at the end of LeCun, Cortes and Burges,
+ * "The MNIST database of handwritten digits".
+ *
+ * @module
+ */
+
+import { DataError } from "../errors.ts";
+
+/** An array read from an IDX file. */
+export interface IDX {
+  /** Its shape, slowest axis first; 1 to 4 entries. */
+  readonly dims: readonly number[];
+  /** Its values, row-major: a view into the bytes of the file. */
+  readonly data: Uint8Array;
+}
+
+/** The values' type that means bytes; MNIST and its relatives use no other. */
+const BYTES = 0x08;
+const MAX_RANK = 4;
+const MAX_HEADER = 4 + 4 * MAX_RANK;
+
+/** Deflate cannot make its input more than 1032 times as long (a 258-byte match in 2 bits). */
+const MAX_INFLATION = 1032;
+
+/** Bytes given to the decompressor at once; it answers each piece whole, so this bounds memory. */
+const PIECE = 1 << 14;
+
+/** The longest typed array that every engine can hold. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+const hex = (bytes: Uint8Array) => `0x${bytes.toHex()}`;
+
+/** Checks the start of an uncompressed file; only that much needs to be there. */
+function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: number } {
+  if (bytes.length < 4) {
+    throw new DataError(
+      `${name} is truncated: it has ${bytes.length} bytes, an IDX header at least 8. ` +
+        "Download it again",
+    );
+  }
+  const [zero0, zero1, type, rank] = bytes;
+  if (zero0 !== 0 || zero1 !== 0) {
+    throw new DataError(
+      `${name} is not an IDX file: it begins with ${hex(bytes.subarray(0, 4))}, ` +
+        `expected 0x00000801 to 0x0000080${MAX_RANK}. ` +
+        "Use the MNIST files as published, raw or gzip-compressed",
+    );
+  }
+  if (type !== BYTES) {
+    throw new DataError(
+      `${name} holds values of IDX type ${hex(bytes.subarray(2, 3))}, ` +
+        "expected 0x08 (unsigned bytes). Convert the values to bytes",
+    );
+  }
+  if (rank < 1 || rank > MAX_RANK) {
+    throw new DataError(`${name} declares ${rank} dimensions, expected 1 to ${MAX_RANK}`);
+  }
+  const start = 4 + 4 * rank;
+  if (bytes.length < start) {
+    throw new DataError(
+      `${name} is truncated: it has ${bytes.length} bytes, ` +
+        `the header of ${rank} dimensions alone has ${start}. Download it again`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return { dims: Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis)), start };
+}
+
+/** Rounded above 2^53, where it can equal no real length. */
+const product = (dims: readonly number[]) => dims.reduce((size, dim) => size * dim, 1);
+
+/**
+ * Reads an uncompressed IDX file of unsigned bytes. Nothing is copied.
+ *
+ * @param bytes The whole file; see {@linkcode decompressIDX} for a compressed one.
+ * @param name What to call the file in messages.
+ * @throws {DataError} when it is not such a file, or is shorter or longer than its header says.
+ */
+export function parseIDX(bytes: Uint8Array, name: string): IDX {
+  const { dims, start } = readHeader(bytes, name);
+  const found = bytes.length - start;
+  const expected = product(dims);
+  if (found !== expected) {
+    const [what, remedy] = found < expected
+      ? ["is truncated", "Download it again"]
+      : ["has trailing bytes", "Check that it is the right file"];
+    throw new DataError(
+      `${name} ${what}: its dimensions [${dims.join(", ")}] make ${expected} values, ` +
+        `but ${found} follow the header. ${remedy}`,
+    );
+  }
+  return { dims, data: bytes.subarray(start) };
+}
+
+async function* inflate(bytes: Uint8Array, name: string): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  const pieces = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.slice(at, at += PIECE));
+    },
+  });
+  try {
+    yield* pieces.pipeThrough(new DecompressionStream("gzip"));
+  } catch (cause) {
+    throw new DataError(
+      `${name} cannot be decompressed: its gzip data is damaged or cut off, ` +
+        `or something follows it (${(cause as Error).message}). Download it again`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Gives the uncompressed bytes of an IDX file that may be gzip-compressed, which is told from its
+ * first two bytes. Allocates what the header declares, and only if the file is long enough for it.
+ *
+ * @param bytes The whole file; returned as it is when it is not compressed.
+ * @param name What to call the file in messages.
+ * @throws {DataError} when the gzip data is damaged, holds no IDX file, or holds more or less than
+ * the header declares.
+ */
+export async function decompressIDX(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+
+  const head = new Uint8Array(MAX_HEADER);
+  let filled = 0;
+  for await (const chunk of inflate(bytes, name)) {
+    head.set(chunk.subarray(0, MAX_HEADER - filled), filled);
+    filled = Math.min(MAX_HEADER, filled + chunk.length);
+    if (filled === MAX_HEADER) break;
+  }
+  const { dims, start } = readHeader(head.subarray(0, filled), name);
+  const size = start + product(dims);
+  const most = Math.min(MAX_BYTES, bytes.length * MAX_INFLATION);
+  if (size > most) {
+    throw new DataError(
+      `${name} declares dimensions [${dims.join(", ")}], ${size} bytes in all, but ` +
+        `${bytes.length} compressed bytes give at most ${most}. The file is damaged or hostile`,
+    );
+  }
+
+  const raw = new Uint8Array(size);
+  filled = 0;
+  for await (const chunk of inflate(bytes, name)) {
+    if (filled + chunk.length > size) {
+      throw new DataError(
+        `${name} has trailing bytes: its dimensions [${dims.join(", ")}] make ${size} bytes ` +
+          "with the header, but more come out of the gzip data. Check that it is the right file",
+      );
+    }
+    raw.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return raw.subarray(0, filled);
+}

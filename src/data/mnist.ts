@@ -1,0 +1,252 @@
+/**
+ * MNIST, found or fetched, and verified.
+ *
+ * @module
+ */
+
+import { DataError } from "../errors.ts";
+import type { Dataset } from "./dataset.ts";
+import { parseIDX } from "./idx.ts";
+import { defaultCacheDir, store } from "./mnist_cache.ts";
+import { downloadFile, MNIST_MIRRORS } from "./mnist_download.ts";
+import {
+  candidates,
+  type FoundFile,
+  MNIST_FILES,
+  type MNISTFile,
+  type MNISTSplit,
+  spellings,
+} from "./mnist_files.ts";
+
+export type { MNISTSplit };
+
+/** MNIST, or a data set that was published in its form: gray pictures with labels. */
+export interface MNIST extends Dataset {
+  /** Which part it is. */
+  readonly split: MNISTSplit;
+  /** A sentence that says where it came from and whether it is the original. */
+  readonly source: string;
+  /** Whether both files have the checksums of the original. */
+  readonly verified: boolean;
+}
+
+/** Options of {@linkcode loadMNIST}. */
+export interface LoadMNISTOptions {
+  /** Folder with the IDX files, raw or gzip. Default: the search that {@linkcode loadMNIST} tells. */
+  readonly dir?: string;
+  /** Default "train". */
+  readonly split?: MNISTSplit;
+  /** Where downloaded files are kept. Default: `dcgan-webgpu/mnist` in the user's cache folder. */
+  readonly cacheDir?: string;
+  /** Whether the mirrors may be asked. Default true. */
+  readonly download?: boolean;
+  /** URLs of folders with the compressed files, tried in order. Default: two public ones. */
+  readonly mirrors?: readonly string[];
+  /**
+   * Names another folder to search before the mirrors are asked. It is called at most once, and is
+   * given a function for what the person should know.
+   */
+  readonly fallback?: (report: (text: string) => void) => Promise<string | undefined>;
+  /** Stops the search; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called with a sentence when something takes long or goes wrong on the way. */
+  readonly onMessage?: (text: string) => void;
+}
+
+/** A file and the place where it was. */
+interface Located extends FoundFile {
+  readonly place: string;
+}
+
+/** The user's own folder: what lies there is taken, original or not. */
+async function findInFolder(dir: string, file: MNISTFile): Promise<Located> {
+  for await (const found of candidates(dir, file)) {
+    if (found instanceof Error) throw found;
+    return { ...found, place: `from ${dir}` };
+  }
+  throw new DataError(
+    `No ${file.name} in ${dir}: looked for ${spellings(file).join(", ")}. ` +
+      "Put the IDX files there, or leave out `dir` to have MNIST found or downloaded",
+  );
+}
+
+/** The search without `dir`: only the original is taken. */
+class Search {
+  readonly #options: LoadMNISTOptions;
+  /** What was tried, for the error when nothing is left to try. */
+  readonly #tried: string[] = [];
+  /** The cache folder, if it is known. */
+  readonly #cache?: string;
+  /** The answer of the hook, once it was asked. */
+  #other?: Promise<string | undefined>;
+
+  constructor(options: LoadMNISTOptions) {
+    this.#options = options;
+    try {
+      this.#cache = options.cacheDir ?? defaultCacheDir();
+    } catch (error) {
+      const remedy = error instanceof Deno.errors.NotCapable
+        ? "Run with --allow-env, or pass `cacheDir`"
+        : "Pass `cacheDir`";
+      this.#fail(`the cache folder is unknown: ${(error as Error).message}. ${remedy}`);
+    }
+  }
+
+  /** Looks in the cache, in the folder that the hook names, and at the mirrors. */
+  async find(file: MNISTFile): Promise<Located> {
+    const found = await this.#inFolder(this.#cache, file) ??
+      await this.#inFolder(await this.#otherFolder(), file) ??
+      await this.#atMirrors(file);
+    if (found) return found;
+    throw new DataError(
+      [
+        `MNIST's ${file.name} was not found. Tried:`,
+        ...this.#tried.map((text) => `  ${text}`),
+        "Put the IDX files into a folder and pass it as `dir`",
+      ].join("\n"),
+    );
+  }
+
+  #fail(text: string): void {
+    this.#tried.push(text);
+    this.#options.onMessage?.(text);
+  }
+
+  async #inFolder(dir: string | undefined, file: MNISTFile): Promise<Located | undefined> {
+    if (dir === undefined) return undefined;
+    let there = false;
+    for await (const found of candidates(dir, file)) {
+      this.#options.signal?.throwIfAborted();
+      there = true;
+      if (found instanceof Error) this.#fail(found.message);
+      else if (found.verified) return { ...found, place: `from ${dir}` };
+      else this.#fail(`${found.name} is not the original: its checksum differs`);
+    }
+    // No news to a person whose cache is still empty, so it is not reported.
+    if (!there) this.#tried.push(`${dir}: it is not there`);
+    return undefined;
+  }
+
+  #otherFolder(): Promise<string | undefined> {
+    const { fallback, onMessage } = this.#options;
+    return this.#other ??= (async () => {
+      try {
+        return await fallback?.((text) => onMessage?.(text));
+      } catch (error) {
+        this.#fail(`the fallback failed: ${(error as Error).message}`);
+      }
+    })();
+  }
+
+  async #atMirrors(file: MNISTFile): Promise<Located | undefined> {
+    const { download = true, mirrors = MNIST_MIRRORS, signal, onMessage } = this.#options;
+    if (!download) {
+      this.#tried.push("the mirrors were not asked, because `download` is false");
+      return undefined;
+    }
+    for (const mirror of mirrors) {
+      signal?.throwIfAborted();
+      onMessage?.(`downloading ${file.name} from ${mirror}`);
+      try {
+        const { body, found } = await downloadFile(mirror, file, signal);
+        await this.#keep(file, body);
+        return { ...found, place: `downloaded from ${mirror}` };
+      } catch (error) {
+        signal?.throwIfAborted();
+        this.#fail((error as Error).message);
+      }
+    }
+    return undefined;
+  }
+
+  /** A cache that cannot be written to costs a download next time, not this run. */
+  async #keep(file: MNISTFile, body: Uint8Array): Promise<void> {
+    if (this.#cache === undefined) return;
+    const name = body[0] === 0x1f ? `${file.name}.gz` : file.name;
+    try {
+      await store(this.#cache, name, body);
+    } catch (error) {
+      this.#options.onMessage?.(
+        `${name} could not be kept in ${this.#cache}: ${(error as Error).message}`,
+      );
+    }
+  }
+}
+
+function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
+  const pictures = parseIDX(images.bytes, images.name);
+  const classes = parseIDX(labels.bytes, labels.name);
+  for (
+    const [{ dims }, rank, name] of [[pictures, 3, images.name], [classes, 1, labels.name]] as const
+  ) {
+    if (dims.length !== rank || dims.includes(0)) {
+      throw new DataError(
+        `${name} has dimensions [${dims.join(", ")}], expected ${
+          rank === 3 ? "[count, height, width]" : "[count]"
+        }, none of them 0. Check that images and labels are not exchanged`,
+      );
+    }
+  }
+  const [count, height, width] = pictures.dims;
+  if (classes.dims[0] !== count) {
+    throw new DataError(
+      `${images.name} has ${count} pictures, but ${labels.name} has ${classes.dims[0]} labels. ` +
+        "Take both files from the same data set",
+    );
+  }
+  const verified = images.verified && labels.verified;
+  const places = [...new Set([images.place, labels.place])].join(" and ");
+  return {
+    images: pictures.data,
+    labels: classes.data,
+    count,
+    height,
+    width,
+    channels: 1,
+    split,
+    source: `MNIST ${places} (${
+      verified ? "checksum verified" : "not the original MNIST: checksum differs"
+    })`,
+    verified,
+  };
+}
+
+/**
+ * Loads MNIST: 60,000 pictures to train on or 10,000 to test with, 28 by 28, gray, with the digits
+ * 0 to 9 as labels.
+ *
+ * With `dir`, the two files are read from there, and any data set in the form of MNIST will do
+ * (Fashion-MNIST, KMNIST): `verified` says whether it is the original. Without it, each file is
+ * looked for in the cache folder, then in the folder that `fallback` names, then at the mirrors,
+ * and only the original is taken; what was downloaded goes to the cache folder.
+ *
+ * Permissions: read for the folders; without `dir` also env (where the user's caches are), net for
+ * the mirrors and write for the cache folder. Any of the latter may be missing, with a message.
+ *
+ * Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
+ *
+ * ```ts
+ * const mnist = await loadMNIST({ split: "test" });
+ * console.log(mnist.source, mnist.count); // 10000
+ * ```
+ *
+ * @throws {DataError} when no usable file is found, naming all that was tried; when a file in `dir`
+ * is damaged; when pictures and labels do not belong together.
+ * @throws {RangeError} when `split` is neither "train" nor "test".
+ */
+export async function loadMNIST(options: LoadMNISTOptions = {}): Promise<MNIST> {
+  const { dir, split = "train", signal } = options;
+  if (!Object.hasOwn(MNIST_FILES, split)) {
+    throw new RangeError(`split must be "train" or "test", got ${JSON.stringify(split)}`);
+  }
+  const files = MNIST_FILES[split];
+  const search = dir === undefined ? new Search(options) : undefined;
+  const find = (file: MNISTFile) => search ? search.find(file) : findInFolder(dir!, file);
+
+  signal?.throwIfAborted();
+  const images = await find(files.images);
+  signal?.throwIfAborted();
+  const labels = await find(files.labels);
+  signal?.throwIfAborted();
+  return assemble(split, images, labels);
+}

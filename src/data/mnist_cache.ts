@@ -1,0 +1,44 @@
+/**
+ * The folder where downloaded files are kept.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+/**
+ * The user's cache folder for MNIST, by the custom of the system: under `XDG_CACHE_HOME` or
+ * `~/.cache`, on macOS `~/Library/Caches`, on Windows `LOCALAPPDATA`.
+ *
+ * @throws {Deno.errors.NotCapable} when those variables may not be read.
+ * @throws {Error} when none of them is set.
+ */
+export function defaultCacheDir(): string {
+  const under = (variable: string, ...path: string[]) => {
+    const value = Deno.env.get(variable);
+    return value && join(value, ...path);
+  };
+  const caches = Deno.build.os === "windows"
+    ? under("LOCALAPPDATA")
+    : Deno.build.os === "darwin"
+    ? under("HOME", "Library", "Caches")
+    : under("XDG_CACHE_HOME") || under("HOME", ".cache");
+  if (!caches) throw new Error("no environment variable says where the user's caches are");
+  return join(caches, "dcgan-webgpu", "mnist");
+}
+
+/**
+ * Puts a file into a folder, whole or not at all: other runs may be reading there. What lies in a
+ * cache is verified when read, so it need not survive a power cut.
+ */
+export async function store(dir: string, name: string, bytes: Uint8Array): Promise<void> {
+  await Deno.mkdir(dir, { recursive: true });
+  const temporary = join(dir, `.${name}.${crypto.randomUUID().slice(0, 8)}.tmp`);
+  try {
+    await Deno.writeFile(temporary, bytes, { createNew: true });
+    await Deno.rename(temporary, join(dir, name));
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {}); // It may never have come to be.
+    throw error;
+  }
+}

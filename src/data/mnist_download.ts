@@ -1,0 +1,79 @@
+/**
+ * Fetching a file of MNIST from public mirrors.
+ *
+ * @module
+ */
+
+import { DataError } from "../errors.ts";
+import { type FoundFile, type MNISTFile, openFile } from "./mnist_files.ts";
+
+/** Public copies of the compressed files as they were first published. */
+export const MNIST_MIRRORS: readonly string[] = [
+  "https://storage.googleapis.com/cvdf-datasets/mnist/",
+  "https://ossci-datasets.s3.amazonaws.com/mnist/",
+];
+
+/** A file as it came over the network, and what is in it. */
+export interface Download {
+  /** As sent: usually gzip. */
+  readonly body: Uint8Array;
+  /** What is in it, verified. */
+  readonly found: FoundFile;
+}
+
+/** The body of a response of at most `limit` bytes. */
+async function fetchBody(url: URL, limit: number, signal?: AbortSignal): Promise<Uint8Array> {
+  const response = await fetch(url, { signal });
+  if (!response.ok || !response.body) {
+    await response.body?.cancel();
+    throw new DataError(`the server answered ${response.status} ${response.statusText}`.trim());
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body) {
+    length += chunk.length;
+    if (length > limit) throw new DataError(`the server sent more than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+/**
+ * Fetches the compressed form of a file and verifies it. Nothing is written.
+ *
+ * @param mirror URL of the folder that holds it.
+ * @param signal Stops it; the promise is then rejected with the signal's reason.
+ * @throws {DataError} when the mirror cannot be reached, has not the file, or sends another one,
+ * naming the address and the reason.
+ */
+export async function downloadFile(
+  mirror: string,
+  file: MNISTFile,
+  signal?: AbortSignal,
+): Promise<Download> {
+  const base = mirror.endsWith("/") ? mirror : `${mirror}/`;
+  const address = `${base}${file.name}.gz`;
+  try {
+    const url = new URL(address);
+    // Compression never makes a file much longer, and a server may send it uncompressed.
+    const body = await fetchBody(url, file.size + 4096, signal);
+    const found = await openFile(body, file, "what it sent");
+    if (!found.verified) {
+      throw new DataError(`what it sent is not the original ${file.name}: its checksum differs`);
+    }
+    return { body, found: { ...found, name: address } };
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const { message } = cause as Error;
+    const remedy = cause instanceof Deno.errors.NotCapable
+      ? `. Run with --allow-net=${new URL(address).host}`
+      : "";
+    throw new DataError(`${address} cannot be used: ${message}${remedy}`, { cause });
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Writing a file so that it is there whole or not at all.
+ *
+ * @module
+ */
+
+import { basename, dirname, join } from "node:path";
+
+/** What to do about a failed write, by the system's name for the reason. */
+function remedy(error: Error & { code?: string }, folder: string): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    return `Run with --allow-read=${folder} --allow-write=${folder}`;
+  }
+  switch (error.code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return "Free some space, or write to another disk";
+    case "EROFS":
+    case "EACCES":
+    case "EPERM":
+      return "Write to a folder that you may write to";
+    case "ENOENT":
+      return `Create the folder ${folder} first`;
+    case "EISDIR":
+    case "ENOTEMPTY":
+    case "EEXIST":
+      return "A folder is in the way: choose another name";
+    default:
+      return "Check the folder, or write to another one";
+  }
+}
+
+/**
+ * Writes a file by way of a temporary one in the same folder that is flushed to the disk and then
+ * renamed: whoever reads the path sees the old file or the whole new one, even after a power cut.
+ * The temporary file is removed when the write fails.
+ *
+ * Permissions: read and write for the folder.
+ *
+ * @throws {Error} when the file cannot be written, naming the path, the reason and a way out; the
+ * system's own error is its `cause`.
+ */
+export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`);
+  try {
+    await writeAndFlush(temporary, bytes);
+    await Deno.rename(temporary, path);
+  } catch (cause) {
+    await Deno.remove(temporary).catch(() => {}); // It may never have come to be.
+    // The system's message ends with the paths it saw, the temporary one among them.
+    const reason = (cause as Error).message.replace(/: (open|rename) '.*$/s, "");
+    throw new Error(
+      `Cannot write ${path}: ${reason}. ${remedy(cause as Error, folder)}`,
+      { cause },
+    );
+  }
+}
+
+async function writeAndFlush(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await file.sync();
+}
