@@ -45,3 +45,20 @@ export type {
   WeightSpec,
 } from "./src/model/layers.ts";
 export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
+
+export { type Dataset, validateDataset } from "./src/data/dataset.ts";
+export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
+
+export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/io/gif.ts";
+export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
+export type { Picture } from "./src/io/picture.ts";
+export { decodePNG, encodePNG } from "./src/io/png.ts";
+
+export {
+  type EpochEvent,
+  type PictureEvent,
+  type StepEvent,
+  trainDCGAN,
+  type TrainOptions,
+  type TrainResult,
+} from "./src/train.ts";

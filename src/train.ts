@@ -22,7 +22,9 @@ export interface StepEvent {
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
+  /** Mean binary cross-entropy over the batch. */
   readonly generatorLoss: number;
+  /** Sum of those on real and on generated pictures. */
   readonly discriminatorLoss: number;
   /** Pictures trained so far. */
   readonly images: number;
@@ -48,7 +50,9 @@ export interface EpochEvent {
 
 /** Pictures made on the way from the same noise. */
 export interface PictureEvent {
+  /** Steps trained so far. */
   readonly step: number;
+  /** Counted from 1. */
   readonly epoch: number;
   /** [count, height, width, channels] on [-1, 1]. */
   readonly pictures: Float32Array;
@@ -102,7 +106,9 @@ export interface TrainOptions {
 
 /** What {@linkcode trainDCGAN} gives. */
 export interface TrainResult {
+  /** The trained generator. */
   readonly generator: Generator;
+  /** The trained discriminator. */
   readonly discriminator: Discriminator;
   /** One entry an epoch. */
   readonly history: readonly EpochEvent[];
