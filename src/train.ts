@@ -4,17 +4,18 @@
  * @module
  */
 
+import { join } from "node:path";
 import { type Dataset, validateDataset } from "./data/dataset.ts";
 import { Gpu } from "./graph/gpu.ts";
-import type { Program } from "./graph/program.ts";
+import type { ProgramStats } from "./graph/program.ts";
+import { CheckpointFolder, readCheckpoint, requireSameConfiguration } from "./io/checkpoints.ts";
 import { PictureFolder } from "./io/pictures.ts";
-import { Discriminator } from "./model/discriminator.ts";
-import { Generator } from "./model/generator.ts";
+import { DCGAN } from "./model/dcgan.ts";
+import type { Discriminator } from "./model/discriminator.ts";
+import type { Generator } from "./model/generator.ts";
 import { Sampler, seedNoise } from "./model/sampler.ts";
-import { compileStep, LossRing } from "./model/step.ts";
 import { permutation, RandomSequence, STREAM } from "./model/threefry.ts";
 import { requireCount } from "./model/validate.ts";
-import { Adam } from "./optim/adam.ts";
 
 /** One trained batch. */
 export interface StepEvent {
@@ -88,8 +89,21 @@ export interface TrainOptions {
   readonly seed?: number;
   /** Stop after so many steps. Default: when the epochs are done. */
   readonly maxSteps?: number;
-  /** Folder for pictures and the GIF. Default: nothing is written. */
+  /** Folder for pictures, the GIF and checkpoints. Default: nothing is written. */
   readonly outDir?: string;
+  /**
+   * Checkpoints in `outDir/training_checkpoints`: every so many epochs (default 15, as in the
+   * tutorial), at the end and when the signal stops the run; the newest `keep` (default 3) stay.
+   * `false`: none.
+   */
+  readonly checkpoint?: { readonly everyEpochs?: number; readonly keep?: number } | false;
+  /**
+   * Continue a run as if it had never stopped, bit for bit: from the newest readable checkpoint in
+   * `outDir` (true), or from a file. Default false.
+   */
+  readonly resume?: boolean | string;
+  /** Start anew in an `outDir` that holds a run; its checkpoints are removed. Default false: refused. */
+  readonly overwrite?: boolean;
   /** Pictures after every so many steps, as well as after every epoch. Default: epochs only. */
   readonly pictureEverySteps?: number;
   /** Pictures a grid; a square number looks best. Default 16. */
@@ -100,6 +114,8 @@ export interface TrainOptions {
   readonly onStep?: (event: StepEvent) => void;
   /** Called after every epoch, before the next begins. */
   readonly onEpoch?: (event: EpochEvent) => void | Promise<void>;
+  /** Called with what a person should know: a checkpoint was written, read or skipped. */
+  readonly onMessage?: (text: string) => void;
   /** Called whenever pictures were made. */
   readonly onPicture?: (event: PictureEvent) => void | Promise<void>;
 }
@@ -118,6 +134,10 @@ export interface TrainResult {
   readonly aborted: boolean;
   /** The GIF of the pictures, if there is an `outDir` and at least one picture. */
   readonly gif?: string;
+  /** What one full step costs: dispatches, and memory with and without sharing. */
+  readonly stats: ProgramStats;
+  /** The newest checkpoint, if one was written. */
+  readonly checkpoint?: string;
   /** The device that holds both networks. */
   readonly gpu: Gpu;
   /** Frees what the run allocated: the device, unless it was the caller's. */
@@ -143,27 +163,61 @@ class Pace {
   }
 }
 
+/** Where a run stands, kept in its checkpoints. */
+interface Position {
+  /** The epoch under way, counted from 1. */
+  epoch: number;
+  /** Pictures of it that are trained. */
+  at: number;
+  /** Steps of the whole run. */
+  steps: number;
+  /** Steps of the epoch under way, and the sums of their losses. */
+  sums: { steps: number; generator: number; discriminator: number };
+  history: EpochEvent[];
+}
+
 function validate(options: TrainOptions): void {
   validateDataset(options.dataset);
-  const counts = [
-    "epochs",
-    "batchSize",
-    "noiseDim",
-    "maxSteps",
-    "pictureEverySteps",
-    "pictureCount",
-  ];
-  for (const name of counts) {
-    const value = options[name as keyof TrainOptions];
-    if (value !== undefined) requireCount(name, value as number);
+  const { dataset, batchSize = 256, checkpoint, resume, outDir } = options;
+  const counts = {
+    epochs: options.epochs,
+    batchSize,
+    noiseDim: options.noiseDim,
+    maxSteps: options.maxSteps,
+    pictureEverySteps: options.pictureEverySteps,
+    pictureCount: options.pictureCount,
+    "checkpoint.everyEpochs": checkpoint ? checkpoint.everyEpochs : undefined,
+    "checkpoint.keep": checkpoint ? checkpoint.keep : undefined,
+  };
+  for (const [name, value] of Object.entries(counts)) {
+    if (value !== undefined) requireCount(name, value);
   }
-  const { batchSize = 256, dataset } = options;
   if (batchSize > dataset.count) {
     throw new RangeError(
       `batchSize is ${batchSize}, but the data set has only ${dataset.count} pictures: ` +
         `use at most ${dataset.count}`,
     );
   }
+  if (resume === true && outDir === undefined) {
+    throw new TypeError("resume: true needs an outDir to look in; or give the checkpoint's path");
+  }
+}
+
+/** What a resumed run must share with the one it continues, defaults filled in. */
+function configurationOf(options: TrainOptions): Record<string, unknown> {
+  const { count, height, width, channels } = options.dataset;
+  return {
+    dataset: [count, height, width, channels],
+    batchSize: options.batchSize ?? 256,
+    noiseDim: options.noiseDim ?? 100,
+    learningRate: options.learningRate ?? 1e-4,
+    beta1: options.beta1 ?? 0.9,
+    beta2: options.beta2 ?? 0.999,
+    generatorWidths: options.generatorWidths ?? [256, 128, 64],
+    discriminatorWidths: options.discriminatorWidths ?? [64, 128],
+    dropout: options.dropout ?? 0.3,
+    seed: options.seed ?? 0,
+  };
 }
 
 /**
@@ -183,139 +237,176 @@ function validate(options: TrainOptions): void {
  * @throws {RangeError} when an option is out of range.
  * @throws {DataError} when the data set is not one.
  * @throws {AdapterError} when no device is given and none is found.
+ * @throws {CheckpointError} when there is nothing to resume, or it is damaged or of another
+ *   configuration; or when `outDir` holds a run that is neither resumed nor overwritten.
  */
 export async function trainDCGAN(options: TrainOptions): Promise<TrainResult> {
   validate(options);
-  const { dataset, epochs = 50, batchSize = 256, noiseDim = 100, seed = 0 } = options;
-  const { maxSteps = Infinity, pictureEverySteps, pictureCount = 16, signal } = options;
-  const { learningRate = 1e-4, beta1, beta2 } = options;
-  const { count, height, width, channels } = dataset;
-
-  const owned: Disposable[] = [];
   const gpu = options.gpu ?? await Gpu.request();
-  if (!options.gpu) owned.push(gpu);
+  const dispose = () => options.gpu ? undefined : gpu[Symbol.dispose]();
   try {
-    const picture = { height, width, channels, seed };
-    const generator = new Generator(gpu, {
-      ...picture,
-      noiseDim,
-      widths: options.generatorWidths,
-    });
-    const discriminator = new Discriminator(gpu, {
-      ...picture,
-      widths: options.discriminatorWidths,
-      dropout: options.dropout,
-    });
-    const adam = { learningRate, beta1, beta2 };
-    const images = gpu.variable([count, height, width, channels], dataset.images, {
-      name: "images",
-      dtype: "u8",
-      trainable: false,
-    });
-    const state = {
-      generator,
-      discriminator,
-      generatorOptimizer: new Adam(gpu, generator.trainableVariables, adam),
-      discriminatorOptimizer: new Adam(gpu, discriminator.trainableVariables, adam),
-      images,
-      random: gpu.variable([2], [seed, 0], { name: "random", dtype: "u32", trainable: false }),
-      losses: new LossRing(gpu),
-    };
-    const programs = new Map<number, Program<"indices">>();
-    const programFor = (batch: number) => {
-      let program = programs.get(batch);
-      if (!program) programs.set(batch, program = compileStep(gpu, state, batch));
-      return program;
-    };
-    const sampler = new Sampler(gpu, generator, pictureCount);
-    const noise = seedNoise(pictureCount, noiseDim, seed);
-    const folder = options.outDir === undefined ? undefined : await PictureFolder.open(
-      options.outDir,
-      { count: pictureCount, height, width, channels },
-    );
-
-    const stepsPerEpoch = Math.ceil(count / batchSize);
-    const totalSteps = Math.min(maxSteps, epochs * stepsPerEpoch);
-    const history: EpochEvent[] = [];
-    const pace = new Pace();
-    let steps = 0; // enqueued
-    let reported = 0; // read back
-    let trainedImages = 0;
-
-    const show = async (epoch: number, name: string) => {
-      const pictures = await sampler.sample(noise);
-      const path = await folder?.save(name, pictures);
-      await options.onPicture?.({ step: steps, epoch, pictures, path });
-      return path;
-    };
-
-    for (let epoch = 1; epoch <= epochs && steps < totalSteps && !signal?.aborted; epoch++) {
-      const begun = performance.now();
-      const order = permutation(count, new RandomSequence(seed, STREAM.order + epoch));
-      const sums = { steps: 0, generator: 0, discriminator: 0 };
-
-      const report = async () => {
-        for (
-          const [generatorLoss, discriminatorLoss] of await state.losses.take(steps - reported)
-        ) {
-          reported++;
-          sums.steps++;
-          sums.generator += generatorLoss;
-          sums.discriminator += discriminatorLoss;
-          const inEpoch = Math.min(sums.steps * batchSize, count);
-          options.onStep?.({
-            step: reported,
-            epoch,
-            generatorLoss,
-            discriminatorLoss,
-            images: trainedImages + inEpoch,
-            totalSteps,
-          });
-        }
-        pace.tick();
-      };
-
-      for (let at = 0; at < count && steps < totalSteps && !signal?.aborted; at += batchSize) {
-        const indices = order.subarray(at, Math.min(count, at + batchSize));
-        programFor(indices.length).run({ indices });
-        steps++;
-        if (steps - reported >= pace.interval) await report();
-        if (pictureEverySteps && steps % pictureEverySteps === 0) {
-          await show(epoch, `image_at_step_${String(steps).padStart(6, "0")}`);
-        }
-      }
-      if (steps > reported) await report();
-      trainedImages += Math.min(sums.steps * batchSize, count);
-      if (sums.steps === 0) break;
-      const event: EpochEvent = {
-        epoch,
-        steps: sums.steps,
-        generatorLoss: sums.generator / sums.steps,
-        discriminatorLoss: sums.discriminator / sums.steps,
-        picture: await show(epoch, `image_at_epoch_${String(epoch).padStart(4, "0")}`),
-        seconds: (performance.now() - begun) / 1000,
-      };
-      history.push(event);
-      await options.onEpoch?.(event);
-    }
-
-    const gif = await folder?.writeGIF();
-    for (const program of [...programs.values(), sampler]) program[Symbol.dispose]();
-    images.dispose();
-    return {
-      generator,
-      discriminator,
-      history,
-      steps,
-      aborted: signal?.aborted ?? false,
-      gif,
-      gpu,
-      [Symbol.dispose]() {
-        for (const resource of owned) resource[Symbol.dispose]();
-      },
-    };
+    const result = await run(options, gpu);
+    return { ...result, gpu, [Symbol.dispose]: dispose };
   } catch (error) {
-    for (const resource of owned) resource[Symbol.dispose]();
+    dispose();
     throw error;
   }
+}
+
+async function run(
+  options: TrainOptions,
+  gpu: Gpu,
+): Promise<Omit<TrainResult, "gpu" | typeof Symbol.dispose>> {
+  const { dataset, epochs = 50, batchSize = 256, noiseDim = 100, seed = 0 } = options;
+  const { maxSteps = Infinity, pictureEverySteps, pictureCount = 16, signal, outDir } = options;
+  const { learningRate = 1e-4, beta1, beta2 } = options;
+  const { count, height, width, channels } = dataset;
+  const say = options.onMessage ?? (() => {});
+
+  const model = new DCGAN(gpu, dataset, {
+    seed,
+    generator: { noiseDim, widths: options.generatorWidths },
+    discriminator: { widths: options.discriminatorWidths, dropout: options.dropout },
+    adam: { learningRate, beta1, beta2 },
+  });
+  using sampler = new Sampler(gpu, model.generator, pictureCount);
+  const noise = seedNoise(pictureCount, noiseDim, seed);
+  const pictures = outDir === undefined
+    ? undefined
+    : await PictureFolder.open(outDir, { count: pictureCount, height, width, channels });
+
+  const policy = options.checkpoint === false ? undefined : options.checkpoint ?? {};
+  const checkpoints = outDir === undefined
+    ? undefined
+    : new CheckpointFolder(join(outDir, "training_checkpoints"), policy?.keep ?? 3);
+  if (policy && !options.resume) await checkpoints?.begin(options.overwrite ?? false);
+  const kernels = JSON.stringify(gpu.tuning);
+  const configuration = configurationOf(options);
+  let position: Position = {
+    epoch: 1,
+    at: 0,
+    steps: 0,
+    sums: { steps: 0, generator: 0, discriminator: 0 },
+    history: [],
+  };
+  if (options.resume) {
+    const { path, checkpoint } = typeof options.resume === "string"
+      ? { path: options.resume, checkpoint: await readCheckpoint<Position>(options.resume) }
+      : await checkpoints!.latest<Position>((error) => say(`skipped: ${error.message}`));
+    requireSameConfiguration(path, checkpoint.configuration, configuration);
+    model.restore(checkpoint.tensors, path);
+    position = checkpoint.position;
+    if (checkpoint.kernels !== kernels) {
+      say(
+        `${path} was made with other kernels (${checkpoint.kernels}, here ${kernels}): ` +
+          "the run goes on, but not with the same bits",
+      );
+    }
+    say(`resumed ${path} at epoch ${position.epoch}, step ${position.steps}`);
+  }
+
+  const totalSteps = Math.min(maxSteps, epochs * Math.ceil(count / batchSize));
+  const pace = new Pace();
+  let reported = position.steps; // read back
+  let saved: { path?: string; steps: number } = { steps: position.steps };
+
+  const report = async () => {
+    const { sums, epoch } = position;
+    for (
+      const [generatorLoss, discriminatorLoss] of await model.losses.take(
+        position.steps - reported,
+      )
+    ) {
+      reported++;
+      sums.steps++;
+      sums.generator += generatorLoss;
+      sums.discriminator += discriminatorLoss;
+      const images = (epoch - 1) * count + Math.min(sums.steps * batchSize, count);
+      options.onStep?.({
+        step: reported,
+        epoch,
+        generatorLoss,
+        discriminatorLoss,
+        images,
+        totalSteps,
+      });
+    }
+    pace.tick();
+  };
+
+  const show = async (epoch: number, name: string) => {
+    const sample = await sampler.sample(noise);
+    const path = await pictures?.save(name, sample);
+    await options.onPicture?.({ step: position.steps, epoch, pictures: sample, path });
+    return path;
+  };
+
+  const save = async () => {
+    if (!checkpoints || !policy || saved.steps === position.steps) return;
+    const { epoch, at, steps } = position;
+    // After an epoch's last step the position is the next one's beginning.
+    const path = await checkpoints.save(
+      at === 0 ? epoch - 1 : epoch,
+      at === 0 ? undefined : steps,
+      { tensors: await model.save(), configuration, kernels, position },
+    );
+    saved = { path, steps };
+    say(`wrote ${path}`);
+  };
+
+  const running = () => position.steps < totalSteps && !signal?.aborted;
+
+  while (position.epoch <= epochs && running()) {
+    const begun = performance.now();
+    const { epoch } = position;
+    const order = permutation(count, new RandomSequence(seed, STREAM.order + epoch));
+    while (position.at < count && running()) {
+      const end = Math.min(count, position.at + batchSize);
+      model.step(order.subarray(position.at, end));
+      position.at = end;
+      position.steps++;
+      if (position.steps - reported >= pace.interval) await report();
+      if (pictureEverySteps && position.steps % pictureEverySteps === 0) {
+        await show(epoch, `image_at_step_${String(position.steps).padStart(6, "0")}`);
+      }
+    }
+    if (position.steps > reported) await report();
+    // An epoch that was stopped in the middle goes on when the run is resumed.
+    if (position.at < count && signal?.aborted) break;
+
+    const { sums } = position;
+    const event: EpochEvent = {
+      epoch,
+      steps: sums.steps,
+      generatorLoss: sums.generator / sums.steps,
+      discriminatorLoss: sums.discriminator / sums.steps,
+      picture: await show(epoch, `image_at_epoch_${String(epoch).padStart(4, "0")}`),
+      seconds: (performance.now() - begun) / 1000,
+    };
+    // An epoch that maxSteps had cut is finished by the resumed run.
+    position.history = [...position.history.filter((e) => e.epoch !== epoch), event];
+    if (position.at >= count) {
+      position.epoch++;
+      position.at = 0;
+      position.sums = { steps: 0, generator: 0, discriminator: 0 };
+    }
+    await options.onEpoch?.(event);
+    if (position.at === 0 && policy && epoch % (policy.everyEpochs ?? 15) === 0) await save();
+    if (position.at > 0) break; // maxSteps cut the epoch
+  }
+  await save();
+
+  const gif = await pictures?.writeGIF();
+  const stats = model.stats(Math.min(batchSize, count));
+  model.finish();
+  return {
+    generator: model.generator,
+    discriminator: model.discriminator,
+    history: position.history,
+    steps: position.steps,
+    aborted: signal?.aborted ?? false,
+    stats,
+    checkpoint: saved.path,
+    gif,
+  };
 }

@@ -11,6 +11,8 @@ export interface Flag {
   /** What stands behind the flag in the help: `N`, `DIR`; none for a switch. */
   readonly value?: string;
   readonly help: string;
+  /** The value may be left out; this one then stands for it. */
+  readonly implied?: string;
   /** Turns the text into a value; throws a sentence that says what was expected. */
   readonly parse?: (text: string) => unknown;
 }
@@ -83,9 +85,14 @@ export function parseFlags<F extends Record<string, Flag>>(
       { type: flag.value ? "string" as const : "boolean" as const },
     ]),
   );
+  const spelledOut = args.map((arg, i) => {
+    const implied = arg.startsWith("--") ? flags[arg.slice(2)]?.implied : undefined;
+    const alone = args[i + 1] === undefined || args[i + 1].startsWith("-");
+    return implied !== undefined && alone ? `${arg}=${implied}` : arg;
+  });
   let parsed: Record<string, string | boolean | undefined>;
   try {
-    parsed = parseArgs({ args: [...args], options, strict: true }).values;
+    parsed = parseArgs({ args: spelledOut, options, strict: true }).values;
   } catch (error) {
     throw new UsageError(nicer(error as Error, Object.keys(flags)));
   }
@@ -127,8 +134,8 @@ function distance(a: string, b: string): number {
 
 /** The help text of all flags, two columns. */
 export function describeFlags(flags: Readonly<Record<string, Flag>>): string {
-  const left = Object.entries(flags).map(([name, { value }]) =>
-    `  --${name}${value ? ` ${value}` : ""}`
+  const left = Object.entries(flags).map(([name, { value, implied }]) =>
+    `  --${name}${value ? implied ? ` [${value}]` : ` ${value}` : ""}`
   );
   const width = Math.max(...left.map((text) => text.length)) + 2;
   return Object.values(flags)

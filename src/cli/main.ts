@@ -4,7 +4,13 @@
  * @module
  */
 
-import { AdapterError, DataError, DeviceLostError, OutOfMemoryError } from "../errors.ts";
+import {
+  AdapterError,
+  CheckpointError,
+  DataError,
+  DeviceLostError,
+  OutOfMemoryError,
+} from "../errors.ts";
 import { UsageError } from "./flags.ts";
 import { train } from "./train.ts";
 
@@ -16,7 +22,14 @@ const HELP = `usage: deno task train [OPTION...]
 `;
 
 /** Errors whose message is all that a person needs; others keep their stack. */
-const EXPECTED = [AdapterError, DataError, DeviceLostError, OutOfMemoryError, RangeError];
+const EXPECTED = [
+  AdapterError,
+  CheckpointError,
+  DataError,
+  DeviceLostError,
+  OutOfMemoryError,
+  RangeError,
+];
 
 /** Runs a command line. Returns the exit code: 0 done, 1 failed, 2 not understood, 130 interrupted. */
 export async function main(args: readonly string[]): Promise<number> {

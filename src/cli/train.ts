@@ -4,7 +4,7 @@
  * @module
  */
 
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { loadMNIST } from "../data/mnist.ts";
 import { Gpu } from "../graph/gpu.ts";
 import { trainDCGAN, type TrainOptions } from "../train.ts";
@@ -43,7 +43,18 @@ const FLAGS = {
       "of weights, order, noise and dropout (0);\nthe same seed on the same adapter gives the same bits",
     parse: whole(0),
   },
-  out: { value: "DIR", help: "where pictures and the GIF go (out)" },
+  out: {
+    value: "DIR",
+    help: "where pictures, the GIF and checkpoints go\n(out, or the next free of out-2, out-3 ...)",
+  },
+  resume: {
+    value: "FILE",
+    implied: "latest",
+    help: "continue the run in --out (or out) from its newest checkpoint,\n" +
+      "or from FILE; as if it had never stopped, to the bit",
+  },
+  force: { help: "start anew in an --out that holds a run; its checkpoints are removed" },
+  "checkpoint-every": { value: "N", help: "epochs between checkpoints (15)", parse: whole(1) },
   data: {
     value: "DIR",
     help: "folder with MNIST's IDX files, raw or gzip\n(default: found or fetched, and verified)",
@@ -63,8 +74,9 @@ examples:
   deno task train
   deno task train --preset quick
   deno task train --epochs 5 --seed 7 --out runs/seven
+  deno task train --out runs/seven --epochs 10 --resume
 
-Ctrl-C stops after the step under way; the pictures so far and the GIF are kept.
+Ctrl-C stops after the step under way and writes a checkpoint; --resume goes on from there.
 `;
 
 type Hyperparameters = Omit<TrainOptions, "dataset">;
@@ -93,6 +105,30 @@ function userPath(path: string): string {
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }
 
+/** The folder of the run and what it resumes. Without --out, a new run gets a folder of its own. */
+async function placeOf(out: string | undefined, resume: string | undefined) {
+  if (resume !== undefined) {
+    const outDir = userPath(out ?? "out");
+    return { outDir, resume: resume === "latest" ? true : userPath(resume) };
+  }
+  if (out !== undefined) return { outDir: userPath(out) };
+  let outDir = userPath("out");
+  for (let n = 2; await exists(join(outDir, "training_checkpoints")); n++) {
+    outDir = userPath(`out-${n}`);
+  }
+  return { outDir };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** Runs the command. Returns the exit code. */
 export async function train(args: readonly string[]): Promise<number> {
   const flags = parseFlags(FLAGS, args);
@@ -117,7 +153,9 @@ export async function train(args: readonly string[]): Promise<number> {
       pictureCount: flags.pictures as number,
       pictureEverySteps: flags["picture-every"] as number,
     }),
-    outDir: userPath((flags.out as string) ?? "out"),
+    ...await placeOf(flags.out as string | undefined, flags.resume as string | undefined),
+    overwrite: flags.force === true,
+    checkpoint: { everyEpochs: flags["checkpoint-every"] as number | undefined },
   };
 
   const progress = new Progress(standardOutput(), options.epochs ?? 50);
@@ -140,7 +178,7 @@ export async function train(args: readonly string[]): Promise<number> {
   };
   Deno.addSignalListener("SIGINT", onInterrupt);
   try {
-    const { steps, aborted, gif } = await trainDCGAN({
+    const { steps, aborted, gif, stats } = await trainDCGAN({
       ...options,
       gpu,
       dataset,
@@ -148,7 +186,15 @@ export async function train(args: readonly string[]): Promise<number> {
       onStep: (event) => progress.step(event),
       onEpoch: (event) => progress.epoch(event),
       onPicture: (event) => progress.picture(event),
+      onMessage: (text) => progress.line(text),
     });
+    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+    progress.line(
+      `step     ${stats.dispatches} dispatches, ${
+        megabytes(stats.plannedBytes)
+      } for tensors that ` +
+        `would hold ${megabytes(stats.tensorBytes)} without sharing`,
+    );
     if (gif) progress.line(`wrote    ${gif}`);
     progress.end(`${aborted ? "stopped after" : "trained"} ${steps} steps`);
     return aborted ? 130 : 0;

@@ -44,6 +44,13 @@ async function fetchBody(url: URL, limit: number, signal?: AbortSignal): Promise
   return body;
 }
 
+/** `fetch` says only that it failed; why is in the cause, after the address that is known. */
+function reason({ message, cause }: Error): string {
+  return cause instanceof Error && message === "fetch failed"
+    ? cause.message.replace(/ for url \([^)]*\)/, "")
+    : message;
+}
+
 /**
  * Fetches the compressed form of a file and verifies it. Nothing is written.
  *
@@ -70,10 +77,9 @@ export async function downloadFile(
     return { body, found: { ...found, name: address } };
   } catch (cause) {
     signal?.throwIfAborted();
-    const { message } = cause as Error;
     const remedy = cause instanceof Deno.errors.NotCapable
       ? `. Run with --allow-net=${new URL(address).host}`
       : "";
-    throw new DataError(`${address} cannot be used: ${message}${remedy}`, { cause });
+    throw new DataError(`${address} cannot be used: ${reason(cause as Error)}${remedy}`, { cause });
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import gifenc from "gifenc";
+import gifenc from "npm:gifenc@1.0.3";
 import { type Picture, requirePicture } from "./picture.ts";
 
 /** Options of {@linkcode encodeGIF}. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { convertIndexedToRgb, decode, type DecodedPng, encode } from "fast-png";
+import { convertIndexedToRgb, decode, type DecodedPng, encode } from "npm:fast-png@8.0.0";
 import { DataError } from "../errors.ts";
 import { type Picture, requirePicture } from "./picture.ts";
 

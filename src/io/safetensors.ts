@@ -1,0 +1,151 @@
+/**
+ * The safetensors format: a JSON header that names each tensor's type, shape and place, then the
+ * bytes. Any safetensors reader opens what is written here.
+ *
+ * Source: https://huggingface.co/docs/safetensors (format section).
+ *
+ * @module
+ */
+
+import { CheckpointError } from "../errors.ts";
+
+/** Element types that are read and written. */
+export type SafetensorsType = "F32" | "U32";
+
+/** One tensor. */
+export interface SafeTensor {
+  /** Type of its elements. */
+  readonly dtype: SafetensorsType;
+  /** Sizes of its axes. */
+  readonly shape: readonly number[];
+  /** Its elements, row-major. */
+  readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+}
+
+/** A file's content. */
+export interface SafetensorsFile {
+  /** Tensors by name. */
+  readonly tensors: ReadonlyMap<string, SafeTensor>;
+  /** Free text by name. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const METADATA = "__metadata__";
+const MAX_HEADER = 100_000_000; // the reference implementation's limit
+const ARRAYS = { F32: Float32Array, U32: Uint32Array };
+
+/** The bytes of a file. */
+export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array<ArrayBuffer> {
+  let end = 0;
+  const entries = [...tensors].map(([name, { dtype, shape, data }]) => {
+    const begin = end;
+    end += data.byteLength;
+    return [name, { dtype, shape, data_offsets: [begin, end] }] as const;
+  });
+  const json = JSON.stringify({ [METADATA]: metadata, ...Object.fromEntries(entries) });
+  const text = new TextEncoder().encode(json);
+  // Spaces fill the header up, so that the data is aligned.
+  const headerLength = Math.ceil(text.length / 8) * 8;
+  const bytes = new Uint8Array(8 + headerLength + end).fill(0x20, 8, 8 + headerLength);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
+  bytes.set(text, 8);
+  let at = 8 + headerLength;
+  for (const { data } of tensors.values()) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: SafetensorsType;
+  readonly shape: number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/**
+ * Reads a file.
+ *
+ * @param name what messages call the file
+ * @throws {CheckpointError} when it is truncated, damaged or no safetensors file; the message says
+ *   what is wrong with which tensor or byte.
+ */
+export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
+  const fail = (what: string): never => {
+    throw new CheckpointError(
+      `Cannot read ${name}: ${what}. It is damaged, or no safetensors file; ` +
+        "use another checkpoint",
+    );
+  };
+  if (bytes.length < 8) fail(`it has ${bytes.length} bytes, a header needs at least 8`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getBigUint64(0, true);
+  if (length > BigInt(Math.min(MAX_HEADER, bytes.length - 8))) {
+    fail(`its header claims ${length} bytes, the file has ${bytes.length}`);
+  }
+  const start = 8 + Number(length);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start)));
+  } catch (error) {
+    fail(`its header is not JSON (${(error as Error).message})`);
+  }
+  if (!isObject(header)) return fail("its header is not a JSON object");
+
+  const metadata: Record<string, string> = {};
+  const entries: Entry[] = [];
+  for (const [key, value] of Object.entries(header)) {
+    if (!isObject(value)) return fail(`the entry ${JSON.stringify(key)} is not an object`);
+    if (key === METADATA) {
+      for (const [k, v] of Object.entries(value)) {
+        if (typeof v !== "string") return fail(`the metadata ${JSON.stringify(k)} is not text`);
+        Object.defineProperty(metadata, k, { value: v, enumerable: true });
+      }
+      continue;
+    }
+    const { dtype, shape, data_offsets: offsets } = value;
+    const tensor = `the tensor ${JSON.stringify(key)}`;
+    if (dtype !== "F32" && dtype !== "U32") {
+      return fail(`${tensor} is of type ${JSON.stringify(dtype)}, F32 and U32 are supported`);
+    }
+    if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`${tensor} has no valid shape`);
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
+      return fail(`${tensor} has no valid offsets`);
+    }
+    const [begin, end] = offsets as [number, number];
+    const size = shape.reduce((a: number, b: number) => a * b, 4);
+    if (end - begin !== size) {
+      return fail(`${tensor} [${shape}] needs ${size} bytes, its offsets hold ${end - begin}`);
+    }
+    if (start + end > bytes.length) {
+      return fail(`${tensor} ends at byte ${start + end}, the file at ${bytes.length}`);
+    }
+    entries.push({ name: key, dtype, shape, begin, end });
+  }
+  // Without holes and overlaps, as the format demands.
+  let at = 0;
+  for (const entry of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (entry.begin !== at) {
+      fail(`the tensor ${JSON.stringify(entry.name)} begins at ${entry.begin}, expected ${at}`);
+    }
+    at = entry.end;
+  }
+  if (start + at !== bytes.length) {
+    fail(`its tensors end at byte ${start + at}, the file at ${bytes.length}`);
+  }
+  const tensors = new Map(entries.map(({ name, dtype, shape, begin, end }) => {
+    const data = new ARRAYS[dtype](bytes.slice(start + begin, start + end).buffer);
+    return [name, { dtype, shape, data }];
+  }));
+  return { tensors, metadata };
+}

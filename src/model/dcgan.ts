@@ -1,0 +1,137 @@
+/**
+ * Everything that a training step reads and changes, in one place: both networks, both optimizers,
+ * the data set, the random state.
+ *
+ * @module
+ */
+
+import type { Dataset } from "../data/dataset.ts";
+import { CheckpointError } from "../errors.ts";
+import type { Gpu } from "../graph/gpu.ts";
+import type { Program, ProgramStats } from "../graph/program.ts";
+import { sameShape, show } from "../graph/tensor.ts";
+import type { Variable } from "../graph/variable.ts";
+import type { SafeTensor } from "../io/safetensors.ts";
+import { Adam, type AdamOptions } from "../optim/adam.ts";
+import { Discriminator, type DiscriminatorOptions } from "./discriminator.ts";
+import { Generator, type GeneratorOptions } from "./generator.ts";
+import { compileStep, LossRing, type StepState } from "./step.ts";
+
+/** Options of {@linkcode DCGAN}. */
+export interface DCGANOptions {
+  readonly seed: number;
+  readonly generator: GeneratorOptions;
+  readonly discriminator: DiscriminatorOptions;
+  readonly adam: AdamOptions;
+}
+
+/** The networks under training. */
+export class DCGAN {
+  readonly generator: Generator;
+  readonly discriminator: Discriminator;
+  readonly losses: LossRing;
+  readonly #state: StepState;
+  readonly #programs = new Map<number, Program<"indices">>();
+
+  /** Makes the weights and puts the data set on the device. */
+  constructor(private readonly gpu: Gpu, dataset: Dataset, options: DCGANOptions) {
+    const { count, height, width, channels } = dataset;
+    const { seed, adam } = options;
+    const picture = { height, width, channels, seed };
+    this.generator = new Generator(gpu, { ...picture, ...options.generator });
+    this.discriminator = new Discriminator(gpu, { ...picture, ...options.discriminator });
+    this.losses = new LossRing(gpu);
+    const hidden = { trainable: false };
+    this.#state = {
+      generator: this.generator,
+      discriminator: this.discriminator,
+      generatorOptimizer: new Adam(gpu, this.generator.trainableVariables, adam),
+      discriminatorOptimizer: new Adam(gpu, this.discriminator.trainableVariables, adam),
+      images: gpu.variable([count, height, width, channels], dataset.images, {
+        ...hidden,
+        name: "images",
+        dtype: "u8",
+      }),
+      random: gpu.variable([2], [seed, 0], { ...hidden, name: "random", dtype: "u32" }),
+      losses: this.losses,
+    };
+  }
+
+  /** Enqueues one step on the pictures with these indices; its losses go to the ring. */
+  step(indices: Uint32Array): void {
+    this.#program(indices.length).run({ indices });
+  }
+
+  /** What a step of a batch size costs. */
+  stats(batch: number): ProgramStats {
+    return this.#program(batch).stats;
+  }
+
+  /** All state by name, as it stands after everything enqueued so far. */
+  async save(): Promise<Map<string, SafeTensor>> {
+    const entries = [...this.#variables()];
+    // The reads are enqueued together and share one wait.
+    const data = await Promise.all(entries.map(([, variable]) => variable.read()));
+    return new Map(entries.map(([name, { dtype, shape }], i) => {
+      const tensor = { dtype: dtype === "u32" ? "U32" : "F32", shape, data: data[i] };
+      return [name, tensor as SafeTensor];
+    }));
+  }
+
+  /**
+   * Restores all state.
+   *
+   * @param file what messages call the source
+   * @throws {CheckpointError} when a tensor is missing, unknown, or of another shape or type. Nothing
+   *   is changed then.
+   */
+  restore(tensors: ReadonlyMap<string, SafeTensor>, file: string): void {
+    const variables = this.#variables();
+    for (const [name, { shape, dtype }] of variables) {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new CheckpointError(`${file} has no tensor ${name}`);
+      if (!sameShape(tensor.shape, shape) || tensor.dtype !== dtype.toUpperCase()) {
+        throw new CheckpointError(
+          `In ${file}, ${name} is ${tensor.dtype} ${show(tensor.shape)}; ` +
+            `this network needs ${dtype.toUpperCase()} ${show(shape)}`,
+        );
+      }
+    }
+    for (const name of tensors.keys()) {
+      if (!variables.has(name)) throw new CheckpointError(`${file} has an unknown tensor ${name}`);
+    }
+    for (const [name, variable] of variables) variable.write(tensors.get(name)!.data);
+  }
+
+  /** Frees the programs and the data set; the networks stay. */
+  finish(): void {
+    for (const program of this.#programs.values()) program[Symbol.dispose]();
+    this.#programs.clear();
+    this.#state.images.dispose();
+  }
+
+  #program(batch: number): Program<"indices"> {
+    let program = this.#programs.get(batch);
+    if (!program) {
+      program = compileStep(this.gpu, this.#state, batch);
+      this.#programs.set(batch, program);
+    }
+    return program;
+  }
+
+  #variables(): Map<string, Variable> {
+    const { generatorOptimizer, discriminatorOptimizer, random } = this.#state;
+    const all = new Map<string, Variable>();
+    const put = (prefix: string, variables: readonly Variable[]) => {
+      for (const variable of variables) all.set(`${prefix}/${variable.name}`, variable);
+    };
+    put("generator", this.generator.variables);
+    put("discriminator", this.discriminator.variables);
+    put("generator_optimizer", [generatorOptimizer.state, ...generatorOptimizer.moments]);
+    put("discriminator_optimizer", [
+      discriminatorOptimizer.state,
+      ...discriminatorOptimizer.moments,
+    ]);
+    return all.set("random", random);
+  }
+}
