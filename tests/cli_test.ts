@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  describeFlags,
+  oneOf,
+  parseFlags,
+  real,
+  UsageError,
+  whole,
+  wholes,
+} from "../src/cli/flags.ts";
+import { bar, duration, type Output, Progress } from "../src/cli/progress.ts";
+
+const FLAGS = {
+  "batch-size": { value: "N", help: "pictures a step", parse: whole(1) },
+  rate: { value: "X", help: "a rate", parse: real(0, 1) },
+  widths: { value: "A,B", help: "two widths", parse: wholes(2) },
+  mode: { value: "NAME", help: "fast\nor slow", parse: oneOf("fast", "slow") },
+  resume: { value: "FILE", implied: "latest", help: "goes on" },
+  force: { help: "does it" },
+};
+
+Deno.test("flags: values are parsed and checked", () => {
+  assert.deepEqual(
+    parseFlags(FLAGS, ["--batch-size", "64", "--rate=0.5", "--widths", "8,16", "--force"]),
+    { "batch-size": 64, rate: 0.5, widths: [8, 16], force: true },
+  );
+  assert.deepEqual(parseFlags(FLAGS, ["--resume"]), { resume: "latest" });
+  assert.deepEqual(parseFlags(FLAGS, ["--resume", "--force"]), { resume: "latest", force: true });
+  assert.deepEqual(parseFlags(FLAGS, ["--resume", "a.st"]), { resume: "a.st" });
+  assert.deepEqual(parseFlags(FLAGS, []), {});
+});
+
+Deno.test("flags: what cannot be understood is named, with what was expected", () => {
+  const refused = (args: string[], message: RegExp) =>
+    assert.throws(() => parseFlags(FLAGS, args), (error: Error) => {
+      assert.ok(error instanceof UsageError, error.stack);
+      assert.match(error.message, message);
+      return true;
+    });
+  refused(["--batch-size", "0"], /--batch-size takes a whole number of at least 1, got "0"/);
+  refused(["--batch-size", "1e9999"], /--batch-size takes a whole number/);
+  refused(["--rate", "1"], /a number of at least 0 and below 1, got "1"/);
+  refused(["--rate", ""], /--rate takes a number/);
+  refused(["--widths", "1,2,3"], /2 whole numbers such as 256,128/);
+  refused(["--mode", "medium"], /fast or slow, got "medium"/);
+  refused(["--bach-size", "1"], /there is no --bach-size; did you mean --batch-size\?/);
+  refused(["--batch-size"], /batch-size/);
+  refused(["stray"], /stray/);
+});
+
+Deno.test("flags: the help is two columns", () => {
+  assert.equal(
+    describeFlags(FLAGS),
+    [
+      "  --batch-size N   pictures a step",
+      "  --rate X         a rate",
+      "  --widths A,B     two widths",
+      "  --mode NAME      fast",
+      "                   or slow",
+      "  --resume [FILE]  goes on",
+      "  --force          does it",
+    ].join("\n"),
+  );
+});
+
+function output(isTerminal: boolean, columns = 120): Output & { text: string } {
+  return {
+    text: "",
+    isTerminal,
+    columns: () => columns,
+    write(text) {
+      this.text += text;
+    },
+  };
+}
+
+const STEP = { epoch: 1, generatorLoss: 0.7, discriminatorLoss: 1.4, images: 64, totalSteps: 100 };
+
+Deno.test("progress: a bar on a terminal, which lines replace", () => {
+  const out = output(true);
+  const progress = new Progress(out, 3);
+  progress.step({ ...STEP, step: 1 });
+  progress.step({ ...STEP, step: 50, images: 3200 });
+  assert.match(out.text, /█+░+ {2}epoch 1\/3 {2}step 50\/100 {2}generator 0\.7000/);
+  assert.match(out.text, /images\/s/);
+  assert.match(out.text, / left$/);
+  assert.ok(!out.text.includes("\n"));
+  progress.line("hello");
+  assert.ok(out.text.endsWith("\r\x1b[Khello\n"));
+});
+
+Deno.test("progress: the bar never exceeds the terminal", () => {
+  for (const columns of [10, 40, 80, 200]) {
+    const out = output(true, columns);
+    new Progress(out, 3).step({ ...STEP, step: 50 });
+    assert.ok(out.text.length < columns, `${out.text.length} of ${columns}`);
+  }
+});
+
+Deno.test("progress: plain lines elsewhere, without control characters", () => {
+  const out = output(false);
+  const progress = new Progress(out, 3);
+  progress.step({ ...STEP, step: 1 });
+  progress.step({ ...STEP, step: 2 });
+  progress.epoch({ epoch: 1, steps: 2, generatorLoss: 0.7, discriminatorLoss: 1.4, seconds: 75 });
+  progress.end("trained 2 steps");
+  assert.deepEqual(out.text.split("\n").slice(0, 2), [
+    "epoch 1/3  step 1/100  generator 0.7000  discriminator 1.4000",
+    "epoch 1/3  generator 0.7000  discriminator 1.4000  1m 15s",
+  ]);
+  assert.match(out.text, /trained 2 steps in 0s\n$/);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(out.text, /[\x00-\x09\x0b-\x1f]/);
+});
+
+Deno.test("progress: durations and bars", () => {
+  assert.deepEqual([0, 59.6, 200, 3725, -1].map(duration), [
+    "0s",
+    "1m 00s",
+    "3m 20s",
+    "1h 02m",
+    "0s",
+  ]);
+  assert.deepEqual([bar(0, 4), bar(0.5, 4), bar(2, 4)], ["░░░░", "██░░", "████"]);
+});
+
+/** Runs the command line in a process of its own. */
+async function dcgan(args: string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await new Deno.Command("deno", {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--lock=src/cli/deno.lock",
+      "--frozen",
+      "--allow-read",
+      "--allow-write",
+      "--allow-env",
+      "src/cli/main.ts",
+      ...args,
+    ],
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+const TINY = [
+  "--batch-size=64",
+  "--generator-widths=8,8,8",
+  "--discriminator-widths=8,8",
+  "--noise-dim=8",
+];
+
+Deno.test("command line: trains on real MNIST, relative paths are the person's", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const run = await dcgan(["train", ...TINY, "--max-steps=3", "--out=runs/a"], { INIT_CWD: dir });
+    assert.equal(run.code, 0, run.stderr);
+    assert.match(run.stdout, /data {5}MNIST from .*checksum verified\), 60000 pictures/);
+    assert.match(run.stdout, /epoch 1\/50 {2}generator \d\.\d{4} {2}discriminator \d\.\d{4}/);
+    assert.match(run.stdout, /trained 3 steps in/);
+    const files = [...Deno.readDirSync(join(dir, "runs/a"))].map((e) => e.name).sort();
+    assert.deepEqual(files, ["dcgan.gif", "image_at_epoch_0001.png", "training_checkpoints"]);
+    const again = await dcgan(["train", ...TINY, "--max-steps=3", "--out=runs/a"], {
+      INIT_CWD: dir,
+    });
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /^error: .* holds a run already/m);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("command line: help explains every flag; mistakes exit with 2 and a sentence", async () => {
+  const help = await dcgan(["train", "--help"]);
+  assert.equal(help.code, 0);
+  for (
+    const flag of ["--preset", "--epochs", "--max-steps", "--seed", "--out", "--data", "--resume"]
+  ) {
+    assert.ok(help.stdout.includes(flag), flag);
+  }
+  const typo = await dcgan(["train", "--epoch", "3"]);
+  assert.equal(typo.code, 2);
+  assert.match(typo.stderr, /there is no --epoch; did you mean --epochs\?/);
+  const command = await dcgan(["tran"]);
+  assert.equal(command.code, 2);
+  assert.match(command.stderr, /there is no command "tran"/);
+  const data = await dcgan(["train", "--data", "no/such/folder"]);
+  assert.equal(data.code, 1);
+  assert.match(data.stderr, /^error: .*no\/such\/folder/m);
+});

@@ -1,0 +1,22 @@
+/**
+ * A small data set that is the same everywhere: blobs whose place depends on the index.
+ *
+ * @module
+ */
+
+import type { Dataset } from "../../mod.ts";
+
+/** `count` gray pictures of 28 x 28 with a soft blob each. */
+export function blobs(count: number): Dataset {
+  const images = new Uint8Array(count * 784);
+  for (let i = 0; i < count; i++) {
+    const [cy, cx] = [8 + (i * 5) % 13, 8 + (i * 7) % 11];
+    for (let y = 0; y < 28; y++) {
+      for (let x = 0; x < 28; x++) {
+        const distance = (y - cy) ** 2 + (x - cx) ** 2;
+        images[i * 784 + y * 28 + x] = Math.max(0, 255 - 6 * distance);
+      }
+    }
+  }
+  return { images, labels: new Uint8Array(count), count, height: 28, width: 28, channels: 1 };
+}

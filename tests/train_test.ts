@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  CheckpointError,
+  DataError,
+  type EpochEvent,
+  Gpu,
+  type PictureEvent,
+  type StepEvent,
+  trainDCGAN,
+  type TrainOptions,
+  type TrainResult,
+} from "../mod.ts";
+import { decodePNG } from "../mod.ts";
+import { blobs } from "./support/dataset.ts";
+
+const gpu = await Gpu.request();
+
+/** 70 pictures at batch 16: four full batches and one of six. */
+const SMALL = {
+  gpu,
+  dataset: blobs(70),
+  batchSize: 16,
+  epochs: 3,
+  noiseDim: 10,
+  generatorWidths: [16, 8, 8],
+  discriminatorWidths: [8, 8],
+  seed: 3,
+} satisfies TrainOptions;
+
+async function weights({ generator, discriminator }: TrainResult): Promise<number[]> {
+  const variables = [...generator.variables, ...discriminator.variables];
+  return (await Promise.all(variables.map((v) => v.read()))).flatMap((data) => [...data]);
+}
+
+const straight = await trainDCGAN(SMALL);
+const expected = await weights(straight);
+
+async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function names(dir: string): string[] {
+  return [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
+}
+
+Deno.test("train: every batch is trained, the last, smaller one too", async () => {
+  const steps: StepEvent[] = [];
+  const epochs: EpochEvent[] = [];
+  const result = await trainDCGAN({
+    ...SMALL,
+    onStep: (event) => steps.push(event),
+    onEpoch: (event) => void epochs.push(event),
+  });
+  assert.deepEqual(steps.map((s) => s.step), Array.from({ length: 15 }, (_, i) => i + 1));
+  assert.deepEqual(steps.map((s) => s.epoch), [1, 2, 3].flatMap((e) => new Array(5).fill(e)));
+  assert.deepEqual(steps.slice(0, 6).map((s) => s.images), [16, 32, 48, 64, 70, 86]);
+  assert.ok(steps.every((s) => s.totalSteps === 15 && Number.isFinite(s.generatorLoss)));
+  assert.deepEqual(result.history, epochs);
+  const mean = steps.slice(0, 5).reduce((sum, s) => sum + s.generatorLoss, 0) / 5;
+  assert.ok(Math.abs(epochs[0].generatorLoss - mean) < 1e-12);
+  assert.equal(result.steps, 15);
+  assert.equal(result.aborted, false);
+  assert.ok(result.stats.plannedBytes < result.stats.tensorBytes);
+  assert.deepEqual(await weights(result), expected, "same seed, same bits");
+});
+
+Deno.test("train: without an outDir nothing is written, and pictures are on [-1, 1]", async () => {
+  const events: PictureEvent[] = [];
+  const result = await trainDCGAN({
+    ...SMALL,
+    maxSteps: 4,
+    pictureEverySteps: 2,
+    pictureCount: 4,
+    onPicture: (event) => void events.push(event),
+  });
+  assert.deepEqual(events.map((e) => [e.step, e.path]), [[2, undefined], [4, undefined], [
+    4,
+    undefined,
+  ]]);
+  assert.ok(events.every((e) => e.pictures.length === 4 * 784));
+  assert.ok(events[0].pictures.every((v) => v >= -1 && v <= 1));
+  assert.notDeepEqual(events[0].pictures, events[1].pictures);
+  assert.deepEqual(events[1].pictures, events[2].pictures, "the same noise, the same weights");
+  assert.equal(result.gif, undefined);
+  assert.equal(result.checkpoint, undefined);
+  assert.equal(result.steps, 4);
+  assert.deepEqual(result.history.map((e) => e.steps), [4]);
+});
+
+Deno.test("train: an outDir gets pictures, the GIF and checkpoints", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1, keep: 2 } });
+    assert.deepEqual(names(dir), [
+      "dcgan.gif",
+      "image_at_epoch_0001.png",
+      "image_at_epoch_0002.png",
+      "image_at_epoch_0003.png",
+      "training_checkpoints",
+    ]);
+    assert.deepEqual(names(join(dir, "training_checkpoints")), [
+      "ckpt-0002.safetensors",
+      "ckpt-0003.safetensors",
+    ]);
+    const { width, height } = decodePNG(await Deno.readFile(join(dir, "image_at_epoch_0001.png")));
+    assert.equal(width, 4 * 84 + 5 * 3);
+    assert.equal(height, width);
+  }));
+
+for (const cut of [1, 5, 7, 14]) {
+  Deno.test(`train: ${cut} steps and a resume give the bits of an uninterrupted run`, () =>
+    inFolder(async (dir) => {
+      await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: cut });
+      const resumed = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
+      assert.deepEqual(await weights(resumed), expected);
+      const losses = ({ history }: TrainResult) =>
+        history.map((e) => [e.epoch, e.steps, e.generatorLoss, e.discriminatorLoss]);
+      assert.deepEqual(losses(resumed), losses(straight));
+    }));
+}
+
+Deno.test("train: a signal stops it, and the run can be resumed", () =>
+  inFolder(async (dir) => {
+    const stop = new AbortController();
+    const onStep = ({ step }: StepEvent) => step === 6 && stop.abort();
+    const stopped = await trainDCGAN({ ...SMALL, outDir: dir, signal: stop.signal, onStep });
+    assert.equal(stopped.aborted, true);
+    assert.ok(stopped.steps >= 6 && stopped.steps < 15, `stopped after ${stopped.steps}`);
+    const resumed = await trainDCGAN({ ...SMALL, resume: stopped.checkpoint! });
+    assert.deepEqual(await weights(resumed), expected);
+  }));
+
+Deno.test("train: a damaged newest checkpoint is skipped, and that is said", () =>
+  inFolder(async (dir) => {
+    const folder = join(dir, "training_checkpoints");
+    await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } });
+    const newest = join(folder, "ckpt-0003.safetensors");
+    await Deno.truncate(newest, 1000);
+    const messages: string[] = [];
+    const resumed = await trainDCGAN({
+      ...SMALL,
+      outDir: dir,
+      resume: true,
+      onMessage: (text) => messages.push(text),
+    });
+    assert.match(messages[0], /^skipped: Cannot read .*ckpt-0003/);
+    assert.match(messages[1], /^resumed .*ckpt-0002/);
+    assert.deepEqual(await weights(resumed), expected);
+  }));
+
+Deno.test("train: a contradiction to the checkpoint is refused with both values", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 2 });
+    const refused = (change: Partial<TrainOptions>, message: RegExp) =>
+      assert.rejects(trainDCGAN({ ...SMALL, ...change, outDir: dir }), (error: Error) => {
+        assert.ok(error instanceof CheckpointError);
+        assert.match(error.message, message);
+        return true;
+      });
+    await refused({ resume: true, seed: 4 }, /made with seed 3, this run asks for 4/);
+    await refused({ resume: true, learningRate: 1 }, /learningRate 0.0001, this run asks for 1/);
+    await refused({}, /holds a run already/);
+    await refused({ resume: join(dir, "none.safetensors") }, /Cannot open the checkpoint/);
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 1, overwrite: true });
+    assert.deepEqual(names(join(dir, "training_checkpoints")), ["ckpt-0001-step-1.safetensors"]);
+  }));
+
+Deno.test("train: wrong options are refused before anything is made", async () => {
+  const before = gpu.memory.count;
+  const refused = (change: Partial<TrainOptions>, Class: new () => Error, message: RegExp) =>
+    assert.rejects(trainDCGAN({ ...SMALL, ...change }), (error: Error) => {
+      assert.ok(error instanceof Class, error.stack);
+      assert.match(error.message, message);
+      return true;
+    });
+  await refused({ batchSize: 71 }, RangeError, /batchSize is 71, .* only 70 pictures/);
+  await refused({ batchSize: 0 }, RangeError, /batchSize must be a whole number/);
+  await refused({ epochs: 1.5 }, RangeError, /epochs must be a whole number .* got 1.5/);
+  await refused({ resume: true }, TypeError, /needs an outDir/);
+  const { dataset } = SMALL;
+  await refused({ dataset: { ...dataset, count: 71 } }, DataError, /71/);
+  assert.equal(gpu.memory.count, before);
+});
+
+Deno.test("train: its own device is freed with the result", async () => {
+  const { gpu: _shared, ...options } = SMALL;
+  const result = await trainDCGAN({ ...options, maxSteps: 1 });
+  result[Symbol.dispose]();
+  assert.equal(result.gpu.memory.count, 0);
+});
