@@ -140,7 +140,7 @@ export interface TrainResult {
   readonly checkpoint?: string;
   /** The device that holds both networks. */
   readonly gpu: Gpu;
-  /** Frees what the run allocated: the device, unless it was the caller's. */
+  /** Frees what the run allocated: both networks, and the device unless it was the caller's. */
   [Symbol.dispose](): void;
 }
 
@@ -243,32 +243,43 @@ function configurationOf(options: TrainOptions): Record<string, unknown> {
 export async function trainDCGAN(options: TrainOptions): Promise<TrainResult> {
   validate(options);
   const gpu = options.gpu ?? await Gpu.request();
-  const dispose = () => options.gpu ? undefined : gpu[Symbol.dispose]();
+  let model: DCGAN | undefined;
+  const dispose = () => {
+    model?.[Symbol.dispose]();
+    if (!options.gpu) gpu[Symbol.dispose]();
+  };
   try {
-    const result = await run(options, gpu);
-    return { ...result, gpu, [Symbol.dispose]: dispose };
+    model = new DCGAN(gpu, options.dataset, {
+      seed: options.seed ?? 0,
+      generator: { noiseDim: options.noiseDim, widths: options.generatorWidths },
+      discriminator: { widths: options.discriminatorWidths, dropout: options.dropout },
+      adam: {
+        learningRate: options.learningRate ?? 1e-4,
+        beta1: options.beta1,
+        beta2: options.beta2,
+      },
+    });
+    const result = await run(options, gpu, model);
+    model.finish();
+    const { generator, discriminator } = model;
+    return { ...result, generator, discriminator, gpu, [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;
   }
 }
 
-async function run(
-  options: TrainOptions,
-  gpu: Gpu,
-): Promise<Omit<TrainResult, "gpu" | typeof Symbol.dispose>> {
+type Outcome = Omit<
+  TrainResult,
+  "generator" | "discriminator" | "gpu" | typeof Symbol.dispose
+>;
+
+async function run(options: TrainOptions, gpu: Gpu, model: DCGAN): Promise<Outcome> {
   const { dataset, epochs = 50, batchSize = 256, noiseDim = 100, seed = 0 } = options;
   const { maxSteps = Infinity, pictureEverySteps, pictureCount = 16, signal, outDir } = options;
-  const { learningRate = 1e-4, beta1, beta2 } = options;
   const { count, height, width, channels } = dataset;
   const say = options.onMessage ?? (() => {});
 
-  const model = new DCGAN(gpu, dataset, {
-    seed,
-    generator: { noiseDim, widths: options.generatorWidths },
-    discriminator: { widths: options.discriminatorWidths, dropout: options.dropout },
-    adam: { learningRate, beta1, beta2 },
-  });
   using sampler = new Sampler(gpu, model.generator, pictureCount);
   const noise = seedNoise(pictureCount, noiseDim, seed);
   const pictures = outDir === undefined
@@ -397,15 +408,11 @@ async function run(
   await save();
 
   const gif = await pictures?.writeGIF();
-  const stats = model.stats(Math.min(batchSize, count));
-  model.finish();
   return {
-    generator: model.generator,
-    discriminator: model.discriminator,
     history: position.history,
     steps: position.steps,
     aborted: signal?.aborted ?? false,
-    stats,
+    stats: model.stats(Math.min(batchSize, count)),
     checkpoint: saved.path,
     gif,
   };

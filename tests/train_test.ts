@@ -187,6 +187,19 @@ Deno.test("train: wrong options are refused before anything is made", async () =
   assert.equal(gpu.memory.count, before);
 });
 
+Deno.test("train: what it allocated is freed, whether it succeeds or fails", async () => {
+  const before = [gpu.memory.count, gpu.memory.bytes];
+  const result = await trainDCGAN({ ...SMALL, maxSteps: 1 });
+  assert.ok(gpu.memory.count > before[0], "the networks are there");
+  result[Symbol.dispose]();
+  assert.deepEqual([gpu.memory.count, gpu.memory.bytes], before);
+  const onEpoch = () => {
+    throw new Error("planted");
+  };
+  await assert.rejects(trainDCGAN({ ...SMALL, maxSteps: 1, onEpoch }), /planted/);
+  assert.deepEqual([gpu.memory.count, gpu.memory.bytes], before);
+});
+
 Deno.test("train: its own device is freed with the result", async () => {
   const { gpu: _shared, ...options } = SMALL;
   const result = await trainDCGAN({ ...options, maxSteps: 1 });

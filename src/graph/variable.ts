@@ -82,7 +82,7 @@ export class Variable<D extends DType = DType> {
     this.gpu.write(this.view, toArray(data, this.shape, this.dtype, this.name));
   }
 
-  /** Frees its memory; programs that use it must not run any more. */
+  /** Frees its buffer, with all variables that lie in it; programs that use it must not run any more. */
   dispose(): void {
     this.gpu.memory.free(this.view.buffer);
   }

@@ -103,11 +103,21 @@ export class DCGAN {
     for (const [name, variable] of variables) variable.write(tensors.get(name)!.data);
   }
 
-  /** Frees the programs and the data set; the networks stay. */
+  /** Frees everything but the networks. */
   finish(): void {
     for (const program of this.#programs.values()) program[Symbol.dispose]();
     this.#programs.clear();
-    this.#state.images.dispose();
+    const { generatorOptimizer, discriminatorOptimizer, images, random } = this.#state;
+    for (const part of [generatorOptimizer, discriminatorOptimizer, images, random, this.losses]) {
+      part.dispose();
+    }
+  }
+
+  /** Frees everything. */
+  [Symbol.dispose](): void {
+    this.finish();
+    this.generator.dispose();
+    this.discriminator.dispose();
   }
 
   #program(batch: number): Program<"indices"> {

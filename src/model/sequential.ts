@@ -101,6 +101,11 @@ export class Sequential {
     return y;
   }
 
+  /** Frees the weights; programs that use them must not run any more. */
+  dispose(): void {
+    for (const variable of this.variables) variable.dispose();
+  }
+
   /** Number of weights, all and trainable. */
   get parameterCount(): { readonly total: number; readonly trainable: number } {
     const count = (list: readonly Variable[]) => list.reduce((sum, v) => sum + v.size, 0);

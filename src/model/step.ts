@@ -41,6 +41,12 @@ export class LossRing {
     graph.overwrite(this.#count);
   }
 
+  /** Frees its memory. */
+  dispose(): void {
+    this.#slots.dispose();
+    this.#count.dispose();
+  }
+
   /** The pairs kept since the last call, given how many steps were enqueued since then. */
   async take(steps: number): Promise<[number, number][]> {
     if (steps > this.capacity) {

@@ -134,6 +134,11 @@ export class Adam {
     return this.#runs.flatMap(({ moments, squares }) => [...moments, ...squares]);
   }
 
+  /** Frees the moments; programs that apply it must not run any more. */
+  dispose(): void {
+    for (const variable of [this.state, ...this.moments]) variable.dispose();
+  }
+
   /**
    * Records one update.
    *
