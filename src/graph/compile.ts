@@ -34,6 +34,7 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
   // Inputs that nobody needs are accepted all the same.
   for (const [name, tensor] of Object.entries(recording.inputs)) {
     const storage = new Storage(bytesOf(tensor.shape, tensor.dtype), `input ${name}`);
+    storage.port = true;
     lowering.place(tensor, storage);
     inputs.set(name, storage);
   }
@@ -44,6 +45,7 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
       lowerVariable(node, snapshots.has(node.outputs[0]), lowering);
     } else if (node.op === seedOp) {
       const state = new Storage(8, "random state");
+      state.port = true;
       state.initial = new Uint32Array([node.attributes as number, 0]);
       lowering.place(node.outputs[0], state);
     } else if (node.op.instruction) {

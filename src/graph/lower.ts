@@ -16,6 +16,8 @@ import type { Variable } from "./variable.ts";
 export class Storage {
   /** The place it must have: a variable's or an input's buffer. */
   fixed?: BufferView;
+  /** It will get such a place when the program is made: it is an input or a random state. */
+  port = false;
   /** It is part of a larger storage, at a byte offset. */
   part?: { readonly of: Storage; readonly offset: number };
   /** What it holds before the first run. It then keeps its value from run to run. */
@@ -210,13 +212,20 @@ export class Lowering {
     const whole = new Storage(roundUp(bytes, ALIGNMENT), `${this.label} packed`);
     tensors.forEach((tensor, i) => {
       const storage = this.storage(tensor);
-      if (!storage.fixed && !storage.part && !this.#conflicts(storage, whole)) {
+      const movable = !storage.fixed && !storage.port && !storage.part;
+      if (movable && !this.#conflicts(storage, whole)) {
         storage.part = { of: whole, offset: offsets[i] };
         return;
       }
+      let from = storage;
+      if (storage.root === whole) {
+        // Given twice: a buffer cannot be copied to itself.
+        from = this.scratch(storage.bytes / 4, "packed twice");
+        this.copy(storage, from, storage.bytes);
+      }
       const copy = new Storage(storage.bytes, storage.label);
       copy.part = { of: whole, offset: offsets[i] };
-      this.copy(storage, copy, storage.bytes);
+      this.copy(from, copy, storage.bytes);
     });
     return whole;
   }

@@ -3,7 +3,7 @@ import { requireSeed } from "../ops/random.ts";
 import { conv2D, dense, dropout, flatten, leakyReLU } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
-import { requireCount, requirePicture } from "./validate.ts";
+import { requireCount, requirePicture, requireWidths } from "./validate.ts";
 
 /** Options of {@linkcode Discriminator}; the defaults are the tutorial's. */
 export interface DiscriminatorOptions {
@@ -39,7 +39,7 @@ export class Discriminator extends Sequential {
     requireSeed(seed);
     requirePicture(height, width);
     requireCount("channels", channels);
-    widths.forEach((n) => requireCount("a width", n));
+    requireWidths(widths, 2);
     if (!(rate >= 0 && rate < 1)) {
       throw new RangeError(`dropout must be at least 0 and below 1, got ${rate}`);
     }

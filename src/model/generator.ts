@@ -3,7 +3,7 @@ import { requireSeed } from "../ops/random.ts";
 import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
-import { requireCount, requirePicture } from "./validate.ts";
+import { requireCount, requirePicture, requireWidths } from "./validate.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
 export interface GeneratorOptions {
@@ -44,7 +44,7 @@ export class Generator extends Sequential {
     requirePicture(height, width);
     requireCount("noiseDim", noiseDim);
     requireCount("channels", channels);
-    widths.forEach((n) => requireCount("a width", n));
+    requireWidths(widths, 3);
     const [first, second, third] = widths;
     const [h, w] = [height / 4, width / 4];
     const convolve = (filters: number, strides: number, activation?: "tanh") =>

@@ -11,6 +11,14 @@ export function requireCount(name: string, value: number): void {
   }
 }
 
+/** Refuses lists of channels of another length, or with something else than counts. */
+export function requireWidths(widths: readonly number[], count: number): void {
+  if (widths.length !== count) {
+    throw new RangeError(`widths must be ${count} numbers of channels, got ${widths.length}`);
+  }
+  for (const width of widths) requireCount("a width", width);
+}
+
 /** Refuses pictures that two strides of 2 do not divide. */
 export function requirePicture(height: number, width: number): void {
   for (const [name, size] of [["height", height], ["width", width]] as const) {

@@ -86,7 +86,25 @@ const maxOp: Op = {
   lower: (node, lowering: Lowering) => lowerReduce(node, lowering, true),
 };
 
-function reduce(op: Op, x: TensorLike, axes: Axes, keepDims: boolean): Tensor {
+/** How to reduce, in the form of options. */
+export interface ReduceOptions {
+  /** Axes to reduce. Default all. */
+  readonly axes?: Axes;
+  /** Keeps the reduced axes with size 1. Default false. */
+  readonly keepDims?: boolean;
+}
+
+function isOptions(axes: Axes | ReduceOptions): axes is ReduceOptions {
+  return typeof axes === "object" && !Array.isArray(axes);
+}
+
+function reduce(
+  op: Op,
+  x: TensorLike,
+  axes: Axes | ReduceOptions,
+  keepDims: boolean,
+): Tensor {
+  if (isOptions(axes)) return reduce(op, x, axes.axes, axes.keepDims ?? keepDims);
   const tensor = toTensor(x, `the input of ${op.name}`);
   requireFloat(tensor, op.name);
   const reduced = normalizeAxes(axes, tensor, op.name);
@@ -99,20 +117,20 @@ function reduce(op: Op, x: TensorLike, axes: Axes, keepDims: boolean): Tensor {
 /**
  * Sum over some axes (default all), in an order that depends on the shape alone.
  *
+ * @param axes an axis, several, or options that hold both
  * @param keepDims keeps the summed axes with size 1. Default false.
  */
-export function sum(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+export function sum(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(sumOp, x, axes, keepDims);
 }
 
 /** Mean over some axes (default all). See {@linkcode sum}. */
-export function mean(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
-  const tensor = toTensor(x, "the input of mean");
-  const count = sizeOf(normalizeAxes(axes, tensor, "mean").map((axis) => tensor.shape[axis]));
-  return div(sum(tensor, axes, keepDims), count);
+export function mean(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
+  const total = sum(x, axes, keepDims);
+  return div(total, toTensor(x).size / total.size);
 }
 
 /** Maximum over some axes (default all). It has no gradient: it is for subtracting before exp. */
-export function max(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
+export function max(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(maxOp, x, axes, keepDims);
 }

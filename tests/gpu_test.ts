@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { DeviceLostError, Gpu, GpuValidationError, grad, ops, OutOfMemoryError } from "../mod.ts";
+import { CommandList } from "../src/gpu/commands.ts";
+import { kernel } from "../src/gpu/shader.ts";
+
+async function defaultDevice(): Promise<GPUDevice> {
+  return await (await navigator.gpu.requestAdapter())!.requestDevice();
+}
+
+Deno.test("gpu: the public contract's example", async () => {
+  using gpu = await Gpu.request();
+  const w = gpu.variable([5, 5, 1, 64], new Float32Array(1600).fill(0.01));
+  const program = gpu.compile({ x: [8, 28, 28, 1] }, ({ x }) => {
+    const y = ops.conv2d(x, w, { strides: 2, padding: "same" });
+    const loss = ops.mean(ops.mul(y, y));
+    const [dx, dw] = grad(loss, [x, w]);
+    return { y, loss, dx, dw };
+  });
+  program.run({ x: new Float32Array(8 * 784).fill(1) });
+  const { y, dw } = await program.read("y", "dw");
+  assert.ok(y instanceof Float32Array && dw instanceof Float32Array);
+  assert.equal(y.length, 8 * 14 * 14 * 64);
+  assert.ok(Math.abs(y[(14 * 7 + 7) * 64] - 0.25) < 1e-6, "25 taps of 0.01");
+  assert.deepEqual(Object.keys(await program.read()), ["y", "loss", "dx", "dw"]);
+  w.write(new Float32Array(1600).fill(2));
+  assert.equal((await w.read())[1599], 2);
+});
+
+Deno.test("gpu: a caller's device with default limits works, and is left alone", async () => {
+  const device = await defaultDevice();
+  {
+    using gpu = Gpu.from(device);
+    assert.equal(gpu.device, device);
+    const program = gpu.compile({ a: [70, 33], b: [33, 65] }, ({ a, b }) => ({
+      y: ops.sum(ops.matmul(a, b)),
+    }));
+    program.run({ a: new Float32Array(2310).fill(1), b: new Float32Array(2145).fill(1) });
+    assert.equal((await program.read("y")).y[0], 70 * 33 * 65);
+  }
+  const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.COPY_DST });
+  device.queue.writeBuffer(buffer, 0, new Uint8Array(16));
+  await device.queue.onSubmittedWorkDone();
+  device.destroy();
+});
+
+Deno.test("gpu: inputs keep their last data; outputs are those of the last run", async () => {
+  using gpu = await Gpu.request();
+  const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.add(a, b) }));
+  program.run({ a: [1, 2], b: [10, 20] });
+  const first = program.read("y");
+  program.run({ a: [3, 4] });
+  assert.deepEqual([...(await program.read("y")).y], [13, 24]);
+  assert.deepEqual([...(await first).y], [11, 22], "a read sees the run before it");
+});
+
+Deno.test("gpu: what does not fit is refused with names and numbers", async () => {
+  using gpu = await Gpu.request();
+  const program = gpu.compile({ x: [2, 2] }, ({ x }) => ({ y: ops.neg(x) }));
+  // @ts-expect-error there is no such input
+  assert.throws(() => program.run({ z: [1] }), /no input z; it has x/);
+  assert.throws(() => program.run({ x: [1, 2, 3] }), /3 values to input x \[2, 2\]: it holds 4/);
+  // @ts-expect-error there is no such output
+  await assert.rejects(program.read("z"), /no output z; it has y/);
+  assert.throws(() => gpu.variable([2], [1, 2, 3]), /3 values to variable \[2\]/);
+  assert.throws(() => gpu.variable([2, 0]), /every axis must be a positive integer/);
+  program[Symbol.dispose]();
+  assert.throws(() => program.run(), /was disposed/);
+});
+
+Deno.test("gpu: what is larger than the device allows is refused when compiled", async () => {
+  const device = await defaultDevice();
+  using gpu = Gpu.from(device);
+  const most = device.limits.maxBufferSize;
+  assert.throws(() => gpu.variable([most / 4 + 1]), (error: Error) => {
+    assert.ok(error instanceof OutOfMemoryError);
+    assert.match(error.message, new RegExp(`maxBufferSize is ${most}`));
+    return true;
+  });
+  const n = Math.ceil(Math.sqrt(device.limits.maxStorageBufferBindingSize / 4)) + 1;
+  const outer = () =>
+    gpu.compile({ a: [n, 1], b: [1, n] }, ({ a, b }) => ({ y: ops.matmul(a, b) }));
+  assert.throws(outer, (error: Error) => {
+    assert.ok(error instanceof OutOfMemoryError);
+    assert.match(error.message, new RegExp(`matmul \\[${n}, ${n}\\] needs .*BindingSize`));
+    return true;
+  });
+  device.destroy();
+});
+
+Deno.test("gpu: a bad dispatch throws at the next read, with its label, and only once", async () => {
+  using gpu = await Gpu.request();
+  const bad = kernel("bad", "@compute @workgroup_size(64) fn main() { let x = y; }");
+  const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }));
+  program.run({ x: [1, 2] });
+  new CommandList(gpu, "planted").dispatch({
+    label: "planted",
+    kernel: bad,
+    entryPoint: "main",
+    constants: {},
+    bindings: {},
+    workgroups: [1, 1, 1],
+  });
+  await assert.rejects(program.read("y"), (error: Error) => {
+    assert.ok(error instanceof GpuValidationError, error.stack);
+    assert.match(error.message, /bad\.wgsl/);
+    return true;
+  });
+  program.run({ x: [1, 2] });
+  assert.deepEqual([...(await program.read("y")).y], [-1, -2]);
+});
+
+Deno.test("gpu: after the device is lost everything says so", async () => {
+  const device = await defaultDevice();
+  using gpu = Gpu.from(device);
+  const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }));
+  device.destroy();
+  await device.lost;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.throws(() => program.run({ x: [1, 2] }), DeviceLostError);
+  await assert.rejects(program.read("y"), DeviceLostError);
+});
+
+Deno.test("gpu: a disposed one refuses to work", async () => {
+  const gpu = await Gpu.request();
+  const v = gpu.variable([2]);
+  gpu[Symbol.dispose]();
+  gpu[Symbol.dispose]();
+  assert.equal(gpu.memory.count, 0);
+  await assert.rejects(v.read(), DeviceLostError);
+  assert.throws(() => gpu.variable([2]), DeviceLostError);
+});

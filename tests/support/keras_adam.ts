@@ -1,0 +1,42 @@
+/**
+ * Adam as Keras writes it down, in float64.
+ *
+ * @module
+ */
+
+import type { AdamOptions } from "../../mod.ts";
+
+/** Weights with their moments, updated by gradients that are given. */
+export class KerasAdam {
+  /** Steps taken. */
+  t = 0;
+  /** The weights, one array a variable. */
+  readonly weights: readonly Float64Array[];
+  /** First moments. */
+  readonly m: readonly Float64Array[];
+  /** Second moments. */
+  readonly v: readonly Float64Array[];
+  readonly #options: Required<AdamOptions>;
+
+  constructor(weights: readonly ArrayLike<number>[], options: AdamOptions = {}) {
+    this.#options = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, ...options };
+    this.weights = weights.map((w) => Float64Array.from(w));
+    this.m = weights.map((w) => new Float64Array(w.length));
+    this.v = weights.map((w) => new Float64Array(w.length));
+  }
+
+  /** One update. */
+  apply(gradients: readonly ArrayLike<number>[]): void {
+    const { learningRate, beta1, beta2, epsilon } = this.#options;
+    this.t++;
+    const rate = learningRate * Math.sqrt(1 - beta2 ** this.t) / (1 - beta1 ** this.t);
+    gradients.forEach((g, k) => {
+      const [w, m, v] = [this.weights[k], this.m[k], this.v[k]];
+      for (let i = 0; i < w.length; i++) {
+        m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+        v[i] = beta2 * v[i] + (1 - beta2) * g[i] ** 2;
+        w[i] -= rate * m[i] / (Math.sqrt(v[i]) + epsilon);
+      }
+    });
+  }
+}
