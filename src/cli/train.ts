@@ -89,7 +89,7 @@ const PRESETS: Record<"tutorial" | "quick", Hyperparameters> = {
     batchSize: 64,
     generatorWidths: [128, 64, 32],
     discriminatorWidths: [32, 64],
-    learningRate: 4e-4,
+    learningRate: 2e-4,
     beta1: 0.5,
     pictureEverySteps: 50,
   },
