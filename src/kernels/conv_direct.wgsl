@@ -5,6 +5,7 @@
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; w: [KERNEL_H, KERNEL_W, IN_C, OUT_C], transposed [.., OUT_C, IN_C];
 // y: [SPLITS, BATCH, OUT_H, OUT_W, OUT_C].
+// Split s sums its own share of the pairs (kernel row, input channel).
 // One invocation: 4 pictures x 4 channels of y at one pixel. A workgroup: WIDTH such tiles.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -66,9 +67,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let ty = taps(pixel / OUT_W, IN_H, KERNEL_H, STRIDE_H, PAD_H);
   let tx = taps(pixel % OUT_W, IN_W, KERNEL_W, STRIDE_W, PAD_W);
 
-  let share = (IN_C + SPLITS - 1) / SPLITS;
-  let c_begin = group.z * share;
-  let c_end = min(IN_C, c_begin + share);
+  let pairs = KERNEL_H * IN_C;
+  let share = (pairs + SPLITS - 1) / SPLITS;
+  let begin = group.z * share;
+  let end = min(pairs, begin + share);
 
   // Pictures and channels beyond the last repeat it; they are not stored.
   let picture = IN_H * IN_W * IN_C;
@@ -77,19 +79,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let w_channel = select(OUT_C, 1u, TRANSPOSED);
 
   var sum = mat4x4f(); // a column is a picture
-  for (var v = ty.begin; v < ty.end; v++) {
+  for (var pair = begin; pair < end; pair++) {
+    let v = i32(pair / IN_C);
+    let c = pair % IN_C;
+    if v < ty.begin || v >= ty.end { continue; }
     for (var u = tx.begin; u < tx.end; u++) {
       let in_pixel = (ty.start + v * ty.direction) * i32(IN_W) + tx.start + u * tx.direction;
       let tap = (ty.first + v * ty.step) * i32(KERNEL_W) + tx.first + u * tx.step;
-      let x_at = u32(in_pixel) * IN_C;
-      let w_at = u32(tap) * (IN_C * OUT_C);
-      for (var c = c_begin; c < c_end; c++) {
-        let i = rows + x_at + c;
-        let j = columns + w_at + c * w_channel;
-        let a = vec4f(x[i.x], x[i.y], x[i.z], x[i.w]);
-        let k = vec4f(w[j.x], w[j.y], w[j.z], w[j.w]);
-        sum += mat4x4f(k * a.x, k * a.y, k * a.z, k * a.w);
-      }
+      let i = rows + u32(in_pixel) * IN_C + c;
+      let j = columns + u32(tap) * (IN_C * OUT_C) + c * w_channel;
+      let a = vec4f(x[i.x], x[i.y], x[i.z], x[i.w]);
+      let k = vec4f(w[j.x], w[j.y], w[j.z], w[j.w]);
+      sum += mat4x4f(k * a.x, k * a.y, k * a.z, k * a.w);
     }
   }
 

@@ -3,7 +3,8 @@
 //   dw[ky, kx, c, n] = sum over b, oy, ox of x[b, oy*S - P + ky, ox*S - P + kx, c] * dy[b, oy, ox, n]
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; dy: [BATCH, OUT_H, OUT_W, OUT_C];
-// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C], each split summing its own share of the rows (b, oy).
+// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C], each split summing its own share of the pixels
+//     (b, oy, ox).
 // One invocation: 4 rows (tap, c) by 4 channels of dy. A workgroup: WIDTH such tiles.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -52,26 +53,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let dy_tap = vec4i(tap / KERNEL_W) - i32(PAD_H);
   let dx_tap = vec4i(tap % KERNEL_W) - i32(PAD_W);
 
-  let lines = BATCH * OUT_H;
-  let share = (lines + SPLITS - 1) / SPLITS;
+  let pixels = BATCH * OUT_H * OUT_W;
+  let share = (pixels + SPLITS - 1) / SPLITS;
   let begin = group.z * share;
-  let end = min(lines, begin + share);
+  let end = min(pixels, begin + share);
 
   var sum = mat4x4f(); // a column is a row of dw
-  for (var line = begin; line < end; line++) {
-    let b = line / OUT_H;
-    let iy = i32(line % OUT_H * STRIDE_H) + dy_tap;
-    let inside_y = iy >= vec4i(0) & iy < vec4i(i32(IN_H));
-    for (var o = 0u; o < OUT_W; o++) {
-      let ix = i32(o * STRIDE_W) + dx_tap;
-      let inside = inside_y & ix >= vec4i(0) & ix < vec4i(i32(IN_W));
-      let at = (vec4i(i32(b * IN_H)) + iy) * i32(IN_W) + ix;
-      let i = select(vec4u(0), vec4u(at) * IN_C + c, inside);
-      let a = select(vec4f(0), vec4f(x[i.x], x[i.y], x[i.z], x[i.w]), inside);
-      let j = (line * OUT_W + o) * OUT_C + columns;
-      let d = vec4f(dy[j.x], dy[j.y], dy[j.z], dy[j.w]);
-      sum += mat4x4f(d * a.x, d * a.y, d * a.z, d * a.w);
-    }
+  for (var p = begin; p < end; p++) {
+    let b = p / (OUT_H * OUT_W);
+    let iy = i32(p / OUT_W % OUT_H * STRIDE_H) + dy_tap;
+    let ix = i32(p % OUT_W * STRIDE_W) + dx_tap;
+    let inside = (iy >= vec4i(0)) & (iy < vec4i(i32(IN_H))) & (ix >= vec4i(0)) & (ix < vec4i(i32(IN_W)));
+    let at = (vec4i(i32(b * IN_H)) + iy) * i32(IN_W) + ix;
+    let i = select(vec4u(0), vec4u(at) * IN_C + c, inside);
+    let a = select(vec4f(0), vec4f(x[i.x], x[i.y], x[i.z], x[i.w]), inside);
+    let j = p * OUT_C + columns;
+    let d = vec4f(dy[j.x], dy[j.y], dy[j.z], dy[j.w]);
+    sum += mat4x4f(d * a.x, d * a.y, d * a.z, d * a.w);
   }
 
   let first = group.z * rows * OUT_C;

@@ -4,7 +4,8 @@
 //   dw[ky, kx, c, n] = sum over b, oy, ox of x[b, oy*S - P + ky, ox*S - P + kx, c] * dy[b, oy, ox, n]
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; dy: [BATCH, OUT_H, OUT_W, OUT_C];
-// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C], each split summing its own share of the lines (b, oy).
+// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C], each split summing its own share of the pixels
+//     (b, oy, ox).
 // A workgroup of 64: 64 rows (ky, kx, c) x 64 channels of dy, 16 output pixels at a time.
 // One invocation: 8 rows x 8 channels, as four mat4x4f whose columns are rows of dw.
 
@@ -64,10 +65,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let tap_x = i32(r / IN_C % KERNEL_W) - i32(PAD_W);
   let n = column + lane;
 
-  let lines = BATCH * OUT_H;
-  let share = (lines + SPLITS - 1) / SPLITS;
-  let begin = min(lines, group.z * share) * OUT_W;
-  let end = min(lines, (group.z + 1) * share) * OUT_W;
+  let pixels = BATCH * OUT_H * OUT_W;
+  let share = (pixels + SPLITS - 1) / SPLITS;
+  let begin = group.z * share;
+  let end = min(pixels, begin + share);
   let my_row = lane / 8 * 8;
   let my_column = lane % 8 * 8;
 

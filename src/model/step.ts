@@ -36,9 +36,10 @@ export class LossRing {
   /** Records that a pair of scalars is kept. */
   record(a: Tensor, b: Tensor): void {
     const graph = currentGraph();
-    graph.add(ringOp, [a, b, graph.variable(this.#slots), graph.variable(this.#count)], this, []);
-    graph.overwrite(this.#slots);
-    graph.overwrite(this.#count);
+    const attributes = { capacity: this.capacity, ring: this.#slots, count: this.#count };
+    for (const variable of [this.#slots, this.#count]) graph.variable(variable);
+    graph.add(ringOp, [a, b], attributes, []);
+    for (const variable of [this.#slots, this.#count]) graph.overwrite(variable);
   }
 
   /** Frees its memory. */
@@ -65,11 +66,11 @@ export class LossRing {
 const ringOp: Op = {
   name: "ring",
   effect: true,
-  lower({ inputs: [a, b, ring, count], attributes }, lowering: Lowering) {
+  lower({ inputs: [a, b], attributes: { capacity, ring, count } }, lowering: Lowering) {
     lowering.dispatch({
       kernel: ringKernel,
-      constants: { SLOTS: (attributes as LossRing).capacity },
-      bindings: { a, b, ring, count },
+      constants: { SLOTS: capacity },
+      bindings: { a, b, ring: lowering.variable(ring), count: lowering.variable(count) },
       workgroups: [1, 1, 1],
     });
   },

@@ -52,27 +52,78 @@ const FILTER_GRAD = {
  */
 const MAX_ITERATIONS = 16000;
 
-const fours = (n: number) => n % 4 === 0;
-
-/** Texture kernels read four values at once, so that some size must be a multiple of four. */
-function chooseConv(variant: GemmVariant, g: Geometry, transposed: boolean): keyof typeof CONV {
-  if (variant !== "texture") return variant;
-  const { large, small, batch } = g;
-  if (fours(large.channels) && fours(small.channels)) return "texture";
-  if (transposed && fours(small.channels)) return "narrow";
-  // conv_pixels sums in one go, so the loop limit bounds its channels.
-  const short = g.kernel[0] * g.kernel[1] * large.channels <= MAX_ITERATIONS;
-  if (!transposed && fours(small.channels) && fours(batch) && short) return "pixels";
-  return "direct";
+/** The loop of one invocation: so many steps can be shared out, each of so many iterations. */
+interface Work {
+  readonly steps: number;
+  readonly iterations: number;
 }
 
-function chooseFilterGrad(
+const fours = (n: number) => n % 4 === 0;
+
+/** What one invocation of a kernel for convolutions sums, from `input`. */
+function convWork(name: keyof typeof CONV, { kernel: [kh, kw] }: Geometry, input: Side): Work {
+  const { channels } = input;
+  switch (name) {
+    case "texture":
+    case "narrow":
+      return { steps: channels / 4, iterations: kh * kw };
+    case "pixels":
+      return { steps: 1, iterations: kh * kw * channels };
+    case "direct":
+      return { steps: kh * channels, iterations: kw + 1 };
+    case "tiled":
+      // 16 channels are staged in 16 rounds and multiplied in 16.
+      return { steps: Math.ceil(channels / 16), iterations: kh * kw * 33 };
+  }
+}
+
+function filterGradWork(name: keyof typeof FILTER_GRAD, { batch, small }: Geometry): Work {
+  const { height, width } = small;
+  switch (name) {
+    case "texture":
+      return { steps: batch * height, iterations: width + 1 };
+    case "pixels":
+      return { steps: height * width, iterations: batch / 4 + 1 };
+    case "direct":
+      return { steps: batch * height * width, iterations: 1 };
+    case "tiled":
+      return { steps: batch * height * width, iterations: 3 };
+  }
+}
+
+/** Texture kernels read four values at once, so that some size must be a multiple of four. */
+function chooseConv(
   variant: GemmVariant,
-  { large, small, batch }: Geometry,
-): keyof typeof FILTER_GRAD {
-  if (variant !== "texture") return variant;
-  if (fours(large.channels) && fours(small.channels)) return "texture";
-  return fours(small.channels) && fours(batch) ? "pixels" : "direct";
+  g: Geometry,
+  transposed: boolean,
+): keyof typeof CONV {
+  const { large, small, batch } = g;
+  const aligned = fours(small.channels);
+  const wanted = variant !== "texture"
+    ? variant
+    : aligned && fours(large.channels)
+    ? "texture"
+    : aligned && transposed
+    ? "narrow"
+    : aligned && fours(batch)
+    ? "pixels"
+    : "direct";
+  const input = transposed ? small : large;
+  const fits = convWork(wanted, g, input).iterations <= MAX_ITERATIONS;
+  return fits ? wanted : "direct";
+}
+
+function chooseFilterGrad(variant: GemmVariant, g: Geometry): keyof typeof FILTER_GRAD {
+  const { large, small, batch } = g;
+  const aligned = fours(small.channels);
+  const wanted = variant !== "texture"
+    ? variant
+    : aligned && fours(large.channels)
+    ? "texture"
+    : aligned && fours(batch)
+    ? "pixels"
+    : "direct";
+  return filterGradWork(wanted, g).iterations <= MAX_ITERATIONS ? wanted : "direct";
 }
 
 /** x [batch, ...] with the batch innermost, in a texture. */
@@ -107,12 +158,21 @@ function geometryConstants(g: Geometry, input: Side, output: Side): Record<strin
   };
 }
 
-/** How many shares a sum of `length` is split into: for the loop limit, and to keep the adapter busy. */
-function splitsFor(length: number, perStep: number, invocations: number, parallelism: number) {
-  const forLimit = Math.ceil(length * perStep / MAX_ITERATIONS);
-  const forBusy = Math.min(Math.floor(parallelism / invocations), Math.floor(length / 16));
-  const wanted = Math.max(1, forLimit, forBusy);
-  return Math.ceil(length / Math.ceil(length / Math.min(wanted, length)));
+/** How many shares a loop is split into: for the loop limit, and to keep the adapter busy. */
+function splitsFor({ steps, iterations }: Work, invocations: number, lowering: Lowering): number {
+  if (iterations > MAX_ITERATIONS) {
+    throw new RangeError(
+      `Cannot compute ${lowering.label}: its kernel is ${iterations - 1} wide, at most ` +
+        `${MAX_ITERATIONS - 1} are supported. Split the kernel and add the results`,
+    );
+  }
+  const forLimit = Math.ceil(steps * iterations / MAX_ITERATIONS);
+  const { parallelism } = lowering.tuning;
+  const forBusy = Math.min(Math.floor(parallelism / invocations), Math.floor(steps / 16));
+  // With the share rounded down to fit the limit, and no share left empty.
+  const most = Math.floor(MAX_ITERATIONS / iterations);
+  const share = Math.min(most, Math.ceil(steps / Math.max(1, forLimit, forBusy)));
+  return Math.ceil(steps / share);
 }
 
 /** y = conv(x, w), or with `transposed` its transpose: from the small side to the large one. */
@@ -127,7 +187,6 @@ export function lowerConv(
   const name = chooseConv(lowering.tuning.gemm, g, transposed);
   const { kernel, entryPoint, rows, columns }: Variant = CONV[name];
   const [input, output] = transposed ? [g.small, g.large] : [g.large, g.small];
-  const taps = g.kernel[0] * g.kernel[1];
   const pixels = output.height * output.width;
   const columnTiles = Math.ceil(output.channels / columns);
   const constants = geometryConstants(g, input, output);
@@ -135,7 +194,6 @@ export function lowerConv(
 
   let workgroups: [number, number, number];
   let invocations: number;
-  let channels: number;
   if (name === "tiled") {
     // Rows are pixels of all pictures; a transposed convolution has a phase for each stride.
     const [sh, sw] = transposed ? g.strides : [1, 1];
@@ -143,20 +201,14 @@ export function lowerConv(
     const [gx, gy] = grid(Math.ceil(phaseRows / rows) * columnTiles * sh * sw, 1);
     workgroups = [gx, gy, 1];
     invocations = gx * gy * 64;
-    channels = Math.ceil(input.channels / 16);
   } else {
     const tiles = Math.ceil(g.batch / rows) * columnTiles;
     const width = widthFor(tiles);
     constants.WIDTH = width;
     workgroups = grid(Math.ceil(tiles / width) * pixels, 1);
     invocations = tiles * pixels;
-    channels = name === "texture" || name === "narrow" ? input.channels / 4 : input.channels;
   }
-  // A tiled step stages 16 channels in 16 rounds and multiplies them in 16.
-  const perStep = name === "tiled" ? taps * 33 : taps;
-  const splits = name === "pixels"
-    ? 1
-    : splitsFor(channels, perStep, invocations, lowering.tuning.parallelism);
+  const splits = splitsFor(convWork(name, g, input), invocations, lowering);
   if (splits > 1) constants.SPLITS = splits;
   workgroups[2] = splits;
   const target = splits === 1 ? y : lowering.scratch(splits * y.size, "shares");
@@ -199,18 +251,13 @@ export function lowerFilterGrad(
     workgroups = grid(tiles, constants.WIDTH);
     invocations = tiles;
   }
-  // The sum runs over lines (picture, row) of the small side; in filter_grad_pixels over pixels of
-  // all pictures.
-  const pixels = name === "pixels";
-  const lines = g.small.height * (pixels ? g.small.width : g.batch);
-  const perLine = pixels ? g.batch / 4 : name === "tiled" ? 3 * g.small.width + 33 : g.small.width;
-  const splits = splitsFor(lines, perLine, invocations, lowering.tuning.parallelism);
+  const splits = splitsFor(filterGradWork(name, g), invocations, lowering);
   if (splits > 1) constants.SPLITS = splits;
   workgroups[2] = splits;
   const target = splits === 1 ? dw : lowering.scratch(splits * dw.size, "shares");
   const buffers = name === "direct" || name === "tiled";
   const bindings = {
-    x: buffers ? x : pixels ? batchInnermost(lowering, x) : lowering.mirror(x),
+    x: buffers ? x : name === "pixels" ? batchInnermost(lowering, x) : lowering.mirror(x),
     dy: buffers ? dy : lowering.mirror(dy),
     dw: target,
   };

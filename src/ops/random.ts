@@ -45,12 +45,13 @@ const normalOp = randomOp("normal", "y");
 const advanceOp: Op = {
   name: "advance",
   effect: true,
-  lower({ inputs: [state] }, lowering: Lowering) {
+  lower({ inputs: [source], attributes: state }, lowering: Lowering) {
     lowering.dispatch({
       kernel: randomKernel,
       entryPoint: "advance",
       constants: {},
-      bindings: { counter: state },
+      // The variable itself: `source` may be a copy of its value from before.
+      bindings: { counter: state ? lowering.variable(state) : source },
       workgroups: [1, 1, 1],
     });
   },
@@ -72,7 +73,7 @@ function draw(op: Op, shape: Shape, { state, seed = 0 }: RandomOptions, dtype: D
   if (!state) requireSeed(seed);
   const source = state ? graph.variable(state) : graph.seeded(seed);
   const stream = graph.stream(source, () => {
-    graph.add(advanceOp, [source], undefined, []);
+    graph.add(advanceOp, [source], state, []);
     if (state) graph.overwrite(state);
   });
   return graph.add(op, [source], stream, [{ shape, dtype }]).outputs[0];

@@ -16,7 +16,8 @@ export function reshape(x: TensorLike, shape: Shape): Tensor {
   const tensor = toTensor(x, "the input of reshape");
   const known = sizeOf(shape.filter((n) => n !== -1));
   const target = shape.map((n) => n === -1 ? tensor.size / known : n);
-  if (shape.filter((n) => n === -1).length > 1 || sizeOf(target) !== tensor.size) {
+  const whole = target.every((n) => Number.isSafeInteger(n) && n > 0);
+  if (shape.filter((n) => n === -1).length > 1 || !whole || sizeOf(target) !== tensor.size) {
     throw new TypeError(
       `Cannot reshape ${show(tensor.shape)} to ${show(shape)}: it has ${tensor.size} elements`,
     );

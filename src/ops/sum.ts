@@ -103,11 +103,12 @@ function reduce(
   x: TensorLike,
   axes: Axes | ReduceOptions,
   keepDims: boolean,
+  name = op.name,
 ): Tensor {
-  if (isOptions(axes)) return reduce(op, x, axes.axes, axes.keepDims ?? keepDims);
-  const tensor = toTensor(x, `the input of ${op.name}`);
-  requireFloat(tensor, op.name);
-  const reduced = normalizeAxes(axes, tensor, op.name);
+  if (isOptions(axes)) return reduce(op, x, axes.axes, axes.keepDims ?? keepDims, name);
+  const tensor = toTensor(x, `the input of ${name}`);
+  requireFloat(tensor, name);
+  const reduced = normalizeAxes(axes, tensor, name);
   const shape = tensor.shape.map((n, axis) => reduced.includes(axis) ? 1 : n);
   // Recorded with the axes kept, so that the gradient broadcasts; dropping them is a reshape.
   const [y] = currentGraph().add(op, [tensor], reduced, [{ shape }]).outputs;
@@ -126,7 +127,7 @@ export function sum(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false
 
 /** Mean over some axes (default all). See {@linkcode sum}. */
 export function mean(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
-  const total = sum(x, axes, keepDims);
+  const total = reduce(sumOp, x, axes, keepDims, "mean");
   return div(total, toTensor(x).size / total.size);
 }
 
