@@ -20,6 +20,8 @@ export interface DispatchOptions {
   readonly constants: Constants;
   readonly bindings: Readonly<Record<string, Resource>>;
   readonly workgroups: readonly [number, number, number];
+  /** Floating-point operations, for the profiler. */
+  readonly flops?: number;
 }
 
 interface Dispatch {
@@ -28,6 +30,8 @@ interface Dispatch {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
+  readonly flops: number;
+  readonly bytes: number;
 }
 
 interface Copy {
@@ -41,8 +45,14 @@ interface Copy {
 export interface Timing {
   /** The op and its shape. */
   readonly label: string;
+  /** The kernel and its entry point. */
+  readonly kernel: string;
   /** Between the timestamps around it. */
   readonly milliseconds: number;
+  /** Floating-point operations of the dense definition; 0 where they are not counted. */
+  readonly flops: number;
+  /** Bytes of what it binds: each read or written at least once. */
+  readonly bytes: number;
 }
 
 /** Builds commands once; {@linkcode CommandList.submit} replays them in one submit. */
@@ -54,6 +64,11 @@ export class CommandList {
   /** Number of dispatches. */
   get dispatches(): number {
     return this.#commands.filter((c) => c.kind === "dispatch").length;
+  }
+
+  /** Floating-point operations of all dispatches that count them. */
+  get flops(): number {
+    return this.#commands.reduce((sum, c) => sum + (c.kind === "dispatch" ? c.flops : 0), 0);
   }
 
   /** Adds a dispatch; its pipeline and bind group are made here, once. */
@@ -81,6 +96,8 @@ export class CommandList {
       pipeline,
       group,
       workgroups: options.workgroups,
+      flops: options.flops ?? 0,
+      bytes: Object.values(bindings).reduce((sum, { bytes }) => sum + bytes, 0),
     });
   }
 
@@ -132,13 +149,13 @@ export class CommandList {
     });
     const encoder = device.createCommandEncoder({ label: `${this.label} (profiled)` });
     let query = 0;
-    const labels: string[] = [];
+    const timed: Dispatch[] = [];
     for (const command of this.#commands) {
       if (command.kind === "copy") {
         encodeCopy(encoder, command);
         continue;
       }
-      labels.push(command.label);
+      timed.push(command);
       const pass = encoder.beginComputePass({
         label: command.label,
         timestampWrites: {
@@ -158,8 +175,11 @@ export class CommandList {
     await staging.mapAsync(GPUMapMode.READ);
     const times = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const resource of [staging, resolved, querySet]) resource.destroy();
-    return labels.map((label, i) => ({
+    return timed.map(({ label, pipeline, flops, bytes }, i) => ({
       label,
+      kernel: pipeline.label,
+      flops,
+      bytes,
       milliseconds: Number(times[2 * i + 1] - times[2 * i]) / 1e6,
     }));
   }

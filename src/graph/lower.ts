@@ -49,6 +49,8 @@ export interface DispatchSpec {
   readonly workgroups: readonly [number, number, number];
   /** Said after the op's name in the label. */
   readonly detail?: string;
+  /** Floating-point operations of the dense definition, for the profiler. Default 0: not counted. */
+  readonly flops?: number;
 }
 
 /** A lowered dispatch. */
@@ -60,6 +62,7 @@ export interface DispatchStep {
   readonly constants: Constants;
   readonly bindings: Readonly<Record<string, Storage | Mirror>>;
   readonly workgroups: readonly [number, number, number];
+  readonly flops: number;
 }
 
 /** A lowered copy. */
@@ -167,7 +170,7 @@ export class Lowering {
 
   /** Emits a dispatch. */
   dispatch(spec: DispatchSpec): void {
-    const { kernel, entryPoint = "main", constants, workgroups, detail } = spec;
+    const { kernel, entryPoint = "main", constants, workgroups, detail, flops = 0 } = spec;
     const bindings: Record<string, Storage | Mirror> = {};
     for (const [name, operand] of Object.entries(spec.bindings)) {
       bindings[name] = operand instanceof Storage || operand instanceof Mirror
@@ -189,6 +192,7 @@ export class Lowering {
       constants,
       bindings,
       workgroups,
+      flops,
     });
     for (const [name, operand] of Object.entries(bindings)) {
       // A buffer that is written over has an outdated mirror.

@@ -28,6 +28,8 @@ import { fromBytes, toArray, type TypedArray } from "./variable.ts";
 export interface ProgramStats {
   /** Kernel dispatches a run. */
   readonly dispatches: number;
+  /** Floating-point operations of all GEMM-like ops by their dense definition. */
+  readonly flops: number;
   /** Bytes of buffers and textures that the plan allocated for tensors of the step. */
   readonly plannedBytes: number;
   /** Bytes that the same tensors would hold without sharing. */
@@ -73,7 +75,8 @@ export class Program<I extends string = string, O extends string = string> {
       const { shape, dtype } = recording.outputs[name as O];
       this.#outputs.set(name, { shape, dtype, view: resolve(storage) as BufferView });
     }
-    this.stats = { dispatches: this.#commands.dispatches, plannedBytes, tensorBytes };
+    const { dispatches, flops } = this.#commands;
+    this.stats = { dispatches, flops, plannedBytes, tensorBytes };
   }
 
   /**

@@ -7,6 +7,7 @@
 
 import type { Dataset } from "../data/dataset.ts";
 import { CheckpointError } from "../errors.ts";
+import type { Timing } from "../gpu/commands.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
 import { sameShape, show } from "../graph/tensor.ts";
@@ -65,6 +66,12 @@ export class DCGAN {
   /** What a step of a batch size costs. */
   stats(batch: number): ProgramStats {
     return this.#program(batch).stats;
+  }
+
+  /** Runs one step with timestamps around each dispatch. */
+  profile(indices: Uint32Array): Promise<Timing[]> {
+    this.step(indices);
+    return this.#program(indices.length).profile();
   }
 
   /** All state by name, as it stands after everything enqueued so far. */

@@ -135,6 +135,11 @@ function batchInnermost(lowering: Lowering, x: Tensor): Mirror {
   return lowering.mirror(turned);
 }
 
+/** Operations of the dense definition, a multiply-add counted as two: the same for all three ops. */
+function flopsOf({ batch, large, small, kernel: [kh, kw] }: Geometry): number {
+  return 2 * batch * small.height * small.width * kh * kw * large.channels * small.channels;
+}
+
 /** Workgroup size for `tiles` invocations that share nothing: a multiple of 16, at most 64. */
 function widthFor(tiles: number): number {
   return Math.min(64, Math.ceil(tiles / 16) * 16);
@@ -218,7 +223,7 @@ export function lowerConv(
     w: buffers ? w : lowering.mirror(w),
     [name === "narrow" ? "y_narrow" : "y"]: target,
   };
-  lowering.dispatch({ kernel, entryPoint, constants, bindings, workgroups });
+  lowering.dispatch({ kernel, entryPoint, constants, bindings, workgroups, flops: flopsOf(g) });
   if (splits > 1) reduceMiddle(lowering, target, y, [1, splits, y.size]);
 }
 
@@ -261,6 +266,6 @@ export function lowerFilterGrad(
     dy: buffers ? dy : lowering.mirror(dy),
     dw: target,
   };
-  lowering.dispatch({ kernel, constants, bindings, workgroups });
+  lowering.dispatch({ kernel, constants, bindings, workgroups, flops: flopsOf(g) });
   if (splits > 1) reduceMiddle(lowering, target, dw, [1, splits, dw.size]);
 }
