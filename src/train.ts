@@ -178,10 +178,10 @@ interface Position {
 
 function validate(options: TrainOptions): void {
   validateDataset(options.dataset);
-  const { dataset, batchSize = 256, checkpoint, resume, outDir } = options;
+  const { checkpoint, resume, outDir } = options;
   const counts = {
     epochs: options.epochs,
-    batchSize,
+    batchSize: options.batchSize,
     noiseDim: options.noiseDim,
     maxSteps: options.maxSteps,
     pictureEverySteps: options.pictureEverySteps,
@@ -191,12 +191,6 @@ function validate(options: TrainOptions): void {
   };
   for (const [name, value] of Object.entries(counts)) {
     if (value !== undefined) requireCount(name, value);
-  }
-  if (batchSize > dataset.count) {
-    throw new RangeError(
-      `batchSize is ${batchSize}, but the data set has only ${dataset.count} pictures: ` +
-        `use at most ${dataset.count}`,
-    );
   }
   if (resume === true && outDir === undefined) {
     throw new TypeError("resume: true needs an outDir to look in; or give the checkpoint's path");
