@@ -1,6 +1,6 @@
 /**
  * Every row of the table, with the kernels that the adapter gets by default; rows of GEMM-like ops
- * also with each other family of kernels.
+ * also with each other family of kernels, and those of reductions also with few invocations.
  *
  * @module
  */
@@ -8,18 +8,24 @@
 import { lower } from "../src/graph/compile.ts";
 import { Gpu } from "../src/graph/gpu.ts";
 import { record } from "../src/graph/graph.ts";
+import { TUNING } from "../src/graph/lower.ts";
 import { cases, type OpName } from "./cases.ts";
 import { check, type OpCase, recordable } from "./support/gradcheck.ts";
 
 const GEMM: readonly OpName[] = ["matmul", "conv2d", "conv2dTranspose", "conv2dFilterGrad"];
+const REDUCTIONS: readonly OpName[] = ["sum", "mean", "max", "batchNorm"];
 
 const base = await Gpu.request();
-const gpus = [base];
+const families = [base];
 for (const gemm of ["texture", "tiled", "direct"] as const) {
-  if (gemm !== base.tuning.gemm) gpus.push(await Gpu.request({ tuning: { gemm } }));
+  // "tiled" as it is on a GPU, where sums are split further.
+  const tuning = gemm === "tiled" ? TUNING.gpu : { gemm };
+  if (gemm !== base.tuning.gemm) families.push(await Gpu.request({ tuning }));
 }
+/** Here every loop is as long as it may be. */
+const lazy = await Gpu.request({ tuning: { parallelism: 1 } });
 Deno.test.afterAll(() => {
-  for (const gpu of gpus) gpu[Symbol.dispose]();
+  for (const gpu of [...families, lazy]) gpu[Symbol.dispose]();
 });
 
 /** What a case is compiled to; the same for two families where a row suits only one of them. */
@@ -34,13 +40,18 @@ function dispatches(op: OpCase, gpu: Gpu): string {
 }
 
 for (const [name, rows] of Object.entries(cases)) {
-  for (const gpu of GEMM.includes(name as OpName) ? gpus : [base]) {
-    const family = gpu === base ? "" : ` (${gpu.tuning.gemm})`;
-    Deno.test(`${name}${family}`, async (t) => {
+  const gpus = GEMM.includes(name as OpName)
+    ? families
+    : REDUCTIONS.includes(name as OpName)
+    ? [base, lazy]
+    : [base];
+  for (const gpu of gpus) {
+    const variant = gpu === base ? "" : gpu === lazy ? " (long loops)" : ` (${gpu.tuning.gemm})`;
+    Deno.test(`${name}${variant}`, async (t) => {
       for (const row of rows) {
         if ("elsewhere" in row) continue;
-        // The rules of the gradients are the same for every family, and a gradient is another of
-        // these ops: conv2d's is enough to see each kernel with each geometry.
+        // The rules of the gradients are the same for all, and a gradient is another of these ops:
+        // conv2d's is enough to see each kernel with each geometry.
         const forward = gpu !== base && name !== "conv2d";
         const op: OpCase = {
           ...row,

@@ -85,12 +85,14 @@ Deno.test("randomBits are threefry of element, step, seed and stream", async () 
     using program = gpu.compile({}, () => ({
       first: ops.randomBits([7], { seed }),
       second: ops.randomBits([3, 50], { seed }),
+      third: ops.randomBits([4], { seed }),
     }));
     for (let step = 0; step < 3; step++) {
       program.run();
-      const { first, second } = await program.read();
+      const { first, second, third } = await program.read();
       deepEqual(list(first), expectedWords(7, seed, 0, step));
       deepEqual(list(second), expectedWords(150, seed, 1, step));
+      deepEqual(list(third), expectedWords(4, seed, 2, step));
     }
   }
 });

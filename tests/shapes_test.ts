@@ -6,7 +6,9 @@
  */
 
 import { equal, ok, throws } from "node:assert/strict";
+import { lower } from "../src/graph/compile.ts";
 import { type InputSpec, record } from "../src/graph/graph.ts";
+import { TUNING } from "../src/graph/lower.ts";
 import { show, type Tensor } from "../src/graph/tensor.ts";
 import { Variable } from "../src/graph/variable.ts";
 import { grad } from "../src/ops/grad.ts";
@@ -136,6 +138,16 @@ Deno.test("convolutions: ranks, channels, fit", () => {
   );
   refuses(TypeError, [[7, 7, 3], [5, 5, 3, 4]], conv2dTranspose, [7, 7, 3], "4 axes");
   refuses(TypeError, [[1, 7, 7, 4], [5, 5]], conv2dTranspose, [5, 5], "4 axes");
+});
+
+Deno.test("convolutions: a kernel wider than one loop may be long is refused by name", () => {
+  for (const tuning of Object.values(TUNING)) {
+    const recording = record({ x: [1, 1, 20_000, 1], w: [1, 20_000, 1, 1] }, ({ x, w }) => {
+      return { y: ops.conv2d(x, w) };
+    });
+    const message = /conv2d \[1, 1, 1, 1\].*20000 wide/;
+    throws(() => lower(recording, tuning), { name: "RangeError", message });
+  }
 });
 
 Deno.test("convolutions: strides and padding", () => {
