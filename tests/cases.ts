@@ -178,10 +178,13 @@ function longReductions(f: Reduction): OpCase[] {
 
 // Matrix products
 
+const ALL_PRODUCTS = ["NN", "NT", "TN", "TT"] as const;
+const LONG_OF_FOUR: Options = { gradient: "none", fours: true };
+
 function products(
   what: string,
   [m, k, n]: Shape,
-  transposes: readonly ("NN" | "NT" | "TN" | "TT")[] = ["NN", "NT", "TN", "TT"],
+  transposes: readonly (typeof ALL_PRODUCTS)[number][] = ALL_PRODUCTS,
   options?: Options,
 ): OpCase[] {
   return transposes.map((which) => {
@@ -204,37 +207,44 @@ const CONVOLUTIONS: readonly Conv[] = [
   ["3x3, stride 2", [2, 5, 7, 3], [3, 3], 5, [2, 2], "valid"],
   ["5x5, stride 2", [1, 8, 9, 2], [5, 5], 3, [2, 2], "same"],
   ["even kernel", [1, 6, 6, 1], [4, 4], 1, [1, 1], "same"],
-  ["channels of 4, even kernel", [2, 7, 6, 4], [4, 4], 8, [2, 2], "same"],
   ["pairs of strides", [3, 9, 8, 4], [2, 3], 4, [2, 3], "valid"],
   ["pairs of strides, same", [3, 9, 8, 4], [2, 3], 8, [3, 2], "same"],
   ["stride larger than the kernel", [2, 10, 7, 5], [1, 1], 4, [3, 3], "same"],
-  ["stride larger, channels of 4", [1, 8, 7, 4], [2, 2], 4, [3, 3], "same"],
   ["stride larger, what is left over", [1, 9, 8, 4], [1, 2], 4, [2, 3], "valid"],
   ["1x4 kernel", [1, 11, 5, 8], [1, 4], 12, [3, 1], "same"],
   ["across tiles of 8 and 16", [9, 4, 4, 20], [3, 3], 36, [1, 1], "same"],
   ["across tiles of 64, odd", [3, 5, 5, 67], [3, 3], 65, [2, 2], "same"],
   ["across tiles of 64", [2, 6, 6, 68], [2, 2], 72, [1, 1], "valid"],
   ["kernel larger, stride 3", [1, 3, 2, 3], [5, 5], 2, [3, 3], "same"],
+  ["the tutorial's, narrow", [3, 14, 14, 16], [5, 5], 32, [2, 2], "same"],
+];
+
+/** Channels or pictures by the four. */
+const CONVOLUTIONS_OF_FOUR: readonly Conv[] = [
+  ["channels of 4, even kernel", [2, 7, 6, 4], [4, 4], 8, [2, 2], "same"],
+  ["stride larger, channels of 4", [1, 8, 7, 4], [2, 2], 4, [3, 3], "same"],
   ["kernel larger, channels of 4", [2, 3, 3, 4], [5, 4], 8, [1, 1], "same"],
   ["one in, many out", [2, 7, 6, 1], [5, 5], 12, [2, 2], "same"],
   ["one in, batch of 4", [4, 7, 6, 1], [5, 5], 12, [2, 2], "same"],
   ["three in, batch of 12", [12, 5, 6, 3], [3, 4], 20, [1, 2], "same"],
   ["two in, batch of 8, what is left over", [8, 9, 8, 2], [2, 3], 4, [3, 2], "valid"],
   ["one pixel of one channel, batch of 4", [4, 1, 1, 1], [3, 3], 4, [1, 1], "same"],
-  ["the tutorial's, narrow", [3, 14, 14, 16], [5, 5], 32, [2, 2], "same"],
 ];
 
 /** Sums and sizes beyond what one loop or one row of workgroups holds. */
 const LONG_CONVOLUTIONS: readonly Conv[] = [
   ["very many channels", [1, 3, 3, 30_004], [3, 3], 4, [1, 1], "valid"],
   ["very many pixels", [1, 301, 300, 2], [2, 3], 3, [1, 1], "same"],
-  ["very many pixels, channels of 4", [1, 262, 260, 4], [3, 1], 4, [1, 1], "valid"],
-  ["very many pixels, batch of 4", [4, 150, 131, 1], [3, 1], 4, [1, 1], "valid"],
   ["a very wide picture", [1, 1, 70_001, 2], [1, 2], 3, [1, 1], "valid"],
-  ["a very wide picture, channels of 4", [1, 1, 70_001, 4], [1, 2], 4, [1, 1], "valid"],
-  ["a very wide picture, batch of 4", [4, 1, 70_001, 1], [1, 2], 4, [1, 1], "valid"],
   ["a large kernel", [1, 48, 48, 3], [46, 47], 2, [1, 1], "valid"],
   ["a kernel of very many taps", [1, 261, 262, 1], [260, 261], 1, [1, 1], "valid"],
+];
+
+const LONG_CONVOLUTIONS_OF_FOUR: readonly Conv[] = [
+  ["very many pixels, channels of 4", [1, 262, 260, 4], [3, 1], 4, [1, 1], "valid"],
+  ["very many pixels, batch of 4", [4, 150, 131, 1], [3, 1], 4, [1, 1], "valid"],
+  ["a very wide picture, channels of 4", [1, 1, 70_001, 4], [1, 2], 4, [1, 1], "valid"],
+  ["a very wide picture, batch of 4", [4, 1, 70_001, 1], [1, 2], 4, [1, 1], "valid"],
 ];
 
 const SMALL_SIDES: readonly Conv[] = [
@@ -515,26 +525,26 @@ export const cases = {
   matmul: [
     ...products("one number", [1, 1, 1], ["NN"]),
     ...products("odd", [3, 5, 7]),
-    ...products("multiples of four", [8, 12, 16]),
+    ...products("multiples of four", [8, 12, 16], ALL_PRODUCTS, { fours: true }),
     ...products("two vectors", [5, 1, 6], ["NN", "TT"]),
     ...products("a vector", [1, 9, 4], ["NN", "NT"]),
     ...products("across tiles, odd", [70, 33, 67], ["NN", "NT"]),
     ...products("across tiles", [68, 20, 72], ["NN", "NT", "TN"]),
     ...products("across tiles of 8 and 16", [20, 64, 36], ["NN"]),
-    ...products("one size a multiple of four", [17, 8, 6]),
-    ...products("two sizes multiples of four", [12, 9, 20]),
-    ...products("the other two", [9, 12, 20], ["NN", "TN"]),
+    ...products("one size a multiple of four", [17, 8, 6], ALL_PRODUCTS, { fours: true }),
+    ...products("two sizes multiples of four", [12, 9, 20], ALL_PRODUCTS, { fours: true }),
+    ...products("the other two", [9, 12, 20], ["NN", "TN"], { fours: true }),
     ...products("long", [2, 300_003, 3], ["NN", "NT", "TN"], { gradient: "none" }),
-    ...products("long, a multiple of four", [3, 300_004, 4], ["TN"], { gradient: "none" }),
-    ...products("long, a multiple of four", [4, 300_004, 3], ["NT"], { gradient: "none" }),
-    ...products("long, multiples of four", [4, 300_004, 4], ["NN", "NT", "TN"], {
-      gradient: "none",
-    }),
+    ...products("long, a multiple of four", [3, 300_004, 4], ["TN"], LONG_OF_FOUR),
+    ...products("long, a multiple of four", [4, 300_004, 3], ["NT"], LONG_OF_FOUR),
+    ...products("long, multiples of four", [4, 300_004, 4], ["NN", "NT", "TN"], LONG_OF_FOUR),
     row("with itself", { a: [6, 6] }, (o, { a }) => o.matmul(a, a, { transposeB: true })),
   ],
   conv2d: [
     ...convolutions(CONVOLUTIONS),
+    ...convolutions(CONVOLUTIONS_OF_FOUR, { fours: true }),
     ...convolutions(LONG_CONVOLUTIONS, { gradient: "none" }),
+    ...convolutions(LONG_CONVOLUTIONS_OF_FOUR, LONG_OF_FOUR),
   ],
   conv2dTranspose: [
     ...transposed(SMALL_SIDES),
@@ -542,7 +552,9 @@ export const cases = {
   ],
   conv2dFilterGrad: [
     ...filterGradients(CONVOLUTIONS),
+    ...filterGradients(CONVOLUTIONS_OF_FOUR, { fours: true }),
     ...filterGradients(LONG_CONVOLUTIONS.slice(1), { gradient: "none" }),
+    ...filterGradients(LONG_CONVOLUTIONS_OF_FOUR, LONG_OF_FOUR),
   ],
 
   batchNorm: [

@@ -156,7 +156,10 @@ export class Lowering {
     return new Storage(floats * 4, `${this.label} ${what}`);
   }
 
-  /** A tensor's copy in a texture, shared by all who ask for it. */
+  /**
+   * A tensor's copy in a texture, shared by all who ask for it. It cannot be outdated: a tensor is
+   * written once, and each value of a variable is a tensor of its own.
+   */
   mirror(of: Tensor | Storage): Mirror {
     const storage = of instanceof Storage ? of : this.storage(of);
     let mirror = this.#mirrors.get(storage);
@@ -194,18 +197,11 @@ export class Lowering {
       workgroups,
       flops,
     });
-    for (const [name, operand] of Object.entries(bindings)) {
-      // A buffer that is written over has an outdated mirror.
-      if (kernel.bindings.get(name)?.access !== "read" && operand instanceof Storage) {
-        this.#forgetMirrors(operand);
-      }
-    }
   }
 
   /** Emits a copy of the first `bytes` of `from`. */
   copy(from: Storage, to: Storage | Mirror, bytes: number, what = "copy to"): void {
     this.steps.push({ kind: "copy", label: `${what} ${from.label}`, from, to, bytes });
-    if (to instanceof Storage) this.#forgetMirrors(to);
   }
 
   /**
@@ -253,13 +249,5 @@ export class Lowering {
       return (uses(true, isPart) && uses(false, inWhole)) ||
         (uses(false, isPart) && uses(true, inWhole));
     });
-  }
-
-  #forgetMirrors(storage: Storage): void {
-    const overwritten = (other: Storage) =>
-      other === storage || (other.fixed && other.fixed.buffer === storage.fixed?.buffer);
-    for (const other of this.#mirrors.keys()) {
-      if (overwritten(other)) this.#mirrors.delete(other);
-    }
   }
 }

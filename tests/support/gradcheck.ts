@@ -40,6 +40,8 @@ export interface OpCase {
   readonly pointwise?: boolean;
   /** "zero": nothing flows through it, by definition. "none": not checked, or it has none. */
   readonly gradient?: "zero" | "none";
+  /** To kernels that do not read four values at once it is like another row. */
+  readonly fours?: boolean;
 }
 
 /** Who evaluates a case; a test of this file puts in something that errs. */
