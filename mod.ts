@@ -8,7 +8,13 @@
 export * from "./src/errors.ts";
 
 export { Gpu, type GpuOptions, type VariableOptions, type VariableSpec } from "./src/graph/gpu.ts";
-export type { AdapterInfo, AdapterKind, GpuDevice, RequestOptions } from "./src/gpu/device.ts";
+export type {
+  AdapterInfo,
+  AdapterKind,
+  Device,
+  GpuDevice,
+  RequestOptions,
+} from "./src/gpu/device.ts";
 export type { Buffer, BufferView, Memory, Texture } from "./src/gpu/memory.ts";
 export type { Constants, Pipelines } from "./src/gpu/pipelines.ts";
 export type { Access, Binding, Kernel } from "./src/gpu/shader.ts";

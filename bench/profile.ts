@@ -9,7 +9,7 @@
 
 import { parseArgs } from "node:util";
 import { Gpu, type Timing } from "../mod.ts";
-import { DCGAN } from "../src/model/dcgan.ts";
+import { DCGAN } from "../src/dcgan.ts";
 import { measurePeak } from "./support/peak.ts";
 
 const { values } = parseArgs({

@@ -11,7 +11,7 @@
 
 import { parseArgs } from "node:util";
 import { Gpu } from "../mod.ts";
-import { DCGAN } from "../src/model/dcgan.ts";
+import { DCGAN } from "../src/dcgan.ts";
 import { Sampler, seedNoise } from "../src/model/sampler.ts";
 import { measurePeak } from "./support/peak.ts";
 

@@ -10,7 +10,7 @@ import { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { CheckpointFolder, readCheckpoint, requireSameConfiguration } from "./io/checkpoints.ts";
 import { PictureFolder } from "./io/pictures.ts";
-import { DCGAN } from "./model/dcgan.ts";
+import { DCGAN } from "./dcgan.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { Sampler, seedNoise } from "./model/sampler.ts";
@@ -102,7 +102,10 @@ export interface TrainOptions {
    * `outDir` (true), or from a file. Default false.
    */
   readonly resume?: boolean | string;
-  /** Start anew in an `outDir` that holds a run; its checkpoints are removed. Default false: refused. */
+  /**
+   * Start anew in an `outDir` that holds a run; its checkpoints and pictures are removed. Default
+   * false: refused.
+   */
   readonly overwrite?: boolean;
   /** Pictures after every so many steps, as well as after every epoch. Default: epochs only. */
   readonly pictureEverySteps?: number;
@@ -128,15 +131,15 @@ export interface TrainResult {
   readonly discriminator: Discriminator;
   /** One entry an epoch. */
   readonly history: readonly EpochEvent[];
-  /** Steps trained. */
+  /** Steps of the whole run; those before a resume count, too. */
   readonly steps: number;
   /** Whether the signal stopped it. */
   readonly aborted: boolean;
   /** The GIF of the pictures, if there is an `outDir` and at least one picture. */
   readonly gif?: string;
-  /** What one full step costs: dispatches, and memory with and without sharing. */
-  readonly stats: ProgramStats;
-  /** The newest checkpoint, if one was written. */
+  /** What one full step costs: dispatches, and memory with and without sharing; if one was trained. */
+  readonly stats?: ProgramStats;
+  /** The newest checkpoint, if this call wrote one. */
   readonly checkpoint?: string;
   /** The device that holds both networks. */
   readonly gpu: Gpu;
@@ -157,8 +160,11 @@ class Pace {
   /** Says that a read is done. */
   tick(): void {
     const milliseconds = performance.now() - this.#since;
-    if (milliseconds < 300) this.#interval = Math.min(64, this.#interval * 2);
-    if (milliseconds > 1200) this.#interval = Math.max(1, this.#interval >> 1);
+    // After the first step, which a person waits for, no step waits for its own losses.
+    if (milliseconds < 300 || this.#interval === 1) {
+      this.#interval = Math.min(64, this.#interval * 2);
+    }
+    if (milliseconds > 1200) this.#interval = Math.max(2, this.#interval >> 1);
     this.#since = performance.now();
   }
 }
@@ -198,10 +204,12 @@ function validate(options: TrainOptions): void {
 }
 
 /** What a resumed run must share with the one it continues, defaults filled in. */
-function configurationOf(options: TrainOptions): Record<string, unknown> {
-  const { count, height, width, channels } = options.dataset;
+async function configurationOf(options: TrainOptions): Promise<Record<string, unknown>> {
+  const { images, count, height, width, channels } = options.dataset;
+  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(images));
   return {
     dataset: [count, height, width, channels],
+    images: `sha256 ${new Uint8Array(digest).toHex()}`,
     batchSize: options.batchSize ?? 256,
     noiseDim: options.noiseDim ?? 100,
     learningRate: options.learningRate ?? 1e-4,
@@ -284,9 +292,12 @@ async function run(options: TrainOptions, gpu: Gpu, model: DCGAN): Promise<Outco
   const checkpoints = outDir === undefined
     ? undefined
     : new CheckpointFolder(join(outDir, "training_checkpoints"), policy?.keep ?? 3);
-  if (policy && !options.resume) await checkpoints?.begin(options.overwrite ?? false);
+  if (!options.resume) {
+    await checkpoints?.begin(options.overwrite ?? false);
+    await pictures?.begin(options.overwrite ?? false);
+  }
   const kernels = JSON.stringify(gpu.tuning);
-  const configuration = configurationOf(options);
+  const configuration = await configurationOf(options);
   let position: Position = {
     epoch: 1,
     at: 0,
@@ -312,7 +323,9 @@ async function run(options: TrainOptions, gpu: Gpu, model: DCGAN): Promise<Outco
 
   const totalSteps = Math.min(maxSteps, epochs * Math.ceil(count / batchSize));
   const pace = new Pace();
-  let reported = position.steps; // read back
+  const begunAt = position.steps;
+  let reported = begunAt; // read back
+  let diverged = false;
   let saved: { path?: string; steps: number } = { steps: position.steps };
 
   const report = async () => {
@@ -323,6 +336,10 @@ async function run(options: TrainOptions, gpu: Gpu, model: DCGAN): Promise<Outco
       )
     ) {
       reported++;
+      if (!diverged && !Number.isFinite(generatorLoss + discriminatorLoss)) {
+        diverged = true;
+        say(`the losses are no longer finite at step ${reported}: try a lower learning rate`);
+      }
       sums.steps++;
       sums.generator += generatorLoss;
       sums.discriminator += discriminatorLoss;
@@ -406,7 +423,7 @@ async function run(options: TrainOptions, gpu: Gpu, model: DCGAN): Promise<Outco
     history: position.history,
     steps: position.steps,
     aborted: signal?.aborted ?? false,
-    stats: model.stats(Math.min(batchSize, count)),
+    stats: reported > begunAt ? model.stats(Math.min(batchSize, count)) : undefined,
     checkpoint: saved.path,
     gif,
   };

@@ -11,7 +11,8 @@ import {
   type TrainOptions,
   type TrainResult,
 } from "../mod.ts";
-import { decodePNG } from "../mod.ts";
+import { decodePNG, tutorialFrames } from "../mod.ts";
+import { GifReader } from "npm:omggif@1.0.10";
 import { blobs } from "./support/dataset.ts";
 
 const gpu = await Gpu.request();
@@ -32,6 +33,30 @@ async function weights({ generator, discriminator }: TrainResult): Promise<numbe
   const variables = [...generator.variables, ...discriminator.variables];
   return (await Promise.all(variables.map((v) => v.read()))).flatMap((data) => [...data]);
 }
+
+/** Both losses of the ten steps of two epochs, from the software adapter. */
+const PINNED = [
+  0.84633839,
+  1.42526901,
+  0.78926402,
+  1.16482937,
+  0.73387152,
+  1.13639188,
+  0.68191445,
+  1.08291245,
+  0.63724649,
+  1.20136225,
+  0.58237422,
+  1.10490191,
+  0.57698882,
+  1.06019545,
+  0.51601882,
+  1.08398438,
+  0.52262248,
+  1.07770514,
+  0.52598637,
+  1.08244169,
+];
 
 const straight = await trainDCGAN(SMALL);
 const expected = await weights(straight);
@@ -66,7 +91,7 @@ Deno.test("train: every batch is trained, the last, smaller one too", async () =
   assert.ok(Math.abs(epochs[0].generatorLoss - mean) < 1e-12);
   assert.equal(result.steps, 15);
   assert.equal(result.aborted, false);
-  assert.ok(result.stats.plannedBytes < result.stats.tensorBytes);
+  assert.ok(result.stats!.plannedBytes < result.stats!.tensorBytes);
   assert.deepEqual(await weights(result), expected, "same seed, same bits");
 });
 
@@ -132,6 +157,52 @@ for (const cut of [1, 5, 7, 14]) {
     }));
 }
 
+Deno.test("train: a resumed run's GIF has the pictures from before", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 10 });
+    const { gif } = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
+    const reader = new GifReader(await Deno.readFile(gif!));
+    // Of three pictures the schedule keeps all, and the last is repeated.
+    assert.equal(reader.numFrames(), tutorialFrames(3).length);
+  }));
+
+Deno.test("train: another data set of the same shape is refused", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 1 });
+    const dataset = { ...SMALL.dataset, images: new Uint8Array(70 * 784) };
+    await assert.rejects(
+      trainDCGAN({ ...SMALL, dataset, outDir: dir, resume: true }),
+      /made with images "sha256/,
+    );
+  }));
+
+Deno.test("train: options reach the optimizers, the order and dropout (pinned losses)", async () => {
+  const losses: number[][] = [];
+  const onStep = (e: StepEvent) => losses.push([e.generatorLoss, e.discriminatorLoss]);
+  using _result = await trainDCGAN({
+    ...SMALL,
+    epochs: 2,
+    learningRate: 2e-3,
+    beta1: 0.6,
+    beta2: 0.95,
+    dropout: 0.4,
+    onStep,
+  });
+  // Other adapters sum in another order, hence 1e-3; a wrong option moves them by more.
+  losses.flat().forEach((loss, i) => {
+    assert.ok(Math.abs(loss - PINNED[i]) < 1e-3 * PINNED[i], `${i}: ${loss}, not ${PINNED[i]}`);
+  });
+  assert.equal(losses.flat().length, PINNED.length);
+});
+
+Deno.test("train: losses that are no longer finite are said once", async () => {
+  const messages: string[] = [];
+  const onMessage = (text: string) => messages.push(text);
+  using _result = await trainDCGAN({ ...SMALL, learningRate: 1e30, onMessage });
+  assert.equal(messages.length, 1);
+  assert.match(messages[0], /no longer finite at step \d+/);
+});
+
 Deno.test("train: a signal stops it, and the run can be resumed", () =>
   inFolder(async (dir) => {
     const stop = new AbortController();
@@ -187,6 +258,10 @@ Deno.test("train: wrong options are refused before anything is made", async () =
       return true;
     });
   await refused({ batchSize: 0 }, RangeError, /batchSize must be a whole number/);
+  await refused({ dropout: 1 }, RangeError, /dropout must be .* got 1/);
+  await refused({ generatorWidths: [8, 8, 0] }, RangeError, /a width must be .* got 0/);
+  await refused({ beta1: 1 }, RangeError, /beta1 1/);
+  await refused({ seed: -1 }, RangeError, /seed/);
   await refused({ epochs: 1.5 }, RangeError, /epochs must be a whole number .* got 1.5/);
   await refused({ resume: true }, TypeError, /needs an outDir/);
   const { dataset } = SMALL;

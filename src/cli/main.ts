@@ -10,7 +10,7 @@ import {
   DataError,
   DeviceLostError,
   OutOfMemoryError,
-} from "../errors.ts";
+} from "../../mod.ts";
 import { UsageError } from "./flags.ts";
 import { train } from "./train.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EpochEvent, PictureEvent, StepEvent } from "../train.ts";
+import type { EpochEvent, PictureEvent, StepEvent } from "../../mod.ts";
 
 /** Where the text goes. */
 export interface Output {

@@ -4,10 +4,8 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
-import { loadMNIST } from "../data/mnist.ts";
-import { Gpu } from "../graph/gpu.ts";
-import { trainDCGAN, type TrainOptions } from "../train.ts";
+import { resolve } from "node:path";
+import { Gpu, loadMNIST, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import { describeFlags, type Flag, oneOf, parseFlags, real, whole, wholes } from "./flags.ts";
 import { mnistPackageDir } from "./mnist_package.ts";
 import { Progress, standardOutput } from "./progress.ts";
@@ -53,7 +51,9 @@ const FLAGS = {
     help: "continue the run in --out (or out) from its newest checkpoint,\n" +
       "or from FILE; as if it had never stopped, to the bit",
   },
-  force: { help: "start anew in an --out that holds a run; its checkpoints are removed" },
+  force: {
+    help: "start anew in an --out that holds a run; its checkpoints and\npictures are removed",
+  },
   "checkpoint-every": { value: "N", help: "epochs between checkpoints (15)", parse: whole(1) },
   data: {
     value: "DIR",
@@ -113,7 +113,7 @@ async function placeOf(out: string | undefined, resume: string | undefined) {
   }
   if (out !== undefined) return { outDir: userPath(out) };
   let outDir = userPath("out");
-  for (let n = 2; await exists(join(outDir, "training_checkpoints")); n++) {
+  for (let n = 2; await exists(outDir); n++) {
     outDir = userPath(`out-${n}`);
   }
   return { outDir };
@@ -189,12 +189,14 @@ export async function train(args: readonly string[]): Promise<number> {
       onMessage: (text) => progress.line(text),
     });
     const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
-    progress.line(
-      `step     ${stats.dispatches} dispatches, ${
-        megabytes(stats.plannedBytes)
-      } for tensors that ` +
-        `would hold ${megabytes(stats.tensorBytes)} without sharing`,
-    );
+    if (stats) {
+      progress.line(
+        `step     ${stats.dispatches} dispatches, ${
+          megabytes(stats.plannedBytes)
+        } for tensors that ` +
+          `would hold ${megabytes(stats.tensorBytes)} without sharing`,
+      );
+    }
     if (gif) progress.line(`wrote    ${gif}`);
     progress.end(`${aborted ? "stopped after" : "trained"} ${steps} steps`);
     return aborted ? 130 : 0;

@@ -8,6 +8,9 @@ import { AdapterError, DeviceLostError, GpuValidationError, OutOfMemoryError } f
 import { type BufferView, Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 
+/** A WebGPU device, under the name by which the other rooms know it. */
+export type Device = GPUDevice;
+
 /** What kind of adapter a device runs on; it decides which kernel variants are the default. */
 export type AdapterKind = "software" | "gpu";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { GpuDevice, requestDevice, type RequestOptions } from "../gpu/device.ts";
+import { type Device, GpuDevice, requestDevice, type RequestOptions } from "../gpu/device.ts";
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
 import { lower } from "./compile.ts";
 import { type InputSpec, record, type TensorLike } from "./graph.ts";
@@ -58,7 +58,7 @@ export class Gpu extends GpuDevice {
   readonly tuning: Tuning;
 
   private constructor(
-    device: GPUDevice,
+    device: Device,
     info: GpuDevice["info"] | undefined,
     owned: boolean,
     tuning: Partial<Tuning> = {},
@@ -78,7 +78,7 @@ export class Gpu extends GpuDevice {
   }
 
   /** Uses the caller's device. Disposing frees what was allocated here and leaves the device alone. */
-  static from(device: GPUDevice, options: GpuOptions = {}): Gpu {
+  static from(device: Device, options: GpuOptions = {}): Gpu {
     return new Gpu(device, undefined, false, options.tuning);
   }
 
@@ -94,12 +94,13 @@ export class Gpu extends GpuDevice {
   ): Variable<D> {
     const { name = "variable", trainable = true, dtype = "f32" as D } = options;
     validateShape(shape, `Variable ${name}`);
+    const sizes = [...shape]; // the caller's array may change
     this.check();
     const values = data && toArray(data, shape, dtype, name);
     const buffer = this.memory.buffer(bytesOf(shape, dtype), name);
     const view = { buffer, offset: 0, bytes: buffer.bytes };
     if (values) this.write(view, values);
-    return new Variable(this, view, shape, dtype, name, trainable);
+    return new Variable(this, view, sizes, dtype, name, trainable);
   }
 
   /**

@@ -87,7 +87,8 @@ export class Program<I extends string = string, O extends string = string> {
    */
   run(inputs: Partial<Readonly<Record<I, InputData>>> = {}): void {
     this.#ready();
-    for (const [name, data] of Object.entries(inputs) as [string, InputData][]) {
+    const entries = Object.entries(inputs) as [string, InputData][];
+    const writes = entries.map(([name, data]) => {
       const port = this.#inputs.get(name);
       if (!port) {
         throw new TypeError(
@@ -96,8 +97,10 @@ export class Program<I extends string = string, O extends string = string> {
           }`,
         );
       }
-      this.gpu.write(port.view, toArray(data, port.shape, port.dtype, `input ${name}`));
-    }
+      return { to: port.view, data: toArray(data, port.shape, port.dtype, `input ${name}`) };
+    });
+    // Nothing is written before everything is checked.
+    for (const { to, data } of writes) this.gpu.write(to, data);
     this.#commands.submit();
   }
 

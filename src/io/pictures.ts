@@ -5,10 +5,11 @@
  */
 
 import { join } from "node:path";
+import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "./gif.ts";
-import { type Grid, imageGrid } from "./grid.ts";
-import { encodePNG } from "./png.ts";
+import { imageGrid } from "./grid.ts";
+import { decodePNG, encodePNG } from "./png.ts";
 
 /** Sizes of the pictures of one grid. */
 export interface PictureShape {
@@ -23,8 +24,6 @@ const SCALE = 3;
 
 /** Writes grids as PNG, and all of them as one GIF. */
 export class PictureFolder {
-  readonly #frames: Grid[] = [];
-
   private constructor(readonly path: string, private readonly shape: PictureShape) {}
 
   /** Makes the folder, so that a run fails early if it cannot be written to. */
@@ -33,22 +32,58 @@ export class PictureFolder {
     return new PictureFolder(path, shape);
   }
 
-  /** Writes pictures on [-1, 1] as `<name>.png` and keeps them for the GIF. */
+  /** Writes pictures on [-1, 1] as `<name>.png` . */
   async save(name: string, pictures: Float32Array): Promise<string> {
     const columns = Math.ceil(Math.sqrt(this.shape.count));
     const grid = imageGrid(pictures, { ...this.shape, columns, scale: SCALE, padding: SCALE });
-    this.#frames.push(grid);
     const path = join(this.path, `${name}.png`);
     await writeFileAtomic(path, encodePNG(grid));
     return path;
   }
 
-  /** Writes `dcgan.gif` from the pictures so far, by the tutorial's schedule; nothing without any. */
+  /**
+   * Writes `dcgan.gif` from the pictures in the folder, by the tutorial's schedule: those of steps
+   * and the last epoch's, or else those of epochs. Nothing without any. A resumed run finds the
+   * pictures from before.
+   */
   async writeGIF(): Promise<string | undefined> {
-    if (!this.#frames.length) return undefined;
-    const frames = tutorialFrames(this.#frames.length).map((i) => this.#frames[i]);
+    const names = (await this.#names()).sort();
+    const steps = names.filter((name) => name.startsWith("image_at_step_"));
+    const epochs = names.filter((name) => name.startsWith("image_at_epoch_"));
+    const all = steps.length ? [...steps, ...epochs.slice(-1)] : epochs;
+    if (!all.length) return undefined;
+    const frames = await Promise.all(
+      tutorialFrames(all.length).map(async (i) => {
+        const file = join(this.path, all[i]);
+        return decodePNG(await Deno.readFile(file), file);
+      }),
+    );
     const path = join(this.path, "dcgan.gif");
     await writeFileAtomic(path, encodeGIF(frames, { delayMs: 200, loop: true }));
     return path;
+  }
+
+  /**
+   * Makes room for a new run.
+   *
+   * @throws {CheckpointError} when the folder holds pictures already and `overwrite` is false.
+   */
+  async begin(overwrite: boolean): Promise<void> {
+    const old = await this.#names();
+    if (old.length && !overwrite) {
+      throw new CheckpointError(
+        `${this.path} holds a run already (${old[0]}): resume it, overwrite it, or use another ` +
+          "folder",
+      );
+    }
+    for (const name of old) await Deno.remove(join(this.path, name));
+  }
+
+  async #names(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(this.path)) {
+      if (/^image_at_(step|epoch)_\d+\.png$/.test(name)) names.push(name);
+    }
+    return names;
   }
 }

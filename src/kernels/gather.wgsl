@@ -17,7 +17,7 @@ override COUNT: u32;
 override FLOAT_INDEX: bool = false;
 
 fn row(i: u32) -> u32 {
-  let value = select(index[i], u32(max(0, bitcast<f32>(index[i]) + 0.5)), FLOAT_INDEX);
+  let value = select(index[i], u32(max(0, round(bitcast<f32>(index[i])))), FLOAT_INDEX);
   return min(value, N - 1);
 }
 

@@ -18,7 +18,7 @@ override FLOAT_INDEX: bool = false;
 override ACCUMULATE: bool = false;
 
 fn row(i: u32) -> u32 {
-  let value = select(index[i], u32(max(0, bitcast<f32>(index[i]) + 0.5)), FLOAT_INDEX);
+  let value = select(index[i], u32(max(0, round(bitcast<f32>(index[i])))), FLOAT_INDEX);
   return min(value, N - 1);
 }
 

@@ -4,7 +4,7 @@ import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
 import { type Op, sameShape, type Shape, show, type Tensor } from "../graph/tensor.ts";
 import { copyBox, requireRank, stridesOf } from "./copy.ts";
-import { broadcastShapes, sumTo } from "./elementwise.ts";
+import { broadcastShapes, requireFloat, sumTo } from "./elementwise.ts";
 
 const gradient: Op["gradient"] = ({ inputs: [x] }, [dy]) => [dy && sumTo(dy, x.shape)];
 
@@ -33,6 +33,7 @@ const expandOp: Op = {
 export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
   const tensor = toTensor(x, "the input of broadcastTo");
   if (sameShape(tensor.shape, shape)) return tensor;
+  requireFloat(tensor, "broadcastTo");
   if (!sameShape(broadcastShapes(tensor.shape, shape, "broadcast"), shape)) {
     throw new TypeError(`Cannot broadcast ${show(tensor.shape)} to ${show(shape)}`);
   }

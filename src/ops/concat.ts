@@ -34,7 +34,7 @@ export function concat(tensors: readonly TensorLike[], axis = 0): Tensor {
   if (!tensors.length) throw new TypeError("concat needs at least one tensor");
   const inputs = tensors.map((t, i) => toTensor(t, `input ${i} of concat`));
   const [first] = inputs;
-  requireRank(first, "concat");
+  for (const x of inputs) requireRank(x, "concat");
   const [along] = normalizeAxes(axis, first, "concat");
   for (const x of inputs) {
     const fits = x.rank === first.rank && x.dtype === first.dtype &&

@@ -23,8 +23,11 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
-/** Refuses tensors of more axes than the kernel knows. */
+/** Refuses tensors that the kernel cannot move: of bytes, or of more axes than it knows. */
 export function requireRank(x: Tensor, op: string): void {
+  if (x.dtype === "u8") {
+    throw new TypeError(`Cannot ${op} u8 ${show(x.shape)}: only f32 and u32 are moved`);
+  }
   if (x.rank > MAX_RANK) {
     throw new TypeError(
       `Cannot ${op} ${show(x.shape)}: at most ${MAX_RANK} axes are supported, it has ${x.rank}`,

@@ -28,6 +28,7 @@ const constantDivOp: Op = {
 
 /** a / b, elementwise with broadcasting; either may be a number. */
 export function div(a: Operand, b: Operand): Tensor {
+  if (b === 0) throw new RangeError("div got the constant divisor 0");
   if (typeof b === "number") return unary(divConstantOp, notNumber(a, "div"), b);
   if (typeof a === "number") return unary(constantDivOp, b, a);
   return binary(divOp, a, b);

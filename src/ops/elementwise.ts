@@ -46,6 +46,9 @@ export function requireFloat(x: Tensor, op: string): void {
 export function unary(op: Op, x: TensorLike, constant?: number): Tensor {
   const tensor = toTensor(x, `the input of ${op.name}`);
   requireFloat(tensor, op.name);
+  if (constant !== undefined && !Number.isFinite(Math.fround(constant))) {
+    throw new RangeError(`${op.name} got the constant ${constant}, which is no finite float32`);
+  }
   return currentGraph().add(op, [tensor], constant, [{ shape: tensor.shape }]).outputs[0];
 }
 

@@ -112,6 +112,12 @@ export class Adam {
       }
     }
     if (!variables.length) throw new TypeError("Adam needs at least one variable");
+    for (const { name, dtype } of variables) {
+      if (dtype !== "f32") throw new TypeError(`Adam updates f32 variables, ${name} is ${dtype}`);
+    }
+    if (new Set(variables).size !== variables.length) {
+      throw new TypeError("Adam got a variable twice: add its gradients and give it once");
+    }
     this.#options = { learningRate, beta1, beta2, epsilon };
     this.variables = [...variables];
     this.state = gpu.variable([4], [0, 0, 0, learningRate], {

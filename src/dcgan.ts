@@ -5,18 +5,18 @@
  * @module
  */
 
-import type { Dataset } from "../data/dataset.ts";
-import { CheckpointError } from "../errors.ts";
-import type { Timing } from "../gpu/commands.ts";
-import type { Gpu } from "../graph/gpu.ts";
-import type { Program, ProgramStats } from "../graph/program.ts";
-import { sameShape, show } from "../graph/tensor.ts";
-import type { Variable } from "../graph/variable.ts";
-import type { SafeTensor } from "../io/safetensors.ts";
-import { Adam, type AdamOptions } from "../optim/adam.ts";
-import { Discriminator, type DiscriminatorOptions } from "./discriminator.ts";
-import { Generator, type GeneratorOptions } from "./generator.ts";
-import { compileStep, LossRing, type StepState } from "./step.ts";
+import type { Dataset } from "./data/dataset.ts";
+import { CheckpointError } from "./errors.ts";
+import type { Timing } from "./gpu/commands.ts";
+import type { Gpu } from "./graph/gpu.ts";
+import type { Program, ProgramStats } from "./graph/program.ts";
+import { sameShape, show } from "./graph/tensor.ts";
+import type { Variable } from "./graph/variable.ts";
+import type { SafeTensor } from "./io/safetensors.ts";
+import { Adam, type AdamOptions } from "./optim/adam.ts";
+import { Discriminator, type DiscriminatorOptions } from "./model/discriminator.ts";
+import { Generator, type GeneratorOptions } from "./model/generator.ts";
+import { compileStep, LossRing, type StepState } from "./model/step.ts";
 
 /** Options of {@linkcode DCGAN}. */
 export interface DCGANOptions {
@@ -39,23 +39,29 @@ export class DCGAN {
     const { count, height, width, channels } = dataset;
     const { seed, adam } = options;
     const picture = { height, width, channels, seed };
-    this.generator = new Generator(gpu, { ...picture, ...options.generator });
-    this.discriminator = new Discriminator(gpu, { ...picture, ...options.discriminator });
-    this.losses = new LossRing(gpu);
     const hidden = { trainable: false };
+    // What was made is freed when a later part refuses its options.
+    using made = new DisposableStack();
+    const own = <T extends { dispose(): void }>(part: T): T =>
+      made.adopt(part, (part) => part.dispose());
+    this.generator = own(new Generator(gpu, { ...picture, ...options.generator }));
+    this.discriminator = own(new Discriminator(gpu, { ...picture, ...options.discriminator }));
+    this.losses = own(new LossRing(gpu));
+    const { generator, discriminator, losses } = this;
     this.#state = {
-      generator: this.generator,
-      discriminator: this.discriminator,
-      generatorOptimizer: new Adam(gpu, this.generator.trainableVariables, adam),
-      discriminatorOptimizer: new Adam(gpu, this.discriminator.trainableVariables, adam),
-      images: gpu.variable([count, height, width, channels], dataset.images, {
+      generator,
+      discriminator,
+      losses,
+      generatorOptimizer: own(new Adam(gpu, generator.trainableVariables, adam)),
+      discriminatorOptimizer: own(new Adam(gpu, discriminator.trainableVariables, adam)),
+      images: own(gpu.variable([count, height, width, channels], dataset.images, {
         ...hidden,
         name: "images",
         dtype: "u8",
-      }),
-      random: gpu.variable([2], [seed, 0], { ...hidden, name: "random", dtype: "u32" }),
-      losses: this.losses,
+      })),
+      random: own(gpu.variable([2], [seed, 0], { ...hidden, name: "random", dtype: "u32" })),
     };
+    made.move();
   }
 
   /** Enqueues one step on the pictures with these indices; its losses go to the ring. */
