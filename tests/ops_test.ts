@@ -17,7 +17,7 @@ const REDUCTIONS: readonly OpName[] = ["sum", "mean", "max", "batchNorm"];
 
 const base = await Gpu.request();
 const families = [base];
-for (const gemm of ["texture", "tiled", "direct"] as const) {
+for (const gemm of ["winograd", "texture", "tiled", "direct"] as const) {
   // "tiled" as it is on a GPU, where sums are split further.
   const tuning = gemm === "tiled" ? TUNING.gpu : { gemm };
   if (gemm !== base.tuning.gemm) families.push(await Gpu.request({ tuning }));
@@ -27,6 +27,9 @@ const lazy = await Gpu.request({ tuning: { parallelism: 1 } });
 Deno.test.afterAll(() => {
   for (const gpu of [...families, lazy]) gpu[Symbol.dispose]();
 });
+
+/** Of the root mean square: what src/ops/winograd.ts says of its rounding, for single values. */
+const WINOGRAD_TOLERANCE = 5e-5;
 
 /** What a case is compiled to; the same for two families where a row suits only one of them. */
 function dispatches(op: OpCase, gpu: Gpu): string {
@@ -57,6 +60,7 @@ for (const [name, rows] of Object.entries(cases)) {
           ...row,
           name: `${name}, ${row.name}`,
           ...(forward ? { gradient: "none" } : {}),
+          ...(gpu.tuning.gemm === "winograd" ? { tolerance: WINOGRAD_TOLERANCE } : {}),
         };
         const before = gpus.slice(0, gpus.indexOf(gpu));
         if (before.some((other) => dispatches(op, other) === dispatches(op, gpu))) continue;

@@ -29,7 +29,7 @@ const SMALL = [
 ];
 const FULL_SIZE = [[0.707064, 1.437891], [0.685093, 1.398771]];
 
-for (const gemm of ["texture", "tiled", "direct"] satisfies GemmVariant[]) {
+for (const gemm of ["auto", "winograd", "texture", "tiled", "direct"] satisfies GemmVariant[]) {
   Deno.test(`the first ten steps of a small network, dropout on, ${gemm} kernels`, async () => {
     using gpu = await Gpu.request({ tuning: { gemm } });
     const losses = await new SmallRun(gpu, { seed: 3 }).train(10, 8);

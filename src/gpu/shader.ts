@@ -35,7 +35,7 @@ export interface Kernel {
 const BUFFER = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage(?:,\s*(read|read_write))?>\s*(\w+)/g;
 const TEXTURE =
   /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_storage_2d<\w+,\s*(read|write|read_write)>/g;
-const OVERRIDE = /^override\s+(\w+)/gm;
+const OVERRIDE = /^\s*override\s+(\w+)|;\s*override\s+(\w+)/gm;
 
 /** Parses the declarations of a WGSL file that follows the conventions of `src/kernels`. */
 export function kernel(name: string, code: string): Kernel {
@@ -50,6 +50,6 @@ export function kernel(name: string, code: string): Kernel {
   for (const [, index, id, access] of code.matchAll(TEXTURE)) {
     bindings.set(id, { index: Number(index), kind: "texture", access: access as Access });
   }
-  const overrides = new Set([...code.matchAll(OVERRIDE)].map((m) => m[1]));
+  const overrides = new Set([...code.matchAll(OVERRIDE)].map(([, first, next]) => first ?? next));
   return { name, code, bindings, overrides };
 }

@@ -77,8 +77,12 @@ export interface CopyStep {
 /** One step of a program. */
 export type Step = DispatchStep | CopyStep;
 
-/** Which family of kernels computes GEMM-like ops. */
-export type GemmVariant = "texture" | "tiled" | "direct";
+/**
+ * Which family of kernels computes GEMM-like ops: "direct" suits any shape, "tiled" is for GPUs,
+ * "texture" for software adapters, "winograd" is "texture" with fewer multiplications where the
+ * shape allows it, and "auto" is "winograd" where that pays and "texture" elsewhere.
+ */
+export type GemmVariant = "auto" | "winograd" | "texture" | "tiled" | "direct";
 
 /** Choices that do not change what is computed, only how. */
 export interface Tuning {
@@ -90,7 +94,7 @@ export interface Tuning {
 
 /** Good choices for each kind of adapter; KERNELS.md of the project says why. */
 export const TUNING: Readonly<Record<AdapterKind, Tuning>> = {
-  software: { gemm: "texture", parallelism: 1024 },
+  software: { gemm: "auto", parallelism: 1024 },
   gpu: { gemm: "tiled", parallelism: 65536 },
 };
 
@@ -111,6 +115,8 @@ export class Lowering {
   readonly steps: Step[] = [];
   #storages = new Map<Tensor, Storage>();
   #mirrors = new Map<Storage, Mirror>();
+  #memo = new Map<Tensor, Map<string, Storage>>();
+  #constants = new Map<string, Storage>();
   #node?: Node;
 
   constructor(readonly tuning: Tuning) {}
@@ -169,6 +175,30 @@ export class Lowering {
       this.copy(storage, mirror, storage.bytes, "texture of");
     }
     return mirror;
+  }
+
+  /**
+   * What `make` computes from a tensor, made at the first call and shared by later ones. It cannot
+   * be outdated, for the same reason as a mirror.
+   */
+  shared(tensor: Tensor, what: string, make: () => Storage): Storage {
+    let made = this.#memo.get(tensor);
+    if (!made) this.#memo.set(tensor, made = new Map());
+    let storage = made.get(what);
+    if (!storage) made.set(what, storage = make());
+    return storage;
+  }
+
+  /** A buffer that holds these words before the first run and keeps them. */
+  constant(words: readonly number[], label: string): Storage {
+    const key = words.join();
+    let storage = this.#constants.get(key);
+    if (!storage) {
+      storage = new Storage(4 * words.length, label);
+      storage.initial = new Uint32Array(words);
+      this.#constants.set(key, storage);
+    }
+    return storage;
   }
 
   /** Emits a dispatch. */

@@ -14,11 +14,18 @@ import filterGradPixels from "../kernels/filter_grad_pixels.wgsl" with { type: "
 import filterGradTexture from "../kernels/filter_grad_texture.wgsl" with { type: "text" };
 import filterGradTiled from "../kernels/filter_grad_tiled.wgsl" with { type: "text" };
 import { type Kernel, kernel } from "../gpu/shader.ts";
-import { type GemmVariant, grid, type Lowering, type Mirror } from "../graph/lower.ts";
+import { type GemmVariant, grid, type Lowering, type Mirror, type Tuning } from "../graph/lower.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { copyBox } from "./copy.ts";
 import type { Geometry, Side } from "./geometry.ts";
+import {
+  type PointMatmul,
+  pointMatmul,
+  pointMatmulIterations,
+  pointMatmulTiles,
+} from "./pointMatmul.ts";
 import { reduceMiddle } from "./sum.ts";
+import { lowerWinograd, lowerWinogradFilterGrad, winogradFits } from "./winograd.ts";
 
 /** A kernel with the tile that one invocation (of a tiled one: one workgroup) computes. */
 interface Variant {
@@ -91,6 +98,14 @@ function filterGradWork(name: keyof typeof FILTER_GRAD, { batch, small }: Geomet
   }
 }
 
+/** Below this, transforms cost more than they save. */
+const WINOGRAD_FLOPS = 1e9;
+
+function isWinograd({ gemm }: Tuning, g: Geometry): boolean {
+  if (gemm !== "winograd" && gemm !== "auto") return false;
+  return winogradFits(g) && (gemm === "winograd" || flopsOf(g) >= WINOGRAD_FLOPS);
+}
+
 /** Texture kernels read four values at once, so that some size must be a multiple of four. */
 function chooseConv(
   variant: GemmVariant,
@@ -99,7 +114,7 @@ function chooseConv(
 ): keyof typeof CONV {
   const { large, small, batch } = g;
   const aligned = fours(small.channels);
-  const wanted = variant !== "texture"
+  const wanted = variant === "tiled" || variant === "direct"
     ? variant
     : aligned && fours(large.channels)
     ? "texture"
@@ -116,7 +131,7 @@ function chooseConv(
 function chooseFilterGrad(variant: GemmVariant, g: Geometry): keyof typeof FILTER_GRAD {
   const { large, small, batch } = g;
   const aligned = fours(small.channels);
-  const wanted = variant !== "texture"
+  const wanted = variant === "tiled" || variant === "direct"
     ? variant
     : aligned && fours(large.channels)
     ? "texture"
@@ -180,6 +195,16 @@ function splitsFor({ steps, iterations }: Work, invocations: number, lowering: L
   return Math.ceil(steps / share);
 }
 
+/**
+ * Whether 16 x 16 tiles keep the adapter busy with a matrix product from textures; where they do
+ * not, its sum is split, which the other kernels can.
+ */
+function suitsPointMatmul(lowering: Lowering, g: Geometry, sizes: PointMatmul): boolean {
+  return g.large.height * g.large.width * g.kernel[0] * g.kernel[1] === 1 &&
+    pointMatmulTiles(sizes) >= lowering.tuning.parallelism &&
+    pointMatmulIterations(sizes) <= MAX_ITERATIONS;
+}
+
 /** y = conv(x, w), or with `transposed` its transpose: from the small side to the large one. */
 export function lowerConv(
   lowering: Lowering,
@@ -189,9 +214,18 @@ export function lowerConv(
   y: Tensor,
   transposed: boolean,
 ): void {
+  if (isWinograd(lowering.tuning, g)) {
+    return lowerWinograd(lowering, g, x, w, y, transposed, flopsOf(g));
+  }
   const name = chooseConv(lowering.tuning.gemm, g, transposed);
   const { kernel, entryPoint, rows, columns }: Variant = CONV[name];
   const [input, output] = transposed ? [g.small, g.large] : [g.large, g.small];
+  if (name === "texture") {
+    const kind = transposed ? "nt" : "nn";
+    const [k, n] = [input.channels, output.channels];
+    const sizes = { kind, r: g.batch, k, n, flops: flopsOf(g) } as const;
+    if (suitsPointMatmul(lowering, g, sizes)) return pointMatmul(lowering, x, w, y, sizes);
+  }
   const pixels = output.height * output.width;
   const columnTiles = Math.ceil(output.channels / columns);
   const constants = geometryConstants(g, input, output);
@@ -235,8 +269,16 @@ export function lowerFilterGrad(
   dy: Tensor,
   dw: Tensor,
 ): void {
+  if (isWinograd(lowering.tuning, g)) {
+    return lowerWinogradFilterGrad(lowering, g, x, dy, dw, flopsOf(g));
+  }
   const name = chooseFilterGrad(lowering.tuning.gemm, g);
   const { kernel, rows, columns }: Variant = FILTER_GRAD[name];
+  if (name === "texture") {
+    const [k, n] = [g.large.channels, g.small.channels];
+    const sizes = { kind: "tn", r: g.batch, k, n, flops: flopsOf(g) } as const;
+    if (suitsPointMatmul(lowering, g, sizes)) return pointMatmul(lowering, x, dy, dw, sizes);
+  }
   const taps = g.kernel[0] * g.kernel[1];
   const columnTiles = Math.ceil(g.small.channels / columns);
   const constants = geometryConstants(g, g.large, g.small);

@@ -4,6 +4,8 @@ import { type Op, show, type Tensor } from "../graph/tensor.ts";
 import { requireFloat } from "./elementwise.ts";
 import { lowerConv, lowerFilterGrad } from "./gemm.ts";
 import type { Geometry, Side } from "./geometry.ts";
+import { mul } from "./mul.ts";
+import { reshape } from "./reshape.ts";
 import { transpose } from "./transpose.ts";
 
 /** Options of {@linkcode matmul}. */
@@ -43,8 +45,12 @@ const matmulOp: Op = {
   lower({ inputs: [a, b], outputs: [y], attributes: { transposeA, transposeB } }, l: Lowering) {
     const [m, n] = y.shape;
     const k = a.shape[transposeA ? 0 : 1];
+    // A single column is computed as a row, which is the same in memory: columns are what kernels
+    // share out.
+    if (n === 1 && transposeA) lowerConv(l, pixelGeometry(1, k, m), b, a, y, false);
+    else if (n === 1) lowerConv(l, pixelGeometry(1, m, k), b, a, y, true);
     // a * b is a convolution, a * bT a transposed one, aT * b a filter gradient.
-    if (transposeA) lowerFilterGrad(l, pixelGeometry(k, m, n), a, b, y);
+    else if (transposeA) lowerFilterGrad(l, pixelGeometry(k, m, n), a, b, y);
     else if (transposeB) lowerConv(l, pixelGeometry(m, n, k), a, b, y, true);
     else lowerConv(l, pixelGeometry(m, k, n), a, b, y, false);
   },
@@ -77,6 +83,8 @@ export function matmul(a: TensorLike, b: TensorLike, options: MatmulOptions = {}
         `a has ${k} columns, b has ${inner} rows`,
     );
   }
+  // An outer product: elementwise, so that it fuses with what follows.
+  if (k === 1) return mul(reshape(x, [m, 1]), reshape(y, [1, n]));
   const attributes = { transposeA, transposeB };
   if (transposeA && transposeB) {
     y = transpose(y);

@@ -1,0 +1,68 @@
+/**
+ * Matrix products from textures, one or one for each point of a transform.
+ *
+ * @module
+ */
+
+import code from "../kernels/point_matmul.wgsl" with { type: "text" };
+import { kernel } from "../gpu/shader.ts";
+import { grid, type Lowering, type Storage } from "../graph/lower.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+const matmulKernel = kernel("point_matmul", code);
+
+/** Rows and columns that one invocation computes. */
+const TILE = 16;
+
+/** Sizes of the products. */
+export interface PointMatmul {
+  /** Which products: of [r, k] with [k, n], with [n, k], or of [r, k] transposed with [r, n]. */
+  readonly kind: "nn" | "nt" | "tn";
+  /** How many. Default 1. */
+  readonly points?: number;
+  readonly r: number;
+  /** A multiple of four, as n is. */
+  readonly k: number;
+  readonly n: number;
+  /** Operations of the dense definition, for the profiler. */
+  readonly flops: number;
+}
+
+/** Invocations that compute something. */
+export function pointMatmulTiles({ kind, points = 1, r, k, n }: PointMatmul): number {
+  return points * Math.ceil((kind === "tn" ? k : r) / TILE) * Math.ceil(n / TILE);
+}
+
+/** Iterations of one invocation's loop. */
+export function pointMatmulIterations({ kind, r, k }: PointMatmul): number {
+  return kind === "tn" ? r : k / 4;
+}
+
+/** Emits y = the products of x and w. */
+export function pointMatmul(
+  lowering: Lowering,
+  x: Tensor | Storage,
+  w: Tensor | Storage,
+  y: Tensor | Storage,
+  sizes: PointMatmul,
+): void {
+  const { kind, points = 1, r, k, n, flops } = sizes;
+  const tiles = pointMatmulTiles(sizes) / points;
+  const width = Math.min(64, Math.ceil(tiles / 16) * 16);
+  lowering.dispatch({
+    kernel: matmulKernel,
+    entryPoint: kind === "tn" ? "tn" : "nn",
+    constants: {
+      POINTS: points,
+      R: r,
+      K: k,
+      N: n,
+      WIDTH: width,
+      ...(kind === "nt" ? { TRANSPOSED: 1 } : {}),
+    },
+    bindings: { x: lowering.mirror(x), w: lowering.mirror(w), y },
+    workgroups: grid(Math.ceil(tiles / width) * points, 1),
+    flops,
+    detail: points > 1 ? "at points" : undefined,
+  });
+}
