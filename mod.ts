@@ -20,7 +20,7 @@ export type { Constants, Pipelines } from "./src/gpu/pipelines.ts";
 export type { Access, Binding, Kernel } from "./src/gpu/shader.ts";
 export type { Timing } from "./src/gpu/commands.ts";
 
-export type { InputSpec, TensorLike } from "./src/graph/graph.ts";
+export type { InputSpec, InputTensors, SameType, TensorLike } from "./src/graph/graph.ts";
 export type {
   DType,
   Instruction,
@@ -32,7 +32,7 @@ export type {
 } from "./src/graph/tensor.ts";
 export type { GemmVariant, Tuning } from "./src/graph/lower.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
-export type { Arrays, TypedArray, Variable } from "./src/graph/variable.ts";
+export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
 
 export { grad } from "./src/ops/grad.ts";
 export * as ops from "./src/ops/mod.ts";

@@ -53,6 +53,38 @@ Deno.test("gpu: inputs keep their last data; outputs are those of the last run",
   assert.deepEqual([...(await first).y], [11, 22], "a read sees the run before it");
 });
 
+Deno.test("gpu: outputs have the type of their elements", async () => {
+  using gpu = await Gpu.request();
+  const counter = gpu.variable([1], [7], { dtype: "u32" });
+  const input = { i: { shape: [2], dtype: "u32" }, x: [2] } as const;
+  const program = gpu.compile(input, ({ i, x }) => ({
+    i,
+    counter,
+    moved: ops.slice(ops.transpose(ops.concat([i, ops.reshape(counter, [1])])), [1], [2]),
+    padded: ops.stopGradient(ops.pad(ops.gather(i, i), [[0, 1]])),
+    bits: ops.randomBits([2]),
+    y: ops.neg(x),
+    z: ops.reshape(x, [2, 1]),
+  }));
+  program.run({ i: [1, 0xffffffff], x: [1, 2] });
+  const all = await program.read();
+  // These lines are the test as much as what follows: they would not compile.
+  const words: Record<string, Uint32Array> = {
+    i: all.i,
+    counter: all.counter,
+    moved: all.moved,
+    padded: all.padded,
+    bits: (await program.read("bits")).bits,
+  };
+  const floats: Record<string, Float32Array> = { y: all.y, z: (await program.read("z", "y")).z };
+  for (const data of Object.values(words)) assert.ok(data instanceof Uint32Array);
+  for (const data of Object.values(floats)) assert.ok(data instanceof Float32Array);
+  assert.deepEqual([...words.moved], [0xffffffff, 7]);
+  assert.deepEqual([...words.padded], [0xffffffff, 0xffffffff, 0]);
+  // @ts-expect-error they are whole numbers
+  assert.ok(!((all.bits satisfies Float32Array) instanceof Float32Array));
+});
+
 Deno.test("gpu: what does not fit is refused with names and numbers", async () => {
   using gpu = await Gpu.request();
   const program = gpu.compile({ x: [2, 2] }, ({ x }) => ({ y: ops.neg(x) }));

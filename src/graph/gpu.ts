@@ -7,11 +7,11 @@
 import { type Device, GpuDevice, requestDevice, type RequestOptions } from "../gpu/device.ts";
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
 import { lower } from "./compile.ts";
-import { type InputSpec, record, type TensorLike } from "./graph.ts";
+import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
 import { TUNING, type Tuning } from "./lower.ts";
 import { Program } from "./program.ts";
-import { bytesOf, type DType, type Shape, type Tensor, validateShape } from "./tensor.ts";
-import { toArray, Variable } from "./variable.ts";
+import { bytesOf, type DType, type Shape, validateShape } from "./tensor.ts";
+import { type OutputArrays, toArray, Variable } from "./variable.ts";
 
 /** Options of {@linkcode Gpu.request} and {@linkcode Gpu.from}. */
 export interface GpuOptions extends RequestOptions {
@@ -137,11 +137,14 @@ export class Gpu extends GpuDevice {
    * @throws {TypeError} when a shape is wrong; the message names the op and both shapes.
    * @throws {OutOfMemoryError} when a tensor is larger than the device allows.
    */
-  compile<I extends string, O extends string>(
-    inputs: Readonly<Record<I, InputSpec>>,
-    body: (inputs: Record<I, Tensor>) => Readonly<Record<O, TensorLike>>,
+  compile<
+    const S extends Readonly<Record<string, InputSpec>>,
+    T extends Readonly<Record<string, TensorLike>>,
+  >(
+    inputs: S,
+    body: (inputs: InputTensors<S>) => T,
     options: { readonly label?: string } = {},
-  ): Program<I, O> {
+  ): Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>> {
     this.check();
     const recording = record(inputs, body);
     return new Program(this, recording, lower(recording, this.tuning), options.label ?? "program");

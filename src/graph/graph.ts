@@ -11,6 +11,12 @@ import { Variable } from "./variable.ts";
 /** What an op takes where it takes a tensor. */
 export type TensorLike = Tensor | Variable;
 
+/** What an op gives that moves elements of any type: a tensor of the type of what it took. */
+export type SameType<X extends TensorLike> = Tensor<
+  // Arithmetic does not say f32, and one variable should hold both.
+  X["dtype"] extends "f32" ? DType : X["dtype"]
+>;
+
 /** Leaf: an input of the program. Attribute: its name. */
 export const inputOp: Op = { name: "input" };
 
@@ -136,30 +142,42 @@ function describe(x: unknown): string {
 /** Shape of an input, with its type where that is not f32. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
 
+/** The tensors that stand for inputs of these shapes and types. */
+export type InputTensors<S extends Readonly<Record<string, InputSpec>>> = {
+  [K in keyof S]: S[K] extends { readonly dtype: infer D extends DType } ? Tensor<D> : Tensor;
+};
+
 /** A graph with its named inputs and outputs. */
-export interface Recording<I extends string = string, O extends string = string> {
+export interface Recording {
   readonly graph: Graph;
-  readonly inputs: Readonly<Record<I, Tensor>>;
-  readonly outputs: Readonly<Record<O, Tensor>>;
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
 }
 
-/** Records what `body` computes from inputs of the given shapes. Needs no device. */
-export function record<I extends string, O extends string>(
-  inputs: Readonly<Record<I, InputSpec>>,
-  body: (inputs: Record<I, Tensor>) => Readonly<Record<O, TensorLike>>,
-): Recording<I, O> {
+/**
+ * Records what `body` computes from inputs of the given shapes. Needs no device; with one, variables
+ * must live there.
+ */
+export function record<
+  const S extends Readonly<Record<string, InputSpec>>,
+  T extends Readonly<Record<string, TensorLike>>,
+>(
+  inputs: S,
+  body: (inputs: InputTensors<S>) => T,
+): Recording {
   if (current) throw new TypeError("Recordings cannot be nested");
   const graph = new Graph();
   current = graph;
   try {
-    const tensors = {} as Record<I, Tensor>;
-    for (const [name, spec] of Object.entries(inputs) as [I, InputSpec][]) {
+    const tensors: Record<string, Tensor> = {};
+    for (const [name, spec] of Object.entries(inputs)) {
       tensors[name] = "shape" in spec
         ? graph.input(name, spec.shape, spec.dtype)
         : graph.input(name, spec);
     }
-    const outputs = {} as Record<O, Tensor>;
-    for (const [name, value] of Object.entries(body(tensors)) as [O, TensorLike][]) {
+    const outputs: Record<string, Tensor> = {};
+    const results = body(tensors as InputTensors<S>);
+    for (const [name, value] of Object.entries(results)) {
       outputs[name] = toTensor(value, `output ${name}`);
     }
     graph.finish();

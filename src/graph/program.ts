@@ -45,8 +45,15 @@ interface Port {
 /** What {@linkcode Program.run} takes for each input. */
 export type InputData = ArrayLike<number>;
 
-/** A compiled recording. */
-export class Program<I extends string = string, O extends string = string> {
+/**
+ * A compiled recording with inputs I and outputs O, which are read as the arrays A. Outputs are of
+ * Float32Array where their tensors' types do not say otherwise.
+ */
+export class Program<
+  I extends string = string,
+  O extends string = string,
+  A extends Readonly<Record<O, TypedArray>> = Record<O, Float32Array<ArrayBuffer>>,
+> {
   /** What it costs. */
   readonly stats: ProgramStats;
   #inputs = new Map<string, Port>();
@@ -58,7 +65,7 @@ export class Program<I extends string = string, O extends string = string> {
   /** @ignore Programs are made by `gpu.compile`. */
   constructor(
     private readonly gpu: GpuDevice,
-    recording: Recording<I, O>,
+    recording: Recording,
     lowered: Lowered,
     readonly label: string,
   ) {
@@ -110,7 +117,7 @@ export class Program<I extends string = string, O extends string = string> {
    *
    * @throws {TypeError} for an unknown output.
    */
-  async read<N extends O = O>(...names: N[]): Promise<Record<N, Float32Array<ArrayBuffer>>> {
+  async read<N extends O = O>(...names: N[]): Promise<Pick<A, N>> {
     this.#ready();
     const wanted = names.length ? names : [...this.#outputs.keys()] as N[];
     const ports = wanted.map((name) => {
@@ -130,7 +137,7 @@ export class Program<I extends string = string, O extends string = string> {
     ports.forEach(({ shape, dtype }, i) => {
       result[wanted[i]] = fromBytes(data[i], dtype, sizeOf(shape));
     });
-    return result as Record<N, Float32Array<ArrayBuffer>>;
+    return result as Pick<A, N>;
   }
 
   /** Runs once and measures each dispatch with timestamps. */

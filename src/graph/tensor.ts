@@ -45,8 +45,8 @@ export function validateShape(shape: Shape, what: string): void {
   }
 }
 
-/** A value that a node computes. */
-export class Tensor {
+/** A value that a node computes. Where the type of its elements is left open, it is most often f32. */
+export class Tensor<D extends DType = DType> {
   /** @ignore Tensors are made by ops. */
   constructor(
     /** The node that computes it. */
@@ -56,7 +56,7 @@ export class Tensor {
     /** Sizes of its axes. */
     readonly shape: Shape,
     /** Type of its elements. */
-    readonly dtype: DType,
+    readonly dtype: D,
   ) {}
 
   /** Number of axes. */

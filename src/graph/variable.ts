@@ -21,6 +21,11 @@ export interface Arrays {
 /** Host data of any element type. */
 export type TypedArray = Arrays[DType];
 
+/** The typed arrays that outputs are read into: Float32Array where no other type is known. */
+export type OutputArrays<T extends Readonly<Record<string, { readonly dtype: DType }>>> = {
+  [K in keyof T]: DType extends T[K]["dtype"] ? Arrays["f32"] : Arrays[T[K]["dtype"]];
+};
+
 const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array };
 
 /** Typed array of `dtype` over bytes read from the device, cut to `size` elements. */

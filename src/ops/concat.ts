@@ -1,6 +1,6 @@
-import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
-import { type Op, show, type Tensor } from "../graph/tensor.ts";
+import { type Op, show } from "../graph/tensor.ts";
 import { normalizeAxes } from "./axes.ts";
 import { copyBox, requireRank, stridesOf } from "./copy.ts";
 import { slice } from "./slice.ts";
@@ -30,7 +30,7 @@ const concatOp: Op = {
  *
  * @throws {TypeError} when their other axes or types differ.
  */
-export function concat(tensors: readonly TensorLike[], axis = 0): Tensor {
+export function concat<X extends TensorLike>(tensors: readonly X[], axis = 0): SameType<X> {
   if (!tensors.length) throw new TypeError("concat needs at least one tensor");
   const inputs = tensors.map((t, i) => toTensor(t, `input ${i} of concat`));
   const [first] = inputs;
@@ -48,5 +48,6 @@ export function concat(tensors: readonly TensorLike[], axis = 0): Tensor {
   }
   const total = inputs.reduce((sum, x) => sum + x.shape[along], 0);
   const shape = first.shape.map((n, i) => i === along ? total : n);
-  return currentGraph().add(concatOp, inputs, along, [{ shape, dtype: first.dtype }]).outputs[0];
+  const output = { shape, dtype: first.dtype };
+  return currentGraph().add(concatOp, inputs, along, [output]).outputs[0] as SameType<X>;
 }

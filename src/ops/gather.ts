@@ -1,6 +1,6 @@
 import gatherCode from "../kernels/gather.wgsl" with { type: "text" };
 import gatherGradCode from "../kernels/gather_grad.wgsl" with { type: "text" };
-import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import { grid, type Lowering } from "../graph/lower.ts";
 import { type Op, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
@@ -66,7 +66,11 @@ const gatherGradOp: Op = {
  * @param axis the axis of x that is indexed. Default the first.
  * @returns [...indices, ...]: x's shape with the axis replaced by the indices' axes
  */
-export function gather(x: TensorLike, indices: TensorLike, axis = 0): Tensor {
+export function gather<X extends TensorLike>(
+  x: X,
+  indices: TensorLike,
+  axis = 0,
+): SameType<X> {
   const tensor = toTensor(x, "x of gather");
   const index = toTensor(indices, "the indices of gather");
   if (index.dtype === "u8" || tensor.dtype === "u8") {
@@ -80,11 +84,13 @@ export function gather(x: TensorLike, indices: TensorLike, axis = 0): Tensor {
     // Axes of y: the indices', then x's others; put the indices' where the axis was.
     const own = Array.from({ length: index.rank }, (_, i) => i);
     const others = Array.from({ length: tensor.rank - 1 }, (_, i) => i + index.rank);
-    return transpose(y, [...others.slice(0, along), ...own, ...others.slice(along)]);
+    const permutation = [...others.slice(0, along), ...own, ...others.slice(along)];
+    return transpose(y, permutation) as SameType<X>;
   }
   const shape = [...index.shape, ...tensor.shape.slice(1)];
   const output = { shape, dtype: tensor.dtype };
-  return currentGraph().add(gatherOp, [tensor, index], undefined, [output]).outputs[0];
+  const { outputs: [y] } = currentGraph().add(gatherOp, [tensor, index], undefined, [output]);
+  return y as SameType<X>;
 }
 
 const gatherImagesOp: Op = {

@@ -1,6 +1,6 @@
-import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
-import { type Op, show, type Tensor } from "../graph/tensor.ts";
+import { type Op, show } from "../graph/tensor.ts";
 import { copyBox, fillZero, requireRank, stridesOf } from "./copy.ts";
 import { slice } from "./slice.ts";
 
@@ -26,7 +26,7 @@ const padOp: Op = {
  * @param padding `[before, after]` for each axis.
  * @throws {RangeError} when an amount is negative or not whole.
  */
-export function pad(x: TensorLike, padding: Padding): Tensor {
+export function pad<X extends TensorLike>(x: X, padding: Padding): SameType<X> {
   const tensor = toTensor(x, "the input of pad");
   requireRank(tensor, "pad");
   if (padding.length !== tensor.rank) {
@@ -42,5 +42,5 @@ export function pad(x: TensorLike, padding: Padding): Tensor {
   }
   const shape = tensor.shape.map((n, axis) => n + padding[axis][0] + padding[axis][1]);
   const output = { shape, dtype: tensor.dtype };
-  return currentGraph().add(padOp, [tensor], padding, [output]).outputs[0];
+  return currentGraph().add(padOp, [tensor], padding, [output]).outputs[0] as SameType<X>;
 }

@@ -80,8 +80,8 @@ function draw(op: Op, shape: Shape, { state, seed = 0 }: RandomOptions, dtype: D
 }
 
 /** Raw 32-bit words (u32). Every random op of a program draws from a stream of its own. */
-export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor {
-  return draw(bitsOp, shape, options, "u32");
+export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor<"u32"> {
+  return draw(bitsOp, shape, options, "u32") as Tensor<"u32">;
 }
 
 /** Uniform numbers on [minimum, maximum), default [0, 1); other numbers in every run. */

@@ -1,5 +1,5 @@
-import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
-import { type Op, sameShape, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
+import { type Op, sameShape, type Shape, show, sizeOf } from "../graph/tensor.ts";
 
 const reshapeOp: Op = {
   name: "reshape",
@@ -12,7 +12,7 @@ const reshapeOp: Op = {
  *
  * @throws {TypeError} when the number of elements would change.
  */
-export function reshape(x: TensorLike, shape: Shape): Tensor {
+export function reshape<X extends TensorLike>(x: X, shape: Shape): SameType<X> {
   const tensor = toTensor(x, "the input of reshape");
   const known = sizeOf(shape.filter((n) => n !== -1));
   const target = shape.map((n) => n === -1 ? tensor.size / known : n);
@@ -22,7 +22,7 @@ export function reshape(x: TensorLike, shape: Shape): Tensor {
       `Cannot reshape ${show(tensor.shape)} to ${show(shape)}: it has ${tensor.size} elements`,
     );
   }
-  if (sameShape(target, tensor.shape)) return tensor;
+  if (sameShape(target, tensor.shape)) return tensor as SameType<X>;
   const output = { shape: target, dtype: tensor.dtype };
-  return currentGraph().add(reshapeOp, [tensor], undefined, [output]).outputs[0];
+  return currentGraph().add(reshapeOp, [tensor], undefined, [output]).outputs[0] as SameType<X>;
 }

@@ -1,6 +1,6 @@
-import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
-import { type Op, type Shape, show, type Tensor } from "../graph/tensor.ts";
+import { type Op, type Shape, show } from "../graph/tensor.ts";
 import { copyBox, requireRank, stridesOf } from "./copy.ts";
 import { pad } from "./pad.ts";
 
@@ -26,7 +26,11 @@ const sliceOp: Op = {
  *
  * @throws {RangeError} when the box leaves the tensor.
  */
-export function slice(x: TensorLike, begin: readonly number[], size: readonly number[]): Tensor {
+export function slice<X extends TensorLike>(
+  x: X,
+  begin: readonly number[],
+  size: readonly number[],
+): SameType<X> {
   const tensor = toTensor(x, "the input of slice");
   requireRank(tensor, "slice");
   if (begin.length !== tensor.rank || size.length !== tensor.rank) {
@@ -47,5 +51,5 @@ export function slice(x: TensorLike, begin: readonly number[], size: readonly nu
     );
   }
   const output = { shape, dtype: tensor.dtype };
-  return currentGraph().add(sliceOp, [tensor], begin, [output]).outputs[0];
+  return currentGraph().add(sliceOp, [tensor], begin, [output]).outputs[0] as SameType<X>;
 }

@@ -1,6 +1,6 @@
-import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
-import { type Op, show, type Tensor } from "../graph/tensor.ts";
+import { type Op, show } from "../graph/tensor.ts";
 import { copyBox, requireRank, stridesOf } from "./copy.ts";
 
 const transposeOp: Op = {
@@ -27,7 +27,10 @@ const transposeOp: Op = {
  *
  * @throws {TypeError} when `permutation` does not name every axis once.
  */
-export function transpose(x: TensorLike, permutation?: readonly number[]): Tensor {
+export function transpose<X extends TensorLike>(
+  x: X,
+  permutation?: readonly number[],
+): SameType<X> {
   const tensor = toTensor(x, "the input of transpose");
   requireRank(tensor, "transpose");
   const order = permutation ?? tensor.shape.map((_, i) => tensor.rank - 1 - i);
@@ -38,5 +41,5 @@ export function transpose(x: TensorLike, permutation?: readonly number[]): Tenso
     );
   }
   const output = { shape: order.map((axis) => tensor.shape[axis]), dtype: tensor.dtype };
-  return currentGraph().add(transposeOp, [tensor], order, [output]).outputs[0];
+  return currentGraph().add(transposeOp, [tensor], order, [output]).outputs[0] as SameType<X>;
 }
