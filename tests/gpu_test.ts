@@ -53,6 +53,30 @@ Deno.test("gpu: inputs keep their last data; outputs are those of the last run",
   assert.deepEqual([...(await first).y], [11, 22], "a read sees the run before it");
 });
 
+Deno.test("gpu: an output that is a variable is its value in the last run", async () => {
+  using gpu = await Gpu.request();
+  const v = gpu.variable([2, 2], [1, 2, 3, 4]);
+  using plain = gpu.compile(
+    {},
+    () => ({ v, flat: ops.reshape(v, [4]), same: ops.stopGradient(v) }),
+  );
+  using counting = gpu.compile({}, () => {
+    ops.assign(v, ops.add(v, 1));
+    return { v, flat: ops.reshape(v, [4]) };
+  });
+  const outputs = async (program: { read(): Promise<Record<string, Float32Array>> }) =>
+    Object.values(await program.read()).map((data) => [...data]);
+  plain.run();
+  counting.run();
+  v.write([10, 20, 30, 40]);
+  assert.deepEqual(await outputs(plain), new Array(3).fill([1, 2, 3, 4]));
+  assert.deepEqual(await outputs(counting), new Array(2).fill([2, 3, 4, 5]));
+  plain.run();
+  const early = outputs(plain);
+  v.write([0, 0, 0, 0]);
+  assert.deepEqual(await early, new Array(3).fill([10, 20, 30, 40]));
+});
+
 Deno.test("gpu: outputs have the type of their elements", async () => {
   using gpu = await Gpu.request();
   const counter = gpu.variable([1], [7], { dtype: "u32" });

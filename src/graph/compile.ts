@@ -102,7 +102,10 @@ function findChains(
   return { chains, positionOf };
 }
 
-/** Values of variables that are still needed after the variable is overwritten. */
+/**
+ * Values of variables that are still needed after the variable is overwritten: by the recording, or,
+ * where they are outputs, by anything that happens after the run.
+ */
 function findSnapshots(
   { graph, outputs }: Recording,
   consumers: ReadonlyMap<Tensor, readonly Node[]>,
@@ -121,9 +124,9 @@ function findSnapshots(
   };
   const snapshots = new Set<Tensor>();
   for (const versions of graph.versions.values()) {
-    versions.slice(0, -1).forEach((version, i) => {
-      const overwritten = versions[i + 1].node.id;
-      if (live.has(version.node) && lastUse(version) > overwritten) snapshots.add(version);
+    versions.forEach((version, i) => {
+      const overwritten = versions[i + 1]?.node.id ?? Infinity;
+      if (live.has(version.node) && lastUse(version) >= overwritten) snapshots.add(version);
     });
   }
   return snapshots;

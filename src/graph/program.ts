@@ -113,7 +113,8 @@ export class Program<
 
   /**
    * Outputs of the last run, all with one wait: those named, or every one. f32 outputs are
-   * Float32Array, u32 ones Uint32Array, in row-major order.
+   * Float32Array, u32 ones Uint32Array, in row-major order. An output that is a variable is the
+   * value that it had in that run, whatever was written since.
    *
    * @throws {TypeError} for an unknown output.
    */
