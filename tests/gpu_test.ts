@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { DeviceLostError, Gpu, GpuValidationError, grad, ops, OutOfMemoryError } from "../mod.ts";
+import {
+  Adam,
+  DeviceLostError,
+  Gpu,
+  GpuValidationError,
+  grad,
+  ops,
+  OutOfMemoryError,
+} from "../mod.ts";
 import { CommandList } from "../src/gpu/commands.ts";
 import { kernel } from "../src/gpu/shader.ts";
 
@@ -140,6 +148,51 @@ Deno.test("gpu: what is larger than the device allows is refused when compiled",
     assert.match(error.message, new RegExp(`matmul \\[${n}, ${n}\\] needs .*BindingSize`));
     return true;
   });
+  // One input after another is allocated.
+  const two = () => gpu.compile({ a: [2], b: [most / 4 + 1] }, ({ a }) => ({ y: ops.neg(a) }));
+  assert.throws(two, { name: "OutOfMemoryError", message: /input b \[67108865\].*maxBufferSize/ });
+  assert.equal(gpu.memory.count, 0, "what was allocated is freed");
+  device.destroy();
+});
+
+Deno.test("gpu: inputs, variables and optimizers beyond the binding limit are refused", async () => {
+  const device = await defaultDevice();
+  using gpu = Gpu.from(device);
+  const most = device.limits.maxStorageBufferBindingSize;
+  const n = most / 4 + 128;
+  const refused = (compile: () => unknown, what: string) => {
+    const before = gpu.memory.count;
+    assert.throws(compile, (error: Error) => {
+      assert.ok(error instanceof OutOfMemoryError, error.stack);
+      assert.equal(
+        error.message,
+        `${what}: this device's maxStorageBufferBindingSize is ${most}. ` +
+          "Use a smaller batch or a narrower network",
+      );
+      return true;
+    });
+    assert.equal(gpu.memory.count, before);
+  };
+  const needs = (op: string, name: string, label: string) =>
+    `${op} needs ${4 * n} bytes in one binding for ${name}, ${label}`;
+  refused(
+    () => gpu.compile({ big: [n] }, ({ big }) => ({ y: ops.slice(big, [0], [1]) })),
+    needs("slice [1]", "x", `input big [${n}]`),
+  );
+  const big = gpu.variable([n], undefined, { name: "big" });
+  refused(
+    () => gpu.compile({}, () => ({ y: ops.slice(big, [0], [1]) })),
+    needs("slice [1]", "x", `big [${n}]`),
+  );
+  big.dispose();
+  // Each on its own fits.
+  const specs = ["a", "b"].map((name) => ({ name, shape: [n / 2], trainable: true }));
+  const variables = gpu.variables(specs);
+  const adam = new Adam(gpu, variables);
+  refused(
+    () => gpu.compile({}, () => (adam.apply(variables.map(() => ops.constant(0, [n / 2]))), {})),
+    needs("adam", "p", `a [${n / 2}] to b [${n / 2}]`),
+  );
   device.destroy();
 });
 

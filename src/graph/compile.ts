@@ -8,7 +8,7 @@
 import { growChain, lowerChain } from "./elementwise.ts";
 import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
 import { Lowering, type Step, Storage, type Tuning } from "./lower.ts";
-import { bytesOf, type Node, type Tensor } from "./tensor.ts";
+import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
 
 /** A lowered recording. */
@@ -33,7 +33,10 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
   const inputs = new Map<string, Storage>();
   // Inputs that nobody needs are accepted all the same.
   for (const [name, tensor] of Object.entries(recording.inputs)) {
-    const storage = new Storage(bytesOf(tensor.shape, tensor.dtype), `input ${name}`);
+    const storage = new Storage(
+      bytesOf(tensor.shape, tensor.dtype),
+      `input ${name} ${show(tensor.shape)}`,
+    );
     storage.port = true;
     lowering.place(tensor, storage);
     inputs.set(name, storage);

@@ -152,7 +152,8 @@ export class Lowering {
 
   /** The memory of a variable's current value: the variable itself. */
   variable(variable: Variable): Storage {
-    const storage = new Storage(bytesOf(variable.shape, variable.dtype), variable.name);
+    const { name, shape, dtype } = variable;
+    const storage = new Storage(bytesOf(shape, dtype), `${name} ${show(shape)}`);
     storage.fixed = variable.view;
     return storage;
   }

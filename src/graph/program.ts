@@ -69,21 +69,27 @@ export class Program<
     lowered: Lowered,
     readonly label: string,
   ) {
-    for (const [name, storage] of lowered.inputs) {
-      const { shape, dtype } = recording.inputs[name as I];
-      const buffer = this.#own(gpu.memory.buffer(storage.bytes, storage.label));
-      storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
-      this.#inputs.set(name, { shape, dtype, view: storage.fixed });
-    }
-    const { resolve, plannedBytes, tensorBytes } = this.#allocate(lowered);
+    requireLimits(lowered, gpu);
     this.#commands = new CommandList(gpu, label);
-    for (const step of lowered.steps) this.#emit(step, resolve);
-    for (const [name, storage] of lowered.outputs) {
-      const { shape, dtype } = recording.outputs[name as O];
-      this.#outputs.set(name, { shape, dtype, view: resolve(storage) as BufferView });
+    try {
+      for (const [name, storage] of lowered.inputs) {
+        const { shape, dtype } = recording.inputs[name];
+        const buffer = this.#own(gpu.memory.buffer(storage.bytes, storage.label));
+        storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
+        this.#inputs.set(name, { shape, dtype, view: storage.fixed });
+      }
+      const { resolve, plannedBytes, tensorBytes } = this.#allocate(lowered);
+      for (const step of lowered.steps) this.#emit(step, resolve);
+      for (const [name, storage] of lowered.outputs) {
+        const { shape, dtype } = recording.outputs[name];
+        this.#outputs.set(name, { shape, dtype, view: resolve(storage) as BufferView });
+      }
+      const { dispatches, flops } = this.#commands;
+      this.stats = { dispatches, flops, plannedBytes, tensorBytes };
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
     }
-    const { dispatches, flops } = this.#commands;
-    this.stats = { dispatches, flops, plannedBytes, tensorBytes };
   }
 
   /**
@@ -176,25 +182,6 @@ export class Program<
     const storages = [...lives.keys()].filter((k) => k instanceof Storage);
     const mirrors = [...lives.keys()].filter((k) => k instanceof Mirror);
     const textureBytes = (mirror: Mirror) => textureRows(mirror.storage.bytes) * TEXTURE_WIDTH * 16;
-    const most = this.gpu.device.limits;
-    for (const { bytes, label } of storages) {
-      if (roundUp(bytes, ALIGNMENT) > most.maxStorageBufferBindingSize) {
-        throw new OutOfMemoryError(
-          `${label} needs ${bytes} bytes in one binding: this device's ` +
-            `maxStorageBufferBindingSize is ${most.maxStorageBufferBindingSize}. ` +
-            "Use a smaller batch or a narrower network",
-        );
-      }
-    }
-    for (const mirror of mirrors) {
-      const rows = textureRows(mirror.storage.bytes);
-      if (rows > most.maxTextureDimension2D) {
-        throw new OutOfMemoryError(
-          `${mirror.storage.label} needs a texture of ${rows} rows: this device's ` +
-            `maxTextureDimension2D is ${most.maxTextureDimension2D}. Use a smaller batch`,
-        );
-      }
-    }
     const bufferBlocks = storages.map((s) => block(roundUp(s.bytes, ALIGNMENT), lives.get(s)!));
     const textureBlocks = mirrors.map((m) => block(textureBytes(m), lives.get(m)!));
     const buffers = plan(bufferBlocks);
@@ -242,6 +229,38 @@ export class Program<
       Object.entries(step.bindings).map(([name, operand]) => [name, resolve(operand)]),
     );
     this.#commands.dispatch({ ...step, bindings });
+  }
+}
+
+/**
+ * Refuses what the device cannot bind, before anything is allocated.
+ *
+ * @throws {OutOfMemoryError} naming the op, what it needs, and the limit.
+ */
+function requireLimits({ steps }: Lowered, gpu: GpuDevice): void {
+  const { maxStorageBufferBindingSize, maxTextureDimension2D } = gpu.device.limits;
+  const refuse = (needs: string, name: string, limit: number) => {
+    throw new OutOfMemoryError(
+      `${needs}: this device's ${name} is ${limit}. Use a smaller batch or a narrower network`,
+    );
+  };
+  for (const step of steps) {
+    if (step.kind === "copy") continue;
+    for (const [name, operand] of Object.entries(step.bindings)) {
+      if (operand instanceof Mirror) {
+        const { bytes, label } = operand.storage;
+        const rows = textureRows(bytes);
+        if (rows <= maxTextureDimension2D) continue;
+        const needs = `${step.label} needs a texture of ${rows} rows for ${label}`;
+        refuse(needs, "maxTextureDimension2D", maxTextureDimension2D);
+      } else {
+        const bytes = operand.fixed?.bytes ?? roundUp(operand.bytes, ALIGNMENT);
+        if (bytes <= maxStorageBufferBindingSize) continue;
+        const needs =
+          `${step.label} needs ${bytes} bytes in one binding for ${name}, ${operand.label}`;
+        refuse(needs, "maxStorageBufferBindingSize", maxStorageBufferBindingSize);
+      }
+    }
   }
 }
 

@@ -29,11 +29,13 @@ interface Run {
 
 /** One storage over variables that lie side by side. */
 function span(variables: readonly Variable[]): Storage {
-  const first = variables[0].view;
-  const last = variables[variables.length - 1].view;
-  const bytes = last.offset + last.bytes - first.offset;
-  const storage = new Storage(bytes, variables[0].name);
-  storage.fixed = { buffer: first.buffer, offset: first.offset, bytes };
+  const [first, last] = [variables[0], variables[variables.length - 1]];
+  const { buffer, offset } = first.view;
+  const bytes = last.view.offset + last.view.bytes - offset;
+  const ends = first === last ? [first] : [first, last];
+  const label = ends.map(({ name, shape }) => `${name} ${show(shape)}`).join(" to ");
+  const storage = new Storage(bytes, label);
+  storage.fixed = { buffer, offset, bytes };
   return storage;
 }
 
