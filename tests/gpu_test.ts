@@ -85,6 +85,21 @@ Deno.test("gpu: an output that is a variable is its value in the last run", asyn
   assert.deepEqual(await early, new Array(3).fill([10, 20, 30, 40]));
 });
 
+Deno.test("gpu: the first run needs every input, and so does a profile", async () => {
+  using gpu = await Gpu.request();
+  const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.add(a, b) }));
+  const missing = (names: string) => ({
+    name: "TypeError",
+    message: `The first run of program needs a value for ${names}; later runs keep what they had`,
+  });
+  assert.throws(() => program.run(), missing("a, b"));
+  assert.throws(() => program.run({ b: [10, 20] }), missing("a"));
+  await assert.rejects(async () => await program.profile(), missing("a, b"));
+  program.run({ a: [1, 2], b: [10, 20] });
+  program.run({ a: undefined, b: [30, 40] });
+  assert.deepEqual([...(await program.read()).y], [31, 42]);
+});
+
 Deno.test("gpu: outputs have the type of their elements", async () => {
   using gpu = await Gpu.request();
   const counter = gpu.variable([1], [7], { dtype: "u32" });

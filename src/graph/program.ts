@@ -58,6 +58,8 @@ export class Program<
   readonly stats: ProgramStats;
   #inputs = new Map<string, Port>();
   #outputs = new Map<string, Port>();
+  /** Inputs that have never been given. */
+  #missing = new Set<string>();
   #owned: (Buffer | Texture)[] = [];
   #commands: CommandList;
   #disposed = false;
@@ -77,6 +79,7 @@ export class Program<
         const buffer = this.#own(gpu.memory.buffer(storage.bytes, storage.label));
         storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
         this.#inputs.set(name, { shape, dtype, view: storage.fixed });
+        this.#missing.add(name);
       }
       const { resolve, plannedBytes, tensorBytes } = this.#allocate(lowered);
       for (const step of lowered.steps) this.#emit(step, resolve);
@@ -95,12 +98,14 @@ export class Program<
   /**
    * Enqueues one run and returns at once. Inputs keep their last data; those given are replaced.
    *
-   * @throws {TypeError} for an unknown input or a wrong number of values.
+   * @throws {TypeError} for an unknown input, a wrong number of values, or an input that the first
+   *   run misses.
    * @throws the device's pending error, if there is one.
    */
   run(inputs: Partial<Readonly<Record<I, InputData>>> = {}): void {
     this.#ready();
-    const entries = Object.entries(inputs) as [string, InputData][];
+    const entries = (Object.entries(inputs) as [string, InputData | undefined][])
+      .filter((entry): entry is [string, InputData] => entry[1] !== undefined);
     const writes = entries.map(([name, data]) => {
       const port = this.#inputs.get(name);
       if (!port) {
@@ -112,8 +117,10 @@ export class Program<
       }
       return { to: port.view, data: toArray(data, port.shape, port.dtype, `input ${name}`) };
     });
+    this.#requireInputs(entries.map(([name]) => name));
     // Nothing is written before everything is checked.
     for (const { to, data } of writes) this.gpu.write(to, data);
+    this.#missing.clear();
     this.#commands.submit();
   }
 
@@ -147,9 +154,10 @@ export class Program<
     return result as Pick<A, N>;
   }
 
-  /** Runs once and measures each dispatch with timestamps. */
+  /** Runs once with the last inputs and measures each dispatch with timestamps. */
   profile(): Promise<Timing[]> {
     this.#ready();
+    this.#requireInputs([]);
     return this.#commands.profile();
   }
 
@@ -162,6 +170,16 @@ export class Program<
   #ready(): void {
     this.gpu.check();
     if (this.#disposed) throw new TypeError(`The program ${this.label} was disposed`);
+  }
+
+  #requireInputs(given: readonly string[]): void {
+    const missing = [...this.#missing].filter((name) => !given.includes(name));
+    if (missing.length) {
+      throw new TypeError(
+        `The first run of ${this.label} needs a value for ${missing.join(", ")}; ` +
+          "later runs keep what they had",
+      );
+    }
   }
 
   #own<T extends Buffer | Texture>(resource: T): T {
