@@ -132,6 +132,46 @@ Deno.test("gpu: outputs have the type of their elements", async () => {
   assert.ok(!((all.bits satisfies Float32Array) instanceof Float32Array));
 });
 
+Deno.test("gpu: a variable of another device, or a disposed one, is refused by name", async () => {
+  using gpu = await Gpu.request();
+  using other = await Gpu.request();
+  const recordings = (name: string, owner: Gpu) => {
+    const foreign = owner.variable([2], [1, 2], { name });
+    const adam = new Adam(owner, [foreign]);
+    return [foreign, [
+      () => gpu.compile({}, () => ({ y: ops.neg(foreign) })),
+      () => gpu.compile({}, () => ({ foreign })),
+      () => gpu.compile({ x: [2] }, ({ x }) => (ops.assign(foreign, x), {})),
+      () => gpu.compile({ x: [2] }, ({ x }) => (adam.apply([x]), {})),
+    ]] as const;
+  };
+  const [, foreign] = recordings("kernel", other);
+  for (const compile of foreign) {
+    assert.throws(compile, { name: "TypeError", message: /^Cannot use .* another device.*: make/ });
+  }
+  const [variable, disposed] = recordings("bias", gpu);
+  variable.dispose();
+  for (const compile of disposed) {
+    assert.throws(compile, { name: "TypeError", message: /variable bias.* disposed: make/ });
+  }
+  await assert.rejects(variable.read(), { name: "TypeError", message: /bias.* disposed/ });
+  assert.throws(() => variable.write([1, 2]), { name: "TypeError", message: /bias.* disposed/ });
+  // Another Gpu over the same device may use it.
+  using again = Gpu.from(gpu.device);
+  const shared = gpu.variable([2], [1, 2]);
+  using program = again.compile({}, () => ({ y: ops.neg(shared) }));
+  program.run();
+  assert.deepEqual([...(await program.read()).y], [-1, -2]);
+});
+
+Deno.test("gpu: a recording must return its outputs, not a promise of them", async () => {
+  using gpu = await Gpu.request();
+  // @ts-expect-error a promise has no tensors
+  const compile = () => gpu.compile({ x: [2] }, ({ x }) => Promise.resolve({ y: ops.neg(x) }));
+  assert.throws(compile, { name: "TypeError", message: /returned a promise/ });
+  assert.equal(gpu.memory.count, 0);
+});
+
 Deno.test("gpu: what does not fit is refused with names and numbers", async () => {
   using gpu = await Gpu.request();
   const program = gpu.compile({ x: [2, 2] }, ({ x }) => ({ y: ops.neg(x) }));

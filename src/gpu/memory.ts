@@ -81,6 +81,11 @@ export class Memory {
     return this.#bytes;
   }
 
+  /** Whether it was allocated here and not freed yet. */
+  holds(resource: Buffer | Texture): boolean {
+    return this.#live.has(resource);
+  }
+
   /**
    * A zeroed storage buffer.
    *

@@ -146,7 +146,7 @@ export class Gpu extends GpuDevice {
     options: { readonly label?: string } = {},
   ): Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>> {
     this.check();
-    const recording = record(inputs, body);
+    const recording = record(inputs, body, this);
     return new Program(this, recording, lower(recording, this.tuning), options.label ?? "program");
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { GpuDevice } from "../gpu/device.ts";
 import { type DType, Node, type Op, type OutputSpec, type Shape, Tensor } from "./tensor.ts";
 import { validateShape } from "./tensor.ts";
 import { Variable } from "./variable.ts";
@@ -36,6 +37,9 @@ export class Graph {
   #streams = new Map<Tensor, number>();
   #atEnd: (() => void)[] = [];
 
+  /** @param gpu where it will run, if that is known; variables must live there. */
+  constructor(private readonly gpu?: GpuDevice) {}
+
   /** Records a node. */
   add(
     op: Op,
@@ -55,8 +59,13 @@ export class Graph {
     return this.add(inputOp, [], name, [{ shape, dtype }]).outputs[0];
   }
 
-  /** The current value of a variable. */
+  /**
+   * The current value of a variable.
+   *
+   * @throws {TypeError} when it was disposed, or lives on another device.
+   */
   variable(variable: Variable): Tensor {
+    if (this.gpu) variable.requireUsable(this.gpu);
     const versions = this.versions.get(variable);
     return versions ? versions[versions.length - 1] : this.#newVersion(variable);
   }
@@ -164,9 +173,10 @@ export function record<
 >(
   inputs: S,
   body: (inputs: InputTensors<S>) => T,
+  gpu?: GpuDevice,
 ): Recording {
   if (current) throw new TypeError("Recordings cannot be nested");
-  const graph = new Graph();
+  const graph = new Graph(gpu);
   current = graph;
   try {
     const tensors: Record<string, Tensor> = {};
@@ -177,6 +187,13 @@ export function record<
     }
     const outputs: Record<string, Tensor> = {};
     const results = body(tensors as InputTensors<S>);
+    if (results instanceof Promise) {
+      results.catch(() => {}); // its ops fail outside the recording, which says less than this
+      throw new TypeError(
+        "The recording returned a promise: it must call ops and return its outputs at once; " +
+          "await what it needs before gpu.compile",
+      );
+    }
     for (const [name, value] of Object.entries(results)) {
       outputs[name] = toTensor(value, `output ${name}`);
     }

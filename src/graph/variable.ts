@@ -70,8 +70,33 @@ export class Variable<D extends DType = DType> {
     return sizeOf(this.shape);
   }
 
-  /** Its values, after everything enqueued so far. */
+  /**
+   * Refuses to be used on another device, or when it was disposed.
+   *
+   * @ignore Recordings and its own methods ask.
+   * @throws {TypeError}
+   */
+  requireUsable(gpu: GpuDevice = this.gpu): void {
+    const reason = gpu.device !== this.gpu.device
+      ? "belongs to another device"
+      : !this.gpu.memory.holds(this.view.buffer)
+      ? "was disposed"
+      : undefined;
+    if (!reason) return;
+    throw new TypeError(
+      `Cannot use the variable ${this.name} ${show(this.shape)}, which ${reason}: make one of ` +
+        "this device with gpu.variable",
+    );
+  }
+
+  /**
+   * Its values, after everything enqueued so far.
+   *
+   * @throws {TypeError} when it was disposed.
+   */
   async read(): Promise<Arrays[D]> {
+    this.gpu.check();
+    this.requireUsable();
     const bytes = Math.ceil(bytesOf(this.shape, this.dtype) / 4) * 4;
     const [data] = await this.gpu.read([{ ...this.view, bytes }]);
     return fromBytes(data, this.dtype, this.size) as Arrays[D];
@@ -80,10 +105,11 @@ export class Variable<D extends DType = DType> {
   /**
    * Overwrites its values, after everything enqueued so far.
    *
-   * @throws {TypeError} when the number of values is not the variable's.
+   * @throws {TypeError} when the number of values is not the variable's, or it was disposed.
    */
   write(data: ArrayLike<number>): void {
     this.gpu.check();
+    this.requireUsable();
     this.gpu.write(this.view, toArray(data, this.shape, this.dtype, this.name));
   }
 
