@@ -6,7 +6,7 @@
  * @module
  */
 
-import { deepEqual, equal, notDeepEqual, ok } from "node:assert/strict";
+import { deepEqual, equal, notDeepEqual, ok, throws } from "node:assert/strict";
 import { CommandList } from "../src/gpu/commands.ts";
 import { kernel } from "../src/gpu/shader.ts";
 import { Gpu } from "../src/graph/gpu.ts";
@@ -193,6 +193,33 @@ Deno.test("the step wraps around, and seeds of one program keep apart", async ()
   deepEqual(list(await state.read()), [1, 0]);
 });
 
+Deno.test("a state may be assigned before the first draw, and only there", async () => {
+  const state = gpu.variable([2], [1, 5], { dtype: "u32", trainable: false, name: "dice" });
+  const next = { next: { shape: [2], dtype: "u32" } } as const;
+  using program = gpu.compile(next, ({ next }) => {
+    ops.assign(state, next);
+    return { a: ops.randomBits([4], { state }), b: ops.randomBits([4], { state }) };
+  });
+  program.run({ next: [3, 8] });
+  const { a, b } = await program.read();
+  deepEqual([list(a), list(b)], [expectedWords(4, 3, 0, 8), expectedWords(4, 3, 1, 8)]);
+  deepEqual(list(await state.read()), [3, 9]);
+
+  for (const again of [true, false]) {
+    const compile = () =>
+      gpu.compile(next, ({ next }) => {
+        const a = ops.randomBits([4], { state });
+        ops.assign(state, next);
+        return { a, b: again ? ops.randomBits([4], { state }) : a };
+      });
+    throws(compile, {
+      name: "TypeError",
+      message: "Cannot assign to the random state dice after a draw from it in the same " +
+        "recording: assign before the first draw, or write to it between runs",
+    });
+  }
+});
+
 // Distributions
 
 function moments(values: ArrayLike<number>) {
@@ -252,6 +279,20 @@ Deno.test("mean, stddev, minimum and maximum", async () => {
   const spread = uniform.reduce((a, v) => Math.max(a, v), 0) -
     uniform.reduce((a, v) => Math.min(a, v), 0);
   ok(spread > 7.99, `spread over ${spread}`);
+});
+
+Deno.test("uniform numbers never round up to the maximum", async () => {
+  // A few float32 apart, so that about every fourth number would.
+  const ranges = [[1000, 1000 + 2 ** -13], [-1000 - 2 ** -13, -1000], [-(2 ** 24), 2 - 2 ** 24]];
+  for (const [minimum, maximum] of [...ranges, [0.1, 0.1 + 2 ** -26], [-1, 0], [1e38, 3e38]]) {
+    using program = gpu.compile({}, () => ({
+      y: ops.randomUniform([10_000], { seed: 9, minimum, maximum }),
+    }));
+    program.run();
+    const { y } = await program.read();
+    ok(y.every((v) => v >= minimum && v < maximum), `[${minimum}, ${maximum})`);
+    ok(new Set(y).size > 1);
+  }
 });
 
 Deno.test("a million uniform numbers are in [0, 1) and fill 64 bins evenly", async () => {

@@ -13,6 +13,7 @@ import { show, type Tensor } from "../src/graph/tensor.ts";
 import { Variable } from "../src/graph/variable.ts";
 import { grad } from "../src/ops/grad.ts";
 import * as ops from "../src/ops/mod.ts";
+import type { RandomState } from "../src/ops/random.ts";
 
 type Kind = typeof TypeError | typeof RangeError;
 type Shape = readonly number[];
@@ -320,6 +321,16 @@ Deno.test("gather, gatherImages, softmax, dropout, random, constant", () => {
     refuses(RangeError, [], () => randomBits([3], { seed }), `got ${seed}`);
   }
   refuses(TypeError, [], () => randomBits([3, 0]), [3, 0]);
+  for (const op of [randomBits, ops.randomUniform, ops.randomNormal]) {
+    const wrong = [variable([2], "f32", "dice"), variable([3], "u32", "dice")];
+    for (const state of wrong as RandomState[]) {
+      refuses(TypeError, [], () => op([3], { state }), "dice", state.dtype, state.shape, "u32 [2]");
+    }
+  }
+  for (const [minimum, maximum] of [[1, 1], [2, 1], [NaN, 1], [0, Infinity], [1, 1 + 2 ** -30]]) {
+    refuses(RangeError, [], () => ops.randomUniform([3], { minimum, maximum }), minimum, maximum);
+  }
+  refuses(RangeError, [], () => ops.randomUniform([3], { minimum: -3e38, maximum: 3e38 }), 3e38);
   refuses(TypeError, [], () => ops.constant(1, [-2]), [-2]);
 });
 

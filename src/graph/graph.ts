@@ -70,9 +70,20 @@ export class Graph {
     return versions ? versions[versions.length - 1] : this.#newVersion(variable);
   }
 
-  /** Says that a node just recorded overwrites the variable: later reads see the new value. */
+  /**
+   * Says that a node just recorded overwrites the variable: later reads see the new value.
+   *
+   * @throws {TypeError} when it is a random state that was drawn from: whether the draws' own
+   *   advance then counts is anybody's guess.
+   */
   overwrite(variable: Variable): void {
-    this.variable(variable); // the version that is overwritten
+    const overwritten = this.variable(variable);
+    if (this.#streams.has(overwritten)) {
+      throw new TypeError(
+        `Cannot assign to the random state ${variable.name} after a draw from it in the same ` +
+          "recording: assign before the first draw, or write to it between runs",
+      );
+    }
     this.#newVersion(variable);
   }
 
@@ -99,6 +110,7 @@ export class Graph {
 
   /** Records what belongs behind everything else. */
   finish(): void {
+    this.#streams.clear(); // no more draws: now states may be overwritten
     for (const record of this.#atEnd.splice(0)) record();
   }
 

@@ -4,7 +4,8 @@
 //   words 2i and 2i + 1 of an op = threefry(counter = (i, step), key = (seed, STREAM))
 //
 // state: [seed, step]. y: COUNT elements.
-// bits: the words. uniform: 24 bits of a word as a float in [0, 1). normal: each pair of words makes
+// bits: the words. uniform: 24 bits of a word as a float in [0, 1), times SCALE, plus MINIMUM, and
+// LAST, the largest float below the maximum, where that was rounded up to it. normal: each pair of words makes
 // a pair of standard normals (Box and Muller 1958). One invocation makes one pair.
 // known_answer: y[2i..] = threefry(x[4i], x[4i+1]; key x[4i+2], x[4i+3]), for the published vectors.
 // advance: step += 1, by one invocation.
@@ -17,6 +18,9 @@
 
 override COUNT: u32 = 1;
 override STREAM: u32 = 0;
+override MINIMUM: f32 = 0;
+override SCALE: f32 = 1;
+override LAST: f32 = 1;
 
 fn rotate(v: u32, r: u32) -> u32 { return v << r | v >> (32 - r); }
 
@@ -62,7 +66,7 @@ fn bits(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 @compute @workgroup_size(64)
 fn uniform(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let pair = id.y * groups.x * 64 + id.x;
-  let v = unit(draw(pair));
+  let v = min(unit(draw(pair)) * SCALE + MINIMUM, vec2f(LAST));
   if 2 * pair < COUNT { y[2 * pair] = v.x; }
   if 2 * pair + 1 < COUNT { y[2 * pair + 1] = v.y; }
 }

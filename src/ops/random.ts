@@ -1,8 +1,9 @@
 import code from "../kernels/random.wgsl" with { type: "text" };
 import { currentGraph } from "../graph/graph.ts";
 import { grid, type Lowering } from "../graph/lower.ts";
-import type { DType, Op, Shape, Tensor } from "../graph/tensor.ts";
+import { type DType, type Op, sameShape, type Shape, show, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
+import type { Constants } from "../gpu/pipelines.ts";
 import { kernel } from "../gpu/shader.ts";
 import { add } from "./add.ts";
 import { mul } from "./mul.ts";
@@ -26,11 +27,11 @@ export interface RandomOptions {
 function randomOp(entryPoint: string, output: "y" | "words"): Op {
   return {
     name: entryPoint,
-    lower({ inputs: [state], outputs: [y], attributes: stream }, lowering: Lowering) {
+    lower({ inputs: [state], outputs: [y], attributes: constants }, lowering: Lowering) {
       lowering.dispatch({
         kernel: randomKernel,
         entryPoint,
-        constants: { COUNT: y.size, STREAM: stream },
+        constants: { COUNT: y.size, ...constants },
         bindings: { state, [output]: y },
         workgroups: grid(Math.ceil(y.size / 2), 64),
       });
@@ -68,15 +69,36 @@ export function requireSeed(seed: number): void {
   }
 }
 
-function draw(op: Op, shape: Shape, { state, seed = 0 }: RandomOptions, dtype: DType): Tensor {
+function draw(
+  op: Op,
+  shape: Shape,
+  { state, seed = 0 }: RandomOptions,
+  dtype: DType,
+  constants: Constants = {},
+): Tensor {
   const graph = currentGraph();
   if (!state) requireSeed(seed);
+  else if (state.dtype !== "u32" || !sameShape(state.shape, [2])) {
+    throw new TypeError(
+      `Cannot draw from the state ${state.name}, which is ${state.dtype} ${show(state.shape)}: ` +
+        "a random state is u32 [2], its seed and its step",
+    );
+  }
   const source = state ? graph.variable(state) : graph.seeded(seed);
   const stream = graph.stream(source, () => {
     graph.add(advanceOp, [source], state, []);
     if (state) graph.overwrite(state);
   });
-  return graph.add(op, [source], stream, [{ shape, dtype }]).outputs[0];
+  const attributes = { ...constants, STREAM: stream };
+  return graph.add(op, [source], attributes, [{ shape, dtype }]).outputs[0];
+}
+
+/** The float32 before the one nearest to a number. */
+function floatBelow(x: number): number {
+  const value = new Float32Array([x]);
+  if (value[0] === 0) return -(2 ** -126); // a device may take smaller ones for 0
+  new Int32Array(value.buffer)[0] += value[0] > 0 ? -1 : 1;
+  return value[0];
 }
 
 /** Raw 32-bit words (u32). Every random op of a program draws from a stream of its own. */
@@ -84,14 +106,26 @@ export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor<"u
   return draw(bitsOp, shape, options, "u32") as Tensor<"u32">;
 }
 
-/** Uniform numbers on [minimum, maximum), default [0, 1); other numbers in every run. */
+/**
+ * Uniform numbers on [minimum, maximum), default [0, 1); other numbers in every run. The bounds are
+ * rounded to float32; rounding never makes a number the maximum.
+ *
+ * @throws {RangeError} when there is no float32 between them, or they are too far apart for one.
+ */
 export function randomUniform(
   shape: Shape,
   options: RandomOptions & { readonly minimum?: number; readonly maximum?: number } = {},
 ): Tensor {
   const { minimum = 0, maximum = 1 } = options;
-  const y = draw(uniformOp, shape, options, "f32");
-  return minimum === 0 && maximum === 1 ? y : add(mul(y, maximum - minimum), minimum);
+  const scale = Math.fround(maximum - minimum);
+  if (!(Math.fround(minimum) < Math.fround(maximum) && scale < Infinity)) {
+    throw new RangeError(
+      `randomUniform got a minimum of ${minimum} and a maximum of ${maximum}: the maximum must be ` +
+        "the larger one, as float32, and their difference finite",
+    );
+  }
+  const range = { MINIMUM: Math.fround(minimum), SCALE: scale, LAST: floatBelow(maximum) };
+  return draw(uniformOp, shape, options, "f32", range);
 }
 
 /** Normal numbers, default mean 0 and standard deviation 1; other numbers in every run. */
