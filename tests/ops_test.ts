@@ -9,7 +9,10 @@ import { lower } from "../src/graph/compile.ts";
 import { Gpu } from "../src/graph/gpu.ts";
 import { record } from "../src/graph/graph.ts";
 import { TUNING } from "../src/graph/lower.ts";
+import { grad } from "../src/ops/grad.ts";
+import * as ops from "../src/ops/mod.ts";
 import { cases, type OpName } from "./cases.ts";
+import { assertClose } from "./support/close.ts";
 import { check, type OpCase, recordable } from "./support/gradcheck.ts";
 
 const GEMM: readonly OpName[] = ["matmul", "conv2d", "conv2dTranspose", "conv2dFilterGrad"];
@@ -69,3 +72,27 @@ for (const [name, rows] of Object.entries(cases)) {
     });
   }
 }
+
+Deno.test("batchNorm: more channels than one dimension has workgroups", async () => {
+  const channels = 16 * 4 * 65_535 + 64;
+  const shapes = { x: [2, channels], c: [2, channels], gamma: [channels] };
+  using program = base.compile(shapes, ({ x, c, gamma }) => {
+    const { y, mean, variance } = ops.batchNorm(x, gamma, gamma);
+    return { mean, variance, dGamma: grad(ops.sum(ops.mul(y, c)), [gamma])[0] };
+  });
+  const deviation = (i: number) => 1 + i % 5;
+  const x = Float32Array.from({ length: 2 * channels }, (_, i) => {
+    const channel = i % channels;
+    return channel % 7 + (i < channels ? -1 : 1) * deviation(channel);
+  });
+  const c = x.map((_, i) => i < channels ? 0 : i % 3);
+  program.run({ x, c, gamma: new Float32Array(channels).fill(1) });
+  const { mean, variance, dGamma } = await program.read();
+  const expected = (value: (channel: number) => number) => mean.map((_, i) => value(i));
+  assertClose(mean, expected((i) => i % 7), { atol: 1e-6, what: "mean" });
+  assertClose(variance, expected((i) => deviation(i) ** 2), { rtol: 1e-6, what: "variance" });
+  // gamma is beta, too: c * (xhat + 1), of the second row.
+  const xhat = (i: number) => deviation(i) / Math.sqrt(deviation(i) ** 2 + 1e-3);
+  const sum = (i: number) => (channels + i) % 3 * (xhat(i) + 1);
+  assertClose(dGamma, expected(sum), { rtol: 1e-5, what: "gradient of gamma" });
+});

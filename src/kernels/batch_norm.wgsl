@@ -40,10 +40,11 @@ fn load_dy(r: u32, c4: u32) -> vec4f {
 }
 
 @compute @workgroup_size(16)
-fn statistics(@builtin(global_invocation_id) id: vec3u) {
+fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let channels = (C + 3) / 4;
-  let k = id.x / channels;
-  let c = id.x % channels;
+  let i = id.y * groups.x * 16 + id.x;
+  let k = i / channels;
+  let c = i % channels;
   if k >= CHUNKS { return; }
   let begin = k * CHUNK;
   let end = min(ROWS, begin + CHUNK);
@@ -60,9 +61,9 @@ fn statistics(@builtin(global_invocation_id) id: vec3u) {
 }
 
 @compute @workgroup_size(16)
-fn combine(@builtin(global_invocation_id) id: vec3u) {
+fn combine(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let channels = (C + 3) / 4;
-  let c = id.x;
+  let c = id.y * groups.x * 16 + id.x;
   if c >= channels { return; }
   var middle = vec4f();
   for (var k = 0u; k < CHUNKS; k++) {
@@ -80,10 +81,11 @@ fn combine(@builtin(global_invocation_id) id: vec3u) {
 }
 
 @compute @workgroup_size(16)
-fn gradient(@builtin(global_invocation_id) id: vec3u) {
+fn gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let channels = (C + 3) / 4;
-  let k = id.x / channels;
-  let c = id.x % channels;
+  let i = id.y * groups.x * 16 + id.x;
+  let k = i / channels;
+  let c = i % channels;
   if k >= CHUNKS { return; }
   let begin = k * CHUNK;
   let end = min(ROWS, begin + CHUNK);
@@ -100,9 +102,9 @@ fn gradient(@builtin(global_invocation_id) id: vec3u) {
 }
 
 @compute @workgroup_size(16)
-fn combine_gradient(@builtin(global_invocation_id) id: vec3u) {
+fn combine_gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let channels = (C + 3) / 4;
-  let c = id.x;
+  let c = id.y * groups.x * 16 + id.x;
   if c >= channels { return; }
   var sum = vec4f();
   var product = vec4f();

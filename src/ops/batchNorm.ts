@@ -1,7 +1,7 @@
 import code from "../kernels/batch_norm.wgsl" with { type: "text" };
 import { CODE } from "../graph/elementwise.ts";
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
-import type { Lowering } from "../graph/lower.ts";
+import { grid, type Lowering } from "../graph/lower.ts";
 import { type Op, show, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
 import { add } from "./add.ts";
@@ -31,8 +31,8 @@ function chunks(x: Tensor, lowering: Lowering) {
   return {
     constants: { ROWS: rows, C: channels, CHUNK: chunk, CHUNKS: count },
     partial: lowering.scratch(2 * count * columns * 4, "partial statistics"),
-    first: [Math.ceil(count * columns / 16), 1, 1] as const,
-    second: [Math.ceil(columns / 16), 1, 1] as const,
+    first: grid(count * columns, 16),
+    second: grid(columns, 16),
   };
 }
 
