@@ -9,11 +9,13 @@ import { lower } from "../src/graph/compile.ts";
 import { Gpu } from "../src/graph/gpu.ts";
 import { record } from "../src/graph/graph.ts";
 import { TUNING } from "../src/graph/lower.ts";
+import type { Tensor } from "../src/graph/tensor.ts";
 import { grad } from "../src/ops/grad.ts";
 import * as ops from "../src/ops/mod.ts";
 import { cases, type OpName } from "./cases.ts";
 import { assertClose } from "./support/close.ts";
 import { check, type OpCase, recordable } from "./support/gradcheck.ts";
+import { TestRandom } from "./support/random.ts";
 
 const GEMM: readonly OpName[] = ["matmul", "conv2d", "conv2dTranspose", "conv2dFilterGrad"];
 const REDUCTIONS: readonly OpName[] = ["sum", "mean", "max", "batchNorm"];
@@ -72,6 +74,26 @@ for (const [name, rows] of Object.entries(cases)) {
     });
   }
 }
+
+Deno.test("batchNorm: gradients of its mean and variance are those of given statistics", async () => {
+  const random = new TestRandom("statistics");
+  const shapes = { x: [6, 3], gamma: [3], beta: [3], c: [6, 3] };
+  using program = base.compile(shapes, ({ x, gamma, beta, c }) => {
+    const loss = (y: Tensor, mean: Tensor) => ops.add(ops.sum(ops.mul(y, c)), ops.sum(mean));
+    const norm = ops.batchNorm(x, gamma, beta);
+    const [mean, variance] = [norm.mean, norm.variance].map((t) => ops.mul(t, 1));
+    const given = ops.batchNormInference(x, gamma, beta, mean, variance);
+    const got = grad(loss(norm.y, norm.mean), [norm.mean, norm.variance, x, gamma, beta]);
+    const want = grad(loss(given, mean), [mean, variance, x, gamma, beta]);
+    return Object.fromEntries([...got, ...want].map((g, i) => [`g${i}`, g]));
+  });
+  const data = Object.entries(shapes).map(([name, s]) => [name, random.fill(s[0] * (s[1] ?? 1))]);
+  program.run(Object.fromEntries(data));
+  const all = Object.values(await program.read());
+  ["mean", "variance", "x", "gamma", "beta"].forEach((what, i) => {
+    assertClose(all[i], all[i + 5], { atol: 2e-6, what });
+  });
+});
 
 Deno.test("batchNorm: more channels than one dimension has workgroups", async () => {
   const channels = 16 * 4 * 65_535 + 64;

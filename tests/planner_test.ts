@@ -472,6 +472,22 @@ Deno.test("a gradient belongs to the value that the loss has seen", async () => 
   deepEqual(list(now), [3, 12]);
 });
 
+Deno.test("a variable stands for the newest value that the loss has seen", async () => {
+  const v = gpu.variable([2], [3, 4]);
+  using program = gpu.compile({ x: [2] }, ({ x }) => {
+    const old = ops.reshape(v, [2]); // the value itself, before it is overwritten
+    const square = ops.mul(v, v);
+    ops.assign(v, x);
+    const loss = ops.sum(ops.mul(square, v));
+    const [byName, byValue] = grad(loss, [v, old]);
+    return { byName, byValue };
+  });
+  program.run({ x: [5, 6] });
+  const { byName, byValue } = await program.read();
+  deepEqual(list(byName), [9, 16], "old squared");
+  deepEqual(list(byValue), [30, 48], "2 old new");
+});
+
 Deno.test("a variable that is read and never needed is left alone", async () => {
   const v = gpu.variable([2], [3, 4]);
   using program = gpu.compile({ x: [2] }, ({ x }) => {

@@ -19,6 +19,19 @@ function gradientInputs(node: Node): readonly Tensor[] {
   return node.op.gradientInputs?.(node) ?? node.inputs;
 }
 
+/** Whether a node's own gradient rule leaves out a target between its gradient's inputs and it. */
+function bypasses(node: Node, targets: ReadonlySet<Tensor>): boolean {
+  if (!node.op.gradientInputs) return false;
+  const ends = new Set(gradientInputs(node));
+  const between = new Set(node.inputs);
+  for (const tensor of between) {
+    if (ends.has(tensor)) continue;
+    if (targets.has(tensor)) return true;
+    for (const input of tensor.node.inputs) between.add(input);
+  }
+  return false;
+}
+
 /** Gradients of `loss` with respect to `targets`. See `grad`. */
 export function backward(
   loss: TensorLike,
@@ -43,10 +56,12 @@ export function backward(
   // Only nodes between a target and the loss carry a gradient.
   const carries = new Set<Node>();
   const isTarget = new Set(wanted);
+  const stepwise = new Set([...above].filter((node) => bypasses(node, isTarget)));
+  const inputsOf = (node: Node) => stepwise.has(node) ? node.inputs : gradientInputs(node);
   for (const node of nodes.slice(0, root.node.id + 1)) {
     if (!above.has(node)) continue;
     const depends = node.outputs.some((t) => isTarget.has(t)) ||
-      gradientInputs(node).some((t) => carries.has(t.node));
+      inputsOf(node).some((t) => carries.has(t.node));
     if (depends) carries.add(node);
   }
 
@@ -54,7 +69,7 @@ export function backward(
   for (const node of nodes.slice(0, root.node.id + 1).reverse()) {
     if (!carries.has(node)) continue;
     const arrived = node.outputs.map((t) => cotangents.get(t));
-    const inputs = gradientInputs(node);
+    const inputs = inputsOf(node);
     const useful = inputs.some((t) => carries.has(t.node));
     if (!useful || arrived.every((c) => c === undefined)) continue;
     if (!node.op.gradient) {
@@ -62,7 +77,7 @@ export function backward(
         `${node.op.name} has no gradient; use stopGradient if none should flow through it`,
       );
     }
-    const gradients = node.op.gradient(node, arrived);
+    const gradients = stepwise.has(node) ? arrived : node.op.gradient(node, arrived);
     inputs.forEach((input, i) => {
       const gradient = gradients[i];
       if (!gradient || !carries.has(input.node)) return;

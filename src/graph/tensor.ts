@@ -117,7 +117,11 @@ export interface Op {
     node: Node,
     cotangents: readonly (Tensor | undefined)[],
   ) => (Tensor | undefined)[];
-  /** What the cotangents that `gradient` returns belong to, where that is not the node's inputs. */
+  /**
+   * What the cotangents that `gradient` returns belong to, where that is not the node's inputs. Only
+   * of an op that gives its one input on: where a gradient is asked for in between, its ops' own
+   * rules are used in place of this one.
+   */
   readonly gradientInputs?: (node: Node) => readonly Tensor[];
   /** Emits the dispatches that compute the node. */
   // Typed in lower.ts, which imports this file.

@@ -8,6 +8,10 @@ import { constant } from "./constant.ts";
  * Gradients of a scalar with respect to tensors or variables, recorded with ops: they can be
  * differentiated again. A target that the loss does not depend on gets zeros.
  *
+ * A variable stands for the newest of its values that the loss depends on. Where the loss depends on
+ * an older one, too, from before an `assign`, that is a target of its own: take it with
+ * `ops.reshape(v, v.shape)` before the variable is overwritten.
+ *
  * ```ts
  * import { Gpu, grad, ops } from "@dcgan/webgpu";
  *
