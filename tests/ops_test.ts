@@ -5,6 +5,7 @@
  * @module
  */
 
+import { deepEqual } from "node:assert/strict";
 import { lower } from "../src/graph/compile.ts";
 import { Gpu } from "../src/graph/gpu.ts";
 import { record } from "../src/graph/graph.ts";
@@ -74,6 +75,28 @@ for (const [name, rows] of Object.entries(cases)) {
     });
   }
 }
+
+Deno.test("gather: indices beyond either end mean the last row or the first, NaN the first", async () => {
+  const rows = [10, 20, 30];
+  const f = [-1, -Infinity, NaN, -NaN, 3, 1e20, Infinity, 2 ** 32 + 1, 0.4, 1.4, 1.6];
+  const u = [3, 0x80000000, 0xffffffff, 1];
+  const inputs = { x: [3], f: [f.length], u: { shape: [u.length], dtype: "u32" } } as const;
+  using program = base.compile(inputs, ({ x, f, u }) => {
+    const [byFloat, byWord] = [ops.gather(x, f), ops.gather(x, u)];
+    return {
+      byFloat,
+      byWord,
+      df: grad(ops.sum(byFloat), [x])[0],
+      du: grad(ops.sum(byWord), [x])[0],
+    };
+  });
+  program.run({ x: rows, f, u });
+  const y = await program.read();
+  deepEqual([...y.byFloat], [10, 10, 10, 10, 30, 30, 30, 30, 10, 20, 30]);
+  deepEqual([...y.byWord], [30, 30, 30, 20]);
+  deepEqual([...y.df], [5, 1, 5]);
+  deepEqual([...y.du], [0, 1, 3]);
+});
 
 Deno.test("batchNorm: gradients of its mean and variance are those of given statistics", async () => {
   const random = new TestRandom("statistics");

@@ -1,7 +1,7 @@
 // y[i, j] = x[index[i], j]
 //
-// x: [N, ROW] of 32-bit elements, moved as bits; index: [COUNT], u32 or (FLOAT_INDEX) f32; an index
-// beyond the last row means the last row. y: [COUNT, ROW]. One invocation moves one element.
+// x: [N, ROW] of 32-bit elements, moved as bits; index: [COUNT], u32 or (FLOAT_INDEX) f32, which is
+// rounded; beyond the last row it means the last row, below 0 or NaN the first. y: [COUNT, ROW]. One invocation moves one element.
 //
 // images: y[i, j] = (byte j of x[index[i]] - 127.5) / 127.5, the tutorial's scaling to [-1, 1];
 // there x holds four bytes a word and one invocation makes one element of y.
@@ -17,8 +17,10 @@ override COUNT: u32;
 override FLOAT_INDEX: bool = false;
 
 fn row(i: u32) -> u32 {
-  let value = select(index[i], u32(max(0, round(bitcast<f32>(index[i])))), FLOAT_INDEX);
-  return min(value, N - 1);
+  if !FLOAT_INDEX { return min(index[i], N - 1); }
+  if (index[i] & 0x7fffffff) > 0x7f800000 { return 0; } // NaN
+  let value = clamp(round(bitcast<f32>(index[i])), 0, f32(N - 1));
+  return min(u32(value), N - 1); // f32 may have rounded N - 1 up
 }
 
 @compute @workgroup_size(64)

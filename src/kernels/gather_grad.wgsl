@@ -18,8 +18,10 @@ override FLOAT_INDEX: bool = false;
 override ACCUMULATE: bool = false;
 
 fn row(i: u32) -> u32 {
-  let value = select(index[i], u32(max(0, round(bitcast<f32>(index[i])))), FLOAT_INDEX);
-  return min(value, N - 1);
+  if !FLOAT_INDEX { return min(index[i], N - 1); }
+  if (index[i] & 0x7fffffff) > 0x7f800000 { return 0; } // NaN
+  let value = clamp(round(bitcast<f32>(index[i])), 0, f32(N - 1));
+  return min(u32(value), N - 1); // f32 may have rounded N - 1 up
 }
 
 @compute @workgroup_size(64)

@@ -59,7 +59,8 @@ const gatherGradOp: Op = {
 };
 
 /**
- * Rows of x by index. An index beyond the last row means the last row.
+ * Rows of x by index. An f32 index is rounded. One beyond the last row means the last row, a negative
+ * one or NaN the first.
  *
  * @param x [n, ...]
  * @param indices u32 or f32 of any shape, values from 0 to n - 1
