@@ -12,6 +12,7 @@ import {
   type TrainResult,
 } from "../mod.ts";
 import { decodePNG, tutorialFrames } from "../mod.ts";
+import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { GifReader } from "npm:omggif@1.0.10";
 import { blobs } from "./support/dataset.ts";
 
@@ -202,6 +203,28 @@ Deno.test("train: losses that are no longer finite are said once", async () => {
   assert.equal(messages.length, 1);
   assert.match(messages[0], /no longer finite at step \d+/);
 });
+
+Deno.test("train: a run that is not finite any more is resumed as it was", () =>
+  inFolder(async (dir) => {
+    const options = { ...SMALL, learningRate: 1e30, outDir: dir };
+    const losses = ({ history }: TrainResult) =>
+      history.map((e) => [e.epoch, e.generatorLoss, e.discriminatorLoss]);
+    const whole = losses(await trainDCGAN({ ...options, outDir: undefined }));
+    assert.ok(whole.flat().some(Number.isNaN));
+    // In the middle of the second epoch: the first is history, the second a sum.
+    await trainDCGAN({ ...options, maxSteps: 7 });
+    assert.deepEqual(losses(await trainDCGAN({ ...options, resume: true })), whole);
+
+    const path = join(dir, "position.safetensors");
+    const position = { sums: [NaN, Infinity, -Infinity, 1.5], text: "Infinite" };
+    const rest = { tensors: new Map(), configuration: {}, kernels: "" };
+    await Deno.writeFile(path, encodeCheckpoint({ ...rest, position }));
+    assert.deepEqual((await readCheckpoint(path)).position, position);
+    // Version 0.1.0 wrote all three as null.
+    const old = { sums: [null, 1.5] } as unknown;
+    await Deno.writeFile(path, encodeCheckpoint({ ...rest, position: old }));
+    assert.deepEqual((await readCheckpoint(path)).position, { sums: [NaN, 1.5] });
+  }));
 
 Deno.test("train: a signal stops it, and the run can be resumed", () =>
   inFolder(async (dir) => {

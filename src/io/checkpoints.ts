@@ -23,6 +23,17 @@ export interface Checkpoint<Position> {
   readonly position: Position;
 }
 
+/** JSON has neither NaN nor infinities: here they are strings. */
+function pack(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
+
+/** Undoes {@linkcode pack}. Version 0.1.0 let all of them become null. */
+function unpack(_key: string, value: unknown): unknown {
+  if (value === null) return NaN;
+  return ["NaN", "Infinity", "-Infinity"].includes(value as string) ? Number(value) : value;
+}
+
 /** Bytes of a checkpoint file. */
 export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<ArrayBuffer> {
   const { tensors, configuration, kernels, position } = checkpoint;
@@ -30,7 +41,7 @@ export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<Array
     format: String(FORMAT),
     configuration: JSON.stringify(configuration),
     kernels,
-    position: JSON.stringify(position),
+    position: JSON.stringify(position, pack),
   };
   return encodeSafetensors({ tensors, metadata });
 }
@@ -61,7 +72,7 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
       tensors,
       configuration: JSON.parse(configuration),
       kernels,
-      position: JSON.parse(position) as P,
+      position: JSON.parse(position, unpack) as P,
     };
   } catch (cause) {
     throw new CheckpointError(`The metadata of ${path} is not JSON: the file is damaged`, {
