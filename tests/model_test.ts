@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { Discriminator, Generator, Gpu, ops } from "../mod.ts";
 import type { DiscriminatorOptions, GeneratorOptions, Variable } from "../mod.ts";
+import { LossRing } from "../src/model/step.ts";
 import { assertClose, rms } from "./support/close.ts";
 
 const GENERATOR = [
@@ -212,6 +213,23 @@ Deno.test("the untrained models: a picture on [-1, 1], finite logits, unchanged 
     const same = values.every((v, j) => v === before[i][j]);
     assert.equal(same, trainable, `only statistics move in a training call: ${name}`);
   }
+});
+
+Deno.test("the loss ring wraps around", async () => {
+  using gpu = await Gpu.request();
+  const ring = new LossRing(gpu, 8);
+  using program = gpu.compile({ a: [], b: [] }, ({ a, b }) => (ring.record(a, b), {}));
+  let step = 0;
+  for (const piece of [5, 8, 1, 6]) {
+    const expected: [number, number][] = [];
+    for (let i = 0; i < piece; i++) {
+      expected.push([++step, -step]);
+      program.run({ a: [step], b: [-step] });
+    }
+    assert.deepEqual(await ring.take(piece), expected);
+  }
+  assert.equal(step, 20);
+  await assert.rejects(ring.take(9), { name: "RangeError", message: /holds 8 steps, 9 were/ });
 });
 
 Deno.test("pictures of other sizes", async () => {

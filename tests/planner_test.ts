@@ -534,3 +534,20 @@ Deno.test("an optimizer packs one gradient for two variables", async () => {
   assertClose(await w.read(), [-1, 1, -1], { atol: 1e-4, what: "another" });
   assertClose(await u.read(), [1, -1, 1], { atol: 1e-4, what: "the first again" });
 });
+
+Deno.test("an optimizer packs a gradient and what is computed from it", async () => {
+  const specs = ["v", "w"].map((name) => ({ name, shape: [4], trainable: true }));
+  const [v, w] = gpu.variables(specs);
+  const adam = new Adam(gpu, [v, w], { beta1: 0, beta2: 0, learningRate: 1, epsilon: 1 });
+  using program = gpu.compile({ x: [4] }, ({ x }) => {
+    const g = ops.exp(x);
+    // The transpose reads g: both in one buffer would be read and written at once.
+    adam.apply([g, ops.reshape(ops.transpose(ops.reshape(g, [2, 2])), [4])]);
+    return {};
+  });
+  const g = [1, 2, 3, 4];
+  program.run({ x: g.map(Math.log) });
+  const moved = (g: number[]) => g.map((value) => -value / (value + 1));
+  assertClose(await v.read(), moved(g), { rtol: 1e-5, what: "the gradient" });
+  assertClose(await w.read(), moved([1, 3, 2, 4]), { rtol: 1e-5, what: "its transpose" });
+});

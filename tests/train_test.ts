@@ -12,6 +12,7 @@ import {
   type TrainResult,
 } from "../mod.ts";
 import { decodePNG, tutorialFrames } from "../mod.ts";
+import { DCGAN } from "../src/dcgan.ts";
 import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { GifReader } from "npm:omggif@1.0.10";
 import { blobs } from "./support/dataset.ts";
@@ -225,6 +226,63 @@ Deno.test("train: a run that is not finite any more is resumed as it was", () =>
     await Deno.writeFile(path, encodeCheckpoint({ ...rest, position: old }));
     assert.deepEqual((await readCheckpoint(path)).position, { sums: [NaN, 1.5] });
   }));
+
+Deno.test("train: the defaults are the tutorial's", () =>
+  inFolder(async (dir) => {
+    const { generatorWidths, discriminatorWidths } = SMALL;
+    const options = { gpu, generatorWidths, discriminatorWidths };
+    // 257 pictures are two batches, the first of 256.
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const onStep = ({ images, totalSteps }: StepEvent) => {
+      seen.push(images, totalSteps);
+      stop.abort();
+    };
+    await trainDCGAN({ ...options, dataset: blobs(257), signal: stop.signal, onStep });
+    assert.deepEqual(seen, [256, 100]);
+
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    const small = { ...options, dataset: blobs(2), pictureCount: 1 };
+    const { history } = await trainDCGAN({ ...small, outDir: dir, onMessage });
+    assert.equal(history.length, 50);
+    const written = messages.map((text) => text.match(/ckpt-(\d+)\./)?.[1]);
+    assert.deepEqual(written, ["0015", "0030", "0045", "0050"]);
+    const folder = join(dir, "training_checkpoints");
+    assert.equal(names(folder).length, 3);
+    const { configuration } = await readCheckpoint(join(folder, names(folder)[0]));
+    const { images: _, ...rest } = configuration;
+    assert.deepEqual(rest, {
+      dataset: [2, 28, 28, 1],
+      batchSize: 256,
+      noiseDim: 100,
+      learningRate: 1e-4,
+      beta1: 0.9,
+      beta2: 0.999,
+      generatorWidths,
+      discriminatorWidths,
+      dropout: 0.3,
+      seed: 0,
+    });
+  }));
+
+Deno.test("train: every epoch takes every picture once, in an order of its own", async () => {
+  const { step } = DCGAN.prototype;
+  const taken: number[] = [];
+  DCGAN.prototype.step = function (indices) {
+    taken.push(...indices);
+    step.call(this, indices);
+  };
+  try {
+    using _result = await trainDCGAN(SMALL);
+  } finally {
+    DCGAN.prototype.step = step;
+  }
+  const epochs = [0, 1, 2].map((epoch) => taken.slice(epoch * 70, epoch * 70 + 70));
+  const all = Array.from({ length: 70 }, (_, i) => i);
+  for (const order of epochs) assert.deepEqual(order.toSorted((a, b) => a - b), all);
+  assert.equal(new Set([all, ...epochs].map(String)).size, 4);
+});
 
 Deno.test("train: a signal stops it, and the run can be resumed", () =>
   inFolder(async (dir) => {

@@ -7,7 +7,7 @@
 import code from "../kernels/elementwise.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
 import { grid, type Lowering, type Operand } from "./lower.ts";
-import { type Node, sameShape, type Shape, sizeOf, type Tensor } from "./tensor.ts";
+import { type Node, sameShape, type Shape, type Tensor } from "./tensor.ts";
 
 const elementwise = kernel("elementwise", code);
 
@@ -180,6 +180,5 @@ function fits(chain: readonly Node[]): boolean {
   const inputs = new Set(chain.flatMap((n) => n.inputs).filter((t) => !members.has(t.node)));
   if (inputs.size > MAX_INPUTS) return false;
   const { shape } = chain[0].outputs[0];
-  return collapse(shape, [...inputs].map((t) => t.shape)).dims.length <= MAX_AXES &&
-    sizeOf(shape) > 0;
+  return collapse(shape, [...inputs].map((t) => t.shape)).dims.length <= MAX_AXES;
 }
