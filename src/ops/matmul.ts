@@ -36,6 +36,9 @@ const matmulOp: Op = {
     if (!dy) return [];
     const da = transposeA
       ? matmul(b, dy, { transposeA: transposeB, transposeB: true })
+      : dy.shape[1] === 1
+      // An outer product: elementwise, so that it fuses with what follows.
+      ? mul(dy, reshape(b, [1, b.size]))
       : matmul(dy, b, { transposeB: !transposeB });
     const db = transposeB
       ? matmul(dy, a, { transposeA: true, transposeB: transposeA })
@@ -83,8 +86,6 @@ export function matmul(a: TensorLike, b: TensorLike, options: MatmulOptions = {}
         `a has ${k} columns, b has ${inner} rows`,
     );
   }
-  // An outer product: elementwise, so that it fuses with what follows.
-  if (k === 1) return mul(reshape(x, [m, 1]), reshape(y, [1, n]));
   const attributes = { transposeA, transposeB };
   if (transposeA && transposeB) {
     y = transpose(y);
