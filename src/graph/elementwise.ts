@@ -36,7 +36,6 @@ export const CODE = {
   sigmoidCrossEntropy: 20, // logits a, labels b
   inverseSqrt: 21, // 1 / sqrt(a + c)
   constant: 22, // c
-  dropoutMask: 23, // a >= c ? 1 / (1 - c) : 0, a uniform on [0, 1)
 } as const;
 
 /** Inputs and instructions that one dispatch can hold. */

@@ -138,7 +138,6 @@ fn apply(code: u32, a: vec4f, b: vec4f, c: f32) -> vec4f {
     case 20 { return max(a, vec4f(0)) - a * b + log1p(exp(-abs(a))); }
     case 21 { return inverseSqrt(a + c); }
     case 22 { return vec4f(c); }
-    case 23 { return select(vec4f(0), vec4f(1.0 / (1 - c)), a >= vec4f(c)); }
     default { return a; }
   }
 }

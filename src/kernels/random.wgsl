@@ -3,15 +3,17 @@
 //
 //   words 2i and 2i + 1 of an op = threefry(counter = (i, step), key = (seed, STREAM))
 //
-// state: [seed, step]. y: COUNT elements.
-// bits: the words. uniform: 24 bits of a word as a float in [0, 1), times SCALE, plus MINIMUM, and
-// LAST, the largest float below the maximum, where that was rounded up to it. normal: each pair of words makes
-// a pair of standard normals (Box and Muller 1958). One invocation makes one pair.
+// state: [seed, step]. y: COUNT elements, written as vec4f.
+// bits: the words, one pair an invocation. The others make four elements an invocation:
+// uniform: 24 bits of a word as a float in [0, 1), times SCALE, plus MINIMUM, and LAST, the largest
+//   float below the maximum, where that was rounded up to it.
+// normal: each pair of words makes a pair of standard normals (Box and Muller 1958).
+// mask: 1 / (1 - RATE) where that float is at least RATE, else 0.
 // known_answer: y[2i..] = threefry(x[4i], x[4i+1]; key x[4i+2], x[4i+3]), for the published vectors.
 // advance: step += 1, by one invocation.
 
 @group(0) @binding(0) var<storage, read> state: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> words: array<u32>;
 @group(0) @binding(3) var<storage, read> x: array<u32>;
 @group(0) @binding(4) var<storage, read_write> counter: array<u32>;
@@ -21,6 +23,7 @@ override STREAM: u32 = 0;
 override MINIMUM: f32 = 0;
 override SCALE: f32 = 1;
 override LAST: f32 = 1;
+override RATE: f32 = 0;
 
 fn rotate(v: u32, r: u32) -> u32 { return v << r | v >> (32 - r); }
 
@@ -52,8 +55,16 @@ fn draw(pair: u32) -> vec2u {
   return threefry(vec2u(pair, state[1]), vec2u(state[0], STREAM));
 }
 
-// The upper 24 bits: every value is exact and below 1.
-fn unit(v: vec2u) -> vec2f { return vec2f(v >> vec2u(8)) * 0x1p-24; }
+// Four floats in [0, 1) from the upper 24 bits: every value is exact.
+fn units(i: u32) -> vec4f {
+  return vec4f(vec4u(draw(2 * i), draw(2 * i + 1)) >> vec4u(8)) * 0x1p-24;
+}
+
+// The pair of normals of two floats in [0, 1).
+fn normals(u: vec2f) -> vec2f {
+  let angle = 6.283185307179586 * u.y;
+  return sqrt(-2 * log(1 - u.x)) * vec2f(cos(angle), sin(angle)); // 1 - u is never 0
+}
 
 @compute @workgroup_size(64)
 fn bits(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -65,20 +76,21 @@ fn bits(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 @compute @workgroup_size(64)
 fn uniform(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let pair = id.y * groups.x * 64 + id.x;
-  let v = min(unit(draw(pair)) * SCALE + MINIMUM, vec2f(LAST));
-  if 2 * pair < COUNT { y[2 * pair] = v.x; }
-  if 2 * pair + 1 < COUNT { y[2 * pair + 1] = v.y; }
+  let i = id.y * groups.x * 64 + id.x;
+  if 4 * i < COUNT { y[i] = min(units(i) * SCALE + MINIMUM, vec4f(LAST)); }
 }
 
 @compute @workgroup_size(64)
 fn normal(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let pair = id.y * groups.x * 64 + id.x;
-  let u = unit(draw(pair));
-  let radius = sqrt(-2 * log(1 - u.x)); // 1 - u is never 0
-  let angle = 6.283185307179586 * u.y;
-  if 2 * pair < COUNT { y[2 * pair] = radius * cos(angle); }
-  if 2 * pair + 1 < COUNT { y[2 * pair + 1] = radius * sin(angle); }
+  let i = id.y * groups.x * 64 + id.x;
+  let u = units(i);
+  if 4 * i < COUNT { y[i] = vec4f(normals(u.xy), normals(u.zw)); }
+}
+
+@compute @workgroup_size(64)
+fn mask(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64 + id.x;
+  if 4 * i < COUNT { y[i] = select(vec4f(0), vec4f(1 / (1 - RATE)), units(i) >= vec4f(RATE)); }
 }
 
 @compute @workgroup_size(64)

@@ -1,14 +1,7 @@
-import { CODE } from "../graph/elementwise.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
-import type { Op, Tensor } from "../graph/tensor.ts";
-import { unary } from "./elementwise.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import { mul } from "./mul.ts";
-import { type RandomOptions, randomUniform } from "./random.ts";
-
-const maskOp: Op = {
-  name: "dropoutMask",
-  instruction: (node) => ({ code: CODE.dropoutMask, constant: node.attributes }),
-};
+import { randomMask, type RandomOptions } from "./random.ts";
 
 /**
  * Sets a random share of x to zero and scales the rest by 1 / (1 - rate), with another mask in
@@ -22,5 +15,5 @@ export function dropout(x: TensorLike, rate: number, options: RandomOptions = {}
     throw new RangeError(`dropout got a rate of ${rate}; it must be at least 0 and below 1`);
   }
   if (rate === 0) return tensor;
-  return mul(tensor, unary(maskOp, randomUniform(tensor.shape, options), rate));
+  return mul(tensor, randomMask(tensor.shape, rate, options));
 }

@@ -24,7 +24,7 @@ export interface RandomOptions {
   readonly state?: RandomState;
 }
 
-function randomOp(entryPoint: string, output: "y" | "words"): Op {
+function randomOp(entryPoint: string, output: "y" | "words" = "y"): Op {
   return {
     name: entryPoint,
     lower({ inputs: [state], outputs: [y], attributes: constants }, lowering: Lowering) {
@@ -33,15 +33,16 @@ function randomOp(entryPoint: string, output: "y" | "words"): Op {
         entryPoint,
         constants: { COUNT: y.size, ...constants },
         bindings: { state, [output]: y },
-        workgroups: grid(Math.ceil(y.size / 2), 64),
+        workgroups: grid(Math.ceil(y.size / (output === "y" ? 4 : 2)), 64),
       });
     },
   };
 }
 
 const bitsOp = randomOp("bits", "words");
-const uniformOp = randomOp("uniform", "y");
-const normalOp = randomOp("normal", "y");
+const uniformOp = randomOp("uniform");
+const normalOp = randomOp("normal");
+const maskOp = randomOp("mask");
 
 const advanceOp: Op = {
   name: "advance",
@@ -136,4 +137,9 @@ export function randomNormal(
   const { mean = 0, stddev = 1 } = options;
   const y = draw(normalOp, shape, options, "f32");
   return mean === 0 && stddev === 1 ? y : add(mul(y, stddev), mean);
+}
+
+/** 0 for a random share of the elements and 1 / (1 - rate) for the others; other ones in every run. */
+export function randomMask(shape: Shape, rate: number, options: RandomOptions = {}): Tensor {
+  return draw(maskOp, shape, options, "f32", { RATE: rate });
 }
