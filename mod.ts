@@ -30,7 +30,8 @@ export type {
   Shape,
   Tensor,
 } from "./src/graph/tensor.ts";
-export type { GemmVariant, Tuning } from "./src/graph/lower.ts";
+export type { GemmUse, GemmVariant, Tuning } from "./src/graph/lower.ts";
+export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
 export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
 

@@ -9,6 +9,7 @@ import type { Dataset } from "./data/dataset.ts";
 import { CheckpointError } from "./errors.ts";
 import type { Timing } from "./gpu/commands.ts";
 import type { Gpu } from "./graph/gpu.ts";
+import type { GemmUse } from "./graph/lower.ts";
 import type { Program, ProgramStats } from "./graph/program.ts";
 import { sameShape, show } from "./graph/tensor.ts";
 import type { Variable } from "./graph/variable.ts";
@@ -74,6 +75,17 @@ export class DCGAN {
     return this.#program(batch).stats;
   }
 
+  /** The GEMM-like ops of a step. */
+  gemms(batch: number): readonly GemmUse[] {
+    return this.#program(batch).gemms;
+  }
+
+  /** Forgets compiled steps, so that they are compiled with the kernels of now. */
+  recompile(): void {
+    for (const program of this.#programs.values()) program[Symbol.dispose]();
+    this.#programs.clear();
+  }
+
   /** Runs one step with timestamps around each dispatch. */
   profile(indices: Uint32Array): Promise<Timing[]> {
     this.step(indices);
@@ -118,8 +130,7 @@ export class DCGAN {
 
   /** Frees everything but the networks. */
   finish(): void {
-    for (const program of this.#programs.values()) program[Symbol.dispose]();
-    this.#programs.clear();
+    this.recompile();
     const { generatorOptimizer, discriminatorOptimizer, images, random } = this.#state;
     for (const part of [generatorOptimizer, discriminatorOptimizer, images, random, this.losses]) {
       part.dispose();

@@ -6,7 +6,9 @@
 
 import { join } from "node:path";
 import { type Dataset, validateDataset } from "./data/dataset.ts";
+import { calibrate, type CalibrateOptions } from "./calibrate.ts";
 import { Gpu } from "./graph/gpu.ts";
+import type { Tuning } from "./graph/lower.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { CheckpointFolder, readCheckpoint, requireSameConfiguration } from "./io/checkpoints.ts";
 import { PictureFolder } from "./io/pictures.ts";
@@ -107,6 +109,13 @@ export interface TrainOptions {
    * false: refused.
    */
   readonly overwrite?: boolean;
+  /**
+   * Measure which kernels are fastest on this adapter before the first step, a few seconds at most
+   * (see `calibrate`). Two measurements may choose differently, and then the same seed gives the same
+   * training, but not the same bits; a resumed run keeps its choices. Default false: kernels by kind
+   * of adapter.
+   */
+  readonly calibrate?: boolean | CalibrateOptions;
   /** Pictures after every so many steps, as well as after every epoch. Default: epochs only. */
   readonly pictureEverySteps?: number;
   /** Pictures a grid; a square number looks best. Default 16. */
@@ -271,6 +280,35 @@ export async function trainDCGAN(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
+/** The kernel choices of a checkpoint: what they are, and where they were made. */
+function describeKernels(gpu: Gpu): string {
+  return JSON.stringify({ adapter: gpu.info.description, tuning: gpu.tuning });
+}
+
+/** Goes on with a checkpoint's kernels, so that the bits stay the same, if the adapter did. */
+function useKernels(gpu: Gpu, kernels: string, path: string, say: (text: string) => void): void {
+  const here = describeKernels(gpu);
+  if (kernels === here) return;
+  const { adapter, tuning } = parseKernels(kernels);
+  if (tuning && adapter === gpu.info.description) {
+    gpu.tune({ choices: undefined, ...tuning });
+    say(`kernels as in ${path}`);
+  } else {
+    say(
+      `${path} was made with other kernels (${kernels}, here ${here}): ` +
+        "the run goes on, but not with the same bits",
+    );
+  }
+}
+
+function parseKernels(kernels: string): { adapter?: string; tuning?: Partial<Tuning> } {
+  try {
+    return JSON.parse(kernels);
+  } catch {
+    return {};
+  }
+}
+
 type Outcome = Omit<
   TrainResult,
   "generator" | "discriminator" | "gpu" | typeof Symbol.dispose
@@ -296,7 +334,6 @@ async function run(options: TrainOptions, gpu: Gpu, model: DCGAN): Promise<Outco
     await checkpoints?.begin(options.overwrite ?? false);
     await pictures?.begin(options.overwrite ?? false);
   }
-  const kernels = JSON.stringify(gpu.tuning);
   const configuration = await configurationOf(options);
   let position: Position = {
     epoch: 1,
@@ -312,14 +349,14 @@ async function run(options: TrainOptions, gpu: Gpu, model: DCGAN): Promise<Outco
     requireSameConfiguration(path, checkpoint.configuration, configuration);
     model.restore(checkpoint.tensors, path);
     position = checkpoint.position;
-    if (checkpoint.kernels !== kernels) {
-      say(
-        `${path} was made with other kernels (${checkpoint.kernels}, here ${kernels}): ` +
-          "the run goes on, but not with the same bits",
-      );
-    }
+    useKernels(gpu, checkpoint.kernels, path, say);
     say(`resumed ${path} at epoch ${position.epoch}, step ${position.steps}`);
+  } else if (options.calibrate) {
+    const wanted = options.calibrate === true ? {} : options.calibrate;
+    await calibrate(gpu, model.gemms(Math.min(batchSize, count)), { onMessage: say, ...wanted });
+    model.recompile();
   }
+  const kernels = describeKernels(gpu);
 
   const totalSteps = Math.min(maxSteps, epochs * Math.ceil(count / batchSize));
   const pace = new Pace();

@@ -11,14 +11,19 @@ import {
   DeviceLostError,
   OutOfMemoryError,
 } from "../../mod.ts";
+import { calibrate } from "./calibrate.ts";
 import { UsageError } from "./flags.ts";
 import { train } from "./train.ts";
 
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { train };
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  train,
+  calibrate,
+};
 
-const HELP = `usage: deno task train [OPTION...]
+const HELP = `usage: deno task COMMAND [OPTION...]
 
-  train   train the DCGAN on MNIST; \`train --help\` explains its options
+  train       train the DCGAN on MNIST; \`train --help\` explains its options
+  calibrate   measure which kernels are fastest on this adapter
 `;
 
 /** Errors whose message is all that a person needs; others keep their stack. */

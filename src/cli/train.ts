@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import { Gpu, loadMNIST, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import { describeFlags, type Flag, oneOf, parseFlags, real, whole, wholes } from "./flags.ts";
+import { kernelCacheDir } from "./kernel_cache.ts";
 import { mnistPackageDir } from "./mnist_package.ts";
 import { Progress, standardOutput } from "./progress.ts";
 
@@ -38,7 +39,7 @@ const FLAGS = {
   seed: {
     value: "N",
     help:
-      "of weights, order, noise and dropout (0);\nthe same seed on the same adapter gives the same bits",
+      "of weights, order, noise and dropout (0); the same seed on\nthe same adapter with the same kernels gives the same bits",
     parse: whole(0),
   },
   out: {
@@ -58,6 +59,10 @@ const FLAGS = {
   data: {
     value: "DIR",
     help: "folder with MNIST's IDX files, raw or gzip\n(default: found or fetched, and verified)",
+  },
+  "no-calibrate": {
+    help: "use the default kernels of this kind of adapter; else they are\n" +
+      "measured once, for a few seconds, and remembered",
   },
   pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1) },
   "picture-every": { value: "N", help: "write pictures every N steps, too", parse: whole(1) },
@@ -155,6 +160,7 @@ export async function train(args: readonly string[]): Promise<number> {
     }),
     ...await placeOf(flags.out as string | undefined, flags.resume as string | undefined),
     overwrite: flags.force === true,
+    calibrate: flags["no-calibrate"] ? false : { cacheDir: kernelCacheDir() },
     checkpoint: { everyEpochs: flags["checkpoint-every"] as number | undefined },
   };
 

@@ -7,13 +7,15 @@
 
 import { growChain, lowerChain } from "./elementwise.ts";
 import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
-import { Lowering, type Step, Storage, type Tuning } from "./lower.ts";
+import { type GemmUse, Lowering, type Step, Storage, type Tuning } from "./lower.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
 
 /** A lowered recording. */
 export interface Lowered {
   readonly steps: readonly Step[];
+  /** The GEMM-like ops, each of its sizes once. */
+  readonly gemms: readonly GemmUse[];
   /** Where each input is expected. */
   readonly inputs: ReadonlyMap<string, Storage>;
   /** Where each output is left. */
@@ -63,7 +65,7 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
   for (const [name, tensor] of Object.entries(recording.outputs)) {
     results.set(name, lowering.storage(tensor));
   }
-  return { steps: lowering.steps, inputs, outputs: results };
+  return { steps: lowering.steps, gemms: [...lowering.gemms.values()], inputs, outputs: results };
 }
 
 function liveNodes(nodes: readonly Node[], outputs: ReadonlySet<Tensor>): Set<Node> {

@@ -54,8 +54,7 @@ export interface VariableSpec {
  * ```
  */
 export class Gpu extends GpuDevice {
-  /** How GEMM-like ops are computed here. */
-  readonly tuning: Tuning;
+  #tuning: Tuning;
 
   private constructor(
     device: Device,
@@ -64,7 +63,17 @@ export class Gpu extends GpuDevice {
     tuning: Partial<Tuning> = {},
   ) {
     super(device, info, owned);
-    this.tuning = { ...TUNING[this.kind], ...tuning };
+    this.#tuning = { ...TUNING[this.kind], ...tuning };
+  }
+
+  /** How GEMM-like ops are computed here. */
+  get tuning(): Tuning {
+    return this.#tuning;
+  }
+
+  /** Changes kernel choices for programs that are compiled from now on. */
+  tune(tuning: Partial<Tuning>): void {
+    this.#tuning = { ...this.#tuning, ...tuning };
   }
 
   /**
@@ -143,10 +152,11 @@ export class Gpu extends GpuDevice {
   >(
     inputs: S,
     body: (inputs: InputTensors<S>) => T,
-    options: { readonly label?: string } = {},
+    options: { readonly label?: string; readonly tuning?: Partial<Tuning> } = {},
   ): Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>> {
     this.check();
     const recording = record(inputs, body, this);
-    return new Program(this, recording, lower(recording, this.tuning), options.label ?? "program");
+    const tuning = { ...this.tuning, ...options.tuning };
+    return new Program(this, recording, lower(recording, tuning), options.label ?? "program");
   }
 }

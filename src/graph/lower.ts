@@ -84,12 +84,26 @@ export type Step = DispatchStep | CopyStep;
  */
 export type GemmVariant = "auto" | "winograd" | "texture" | "tiled" | "direct";
 
-/** Choices that do not change what is computed, only how. */
+/** Choices that do not change what is computed, only how: results differ by rounding. */
 export interface Tuning {
   /** The family of GEMM-like kernels. */
   readonly gemm: GemmVariant;
+  /** Other families for single ops, by {@linkcode GemmUse.key}; `calibrate` measures them. */
+  readonly choices?: Readonly<Record<string, GemmVariant>>;
   /** Invocations that keep the adapter busy; split-K aims at it. */
   readonly parallelism: number;
+}
+
+/** A GEMM-like op of a program. */
+export interface GemmUse {
+  /** Names the op and its sizes: `conv2d 256x14x14x64 5x5 / 2 -> 7x7x128`. */
+  readonly key: string;
+  /** What it computes. */
+  readonly kind: "conv2d" | "conv2dTranspose" | "conv2dFilterGrad";
+  /** Its sizes; `ops/geometry.ts` knows their form. */
+  readonly geometry: unknown;
+  /** Operations of the dense definition. */
+  readonly flops: number;
 }
 
 /** Good choices for each kind of adapter; KERNELS.md of the project says why. */
@@ -113,6 +127,8 @@ export function grid(count: number, workgroupSize: number): [number, number, num
 export class Lowering {
   /** The program so far. */
   readonly steps: Step[] = [];
+  /** GEMM-like ops so far, by key. */
+  readonly gemms: Map<string, GemmUse> = new Map();
   #storages = new Map<Tensor, Storage>();
   #mirrors = new Map<Storage, Mirror>();
   #memo = new Map<Tensor, Map<string, Storage>>();

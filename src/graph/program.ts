@@ -18,7 +18,7 @@ import {
 import { OutOfMemoryError } from "../errors.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
-import { Mirror, type Step, Storage } from "./lower.ts";
+import { type GemmUse, Mirror, type Step, Storage } from "./lower.ts";
 import { type Block, plan } from "./plan.ts";
 import { type DType, type Shape, sizeOf } from "./tensor.ts";
 import { bytesOf } from "./tensor.ts";
@@ -56,6 +56,8 @@ export class Program<
 > {
   /** What it costs. */
   readonly stats: ProgramStats;
+  /** Its GEMM-like ops, for `calibrate`. */
+  readonly gemms: readonly GemmUse[];
   #inputs = new Map<string, Port>();
   #outputs = new Map<string, Port>();
   /** Inputs that have never been given. */
@@ -72,6 +74,7 @@ export class Program<
     readonly label: string,
   ) {
     requireLimits(lowered, gpu);
+    this.gemms = lowered.gemms;
     this.#commands = new CommandList(gpu, label);
     try {
       for (const [name, storage] of lowered.inputs) {

@@ -14,7 +14,13 @@ import filterGradPixels from "../kernels/filter_grad_pixels.wgsl" with { type: "
 import filterGradTexture from "../kernels/filter_grad_texture.wgsl" with { type: "text" };
 import filterGradTiled from "../kernels/filter_grad_tiled.wgsl" with { type: "text" };
 import { type Kernel, kernel } from "../gpu/shader.ts";
-import { type GemmVariant, grid, type Lowering, type Mirror, type Tuning } from "../graph/lower.ts";
+import {
+  type GemmUse,
+  type GemmVariant,
+  grid,
+  type Lowering,
+  type Mirror,
+} from "../graph/lower.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { copyBox } from "./copy.ts";
 import type { Geometry, Side } from "./geometry.ts";
@@ -101,9 +107,30 @@ function filterGradWork(name: keyof typeof FILTER_GRAD, { batch, small }: Geomet
 /** Below this, transforms cost more than they save. */
 const WINOGRAD_FLOPS = 1e9;
 
-function isWinograd({ gemm }: Tuning, g: Geometry): boolean {
-  if (gemm !== "winograd" && gemm !== "auto") return false;
-  return winogradFits(g) && (gemm === "winograd" || flopsOf(g) >= WINOGRAD_FLOPS);
+/** Names an op and its sizes. */
+function keyOf(kind: GemmUse["kind"], g: Geometry): string {
+  const side = (s: Side) => `${s.height}x${s.width}x${s.channels}`;
+  const pair = ([a, b]: readonly [number, number]) => a === b ? `${a}` : `${a}x${b}`;
+  const padding = g.pad[0] + g.pad[1] > 0 ? ` pad ${pair(g.pad)}` : "";
+  return `${kind} ${g.batch}x${side(g.large)} ${g.kernel.join("x")} / ${
+    pair(g.strides)
+  }${padding} ` +
+    `-> ${side(g.small)}`;
+}
+
+/** The family of kernels for an op, and a note that the program has it. */
+function choose(lowering: Lowering, kind: GemmUse["kind"], g: Geometry): GemmVariant {
+  const key = keyOf(kind, g);
+  const { gemm, choices } = lowering.tuning;
+  lowering.gemms.set(key, { key, kind, geometry: g, flops: flopsOf(g) });
+  return resolveVariant(choices?.[key] ?? gemm, g);
+}
+
+/** The family that really computes an op where this one is asked for. */
+export function resolveVariant(variant: GemmVariant, g: Geometry): GemmVariant {
+  const pays = variant === "winograd" || (variant === "auto" && flopsOf(g) >= WINOGRAD_FLOPS);
+  if (pays && winogradFits(g)) return "winograd";
+  return variant === "auto" || variant === "winograd" ? "texture" : variant;
 }
 
 /** Texture kernels read four values at once, so that some size must be a multiple of four. */
@@ -214,10 +241,11 @@ export function lowerConv(
   y: Tensor,
   transposed: boolean,
 ): void {
-  if (isWinograd(lowering.tuning, g)) {
+  const variant = choose(lowering, transposed ? "conv2dTranspose" : "conv2d", g);
+  if (variant === "winograd") {
     return lowerWinograd(lowering, g, x, w, y, transposed, flopsOf(g));
   }
-  const name = chooseConv(lowering.tuning.gemm, g, transposed);
+  const name = chooseConv(variant, g, transposed);
   const { kernel, entryPoint, rows, columns }: Variant = CONV[name];
   const [input, output] = transposed ? [g.small, g.large] : [g.large, g.small];
   if (name === "texture") {
@@ -269,10 +297,11 @@ export function lowerFilterGrad(
   dy: Tensor,
   dw: Tensor,
 ): void {
-  if (isWinograd(lowering.tuning, g)) {
+  const variant = choose(lowering, "conv2dFilterGrad", g);
+  if (variant === "winograd") {
     return lowerWinogradFilterGrad(lowering, g, x, dy, dw, flopsOf(g));
   }
-  const name = chooseFilterGrad(lowering.tuning.gemm, g);
+  const name = chooseFilterGrad(variant, g);
   const { kernel, rows, columns }: Variant = FILTER_GRAD[name];
   if (name === "texture") {
     const [k, n] = [g.large.channels, g.small.channels];

@@ -1,0 +1,63 @@
+/**
+ * `calibrate`: measures which kernels are fastest on this adapter, and prints the table.
+ *
+ * @module
+ */
+
+import { calibrate as measure, Gpu } from "../../mod.ts";
+import { DCGAN } from "../dcgan.ts";
+import { describeFlags, type Flag, parseFlags, whole } from "./flags.ts";
+import { kernelCacheDir } from "./kernel_cache.ts";
+
+const FLAGS = {
+  "batch-size": { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  help: { help: "this text" },
+} satisfies Record<string, Flag>;
+
+const HELP = `Measure which kernels are fastest on this adapter for the tutorial's network.
+
+usage: deno task calibrate [OPTION...]
+
+${describeFlags(FLAGS)}
+
+Training uses what was measured here. It measures what is missing, too, but not for longer than a
+few seconds; this command takes the time it needs.
+`;
+
+/** Runs the command. Returns the exit code. */
+export async function calibrate(args: readonly string[]): Promise<number> {
+  const flags = parseFlags(FLAGS, args);
+  if (flags.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const batch = (flags["batch-size"] ?? 256) as number;
+  using gpu = await Gpu.request();
+  console.log(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})\n`);
+  const dataset = {
+    images: new Uint8Array(28 * 28),
+    labels: new Uint8Array(1),
+    count: 1,
+    height: 28,
+    width: 28,
+    channels: 1,
+  };
+  using model = new DCGAN(gpu, dataset, { seed: 0, generator: {}, discriminator: {}, adam: {} });
+  const rows = await measure(gpu, model.gemms(batch), {
+    cacheDir: kernelCacheDir(),
+    fresh: true,
+    seconds: Infinity,
+  });
+  const table = rows.map(({ key, choice, flops, milliseconds }) => [
+    key,
+    choice,
+    ...Object.entries(milliseconds).map(([variant, ms]) =>
+      `${variant} ${ms.toFixed(1)} ms, ${(flops / ms / 1e6).toFixed(0)} GFLOP/s`
+    ),
+  ]);
+  const widths = [0, 1].map((column) => Math.max(...table.map((row) => row[column].length)));
+  for (const [key, choice, ...times] of table) {
+    console.log(`${key.padEnd(widths[0])}  ${choice.padEnd(widths[1])}  ${times.join("; ")}`);
+  }
+  return 0;
+}
