@@ -7,8 +7,8 @@
 // x, w: row-major, four floats a texel, texel i at (i % 4096, i / 4096); K and N are multiples of 4.
 //       On a software adapter a texture load is five times cheaper than a buffer's.
 // y:    row-major, as vec4f.
-// One invocation: 16 x 16 of y. A workgroup: WIDTH such tiles of one point (id.x counts point x
-// tiles in steps of WIDTH; id.y carries on where x ends).
+// One invocation: 16 x 16 of y. A workgroup: 64 such tiles, point after point; id.y carries on where
+// id.x ends.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>;
@@ -19,20 +19,15 @@ override R: u32;
 override K: u32;
 override N: u32;
 override TRANSPOSED: bool = false;
-override WIDTH: u32 = 64;
 
 fn load_x(i: u32) -> vec4f { return textureLoad(x, vec2u(i & 4095, i >> 12)); }
 fn load_w(i: u32) -> vec4f { return textureLoad(w, vec2u(i & 4095, i >> 12)); }
 
-// Point and first row and column of an invocation's tile; a point beyond the last where it has none.
-fn tile(group: vec3u, groups: vec3u, lane: u32, rows: u32) -> vec3u {
+// Point and first row and column of a tile.
+fn tile(i: u32, rows: u32) -> vec3u {
   let row_tiles = (rows + 15) / 16;
-  let tiles = row_tiles * ((N + 15) / 16);
-  let groups_per_point = (tiles + WIDTH - 1) / WIDTH;
-  let linear = group.y * groups.x + group.x;
-  let i = linear % groups_per_point * WIDTH + lane;
-  let point = select(linear / groups_per_point, POINTS, i >= tiles);
-  return vec3u(point, i % row_tiles * 16, i / row_tiles * 16);
+  let column_tiles = (N + 15) / 16;
+  return vec3u(i / (row_tiles * column_tiles), i % row_tiles * 16, i / row_tiles % column_tiles * 16);
 }
 
 // Four k (columns) by four n (components).
@@ -58,9 +53,9 @@ fn store(at: u32, row: u32, rows: u32, n: u32, tile: mat4x4f) {
   if row + 3 < rows { y[i + 3 * stride] = tile[3]; }
 }
 
-@compute @workgroup_size(WIDTH)
-fn nn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let at = tile(group, groups, lane, R);
+@compute @workgroup_size(64)
+fn nn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let at = tile(id.y * groups.x * 64 + id.x, R);
   let p = at.x;
   let r = at.y;
   let n = at.z;
@@ -147,9 +142,9 @@ fn nn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
   store(out, r + 12, R, n + 12, y33);
 }
 
-@compute @workgroup_size(WIDTH)
-fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let at = tile(group, groups, lane, K);
+@compute @workgroup_size(64)
+fn tn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let at = tile(id.y * groups.x * 64 + id.x, K);
   let p = at.x;
   let k = at.y;
   let n = at.z;

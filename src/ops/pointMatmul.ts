@@ -47,8 +47,6 @@ export function pointMatmul(
   sizes: PointMatmul,
 ): void {
   const { kind, points = 1, r, k, n, flops } = sizes;
-  const tiles = pointMatmulTiles(sizes) / points;
-  const width = Math.min(64, Math.ceil(tiles / 16) * 16);
   lowering.dispatch({
     kernel: matmulKernel,
     entryPoint: kind === "tn" ? "tn" : "nn",
@@ -57,11 +55,10 @@ export function pointMatmul(
       R: r,
       K: k,
       N: n,
-      WIDTH: width,
       ...(kind === "nt" ? { TRANSPOSED: 1 } : {}),
     },
     bindings: { x: lowering.mirror(x), w: lowering.mirror(w), y },
-    workgroups: grid(Math.ceil(tiles / width) * points, 1),
+    workgroups: grid(pointMatmulTiles(sizes), 64),
     flops,
     detail: points > 1 ? "at points" : undefined,
   });

@@ -110,7 +110,7 @@ const FILTER_SLAB_BYTES = 16 << 20;
 function slabs(batch: number, bytesAPicture: number, bytes: number): [number, number][] {
   const most = Math.max(1, Math.floor(bytes / bytesAPicture));
   const count = Math.ceil(batch / most);
-  const size = Math.ceil(batch / count);
+  const size = Math.ceil(batch / count / 4) * 4; // whole tiles of rows
   return Array.from({ length: Math.ceil(batch / size) }, (_, i) => [
     i * size,
     Math.min(size, batch - i * size),
