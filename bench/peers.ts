@@ -1,0 +1,157 @@
+/**
+ * The tutorial's training step and its generator, in this library and in others, in one run.
+ *
+ *   deno task bench:peers [--batch N] [--rounds N] [--peers tfjs,jax-js,pytorch] [--data DIR]
+ *                         [--python EXE] [--json FILE]
+ *
+ * Every contestant is a process of its own that works only when asked. First each has to compute
+ * our losses from our weights; who does not is not timed. Then all take the full-size step at
+ * batch N in turn, R rounds. tfjs and jax-js run on WebGPU, PyTorch on the CPU where a Python has
+ * it (Debian: python3-torch and libopenblas0-openmp). Pictures are MNIST's from DIR, else noise.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { loadMNIST } from "../mod.ts";
+import { seedNoise } from "../src/model/sampler.ts";
+import { check, makeReference, type Verdict } from "./peers/check.ts";
+import { type Contestant, startDeno, startTorch } from "./peers/process.ts";
+import { writeFloats } from "./peers/protocol.ts";
+import { race, type Row, table } from "./peers/timing.ts";
+
+const { values } = parseArgs({
+  options: {
+    batch: { type: "string", default: "64" },
+    rounds: { type: "string", default: "3" },
+    peers: { type: "string", default: "tfjs,jax-js,pytorch" },
+    data: { type: "string" },
+    python: { type: "string" },
+    json: { type: "string" },
+  },
+});
+
+/** A whole number of at least 1. */
+function count(name: "batch" | "rounds"): number {
+  const value = Number(values[name]);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new RangeError(`--${name} must be a whole number of at least 1, got ${values[name]}`);
+}
+const batch = count("batch");
+const rounds = count("rounds");
+
+const wanted = values.peers.split(",").filter(Boolean);
+// A Python of the user's own often comes before the system's and has no PyTorch.
+const pythons = values.python ? [values.python] : ["python3", "/usr/bin/python3"];
+
+interface Peer {
+  readonly start: (name: string) => Contestant | Promise<Contestant | undefined>;
+  /** Whether its generator is compared and timed, too. */
+  readonly generates?: boolean;
+}
+
+const PEERS: Readonly<Record<string, Peer>> = {
+  "tfjs": { start: (name) => startDeno(name, "tfjs.ts", scratch) },
+  "jax-js": { start: (name) => startDeno(name, "jax_js.ts", scratch) },
+  "pytorch": {
+    start: (name) => startTorch(name, "torch_dcgan.py", pythons),
+    generates: true,
+  },
+};
+for (const name of wanted) {
+  if (Object.hasOwn(PEERS, name)) continue;
+  throw new RangeError(`--peers knows ${Object.keys(PEERS).join(", ")}, but not ${name}`);
+}
+
+const report = (text: string) => console.error(text);
+const scratch = await Deno.makeTempDir({ prefix: "dcgan-peers-" });
+try {
+  const result = await run();
+  if (values.json) await Deno.writeTextFile(values.json, JSON.stringify(result, null, 2) + "\n");
+} finally {
+  await Deno.remove(scratch, { recursive: true });
+}
+
+async function run() {
+  const { images, data } = await loadImages();
+  await using contestants = new AsyncDisposableStack();
+  const ours = contestants.use(startDeno("ours", "ours.ts", scratch));
+  const about: Record<string, string> = { ours: (await ours.ask({ call: "describe" })).text! };
+  const reference = await makeReference(ours, images, scratch);
+  const peers: Contestant[] = [];
+  const verdicts: Verdict[] = [];
+  for (const name of wanted) {
+    const { start, generates: pictures = false } = PEERS[name];
+    const peer = await start(name);
+    if (!peer) {
+      about[name] = `skipped: none of ${pythons.join(", ")} has PyTorch`;
+      continue;
+    }
+    contestants.use(peer);
+    const verdict = await check(peer, reference, { pictures, scratch });
+    verdicts.push(verdict);
+    about[name] = verdict.about;
+    report(`${name}: ${verdict.text}`);
+    if (verdict.ok) peers.push(peer);
+  }
+  const rows = [
+    ...await raceTraining(ours, peers, images),
+    ...await raceGeneration(ours, peers.filter(({ name }) => PEERS[name].generates)),
+  ];
+
+  for (const [name, text] of Object.entries(about)) console.log(`${name.padEnd(8)} ${text}`);
+  console.log(`pictures ${data}\n`);
+  for (const { name, text } of verdicts) console.log(`check    ${name}: ${text}`);
+  console.log(`\n${table(rows)}`);
+  return { about, data, check: verdicts, rows };
+}
+
+async function loadImages() {
+  const bytes = Math.max(batch, 4) * 784; // the check takes four
+  if (values.data) {
+    const { images, source } = await loadMNIST({ dir: values.data });
+    if (images.length < bytes) throw new RangeError(`--data has fewer than ${batch} pictures`);
+    return { images: images.subarray(0, bytes), data: source };
+  }
+  const images = Uint8Array.from({ length: bytes }, (_, i) => Math.imul(i, 2654435761) >>> 24);
+  return { images, data: "synthetic bytes" };
+}
+
+async function raceTraining(
+  ours: Contestant,
+  peers: Contestant[],
+  images: Uint8Array,
+): Promise<Row[]> {
+  const files = { weights: `${scratch}/weights.safetensors`, images: `${scratch}/images` };
+  await ours.ask({ call: "initialWeights", disturbed: false, to: files.weights });
+  await Deno.writeFile(files.images, images.subarray(0, batch * 784));
+  for (const contestant of [ours, ...peers]) {
+    await contestant.ask({ call: "prepare", ...files, batch, dropout: 0.3, exact: false });
+  }
+  const task = { what: "training step", batch, request: { call: "step" }, rounds } as const;
+  return await race(ours, peers, task, report);
+}
+
+/**
+ * One call that is waited for has a wait of some 10 ms in Deno, whatever it computes; many runs
+ * with one wait at their end show what the device does.
+ */
+async function raceGeneration(ours: Contestant, peers: Contestant[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [size, many] of [[256, 20], [16, 100]]) {
+    const noise = `${scratch}/noise${size}`;
+    await writeFloats(noise, seedNoise(size, 100, 0));
+    for (
+      const [what, runs, least] of [["generation, a call", 1, 10], [
+        "generation, in a row",
+        many,
+        3,
+      ]] as const
+    ) {
+      const request = { call: "generate", noise, batch: size, runs } as const;
+      const task = { what, batch: size, request, runs, rounds: Math.max(rounds, least) };
+      rows.push(...await race(ours, peers, task, () => {}));
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,104 @@
+/**
+ * Times of several contestants, taken in turn, and the table of them.
+ *
+ * @module
+ */
+
+import type { Contestant } from "./process.ts";
+import type { Request } from "./protocol.ts";
+
+/** A line of the table. */
+export interface Row {
+  readonly what: string;
+  readonly batch: number;
+  readonly name: string;
+  /** Seconds, one a round; of one run where a request asks for several. */
+  readonly seconds: readonly number[];
+  readonly median: number;
+  readonly min: number;
+  /** Median over the median of ours in the same rounds. */
+  readonly ratio: number;
+}
+
+/** What is to be timed. */
+export interface Task {
+  readonly what: string;
+  readonly batch: number;
+  readonly request: Request;
+  readonly rounds: number;
+  /** How many runs the request asks for; the time is divided by it. Default 1. */
+  readonly runs?: number;
+}
+
+function median(times: readonly number[]): number {
+  const sorted = times.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/**
+ * Asks ours and each peer in turn, ours before every peer, so that what else the machine does
+ * meets all of them; everyone else sleeps meanwhile. A request to each before that, which compiles,
+ * is not counted. A peer that fails leaves the race.
+ */
+export async function race(
+  ours: Contestant,
+  peers: readonly Contestant[],
+  { what, batch, request, rounds, runs = 1 }: Task,
+  report: (text: string) => void,
+): Promise<Row[]> {
+  const times = new Map<Contestant, number[]>([ours, ...peers].map((c) => [c, []]));
+  const run = async (contestant: Contestant, count: boolean) => {
+    const list = times.get(contestant);
+    if (!list) return;
+    try {
+      const seconds = await contestant.time(request) / runs;
+      if (count) list.push(seconds);
+      report(
+        `${what}, batch ${batch}: ${contestant.name} ${seconds.toPrecision(4)} s` +
+          (count ? "" : " (first)"),
+      );
+    } catch (error) {
+      if (contestant === ours) throw error;
+      times.delete(contestant);
+      report((error as Error).message);
+    }
+  };
+  for (const contestant of [ours, ...peers]) await run(contestant, false);
+  for (let round = 0; round < rounds; round++) {
+    if (!peers.length) await run(ours, true);
+    for (const peer of peers) {
+      await run(ours, true);
+      await run(peer, true);
+    }
+  }
+  const base = median(times.get(ours)!);
+  return [...times].map(([{ name }, seconds]) => ({
+    what,
+    batch,
+    name,
+    seconds,
+    median: median(seconds),
+    min: Math.min(...seconds),
+    ratio: median(seconds) / base,
+  }));
+}
+
+/** The rows as aligned text. */
+export function table(rows: readonly Row[]): string {
+  const cells = rows.map(({ what, batch, name, median, min, ratio, seconds }) => [
+    what,
+    `${batch}`,
+    name,
+    median.toPrecision(4),
+    min.toPrecision(4),
+    ratio.toFixed(2),
+    `${seconds.length}`,
+  ]);
+  const lines = [["what", "batch", "who", "median s", "min s", "x ours", "n"], ...cells];
+  const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  return lines.map((line) =>
+    line.map((cell, i) => i === 0 || i === 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
+      .join("  ")
+  ).join("\n");
+}
