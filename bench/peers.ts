@@ -125,33 +125,33 @@ async function raceTraining(
   const files = { weights: `${scratch}/weights.safetensors`, images: `${scratch}/images` };
   await ours.ask({ call: "initialWeights", disturbed: false, to: files.weights });
   await Deno.writeFile(files.images, images.subarray(0, batch * 784));
-  for (const contestant of [ours, ...peers]) {
-    await contestant.ask({ call: "prepare", ...files, batch, dropout: 0.3, exact: false });
-  }
-  const task = { what: "training step", batch, request: { call: "step" }, rounds } as const;
+  const prepare = { call: "prepare", ...files, batch, dropout: 0.3, exact: false } as const;
+  const task = {
+    what: "training step",
+    batch,
+    prepare,
+    request: { call: "step" },
+    rounds,
+  } as const;
   return await race(ours, peers, task, report);
 }
 
 /**
- * One call that is waited for has a wait of some 10 ms in Deno, whatever it computes; many runs
+ * One call that is waited for has a wait of some 10 ms in Deno, whatever it computes; many calls
  * with one wait at their end show what the device does.
  */
 async function raceGeneration(ours: Contestant, peers: Contestant[]): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const [size, many] of [[256, 20], [16, 100]]) {
+  for (const [size, many] of [[256, 10], [16, 50]]) {
     const noise = `${scratch}/noise${size}`;
     await writeFloats(noise, seedNoise(size, 100, 0));
-    for (
-      const [what, runs, least] of [["generation, a call", 1, 10], [
-        "generation, in a row",
-        many,
-        3,
-      ]] as const
-    ) {
+    const timeCalls = async (what: string, runs: number, least: number) => {
       const request = { call: "generate", noise, batch: size, runs } as const;
       const task = { what, batch: size, request, runs, rounds: Math.max(rounds, least) };
-      rows.push(...await race(ours, peers, task, () => {}));
-    }
+      rows.push(...await race(ours, peers, task, report));
+    };
+    await timeCalls("generation, each waited for", 1, 10);
+    await timeCalls("generation, one wait for many", many, 3);
   }
   return rows;
 }

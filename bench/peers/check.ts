@@ -14,8 +14,8 @@ import { type Losses, readFloats, type Request } from "./protocol.ts";
  */
 const STEPS = 3;
 const BATCH = 4;
-/** Of each loss, relative. Sums of thousands of floats in another order differ by about 1e-6. */
-const LOSS_TOLERANCE = 1e-4;
+/** Of each loss, relative. Sums of thousands of floats in another order differ by less than 1e-6. */
+const LOSS_TOLERANCE = 1e-5;
 /** Of each pixel, absolute; pixels are on [-1, 1]. */
 const PIXEL_TOLERANCE = 1e-4;
 
@@ -109,11 +109,11 @@ export async function check(
     }
     const losses = worst(differences);
     const ok = losses <= LOSS_TOLERANCE && (pixels ?? 0) <= PIXEL_TOLERANCE;
-    const text = `${ok ? "passes" : "FAILS"}: losses of ${STEPS} steps within ` +
-      `${losses.toExponential(1)} of ours (${LOSS_TOLERANCE} allowed)` +
-      (pixels === undefined
-        ? ""
-        : `, pixels within ${pixels.toExponential(1)} (${PIXEL_TOLERANCE} allowed)`);
+    const within = (what: string, difference: number, allowed: number) =>
+      `${what} within ${difference.toExponential(1)} of ours (${allowed.toExponential()} allowed)`;
+    const parts = [within(`losses of ${STEPS} steps`, losses, LOSS_TOLERANCE)];
+    if (pixels !== undefined) parts.push(within("pixels", pixels, PIXEL_TOLERANCE));
+    const text = `${ok ? "passes" : "FAILS"}: ${parts.join(", ")}`;
     return { name, about, ok, text, losses, pixels };
   } catch (error) {
     return { name, about, ok: false, text: `FAILS: ${(error as Error).message}` };

@@ -8,7 +8,7 @@ import { Discriminator, Generator, Gpu, ops, type Program, type RandomState } fr
 import { DCGAN } from "../../src/dcgan.ts";
 import type { SafeTensor } from "../../src/io/safetensors.ts";
 import { RandomSequence, STREAM } from "../../src/model/threefry.ts";
-import { type Contestant, serve, type Setup, type Weights } from "./serve.ts";
+import { serve, type Setup, type Weights } from "./serve.ts";
 
 const SEED = 0;
 
@@ -73,7 +73,7 @@ async function nextNoise(): Promise<Float32Array<ArrayBuffer>> {
   return (await noises.program.read("noise")).noise;
 }
 
-const contestant: Contestant = {
+await serve({
   describe: () => `this library on ${gpu.info.description}, Deno ${Deno.version.deno}`,
   initialWeights,
   prepare,
@@ -96,5 +96,4 @@ const contestant: Contestant = {
     for (let run = 0; run < runs; run++) program.run({ noise });
     return (await program.read("pictures")).pictures;
   },
-};
-await serve(contestant);
+});

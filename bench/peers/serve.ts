@@ -25,7 +25,7 @@ export type Setup = Omit<Preparation, "weights" | "images"> & {
 };
 
 /** A library that trains the tutorial's DCGAN. */
-export interface Contestant {
+export interface Library {
   /** Library, version, device. */
   describe(): string;
   /** Makes both networks and optimizers anew, and frees those of before. */
@@ -60,31 +60,31 @@ export function kerasEpsilon(step: number): number {
   return 1e-7 / Math.sqrt(1 - 0.999 ** step);
 }
 
-async function answer(contestant: Contestant, request: Request): Promise<Answer> {
+async function answer(library: Library, request: Request): Promise<Answer> {
   switch (request.call) {
     case "describe":
-      return { text: contestant.describe() };
+      return { text: library.describe() };
     case "initialWeights": {
-      const tensors = await contestant.initialWeights!(request.disturbed);
+      const tensors = await library.initialWeights!(request.disturbed);
       await Deno.writeFile(request.to, encodeSafetensors({ tensors, metadata: {} }));
       return {};
     }
     case "prepare": {
       const { tensors } = decodeSafetensors(await Deno.readFile(request.weights), request.weights);
       const images = await Deno.readFile(request.images);
-      await contestant.prepare({ ...request, weights: tensors, images });
+      await library.prepare({ ...request, weights: tensors, images });
       return {};
     }
     case "nextNoise":
-      await writeFloats(request.to, await contestant.nextNoise!());
+      await writeFloats(request.to, await library.nextNoise!());
       return {};
     case "step":
       return {
-        losses: await contestant.step(request.noise ? await readFloats(request.noise) : undefined),
+        losses: await library.step(request.noise ? await readFloats(request.noise) : undefined),
       };
     case "generate": {
       const noise = await readFloats(request.noise);
-      const pictures = await contestant.generate!(noise, request.batch, request.runs);
+      const pictures = await library.generate!(noise, request.batch, request.runs);
       if (request.to) await writeFloats(request.to, pictures);
       return {};
     }
@@ -92,12 +92,12 @@ async function answer(contestant: Contestant, request: Request): Promise<Answer>
 }
 
 /** Serves requests until stdin ends. */
-export async function serve(contestant: Contestant): Promise<void> {
+export async function serve(library: Library): Promise<void> {
   console.log = console.info = console.debug = console.error; // stdout belongs to the protocol
   for await (const line of lines(Deno.stdin.readable)) {
     let reply: Answer;
     try {
-      reply = await answer(contestant, JSON.parse(line));
+      reply = await answer(library, JSON.parse(line));
     } catch (error) {
       reply = { error: (error as Error).stack ?? String(error) };
     }

@@ -24,6 +24,8 @@ export interface Row {
 export interface Task {
   readonly what: string;
   readonly batch: number;
+  /** Asked of each before anything. */
+  readonly prepare?: Request;
   readonly request: Request;
   readonly rounds: number;
   /** How many runs the request asks for; the time is divided by it. Default 1. */
@@ -44,33 +46,37 @@ function median(times: readonly number[]): number {
 export async function race(
   ours: Contestant,
   peers: readonly Contestant[],
-  { what, batch, request, rounds, runs = 1 }: Task,
+  { what, batch, prepare, request, rounds, runs = 1 }: Task,
   report: (text: string) => void,
 ): Promise<Row[]> {
-  const times = new Map<Contestant, number[]>([ours, ...peers].map((c) => [c, []]));
-  const run = async (contestant: Contestant, count: boolean) => {
+  const times = new Map<Contestant, number[]>();
+  const run = async (contestant: Contestant) => {
     const list = times.get(contestant);
-    if (!list) return;
-    try {
-      const seconds = await contestant.time(request) / runs;
-      if (count) list.push(seconds);
-      report(
-        `${what}, batch ${batch}: ${contestant.name} ${seconds.toPrecision(4)} s` +
-          (count ? "" : " (first)"),
-      );
-    } catch (error) {
-      if (contestant === ours) throw error;
-      times.delete(contestant);
-      report((error as Error).message);
+    if (!list && prepare) await contestant.ask(prepare);
+    const seconds = await contestant.time(request) / runs;
+    const note = list ? "" : " (first)";
+    report(`${what}, batch ${batch}: ${contestant.name} ${seconds.toPrecision(4)} s${note}`);
+    if (list) list.push(seconds);
+    else times.set(contestant, []);
+  };
+  let running = [...peers];
+  const runPeers = async (before?: () => Promise<void>) => {
+    for (const peer of running) {
+      await before?.();
+      try {
+        await run(peer);
+      } catch (error) {
+        report((error as Error).message);
+        times.delete(peer);
+        running = running.filter((other) => other !== peer);
+      }
     }
   };
-  for (const contestant of [ours, ...peers]) await run(contestant, false);
+  await run(ours);
+  await runPeers();
   for (let round = 0; round < rounds; round++) {
-    if (!peers.length) await run(ours, true);
-    for (const peer of peers) {
-      await run(ours, true);
-      await run(peer, true);
-    }
+    if (running.length) await runPeers(() => run(ours));
+    else await run(ours);
   }
   const base = median(times.get(ours)!);
   return [...times].map(([{ name }, seconds]) => ({
