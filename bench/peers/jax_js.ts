@@ -8,6 +8,7 @@
 
 import {
   defaultDevice,
+  getWebGPUDevice,
   init,
   jit,
   lax,
@@ -17,7 +18,7 @@ import {
   tree,
   vjp,
 } from "npm:@jax-js/jax@0.1.25";
-import { scale, serve, type Setup, type Weights } from "./serve.ts";
+import { onAdapter, scale, serve, type Setup, type Weights } from "./serve.ts";
 
 if (!(await init("webgpu")).includes("webgpu")) throw new Error("jax-js finds no WebGPU adapter");
 defaultDevice("webgpu");
@@ -231,7 +232,7 @@ let key: np.Array;
 let steps = 0;
 
 await serve({
-  describe: () => `jax-js 0.1.25 on WebGPU, Deno ${Deno.version.deno}`,
+  describe: () => `jax-js 0.1.25 ${onAdapter(getWebGPUDevice())}`,
   prepare({ weights, images: bytes, batch, dropout }: Setup) {
     if (trainStep) {
       trainStep.dispose();

@@ -5,9 +5,10 @@
  */
 
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import type { WebGPUBackend } from "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
 import "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
 import { layers, type Sequential, sequential } from "npm:@tensorflow/tfjs-layers@4.22.0";
-import { kerasEpsilon, scale, serve, type Setup, type Weights } from "./serve.ts";
+import { kerasEpsilon, onAdapter, scale, serve, type Setup, type Weights } from "./serve.ts";
 
 tf.enableProdMode();
 if (!await tf.setBackend("webgpu")) throw new Error("tfjs finds no WebGPU adapter");
@@ -127,7 +128,7 @@ function trainStep(real: tf.Tensor, noise: tf.Tensor): tf.Scalar[] {
 }
 
 await serve({
-  describe: () => `tfjs ${tf.version_core} on WebGPU, Deno ${Deno.version.deno}`,
+  describe: () => `tfjs ${tf.version_core} ${onAdapter((tf.backend() as WebGPUBackend).device)}`,
   prepare,
   async step(given) {
     steps++;
