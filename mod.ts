@@ -35,7 +35,7 @@ export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/cal
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
 export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
 
-export { grad } from "./src/ops/grad.ts";
+export { grad, type GradOptions } from "./src/ops/grad.ts";
 export * as ops from "./src/ops/mod.ts";
 export type { RandomOptions, RandomState } from "./src/ops/random.ts";
 

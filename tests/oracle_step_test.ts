@@ -6,16 +6,9 @@
  */
 
 import assert from "node:assert/strict";
-import {
-  Adam,
-  Discriminator,
-  discriminatorLoss,
-  Generator,
-  generatorLoss,
-  Gpu,
-  grad,
-} from "../mod.ts";
+import { Adam, Discriminator, discriminatorLoss, Generator, generatorLoss, Gpu } from "../mod.ts";
 import type { Tensor, Variable } from "../mod.ts";
+import { gradientsOf } from "../src/model/step.ts";
 import { assertClose, relativeError } from "./support/close.ts";
 import { KerasAdam } from "./support/keras_adam.ts";
 import { TestRandom } from "./support/random.ts";
@@ -74,8 +67,8 @@ function compileOpenStep(gpu: Gpu, networks: Networks, batch: number) {
       const fakeLogits = discriminator.call(fake, training);
       const lossOfGenerator = generatorLoss(fakeLogits);
       const lossOfDiscriminator = discriminatorLoss(realLogits, fakeLogits);
-      const ofGenerator = grad(lossOfGenerator, generator.trainableVariables);
-      const ofDiscriminator = grad(lossOfDiscriminator, discriminator.trainableVariables);
+      const parts = { generator, discriminator, fake, realLogits, fakeLogits };
+      const { generator: ofGenerator, discriminator: ofDiscriminator } = gradientsOf(parts);
       generatorAdam.apply(ofGenerator);
       discriminatorAdam.apply(ofDiscriminator);
       const outputs: Record<string, Tensor> = { lossOfGenerator, lossOfDiscriminator };

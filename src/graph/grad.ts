@@ -9,9 +9,11 @@ import { currentGraph } from "./graph.ts";
 import { type Node, type Shape, show, type Tensor } from "./tensor.ts";
 import { Variable } from "./variable.ts";
 
-/** The two ops that differentiation itself needs. */
+/** The ops that differentiation itself needs. */
 export interface Algebra {
   add(a: Tensor, b: Tensor): Tensor;
+  /** Multiplies each sample, along the first axis of x, by its weight. */
+  weigh(x: Tensor, weights: Tensor): Tensor;
   constant(value: number, shape: Shape): Tensor;
 }
 
@@ -36,7 +38,8 @@ function bypasses(node: Node, targets: ReadonlySet<Tensor>): boolean {
 export function backward(
   loss: TensorLike,
   targets: readonly TensorLike[],
-  { add, constant }: Algebra,
+  { add, weigh, constant }: Algebra,
+  sampleWeights?: Tensor,
 ): Tensor[] {
   const { nodes, versions } = currentGraph();
   const root = toTensor(loss, "the loss");
@@ -65,6 +68,22 @@ export function backward(
     if (depends) carries.add(node);
   }
 
+  // With weights: what depends on those targets that are tensors.
+  const samples = new Set(
+    sampleWeights
+      ? wanted.filter((_, i) => !(targets[i] instanceof Variable)).map((t) => t.node)
+      : [],
+  );
+  for (const node of carries) {
+    if (samples.size && inputsOf(node).some((t) => samples.has(t.node))) samples.add(node);
+  }
+  const products = new Map<Tensor, Tensor>();
+  const weightedOf = (cotangent: Tensor): Tensor => {
+    let product = products.get(cotangent);
+    if (!product) products.set(cotangent, product = weigh(cotangent, sampleWeights!));
+    return product;
+  };
+
   const cotangents = new Map<Tensor, Tensor>([[root, constant(1, root.shape)]]);
   for (const node of nodes.slice(0, root.node.id + 1).reverse()) {
     if (!carries.has(node)) continue;
@@ -77,9 +96,16 @@ export function backward(
         `${node.op.name} has no gradient; use stopGradient if none should flow through it`,
       );
     }
-    const gradients = stepwise.has(node) ? arrived : node.op.gradient(node, arrived);
+    const rule = (dy: readonly (Tensor | undefined)[]) =>
+      stepwise.has(node) ? dy : node.op.gradient!(node, dy);
+    const gradients = rule(arrived);
+    // Where samples meet a variable, its gradient comes from weighted cotangents. Of what the two
+    // calls of the rule record, nobody needs one half, and it is dropped.
+    const meets = samples.has(node) &&
+      inputs.some((t) => carries.has(t.node) && !samples.has(t.node));
+    const weighted = meets ? rule(arrived.map((c) => c && weightedOf(c))) : gradients;
     inputs.forEach((input, i) => {
-      const gradient = gradients[i];
+      const gradient = (samples.has(input.node) ? gradients : weighted)[i];
       if (!gradient || !carries.has(input.node)) return;
       const sum = cotangents.get(input);
       cotangents.set(input, sum ? add(sum, gradient) : gradient);

@@ -6,7 +6,7 @@ import { sigmoidCrossEntropyWithLogits } from "../ops/crossEntropy.ts";
 import { mean } from "../ops/sum.ts";
 
 /** Mean binary cross-entropy of logits that should all be `label`. */
-function crossEntropy(logits: TensorLike, label: number): Tensor {
+export function crossEntropy(logits: TensorLike, label: number): Tensor {
   const tensor = toTensor(logits, "the logits");
   return mean(sigmoidCrossEntropyWithLogits(tensor, constant(label, tensor.shape)));
 }

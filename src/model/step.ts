@@ -14,11 +14,20 @@ import type { Variable } from "../graph/variable.ts";
 import { kernel } from "../gpu/shader.ts";
 import type { Adam } from "../optim/adam.ts";
 import { gatherImages } from "../ops/gather.ts";
+import { abs } from "../ops/abs.ts";
+import { add } from "../ops/add.ts";
+import { div } from "../ops/div.ts";
 import { grad } from "../ops/grad.ts";
+import { mul } from "../ops/mul.ts";
+import { neg } from "../ops/neg.ts";
 import { randomNormal, type RandomState } from "../ops/random.ts";
+import { reshape } from "../ops/reshape.ts";
+import { sigmoid } from "../ops/sigmoid.ts";
+import { stopGradient } from "../ops/stopGradient.ts";
+import { mean, sum } from "../ops/sum.ts";
 import type { Discriminator } from "./discriminator.ts";
 import type { Generator } from "./generator.ts";
-import { discriminatorLoss, generatorLoss } from "./losses.ts";
+import { crossEntropy, discriminatorLoss, generatorLoss } from "./losses.ts";
 
 const ringKernel = kernel("ring", ringCode);
 
@@ -90,6 +99,41 @@ export interface StepState {
 }
 
 /**
+ * The gradients of both losses, with one backward pass through the discriminator on fake pictures
+ * instead of two. That network couples no samples, so that the gradients of both losses at a sample
+ * are multiples of the same one:
+ *
+ *   d generatorLoss / d logit = -sigmoid(-logit) / batch
+ *   d discriminatorLoss / d logit = sigmoid(logit) / batch
+ *
+ * The pass begins with the larger of the two, sigmoid(|logit|) / batch, so that nothing overflows.
+ */
+export function gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits }: {
+  readonly generator: Generator;
+  readonly discriminator: Discriminator;
+  readonly fake: Tensor;
+  readonly realLogits: Tensor;
+  readonly fakeLogits: Tensor;
+}): { generator: Tensor[]; discriminator: Tensor[] } {
+  const [batch] = fake.shape;
+  const logits = stopGradient(reshape(fakeLogits, [batch]));
+  const larger = sigmoid(abs(logits));
+  const ofDiscriminator = div(sigmoid(logits), larger);
+  const ofGenerator = neg(div(sigmoid(neg(logits)), larger));
+
+  const pass = mean(mul(reshape(fakeLogits, [batch]), larger));
+  const [atFake, ...fakeGradients] = grad(pass, [fake, ...discriminator.trainableVariables], {
+    sampleWeights: ofDiscriminator,
+  });
+  const realGradients = grad(crossEntropy(realLogits, 1), discriminator.trainableVariables);
+  const pictures = mul(atFake, reshape(ofGenerator, [batch, 1, 1, 1]));
+  return {
+    generator: grad(sum(mul(fake, stopGradient(pictures))), generator.trainableVariables),
+    discriminator: realGradients.map((gradient, i) => add(gradient, fakeGradients[i])),
+  };
+}
+
+/**
  * Compiles one step for a batch size: one generator forward, the discriminator on real and fake
  * pictures, both losses from that same forward, both gradients before either update.
  *
@@ -108,10 +152,9 @@ export function compileStep(gpu: Gpu, state: StepState, batch: number): Program<
       const fakeLogits = discriminator.call(fake, training);
       const lossOfGenerator = generatorLoss(fakeLogits);
       const lossOfDiscriminator = discriminatorLoss(realLogits, fakeLogits);
-      const generatorGradients = grad(lossOfGenerator, generator.trainableVariables);
-      const discriminatorGradients = grad(lossOfDiscriminator, discriminator.trainableVariables);
-      state.generatorOptimizer.apply(generatorGradients);
-      state.discriminatorOptimizer.apply(discriminatorGradients);
+      const gradients = gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits });
+      state.generatorOptimizer.apply(gradients.generator);
+      state.discriminatorOptimizer.apply(gradients.discriminator);
       state.losses.record(lossOfGenerator, lossOfDiscriminator);
       return {};
     },

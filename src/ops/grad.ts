@@ -1,8 +1,22 @@
 import { backward } from "../graph/grad.ts";
-import type { TensorLike } from "../graph/graph.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { type TensorLike, toTensor } from "../graph/graph.ts";
+import { show, type Tensor } from "../graph/tensor.ts";
 import { add } from "./add.ts";
 import { constant } from "./constant.ts";
+import { mul } from "./mul.ts";
+import { reshape } from "./reshape.ts";
+
+/** Options of {@linkcode grad}. */
+export interface GradOptions {
+  /**
+   * A weight for each sample of the batch, of rank 1. The gradients of targets that are variables
+   * become those of the weighted sum of the samples' losses; those of targets that are tensors stay
+   * as they are. So one backward pass serves two losses that differ by a factor for each sample.
+   * Right only for networks that compute each sample by itself (no batch normalization), between the
+   * targets that are tensors, whose first axis is the batch, and the loss, a sum over samples.
+   */
+  readonly sampleWeights?: TensorLike;
+}
 
 /**
  * Gradients of a scalar with respect to tensors or variables, recorded with ops: they can be
@@ -26,6 +40,24 @@ import { constant } from "./constant.ts";
  * @returns a gradient for each target, of its shape
  * @throws {TypeError} when the loss has more than one element.
  */
-export function grad(loss: TensorLike, targets: readonly TensorLike[]): Tensor[] {
-  return backward(loss, targets, { add, constant });
+export function grad(
+  loss: TensorLike,
+  targets: readonly TensorLike[],
+  options: GradOptions = {},
+): Tensor[] {
+  const weights = options.sampleWeights && toTensor(options.sampleWeights, "sampleWeights");
+  if (weights && weights.rank !== 1) {
+    throw new TypeError(`sampleWeights must be of rank 1, got ${show(weights.shape)}`);
+  }
+  return backward(loss, targets, { add, weigh, constant }, weights);
+}
+
+function weigh(x: Tensor, weights: Tensor): Tensor {
+  if (x.rank === 0 || x.shape[0] !== weights.size) {
+    throw new TypeError(
+      `Cannot weigh the samples of ${show(x.shape)} by ${weights.size} weights: ` +
+        "the first axis must be the batch all the way from the tensors to the loss",
+    );
+  }
+  return mul(x, reshape(weights, [weights.size, ...x.shape.slice(1).map(() => 1)]));
 }
