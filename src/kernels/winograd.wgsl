@@ -1,7 +1,7 @@
 // Tile transforms of Winograd's convolution: points = T * tile * transpose(T), and back.
 //
 //   gather:  y[p, q; row, phase, c] = sum over i, j of T[p, i] * T[q, j] * x[b, Y(i), X(j), c]
-//   scatter: y[b, Y(p), X(q), c] = sum over i, j of T[p, i] * T[q, j] * x[i, j; row, phase, c]
+//   scatter: y[b, Y(p), X(q), c] = sum over i, j of T[p, i] * T[q, j] * u[i, j; row, phase, c]
 //
 //   where row = (b, ty, tx) is a tile of a picture, phase = (fy, fx) one of STRIDE x STRIDE, and
 //   Y(i) = STRIDE * (STEP*ty + i) + fy - PAD, X(j) likewise.
@@ -11,13 +11,16 @@
 //
 // T:     OUT x IN, at most 8 x 8. As constants, so that the compiler drops products with zero.
 // x, y:  pictures are [all, HEIGHT, WIDTH, CHANNELS], of which the BATCH from base[0] on are
-//        transformed; points are [IN or OUT squared, BATCH * TILES_Y * TILES_X, STRIDE^2 * CHANNELS].
-//        Row-major, CHANNELS is a multiple of 4. x is a texture, texel i at (i % 4096, i / 4096).
+//        transformed; points, u and y, are [IN or OUT squared, BATCH * TILES_Y * TILES_X,
+//        STRIDE^2 * CHANNELS]. Row-major, CHANNELS is a multiple of 4. x is a texture, texel i at
+//        (i % 4096, i / 4096), since its tiles overlap; points are read once, so that it would not
+//        pay to copy them into one.
 // One invocation: four channels of one tile and phase. A workgroup: 64 of them.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var<storage, read> base: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> u: array<vec4f>;
 
 override BATCH: u32;
 override HEIGHT: u32;
@@ -90,7 +93,7 @@ fn pixel(at: Place, i: u32, j: u32) -> vec4f {
 
 fn point(at: Place, i: u32, j: u32) -> vec4f {
   if i >= IN || j >= IN { return vec4f(); }
-  return load((i * IN + j) * at.point + at.at);
+  return u[(i * IN + j) * at.point + at.at];
 }
 
 // Eight elements in a line of the tile, four channels each.

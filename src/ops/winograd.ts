@@ -159,7 +159,11 @@ function transform(
     kernel: transformKernel,
     entryPoint: direction,
     constants,
-    bindings: { x: lowering.mirror(x), base: lowering.constant([first], "first picture"), y },
+    bindings: {
+      ...(direction === "gather" ? { x: lowering.mirror(x) } : { u: x }),
+      base: lowering.constant([first], "first picture"),
+      y,
+    },
     workgroups: grid(batch * tiles[0] * tiles[1] * stride ** 2 * side.channels / 4, 64),
     detail: direction === "gather" ? "to points" : "from points",
   });
