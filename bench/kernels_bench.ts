@@ -1,91 +1,108 @@
 /**
- * The network's GEMM-like ops at batch 256. Each is checked by the tests; here they are timed, one
- * run and one wait an iteration. GFLOP in the name counts the dense arithmetic of the definition.
+ * Every kernel of `src/kernels` at shapes of a training step: checked against naive float64 loops,
+ * then timed.
  *
- *   deno task bench
+ *   deno task bench [--filter TEXT]
+ *
+ * Deno's own table has the time of a run until the device is done, waiting included. The table after
+ * it has the time on the device from timestamp queries, the least of a few runs: GFLOP/s of the
+ * dense definition and the percentage of the arithmetic peak; or, where nothing is multiplied, GB/s
+ * of what any kernel has to move and the percentage of the bandwidth of a plain copy.
+ *
+ * The family of GEMM-like kernels that this adapter uses runs at batch 256, the others at 64.
+ *
+ * @module
  */
 
-import { Gpu, ops, type Tensor } from "../mod.ts";
+import { type GemmVariant, Gpu } from "../mod.ts";
+import { TUNING } from "../src/graph/lower.ts";
+import { gemmCases } from "./support/gemm_cases.ts";
+import type { KernelCase, Running } from "./support/kernel_case.ts";
+import { memoryCases } from "./support/memory_cases.ts";
+import { measureBandwidth, measurePeak } from "./support/peak.ts";
+import { stateCases } from "./support/state_cases.ts";
+import { HEAD, row } from "./support/table.ts";
+import { hasTimestamps, profileRuns, type Sum, sumOf } from "./support/time.ts";
 
-const BATCH = 256;
-
-/** An op of the network: shapes of its operands, and how it is called. */
-interface Case {
-  readonly name: string;
-  readonly gflop: number;
-  readonly inputs: Record<"a" | "b", number[]>;
-  readonly op: (inputs: Record<"a" | "b", Tensor>) => Tensor;
-}
-
-/** Multiply-adds of a convolution count twice. */
-function conv(height: number, inC: number, outC: number, stride: number): number {
-  return 2 * BATCH * (height / stride) ** 2 * 25 * inC * outC / 1e9;
-}
-
-const same = (strides: number) => ({ strides, padding: "same" as const });
-
-const CASES: Case[] = [
-  {
-    name: "dense 100 -> 12544",
-    gflop: 2 * BATCH * 100 * 12544 / 1e9,
-    inputs: { a: [BATCH, 100], b: [100, 12544] },
-    op: ({ a, b }) => ops.matmul(a, b),
-  },
-  {
-    name: "conv2d 28x28x1 -> 14x14x64",
-    gflop: conv(28, 1, 64, 2),
-    inputs: { a: [BATCH, 28, 28, 1], b: [5, 5, 1, 64] },
-    op: ({ a, b }) => ops.conv2d(a, b, same(2)),
-  },
-  {
-    name: "conv2d 14x14x64 -> 7x7x128",
-    gflop: conv(14, 64, 128, 2),
-    inputs: { a: [BATCH, 14, 14, 64], b: [5, 5, 64, 128] },
-    op: ({ a, b }) => ops.conv2d(a, b, same(2)),
-  },
-  {
-    name: "conv2dTranspose 7x7x256 -> 7x7x128",
-    gflop: conv(7, 128, 256, 1),
-    inputs: { a: [BATCH, 7, 7, 256], b: [5, 5, 128, 256] },
-    op: ({ a, b }) => ops.conv2dTranspose(a, b, same(1)),
-  },
-  {
-    name: "conv2dTranspose 7x7x128 -> 14x14x64",
-    gflop: conv(14, 64, 128, 2),
-    inputs: { a: [BATCH, 7, 7, 128], b: [5, 5, 64, 128] },
-    op: ({ a, b }) => ops.conv2dTranspose(a, b, same(2)),
-  },
-  {
-    name: "conv2dTranspose 14x14x64 -> 28x28x1",
-    gflop: conv(28, 1, 64, 2),
-    inputs: { a: [BATCH, 14, 14, 64], b: [5, 5, 1, 64] },
-    op: ({ a, b }) => ops.conv2dTranspose(a, b, same(2)),
-  },
-  {
-    name: "conv2dFilterGrad 14x14x64, 7x7x128",
-    gflop: conv(14, 64, 128, 2),
-    inputs: { a: [BATCH, 14, 14, 64], b: [BATCH, 7, 7, 128] },
-    op: ({ a, b }) => ops.conv2dFilterGrad(a, b, { ...same(2), kernelSize: 5 }),
-  },
-  {
-    name: "conv2dFilterGrad 7x7x128, 7x7x256",
-    gflop: conv(7, 128, 256, 1),
-    inputs: { a: [BATCH, 7, 7, 128], b: [BATCH, 7, 7, 256] },
-    op: ({ a, b }) => ops.conv2dFilterGrad(a, b, { ...same(1), kernelSize: 5 }),
-  },
-];
+const VARIANTS = ["texture", "tiled", "direct"] satisfies GemmVariant[];
+const RUNS = 5;
 
 const gpu = await Gpu.request();
-for (const { name, gflop, inputs, op } of CASES) {
-  const program = gpu.compile(inputs, (operands) => ({ y: op(operands) }));
-  program.run();
-  await gpu.idle(); // compiled
-  Deno.bench(
-    `${name} (${gflop.toFixed(2)} GFLOP)`,
-    { group: "gemm", n: 10, warmup: 2 },
-    async () => {
-      program.run();
-      await gpu.idle();
-    },
-  );
+const peaks = { arithmetic: await measurePeak(gpu), bandwidth: await measureBandwidth(gpu) };
+const kernels = new Set(
+  [...Deno.readDirSync(new URL("../src/kernels/", import.meta.url))].map(({ name }) =>
+    name.replace(/\.wgsl$/, "")
+  ),
+);
+const rows: { readonly name: string; readonly sum: Sum }[] = [];
+let registered = 0;
+let measured = 0;
+let lastGroup: string | undefined;
+
+/** The case that is being timed: one at a time has its memory. */
+let current: { readonly of: KernelCase; readonly running: Running } | undefined;
+
+/** Compiles, checks and profiles a case when it is first asked for. */
+async function prepare(kernelCase: KernelCase, device: Gpu, group: string): Promise<Running> {
+  if (current?.of === kernelCase) return current.running;
+  current?.running[Symbol.dispose]();
+  const { name, flops, bytes, kernel } = kernelCase;
+  const running = kernelCase.make(device);
+  current = { of: kernelCase, running };
+  await running.verify();
+  const counted = running.program.stats.flops;
+  if (counted !== flops) throw new Error(`${name} counts ${counted} operations, not ${flops}`);
+  if (hasTimestamps(device)) {
+    const { dispatches } = await profileRuns(RUNS, () => running.program.profile());
+    const own = dispatches.filter((t) => !kernel || kernel.test(t.kernel));
+    const used = [...new Set(own.map((t) => t.kernel))];
+    for (const each of used) kernels.delete(each.split(".")[0]);
+    const { milliseconds } = sumOf(own);
+    rows.push({
+      name: `${group}: ${name} (${used.join(", ")})`,
+      sum: { milliseconds, flops, bytes },
+    });
+  }
+  if (group !== lastGroup) {
+    // Again now and then: the machine may have been busy before.
+    lastGroup = group;
+    peaks.arithmetic = Math.max(peaks.arithmetic, await measurePeak(gpu));
+    peaks.bandwidth = Math.max(peaks.bandwidth, await measureBandwidth(gpu));
+  }
+  measured++;
+  return running;
 }
+
+function register(group: string, device: Gpu, cases: readonly KernelCase[]): void {
+  for (const kernelCase of cases) {
+    registered++;
+    Deno.bench(`${group}: ${kernelCase.name}`, { n: 5, warmup: 1 }, async (b) => {
+      const { program } = await prepare(kernelCase, device, group);
+      b.start();
+      program.run();
+      await device.idle();
+      b.end();
+    });
+  }
+}
+
+for (const gemm of VARIANTS) {
+  const own = gemm === gpu.tuning.gemm;
+  const tuning = { ...(gemm === "tiled" ? TUNING.gpu : {}), gemm };
+  register(gemm, own ? gpu : Gpu.from(gpu.device, { tuning }), gemmCases(own ? 256 : 64));
+}
+register("memory", gpu, [...memoryCases(256), ...stateCases(256)]);
+
+globalThis.addEventListener("unload", () => {
+  if (!rows.length) return;
+  console.log(`\n${HEAD}case (kernels)`);
+  for (const { name, sum } of rows) console.log(row(name, sum, peaks));
+  console.log(
+    `\npeak ${peaks.arithmetic.toFixed(1)} GFLOP/s, ${peaks.bandwidth.toFixed(1)} GB/s; ` +
+      gpu.info.description,
+  );
+  // Only when nothing was filtered out.
+  if (measured === registered && kernels.size) {
+    console.log(`NOT MEASURED: ${[...kernels].join(", ")}`);
+  }
+});

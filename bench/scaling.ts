@@ -50,8 +50,9 @@ interface Row {
   readonly gflop_per_step: number;
   readonly gflops: number;
   readonly planned_bytes: number;
-  readonly planned_bytes_per_image: number;
   readonly state_bytes: number;
+  readonly bytes: number;
+  readonly bytes_per_image: number;
 }
 
 using gpu = await Gpu.request();
@@ -74,8 +75,9 @@ async function measure(batch: number, width: number): Promise<Row | undefined> {
       gflop_per_step: flops / 1e9,
       gflops: flops / seconds / 1e9,
       planned_bytes: plannedBytes,
-      planned_bytes_per_image: plannedBytes / batch,
       state_bytes: state,
+      bytes: plannedBytes + state,
+      bytes_per_image: (plannedBytes + state) / batch,
     };
   } catch (error) {
     if (!(error instanceof OutOfMemoryError)) throw error;
@@ -100,8 +102,9 @@ const HEAD = [
   "GFLOP/s",
   "of peak",
   "planned MiB",
-  "KiB/image",
   "state MiB",
+  "sum MiB",
+  "MiB/image",
 ];
 
 function print(rows: readonly Row[], peak: number): void {
@@ -115,8 +118,9 @@ function print(rows: readonly Row[], peak: number): void {
       row.gflops.toFixed(1),
       `${(100 * row.gflops / peak).toFixed(0)}%`,
       mebibytes(row.planned_bytes),
-      (row.planned_bytes_per_image / 1024).toFixed(0),
       mebibytes(row.state_bytes),
+      mebibytes(row.bytes),
+      mebibytes(row.bytes_per_image),
     ]),
   ]));
 }

@@ -14,8 +14,7 @@ const model = makeModel(gpu);
 
 for (const batch of [16, 64, 256]) {
   const indices = batchOf(batch);
-  model.step(indices);
-  await gpu.idle(); // compiled
+  // Warming up compiles.
   Deno.bench(`training step, batch ${batch}`, { group: "step", n: 3, warmup: 1 }, async () => {
     model.step(indices);
     await gpu.idle();
