@@ -7,13 +7,14 @@
  *
  * The step is run several times; the tables have the least time of each dispatch, the trace has the
  * fastest run as it happened. Copies to textures are no dispatches: they are the gaps in the trace.
- * GB/s are of what a dispatch binds, each tensor once; a fused chain is under the op that ends it.
+ * GB/s are of what a dispatch binds, each thing once, the whole data set where it gathers a batch. A
+ * fused chain is under the op that ends it.
  *
  * @module
  */
 
-import { Gpu, loadMNIST, type Timing } from "../mod.ts";
-import { batchOf, makeModel, syntheticDataset } from "./support/model.ts";
+import { Gpu, type Timing } from "../mod.ts";
+import { batchOf, datasetFrom, makeModel } from "./support/model.ts";
 import { options, path, real, whole } from "./support/options.ts";
 import { measureBandwidth, measurePeak } from "./support/peak.ts";
 import { HEAD, row } from "./support/table.ts";
@@ -39,7 +40,7 @@ const {
 }) as { batch?: number; runs?: number; width?: number; trace?: string; data?: string };
 
 using gpu = await Gpu.request();
-const dataset = data === undefined ? syntheticDataset(batch) : await loadMNIST({ dir: data });
+const dataset = await datasetFrom(data, batch);
 using model = makeModel(gpu, { batch, width, dataset });
 const indices = batchOf(batch, dataset.count);
 const before = await measurePeak(gpu);

@@ -15,9 +15,9 @@
  * @module
  */
 
-import { Gpu, loadMNIST } from "../mod.ts";
+import { Gpu } from "../mod.ts";
 import { seedNoise } from "../src/model/sampler.ts";
-import { batchOf, compileGeneration, makeModel, syntheticDataset } from "./support/model.ts";
+import { batchOf, compileGeneration, datasetFrom, makeModel } from "./support/model.ts";
 import { options, path, whole } from "./support/options.ts";
 import { measurePeak } from "./support/peak.ts";
 import {
@@ -43,9 +43,7 @@ if (cold) {
   Deno.env.set("MESA_SHADER_CACHE_DIR", dir);
   globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
 }
-const dataset = data === undefined
-  ? syntheticDataset(Math.max(1024, batch))
-  : await loadMNIST({ dir: data });
+const dataset = await datasetFrom(data, Math.max(1024, batch));
 
 using gpu = await Gpu.request();
 const peakBefore = await measurePeak(gpu);

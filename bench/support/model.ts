@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Dataset, Gpu, Program } from "../../mod.ts";
+import { DataError, type Dataset, type Gpu, loadMNIST, type Program } from "../../mod.ts";
 import { DCGAN } from "../../src/dcgan.ts";
 
 const GENERATOR = [256, 128, 64] as const;
@@ -27,6 +27,18 @@ export function syntheticDataset(count: number): Dataset {
     (_, i) => Math.imul(i, 2654435761) >>> 24,
   );
   return { images, labels: new Uint8Array(count), count, height: 28, width: 28, channels: 1 };
+}
+
+/** MNIST from a folder; without one, synthetic pictures. Says what is wrong with it and exits with 2. */
+export async function datasetFrom(dir: string | undefined, count: number): Promise<Dataset> {
+  if (dir === undefined) return syntheticDataset(count);
+  try {
+    return await loadMNIST({ dir });
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    console.error(error.message);
+    Deno.exit(2);
+  }
 }
 
 /** The networks, their optimizers and their data, ready for a first step. */
