@@ -1,88 +1,87 @@
 /**
- * Every dispatch of a full-size training step, from timestamp queries, and the sums by kernel; and a
- * trace that Perfetto or chrome://tracing opens.
+ * Every dispatch of a training step, from timestamp queries: op and shape, time, GFLOP/s, GB/s and
+ * the percentage of the adapter's peak; their sums by op and by kernel; and a trace for Perfetto
+ * (ui.perfetto.dev) or chrome://tracing.
  *
- *   deno task profile [--batch N] [--trace FILE]
+ *   deno task profile [--batch N] [--runs N] [--width X] [--trace FILE] [--data DIR]
+ *
+ * The step is run several times; the tables have the least time of each dispatch, the trace has the
+ * fastest run as it happened. Copies to textures are no dispatches: they are the gaps in the trace.
+ * GB/s are of what a dispatch binds, each thing once, the whole data set where it gathers a batch. A
+ * fused chain is under the op that ends it.
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
 import { Gpu, type Timing } from "../mod.ts";
-import { DCGAN } from "../src/dcgan.ts";
-import { measurePeak } from "./support/peak.ts";
+import { batchOf, datasetFrom, makeModel } from "./support/model.ts";
+import { options, path, real, whole } from "./support/options.ts";
+import { measureBandwidth, measurePeak } from "./support/peak.ts";
+import { HEAD, row } from "./support/table.ts";
+import { profileRuns, shareOutside, spanOf, sumOf } from "./support/time.ts";
+import { traceOf } from "./support/trace.ts";
 
-const { values } = parseArgs({
-  options: { batch: { type: "string", default: "256" }, trace: { type: "string" } },
-});
-const batch = Number(values.batch);
+const {
+  batch = 256,
+  runs = 3,
+  width = 1,
+  trace = path("trace.json"),
+  data,
+} = options("profile", {
+  batch: { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  runs: { value: "N", help: "runs of the step (3)", parse: whole(1) },
+  width: {
+    value: "X",
+    help: "multiplies the channels of hidden layers (1)",
+    parse: real(0.05, 16),
+  },
+  trace: { value: "FILE", help: "where the trace goes (trace.json)", parse: path },
+  data: { value: "DIR", help: "MNIST's IDX files (default: synthetic bytes)", parse: path },
+}) as { batch?: number; runs?: number; width?: number; trace?: string; data?: string };
 
 using gpu = await Gpu.request();
-const images = Uint8Array.from({ length: batch * 784 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
-using model = new DCGAN(gpu, {
-  images,
-  labels: new Uint8Array(batch),
-  count: batch,
-  height: 28,
-  width: 28,
-  channels: 1,
-}, { seed: 0, generator: {}, discriminator: {}, adam: { learningRate: 1e-4 } });
-const indices = Uint32Array.from({ length: batch }, (_, i) => i);
+const dataset = await datasetFrom(data, batch);
+using model = makeModel(gpu, { batch, width, dataset });
+const indices = batchOf(batch, dataset.count);
+const before = await measurePeak(gpu);
 model.step(indices);
 await gpu.idle(); // compiled
-const timings = await model.profile(indices);
-const peak = await measurePeak(gpu);
+const { dispatches, fastest } = await profileRuns(runs, () => model.profile(indices));
+const peaks = {
+  arithmetic: Math.max(before, await measurePeak(gpu)),
+  bandwidth: await measureBandwidth(gpu),
+};
 
-function row(name: string, { milliseconds, flops, bytes }: Omit<Timing, "label" | "kernel">) {
-  const gflops = flops / milliseconds / 1e6;
-  return [
-    milliseconds.toFixed(2).padStart(9),
-    (flops ? gflops.toFixed(1) : "").padStart(9),
-    (bytes / milliseconds / 1e6).toFixed(1).padStart(8),
-    (flops ? `${(100 * gflops / peak).toFixed(0)}%` : "").padStart(6),
-    ` ${name}`,
-  ].join(" ");
+function printSums(what: string, of: (timing: Timing) => string): void {
+  console.log(`\n${HEAD}${what} (dispatches)`);
+  const sums = [...Map.groupBy(dispatches, of)].map(([name, list]) => ({
+    name: `${name} (${list.length})`,
+    sum: sumOf(list),
+  }));
+  for (const { name, sum } of sums.sort((a, b) => b.sum.milliseconds - a.sum.milliseconds)) {
+    console.log(row(name, sum, peaks));
+  }
 }
-const HEAD = "       ms   GFLOP/s     GB/s   peak  ";
 
 console.log(`${HEAD}op, shape`);
-for (const timing of timings) console.log(row(timing.label, timing));
+for (const timing of dispatches) console.log(row(timing.label, timing, peaks));
+printSums("op", ({ label }) => label.split(" ")[0]);
+printSums("kernel", ({ kernel }) => kernel);
 
-console.log(`\n${HEAD}kernel`);
-const byKernel = Map.groupBy(timings, (t) => t.kernel);
-const sums = [...byKernel].map(([kernel, list]) => ({
-  kernel: `${kernel} (${list.length})`,
-  milliseconds: list.reduce((sum, t) => sum + t.milliseconds, 0),
-  flops: list.reduce((sum, t) => sum + t.flops, 0),
-  bytes: list.reduce((sum, t) => sum + t.bytes, 0),
-}));
-for (const sum of sums.sort((a, b) => b.milliseconds - a.milliseconds)) {
-  console.log(row(sum.kernel, sum));
-}
-const total = sums.reduce((sum, s) => sum + s.milliseconds, 0);
-const gemm = sums.filter((s) => s.flops > 0).reduce((sum, s) => sum + s.milliseconds, 0);
-console.log(
-  `\n${total.toFixed(1)} ms in ${timings.length} dispatches; ` +
-    `${(100 * (1 - gemm / total)).toFixed(1)}% outside matmul-like kernels; ` +
-    `peak ${peak.toFixed(0)} GFLOP/s`,
-);
+const total = sumOf(dispatches);
+const span = spanOf(fastest);
+const between = span - sumOf(fastest).milliseconds;
+console.log(`
+training step of ${batch}, ${gpu.info.description}
+${
+  total.milliseconds.toFixed(1)
+} ms in ${dispatches.length} dispatches, the least of ${runs} runs each
+${(100 * shareOutside(dispatches)).toFixed(1)}% of it outside matmul-like kernels
+${between.toFixed(1)} ms of ${
+  span.toFixed(1)
+} ms between dispatches: copies and starting, fastest run
+peak ${peaks.arithmetic.toFixed(1)} GFLOP/s, ${peaks.bandwidth.toFixed(1)} GB/s`);
 
-if (values.trace) {
-  let at = 0;
-  const events = timings.map(({ label, kernel, milliseconds, flops, bytes }) => {
-    const event = {
-      name: label,
-      cat: kernel,
-      ph: "X",
-      pid: 1,
-      tid: 1,
-      ts: at,
-      dur: milliseconds * 1000,
-      args: { kernel, flops, bytes },
-    };
-    at += event.dur;
-    return event;
-  });
-  await Deno.writeTextFile(values.trace, JSON.stringify({ traceEvents: events }));
-  console.log(`wrote ${values.trace}`);
-}
+const file = traceOf(fastest, `training step of ${batch}`, { adapter: gpu.info.description });
+await Deno.writeTextFile(trace, JSON.stringify(file) + "\n");
+console.log(`wrote ${trace}`);

@@ -1,98 +1,125 @@
 /**
  * A training step and generation at full size, with the adapter's arithmetic peak from the same run.
  *
- *   deno task bench:step [--batch N] [--steps N] [--json FILE]
+ *   deno task bench:step [--batch N] [--steps N] [--json FILE] [--data DIR] [--cold]
  *
  * The last line is for programs: s_per_step=… gflops=… peak_gflops=… fraction=…
+ *
  * GFLOP are those of the dense definition of every matrix product and convolution; padding counts.
+ * `s_per_step` is the median of steps that are each waited for, `s_per_step_enqueued` that of steps
+ * which share a wait, as in training. `s_first_step` has the compilation of every shader in it. On
+ * Mesa that depends on its cache on disk: `--cold` gives it an empty folder for this run
+ * (MESA_SHADER_CACHE_DIR), MESA_SHADER_CACHE_DISABLE=true none, and without either a second run on
+ * the same machine is the warm one. Other drivers have caches of their own.
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
 import { Gpu } from "../mod.ts";
-import { DCGAN } from "../src/dcgan.ts";
-import { Sampler, seedNoise } from "../src/model/sampler.ts";
+import { seedNoise } from "../src/model/sampler.ts";
+import { batchOf, compileGeneration, datasetFrom, makeModel } from "./support/model.ts";
+import { options, path, whole } from "./support/options.ts";
 import { measurePeak } from "./support/peak.ts";
+import {
+  hasTimestamps,
+  median,
+  profileRuns,
+  secondsAmongMany,
+  secondsOf,
+  shareOutside,
+} from "./support/time.ts";
 
-const { values } = parseArgs({
-  options: {
-    batch: { type: "string", default: "256" },
-    steps: { type: "string", default: "5" },
-    json: { type: "string" },
-  },
-});
-const batch = Number(values.batch);
-const steps = Number(values.steps);
+const { batch = 256, steps = 5, json, data, cold } = options("bench:step", {
+  batch: { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  steps: { value: "N", help: "how often each time is taken (5)", parse: whole(1) },
+  json: { value: "FILE", help: "write all numbers there, too", parse: path },
+  data: { value: "DIR", help: "MNIST's IDX files (default: synthetic bytes)", parse: path },
+  cold: { help: "compile every shader anew (Mesa: an empty cache folder)" },
+}) as { batch?: number; steps?: number; json?: string; data?: string; cold?: boolean };
 
-function median(times: readonly number[]): number {
-  const sorted = times.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1];
+if (cold) {
+  // Before the driver is loaded, which reads it.
+  const dir = Deno.makeTempDirSync();
+  Deno.env.set("MESA_SHADER_CACHE_DIR", dir);
+  globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
 }
-
-/** Seconds of each of `runs` calls, after one that compiles. */
-async function time(runs: number, call: () => Promise<unknown>): Promise<number[]> {
-  await call();
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const begun = performance.now();
-    await call();
-    times.push((performance.now() - begun) / 1000);
-  }
-  return times;
-}
+const dataset = await datasetFrom(data, Math.max(1024, batch));
 
 using gpu = await Gpu.request();
-const count = Math.max(batch, 1024);
-const images = Uint8Array.from({ length: count * 784 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
-using model = new DCGAN(gpu, {
-  images,
-  labels: new Uint8Array(count),
-  count,
-  height: 28,
-  width: 28,
-  channels: 1,
-}, { seed: 0, generator: {}, discriminator: {}, adam: { learningRate: 1e-4 } });
-const indices = Uint32Array.from({ length: batch }, (_, i) => i);
+const peakBefore = await measurePeak(gpu);
+using model = makeModel(gpu, { dataset });
+const indices = batchOf(batch, dataset.count);
 
-let enqueue = Infinity;
-const first = performance.now();
-model.step(indices);
-await gpu.idle();
-const firstStep = (performance.now() - first) / 1000;
-const stepTimes = await time(steps, async () => {
+const enqueued: number[] = [];
+const step = () => {
   const begun = performance.now();
   model.step(indices);
-  enqueue = Math.min(enqueue, performance.now() - begun);
-  await gpu.idle();
-});
-using sampler = new Sampler(gpu, model.generator, batch);
-const noise = seedNoise(batch, 100, 0);
-const sampleTimes = await time(steps, () => sampler.sample(noise));
-const peak = await measurePeak(gpu);
+  enqueued.push(performance.now() - begun);
+};
+const waited = () => {
+  step();
+  return gpu.idle();
+};
+const [firstStep] = await secondsOf(1, waited);
+await waited();
+enqueued.length = 0;
+const stepTimes = await secondsOf(steps, waited);
+const amongMany = await secondsAmongMany(gpu, step, steps);
+const outside = hasTimestamps(gpu)
+  ? shareOutside((await profileRuns(3, () => model.profile(indices))).dispatches)
+  : undefined;
 
-const { flops, plannedBytes, tensorBytes } = model.stats(batch);
+/** Seconds of making `count` pictures: one call that is read, and a call among many. */
+async function generation(count: number) {
+  using program = compileGeneration(gpu, model, count);
+  const noise = seedNoise(count, model.generator.noiseDim, 0);
+  const call = () => {
+    program.run({ noise });
+    return program.read("pictures");
+  };
+  await call(); // compiled
+  return {
+    call: median(await secondsOf(steps, call)),
+    amongMany: await secondsAmongMany(gpu, () => program.run({ noise }), steps),
+    flops: program.stats.flops,
+  };
+}
+const many = await generation(256);
+const few = await generation(16);
+const peak = Math.max(peakBefore, await measurePeak(gpu));
+
+const { flops, dispatches, plannedBytes, tensorBytes } = model.stats(batch);
 const seconds = median(stepTimes);
 const gflops = flops / seconds / 1e9;
 const result = {
   adapter: gpu.info.description,
   batch,
+  data: data === undefined ? "synthetic" : "MNIST",
   s_per_step: seconds,
   s_per_step_min: Math.min(...stepTimes),
+  s_per_step_enqueued: amongMany,
   s_first_step: firstStep,
-  ms_enqueue: enqueue,
-  s_per_generation: median(sampleTimes),
+  ms_enqueue: median(enqueued),
   gflop_per_step: flops / 1e9,
   gflops,
   peak_gflops: peak,
   fraction: gflops / peak,
+  share_outside_gemm: outside ?? null,
+  dispatches,
+  planned_bytes: plannedBytes,
   planned_share: plannedBytes / tensorBytes,
+  s_per_generation_256: many.call,
+  s_per_generation_256_enqueued: many.amongMany,
+  gflops_generation_256: many.flops / many.amongMany / 1e9,
+  s_per_generation_16: few.call,
+  s_per_generation_16_enqueued: few.amongMany,
+  gflops_generation_16: few.flops / few.amongMany / 1e9,
 };
 for (const [name, value] of Object.entries(result)) {
-  console.log(`${name.padEnd(18)}${typeof value === "number" ? +value.toPrecision(4) : value}`);
+  console.log(`${name.padEnd(30)}${typeof value === "number" ? +value.toPrecision(4) : value}`);
 }
-if (values.json) await Deno.writeTextFile(values.json, JSON.stringify(result, null, 2) + "\n");
+if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(result, null, 2) + "\n");
 console.log(
-  `s_per_step=${seconds.toFixed(3)} gflops=${gflops.toFixed(1)} peak_gflops=${peak.toFixed(1)} ` +
+  `s_per_step=${seconds.toFixed(4)} gflops=${gflops.toFixed(1)} peak_gflops=${peak.toFixed(1)} ` +
     `fraction=${(gflops / peak).toFixed(3)}`,
 );

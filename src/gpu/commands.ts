@@ -22,6 +22,8 @@ export interface DispatchOptions {
   readonly workgroups: readonly [number, number, number];
   /** Floating-point operations, for the profiler. */
   readonly flops?: number;
+  /** Bytes that it reads or writes, for the profiler. */
+  readonly bytes?: number;
 }
 
 interface Dispatch {
@@ -47,11 +49,13 @@ export interface Timing {
   readonly label: string;
   /** The kernel and its entry point. */
   readonly kernel: string;
+  /** When it began, in milliseconds after the first dispatch of the run. */
+  readonly start: number;
   /** Between the timestamps around it. */
   readonly milliseconds: number;
   /** Floating-point operations of the dense definition; 0 where they are not counted. */
   readonly flops: number;
-  /** Bytes of what it binds: each read or written at least once. */
+  /** Bytes of what it binds, each thing once, however often it is read. */
   readonly bytes: number;
 }
 
@@ -97,7 +101,7 @@ export class CommandList {
       group,
       workgroups: options.workgroups,
       flops: options.flops ?? 0,
-      bytes: Object.values(bindings).reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: options.bytes ?? 0,
     });
   }
 
@@ -180,6 +184,7 @@ export class CommandList {
       kernel: pipeline.label,
       flops,
       bytes,
+      start: Number(times[2 * i] - times[0]) / 1e6,
       milliseconds: Number(times[2 * i + 1] - times[2 * i]) / 1e6,
     }));
   }

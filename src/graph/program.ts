@@ -249,7 +249,12 @@ export class Program<
     const bindings = Object.fromEntries(
       Object.entries(step.bindings).map(([name, operand]) => [name, resolve(operand)]),
     );
-    this.#commands.dispatch({ ...step, bindings });
+    // What is bound twice is counted once, and a texture by what it holds, not by its slot.
+    const bytes = [...new Set(Object.values(step.bindings))].reduce(
+      (sum, operand) => sum + (operand instanceof Mirror ? operand.storage : operand).bytes,
+      0,
+    );
+    this.#commands.dispatch({ ...step, bindings, bytes });
   }
 }
 
