@@ -1,51 +1,45 @@
 // Products of matrices, one for each point of a transform, operands in storage textures.
 //
 //   nn: y[p, r, n] = sum over k of x[p, r, k] * w[p, k, n]
-//   nt: y[p, r, n] = sum over k of x[p, r, k] * w[p, n, k]
 //   tn: y[p, k, n] = sum over r of x[p, r, k] * w[p, r, n]
 //
-// x, w: row-major, four floats a texel, texel i at (i % 4096, i / 4096); K and N are multiples of 4.
-//       On a software adapter a texture load is five times cheaper than a buffer's.
-// y:    row-major, as vec4f.
+// sizes: points, R, K, N. Not override constants: the code that a compiler made from those was a third
+//        slower at some sizes than at others, and each had to be compiled.
+// x, w:  row-major, four floats a texel, texel i at (i % 4096, i / 4096); K and N are multiples of 4.
+//        On a software adapter a texture load is five times cheaper than a buffer's.
+// y:     row-major, as vec4f.
+// Neighbouring lanes compute neighbouring columns: they load the same x, and lines of w side by side.
+// (Rows of a power of two bytes, one for each lane, would all fall into the same few cache sets.)
 // One invocation: 16 x 16 of y. A workgroup: 64 such tiles, point after point; id.y carries on where
 // id.x ends.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
-
-override POINTS: u32;
-override R: u32;
-override K: u32;
-override N: u32;
-override TRANSPOSED: bool = false;
+@group(0) @binding(3) var<storage, read> sizes: array<u32>;
 
 fn load_x(i: u32) -> vec4f { return textureLoad(x, vec2u(i & 4095, i >> 12)); }
 fn load_w(i: u32) -> vec4f { return textureLoad(w, vec2u(i & 4095, i >> 12)); }
 
 // Point and first row and column of a tile.
-fn tile(i: u32, rows: u32) -> vec3u {
+fn tile(i: u32, rows: u32, columns: u32) -> vec3u {
   let row_tiles = (rows + 15) / 16;
-  let column_tiles = (N + 15) / 16;
-  return vec3u(i / (row_tiles * column_tiles), i % row_tiles * 16, i / row_tiles % column_tiles * 16);
+  let column_tiles = (columns + 15) / 16;
+  return vec3u(i / (row_tiles * column_tiles), i / column_tiles % row_tiles * 16, i % column_tiles * 16);
 }
 
-// Four k (columns) by four n (components).
-fn weights(at: u32, n: u32) -> mat4x4f {
-  if TRANSPOSED {
-    let i = at + n * (K / 4);
-    let stride = K / 4;
-    return transpose(mat4x4f(load_w(i), load_w(i + stride), load_w(i + 2 * stride), load_w(i + 3 * stride)));
-  }
+// Four k (columns) by four n (components). Small changes of these addresses make the compiled loop a
+// third slower; measure them.
+fn weights(at: u32, n: u32, columns: u32) -> mat4x4f {
   let i = at + n / 4;
-  let stride = N / 4;
+  let stride = columns / 4;
   return mat4x4f(load_w(i), load_w(i + stride), load_w(i + 2 * stride), load_w(i + 3 * stride));
 }
 
 // Four rows of y from `row` on, of `rows` in all.
-fn store(at: u32, row: u32, rows: u32, n: u32, tile: mat4x4f) {
-  if n >= N { return; }
-  let stride = N / 4;
+fn store(at: u32, row: u32, rows: u32, n: u32, columns: u32, tile: mat4x4f) {
+  if n >= columns { return; }
+  let stride = columns / 4;
   let i = at + row * stride + n / 4;
   if row < rows { y[i] = tile[0]; }
   if row + 1 < rows { y[i + stride] = tile[1]; }
@@ -55,14 +49,18 @@ fn store(at: u32, row: u32, rows: u32, n: u32, tile: mat4x4f) {
 
 @compute @workgroup_size(64)
 fn nn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let at = tile(id.y * groups.x * 64 + id.x, R);
+  let points = sizes[0];
+  let R = sizes[1];
+  let K = sizes[2];
+  let N = sizes[3];
+  let at = tile(id.y * groups.x * 64 + id.x, R, N);
   let p = at.x;
   let r = at.y;
   let n = at.z;
-  if p >= POINTS { return; }
+  if p >= points { return; }
   let quads = K / 4;
   // Rows beyond the last repeat it; they are not stored.
-  let r0 = (p * R + min(r + 0, R - 1)) * quads;
+  let r0 = (p * R + min(r, R - 1)) * quads;
   let r1 = (p * R + min(r + 1, R - 1)) * quads;
   let r2 = (p * R + min(r + 2, R - 1)) * quads;
   let r3 = (p * R + min(r + 3, R - 1)) * quads;
@@ -78,8 +76,6 @@ fn nn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups:
   let r13 = (p * R + min(r + 13, R - 1)) * quads;
   let r14 = (p * R + min(r + 14, R - 1)) * quads;
   let r15 = (p * R + min(r + 15, R - 1)) * quads;
-  // Texels of w from one group of four k to the next.
-  let w_step = select(N, 1u, TRANSPOSED);
   var y00 = mat4x4f();
   var y01 = mat4x4f();
   var y02 = mat4x4f();
@@ -101,11 +97,11 @@ fn nn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups:
     let x1 = mat4x4f(load_x(r4 + k), load_x(r5 + k), load_x(r6 + k), load_x(r7 + k));
     let x2 = mat4x4f(load_x(r8 + k), load_x(r9 + k), load_x(r10 + k), load_x(r11 + k));
     let x3 = mat4x4f(load_x(r12 + k), load_x(r13 + k), load_x(r14 + k), load_x(r15 + k));
-    let j = p * (K * N / 4) + k * w_step;
-    let w0 = weights(j, n);
-    let w1 = weights(j, n + 4);
-    let w2 = weights(j, n + 8);
-    let w3 = weights(j, n + 12);
+    let j = p * (K * N / 4) + k * N;
+    let w0 = weights(j, n, N);
+    let w1 = weights(j, n + 4, N);
+    let w2 = weights(j, n + 8, N);
+    let w3 = weights(j, n + 12, N);
     y00 += w0 * x0;
     y10 += w0 * x1;
     y20 += w0 * x2;
@@ -124,31 +120,35 @@ fn nn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups:
     y33 += w3 * x3;
   }
   let out = p * (R * N / 4);
-  store(out, r, R, n, y00);
-  store(out, r, R, n + 4, y01);
-  store(out, r, R, n + 8, y02);
-  store(out, r, R, n + 12, y03);
-  store(out, r + 4, R, n, y10);
-  store(out, r + 4, R, n + 4, y11);
-  store(out, r + 4, R, n + 8, y12);
-  store(out, r + 4, R, n + 12, y13);
-  store(out, r + 8, R, n, y20);
-  store(out, r + 8, R, n + 4, y21);
-  store(out, r + 8, R, n + 8, y22);
-  store(out, r + 8, R, n + 12, y23);
-  store(out, r + 12, R, n, y30);
-  store(out, r + 12, R, n + 4, y31);
-  store(out, r + 12, R, n + 8, y32);
-  store(out, r + 12, R, n + 12, y33);
+  store(out, r, R, n, N, y00);
+  store(out, r, R, n + 4, N, y01);
+  store(out, r, R, n + 8, N, y02);
+  store(out, r, R, n + 12, N, y03);
+  store(out, r + 4, R, n, N, y10);
+  store(out, r + 4, R, n + 4, N, y11);
+  store(out, r + 4, R, n + 8, N, y12);
+  store(out, r + 4, R, n + 12, N, y13);
+  store(out, r + 8, R, n, N, y20);
+  store(out, r + 8, R, n + 4, N, y21);
+  store(out, r + 8, R, n + 8, N, y22);
+  store(out, r + 8, R, n + 12, N, y23);
+  store(out, r + 12, R, n, N, y30);
+  store(out, r + 12, R, n + 4, N, y31);
+  store(out, r + 12, R, n + 8, N, y32);
+  store(out, r + 12, R, n + 12, N, y33);
 }
 
 @compute @workgroup_size(64)
 fn tn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let at = tile(id.y * groups.x * 64 + id.x, K);
+  let points = sizes[0];
+  let R = sizes[1];
+  let K = sizes[2];
+  let N = sizes[3];
+  let at = tile(id.y * groups.x * 64 + id.x, K, N);
   let p = at.x;
   let k = at.y;
   let n = at.z;
-  if p >= POINTS { return; }
+  if p >= points { return; }
   var y00 = mat4x4f();
   var y01 = mat4x4f();
   var y02 = mat4x4f();
@@ -165,51 +165,60 @@ fn tn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups:
   var y31 = mat4x4f();
   var y32 = mat4x4f();
   var y33 = mat4x4f();
-  var i = p * (R * K / 4) + k / 4;
-  var j = p * (R * N / 4) + n / 4;
-  for (var r = 0u; r < R; r++) {
-    let x0 = load_x(i);
-    let x1 = load_x(i + 1);
-    let x2 = load_x(i + 2);
-    let x3 = load_x(i + 3);
-    let w0 = load_w(j);
-    let w1 = load_w(j + 1);
-    let w2 = load_w(j + 2);
-    let w3 = load_w(j + 3);
-    y00 += mat4x4f(w0 * x0.x, w0 * x0.y, w0 * x0.z, w0 * x0.w);
-    y01 += mat4x4f(w1 * x0.x, w1 * x0.y, w1 * x0.z, w1 * x0.w);
-    y02 += mat4x4f(w2 * x0.x, w2 * x0.y, w2 * x0.z, w2 * x0.w);
-    y03 += mat4x4f(w3 * x0.x, w3 * x0.y, w3 * x0.z, w3 * x0.w);
-    y10 += mat4x4f(w0 * x1.x, w0 * x1.y, w0 * x1.z, w0 * x1.w);
-    y11 += mat4x4f(w1 * x1.x, w1 * x1.y, w1 * x1.z, w1 * x1.w);
-    y12 += mat4x4f(w2 * x1.x, w2 * x1.y, w2 * x1.z, w2 * x1.w);
-    y13 += mat4x4f(w3 * x1.x, w3 * x1.y, w3 * x1.z, w3 * x1.w);
-    y20 += mat4x4f(w0 * x2.x, w0 * x2.y, w0 * x2.z, w0 * x2.w);
-    y21 += mat4x4f(w1 * x2.x, w1 * x2.y, w1 * x2.z, w1 * x2.w);
-    y22 += mat4x4f(w2 * x2.x, w2 * x2.y, w2 * x2.z, w2 * x2.w);
-    y23 += mat4x4f(w3 * x2.x, w3 * x2.y, w3 * x2.z, w3 * x2.w);
-    y30 += mat4x4f(w0 * x3.x, w0 * x3.y, w0 * x3.z, w0 * x3.w);
-    y31 += mat4x4f(w1 * x3.x, w1 * x3.y, w1 * x3.z, w1 * x3.w);
-    y32 += mat4x4f(w2 * x3.x, w2 * x3.y, w2 * x3.z, w2 * x3.w);
-    y33 += mat4x4f(w3 * x3.x, w3 * x3.y, w3 * x3.z, w3 * x3.w);
-    i += K / 4;
-    j += N / 4;
+  for (var r = 0u; r < R; r += 4) {
+    // Rows beyond the last repeat it, times zero.
+    let last = R - 1;
+    let i0 = (p * R + r) * (K / 4) + k / 4;
+    let i1 = (p * R + min(r + 1, last)) * (K / 4) + k / 4;
+    let i2 = (p * R + min(r + 2, last)) * (K / 4) + k / 4;
+    let i3 = (p * R + min(r + 3, last)) * (K / 4) + k / 4;
+    let j0 = (p * R + r) * (N / 4) + n / 4;
+    let j1 = (p * R + min(r + 1, last)) * (N / 4) + n / 4;
+    let j2 = (p * R + min(r + 2, last)) * (N / 4) + n / 4;
+    let j3 = (p * R + min(r + 3, last)) * (N / 4) + n / 4;
+    let s1 = select(0.0, 1.0, r + 1 <= last);
+    let s2 = select(0.0, 1.0, r + 2 <= last);
+    let s3 = select(0.0, 1.0, r + 3 <= last);
+    let x0 = transpose(mat4x4f(load_x(i0), load_x(i1), load_x(i2), load_x(i3)));
+    let x1 = transpose(mat4x4f(load_x(i0 + 1), load_x(i1 + 1), load_x(i2 + 1), load_x(i3 + 1)));
+    let x2 = transpose(mat4x4f(load_x(i0 + 2), load_x(i1 + 2), load_x(i2 + 2), load_x(i3 + 2)));
+    let x3 = transpose(mat4x4f(load_x(i0 + 3), load_x(i1 + 3), load_x(i2 + 3), load_x(i3 + 3)));
+    let w0 = mat4x4f(load_w(j0), s1 * load_w(j1), s2 * load_w(j2), s3 * load_w(j3));
+    y00 += w0 * x0;
+    y10 += w0 * x1;
+    y20 += w0 * x2;
+    y30 += w0 * x3;
+    let w1 = mat4x4f(load_w(j0 + 1), s1 * load_w(j1 + 1), s2 * load_w(j2 + 1), s3 * load_w(j3 + 1));
+    y01 += w1 * x0;
+    y11 += w1 * x1;
+    y21 += w1 * x2;
+    y31 += w1 * x3;
+    let w2 = mat4x4f(load_w(j0 + 2), s1 * load_w(j1 + 2), s2 * load_w(j2 + 2), s3 * load_w(j3 + 2));
+    y02 += w2 * x0;
+    y12 += w2 * x1;
+    y22 += w2 * x2;
+    y32 += w2 * x3;
+    let w3 = mat4x4f(load_w(j0 + 3), s1 * load_w(j1 + 3), s2 * load_w(j2 + 3), s3 * load_w(j3 + 3));
+    y03 += w3 * x0;
+    y13 += w3 * x1;
+    y23 += w3 * x2;
+    y33 += w3 * x3;
   }
   let out = p * (K * N / 4);
-  store(out, k, K, n, y00);
-  store(out, k, K, n + 4, y01);
-  store(out, k, K, n + 8, y02);
-  store(out, k, K, n + 12, y03);
-  store(out, k + 4, K, n, y10);
-  store(out, k + 4, K, n + 4, y11);
-  store(out, k + 4, K, n + 8, y12);
-  store(out, k + 4, K, n + 12, y13);
-  store(out, k + 8, K, n, y20);
-  store(out, k + 8, K, n + 4, y21);
-  store(out, k + 8, K, n + 8, y22);
-  store(out, k + 8, K, n + 12, y23);
-  store(out, k + 12, K, n, y30);
-  store(out, k + 12, K, n + 4, y31);
-  store(out, k + 12, K, n + 8, y32);
-  store(out, k + 12, K, n + 12, y33);
+  store(out, k, K, n, N, y00);
+  store(out, k, K, n + 4, N, y01);
+  store(out, k, K, n + 8, N, y02);
+  store(out, k, K, n + 12, N, y03);
+  store(out, k + 4, K, n, N, y10);
+  store(out, k + 4, K, n + 4, N, y11);
+  store(out, k + 4, K, n + 8, N, y12);
+  store(out, k + 4, K, n + 12, N, y13);
+  store(out, k + 8, K, n, N, y20);
+  store(out, k + 8, K, n + 4, N, y21);
+  store(out, k + 8, K, n + 8, N, y22);
+  store(out, k + 8, K, n + 12, N, y23);
+  store(out, k + 12, K, n, N, y30);
+  store(out, k + 12, K, n + 4, N, y31);
+  store(out, k + 12, K, n + 8, N, y32);
+  store(out, k + 12, K, n + 12, N, y33);
 }

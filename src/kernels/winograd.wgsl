@@ -12,7 +12,7 @@
 // T:     OUT x IN, at most 8 x 8. As constants, so that the compiler drops products with zero.
 // x, y:  pictures are [all, HEIGHT, WIDTH, CHANNELS], of which the BATCH from base[0] on are
 //        transformed; points, u and y, are [IN or OUT squared, BATCH * TILES_Y * TILES_X,
-//        STRIDE^2 * CHANNELS]. Row-major, CHANNELS is a multiple of 4. x is a texture, texel i at
+//        CHANNELS / TOGETHER, STRIDE^2, TOGETHER]. Row-major, CHANNELS is a multiple of 4. x is a texture, texel i at
 //        (i % 4096, i / 4096), since its tiles overlap; points are read once, so that it would not
 //        pay to copy them into one.
 // One invocation: four channels of one tile and phase. A workgroup: 64 of them.
@@ -26,6 +26,7 @@ override BATCH: u32;
 override HEIGHT: u32;
 override WIDTH: u32;
 override CHANNELS: u32;
+override TOGETHER: u32;
 override TILES_Y: u32 = 1;
 override TILES_X: u32 = 1;
 override STEP: u32 = 4;
@@ -65,11 +66,14 @@ fn place(id: u32) -> Place {
   let row = id / channels / (STRIDE * STRIDE);
   let b = row / (TILES_Y * TILES_X);
   let tile = row % (TILES_Y * TILES_X);
+  // In quads: channels that stay together, and where the phases of such a group begin.
+  let together = TOGETHER / 4;
+  let group = row * (channels / together) + c / together;
   return Place(
     b,
     i32(STRIDE * STEP * (tile / TILES_X) + phase / STRIDE) - PAD,
     i32(STRIDE * STEP * (tile % TILES_X) + phase % STRIDE) - PAD,
-    id,
+    (group * STRIDE * STRIDE + phase) * together + c % together,
     BATCH * TILES_Y * TILES_X * STRIDE * STRIDE * channels,
     c,
   );

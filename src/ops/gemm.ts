@@ -248,10 +248,9 @@ export function lowerConv(
   const name = chooseConv(variant, g, transposed);
   const { kernel, entryPoint, rows, columns }: Variant = CONV[name];
   const [input, output] = transposed ? [g.small, g.large] : [g.large, g.small];
-  if (name === "texture") {
-    const kind = transposed ? "nt" : "nn";
+  if (name === "texture" && !transposed) {
     const [k, n] = [input.channels, output.channels];
-    const sizes = { kind, r: g.batch, k, n, flops: flopsOf(g) } as const;
+    const sizes = { kind: "nn", r: g.batch, k, n, flops: flopsOf(g) } as const;
     if (suitsPointMatmul(lowering, g, sizes)) return pointMatmul(lowering, x, w, y, sizes);
   }
   const pixels = output.height * output.width;

@@ -16,8 +16,8 @@ const TILE = 16;
 
 /** Sizes of the products. */
 export interface PointMatmul {
-  /** Which products: of [r, k] with [k, n], with [n, k], or of [r, k] transposed with [r, n]. */
-  readonly kind: "nn" | "nt" | "tn";
+  /** Which products: of [r, k] with [k, n], or of [r, k] transposed with [r, n]. */
+  readonly kind: "nn" | "tn";
   /** How many. Default 1. */
   readonly points?: number;
   readonly r: number;
@@ -35,7 +35,7 @@ export function pointMatmulTiles({ kind, points = 1, r, k, n }: PointMatmul): nu
 
 /** Iterations of one invocation's loop. */
 export function pointMatmulIterations({ kind, r, k }: PointMatmul): number {
-  return kind === "tn" ? r : k / 4;
+  return kind === "tn" ? Math.ceil(r / 4) : k / 4;
 }
 
 /** Emits y = the products of x and w. */
@@ -49,15 +49,14 @@ export function pointMatmul(
   const { kind, points = 1, r, k, n, flops } = sizes;
   lowering.dispatch({
     kernel: matmulKernel,
-    entryPoint: kind === "tn" ? "tn" : "nn",
-    constants: {
-      POINTS: points,
-      R: r,
-      K: k,
-      N: n,
-      ...(kind === "nt" ? { TRANSPOSED: 1 } : {}),
+    entryPoint: kind,
+    constants: {},
+    bindings: {
+      x: lowering.mirror(x),
+      w: lowering.mirror(w),
+      y,
+      sizes: lowering.constant([points, r, k, n], "sizes"),
     },
-    bindings: { x: lowering.mirror(x), w: lowering.mirror(w), y },
     workgroups: grid(pointMatmulTiles(sizes), 64),
     flops,
     detail: points > 1 ? "at points" : undefined,

@@ -20,6 +20,7 @@ import transformCode from "../kernels/winograd.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
 import { grid, type Lowering, Storage } from "../graph/lower.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { copyBox } from "./copy.ts";
 import type { Geometry, Side } from "./geometry.ts";
 import { pointMatmul } from "./pointMatmul.ts";
 import { reduceMiddle } from "./sum.ts";
@@ -126,6 +127,8 @@ interface Picture {
   readonly tiles: readonly [number, number];
   readonly stride: number;
   readonly pad: number;
+  /** Channels that stay together where the phases are put side by side. Default all. */
+  readonly together?: number;
 }
 
 /** One transform, between a picture and points of [points, rows, channels * stride^2]. */
@@ -135,13 +138,14 @@ function transform(
   matrix: Matrix,
   x: Tensor | Storage,
   y: Tensor | Storage,
-  { batch, first, side, tiles, stride, pad }: Picture,
+  { batch, first, side, tiles, stride, pad, together = side.channels }: Picture,
 ): void {
   const constants: Record<string, number> = {
     BATCH: batch,
     HEIGHT: side.height,
     WIDTH: side.width,
     CHANNELS: side.channels,
+    TOGETHER: together,
     TILES_Y: tiles[0],
     TILES_X: tiles[1],
     STEP,
@@ -169,17 +173,27 @@ function transform(
   });
 }
 
-/** The kernel's points, [points, stride^2 * large channels, small channels]. */
-function kernelPoints(lowering: Lowering, g: Geometry, w: Tensor, reversed: boolean): Storage {
+/**
+ * The kernel's points: [points, phases * large channels, small channels], or for a transpose, with
+ * the taps reversed, [points, small channels, phases * large channels].
+ */
+function kernelPoints(lowering: Lowering, g: Geometry, w: Tensor, isTransposed: boolean): Storage {
   const { kernel: matrix, points } = transforms(tapsOf(g));
-  return lowering.shared(w, `winograd ${g.strides} ${reversed}`, () => {
+  return lowering.shared(w, `winograd ${g.strides} ${isTransposed}`, () => {
     const picture = kernelPicture(g);
-    const u = lowering.scratch(
-      points ** 2 * g.strides[0] ** 2 * picture.side.channels,
-      "kernel's points",
-    );
-    const taps = reversed ? matrix.map((row) => row.toReversed()) : matrix;
-    transform(lowering, "gather", taps, w, u, picture);
+    const { channels } = picture.side;
+    const u = lowering.scratch(points ** 2 * g.strides[0] ** 2 * channels, "kernel's points");
+    if (!isTransposed) {
+      transform(lowering, "gather", matrix, w, u, picture);
+      return u;
+    }
+    const [kh, kw, large, small] = w.shape;
+    const turned = lowering.scratch(w.size, "kernel, channels exchanged");
+    copyBox(lowering, [kh * kw, small, large], w, { strides: [channels, 1, small] }, turned, {
+      strides: [channels, large, 1],
+    });
+    const reversed = matrix.map((row) => row.toReversed());
+    transform(lowering, "gather", reversed, turned, u, { ...picture, together: large });
     return u;
   });
 }
@@ -230,7 +244,7 @@ export function lowerWinograd(
     const product = lowering.scratch(batch * floats * n, "products");
     transform(lowering, "gather", input, x, v, { batch, first, ...from });
     pointMatmul(lowering, v, u, product, {
-      kind: isTransposed ? "nt" : "nn",
+      kind: "nn",
       points: points ** 2,
       r: batch * tiles[0] * tiles[1],
       k,
