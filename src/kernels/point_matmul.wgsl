@@ -1,9 +1,9 @@
 // Products of matrices, one for each point of a transform, operands in storage textures.
 //
 //   nn: y[p, r, n] = sum over k of x[p, r, k] * w[p, k, n]
-//   tn: y[p, k, n] = sum over r of x[p, r, k] * w[p, r, n]
+//   tn: y[p, k, n] = sum over r of x[p, r, k] * w[p, r, n], added to what y holds if ACCUMULATE
 //
-// sizes: points, R, K, N. Not override constants: the code that a compiler made from those was a third
+// sizes: points, R, K, N, ACCUMULATE. Not override constants: the code that a compiler made from those was a third
 //        slower at some sizes than at others, and each had to be compiled.
 // x, w:  row-major, four floats a texel, texel i at (i % 4096, i / 4096); K and N are multiples of 4.
 //        On a software adapter a texture load is five times cheaper than a buffer's.
@@ -45,6 +45,14 @@ fn store(at: u32, row: u32, rows: u32, n: u32, columns: u32, tile: mat4x4f) {
   if row + 1 < rows { y[i + stride] = tile[1]; }
   if row + 2 < rows { y[i + 2 * stride] = tile[2]; }
   if row + 3 < rows { y[i + 3 * stride] = tile[3]; }
+}
+
+// What y holds at these four rows, or zeros.
+fn before(at: u32, row: u32, n: u32, columns: u32) -> mat4x4f {
+  if sizes[4] == 0 { return mat4x4f(); }
+  let stride = columns / 4;
+  let i = at + row * stride + n / 4;
+  return mat4x4f(y[i], y[i + stride], y[i + 2 * stride], y[i + 3 * stride]);
 }
 
 @compute @workgroup_size(64)
@@ -149,22 +157,23 @@ fn tn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups:
   let k = at.y;
   let n = at.z;
   if p >= points { return; }
-  var y00 = mat4x4f();
-  var y01 = mat4x4f();
-  var y02 = mat4x4f();
-  var y03 = mat4x4f();
-  var y10 = mat4x4f();
-  var y11 = mat4x4f();
-  var y12 = mat4x4f();
-  var y13 = mat4x4f();
-  var y20 = mat4x4f();
-  var y21 = mat4x4f();
-  var y22 = mat4x4f();
-  var y23 = mat4x4f();
-  var y30 = mat4x4f();
-  var y31 = mat4x4f();
-  var y32 = mat4x4f();
-  var y33 = mat4x4f();
+  let out = p * (K * N / 4);
+  var y00 = before(out, k, n, N);
+  var y01 = before(out, k, n + 4, N);
+  var y02 = before(out, k, n + 8, N);
+  var y03 = before(out, k, n + 12, N);
+  var y10 = before(out, k + 4, n, N);
+  var y11 = before(out, k + 4, n + 4, N);
+  var y12 = before(out, k + 4, n + 8, N);
+  var y13 = before(out, k + 4, n + 12, N);
+  var y20 = before(out, k + 8, n, N);
+  var y21 = before(out, k + 8, n + 4, N);
+  var y22 = before(out, k + 8, n + 8, N);
+  var y23 = before(out, k + 8, n + 12, N);
+  var y30 = before(out, k + 12, n, N);
+  var y31 = before(out, k + 12, n + 4, N);
+  var y32 = before(out, k + 12, n + 8, N);
+  var y33 = before(out, k + 12, n + 12, N);
   for (var r = 0u; r < R; r += 4) {
     // Rows beyond the last repeat it, times zero.
     let last = R - 1;
@@ -204,7 +213,6 @@ fn tn(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups:
     y23 += w3 * x2;
     y33 += w3 * x3;
   }
-  let out = p * (K * N / 4);
   store(out, k, K, n, N, y00);
   store(out, k, K, n + 4, N, y01);
   store(out, k, K, n + 8, N, y02);

@@ -24,6 +24,8 @@ export interface PointMatmul {
   /** A multiple of four, as n is. */
   readonly k: number;
   readonly n: number;
+  /** With "tn": whether the products are added to what y holds. Default false. */
+  readonly accumulate?: boolean;
   /** Operations of the dense definition, for the profiler. */
   readonly flops: number;
 }
@@ -46,7 +48,7 @@ export function pointMatmul(
   y: Tensor | Storage,
   sizes: PointMatmul,
 ): void {
-  const { kind, points = 1, r, k, n, flops } = sizes;
+  const { kind, points = 1, r, k, n, accumulate = false, flops } = sizes;
   lowering.dispatch({
     kernel: matmulKernel,
     entryPoint: kind,
@@ -55,7 +57,7 @@ export function pointMatmul(
       x: lowering.mirror(x),
       w: lowering.mirror(w),
       y,
-      sizes: lowering.constant([points, r, k, n], "sizes"),
+      sizes: lowering.constant([points, r, k, n, Number(accumulate)], "sizes"),
     },
     workgroups: grid(pointMatmulTiles(sizes), 64),
     flops,

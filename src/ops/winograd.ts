@@ -18,12 +18,11 @@
 
 import transformCode from "../kernels/winograd.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
-import { grid, type Lowering, Storage } from "../graph/lower.ts";
+import { grid, type Lowering, type Storage } from "../graph/lower.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { copyBox } from "./copy.ts";
 import type { Geometry, Side } from "./geometry.ts";
 import { pointMatmul } from "./pointMatmul.ts";
-import { reduceMiddle } from "./sum.ts";
 
 const transformKernel = kernel("winograd", transformCode);
 
@@ -101,15 +100,9 @@ export function winogradFits(g: Geometry): boolean {
 /** Bytes of points that are computed at once: they should stay in the processor's cache. */
 const SLAB_BYTES = 8 << 20;
 
-/**
- * Bytes of points at once for a filter gradient. Every slab has a sum of its own; few long ones would
- * round more.
- */
-const FILTER_SLAB_BYTES = 16 << 20;
-
 /** Shares of a batch, as equal as can be: [first picture, count]. */
-function slabs(batch: number, bytesAPicture: number, bytes: number): [number, number][] {
-  const most = Math.max(1, Math.floor(bytes / bytesAPicture));
+function slabs(batch: number, bytesAPicture: number): [number, number][] {
+  const most = Math.max(1, Math.floor(SLAB_BYTES / bytesAPicture));
   const count = Math.ceil(batch / most);
   const size = Math.ceil(batch / count / 4) * 4; // whole tiles of rows
   return Array.from({ length: Math.ceil(batch / size) }, (_, i) => [
@@ -233,7 +226,7 @@ export function lowerWinograd(
   const u = kernelPoints(lowering, g, w, isTransposed);
   const floats = points ** 2 * tiles[0] * tiles[1];
   const bytes = 4 * floats * Math.max(largeChannels, g.small.channels);
-  for (const [first, batch] of slabs(g.batch, bytes, SLAB_BYTES)) {
+  for (const [first, batch] of slabs(g.batch, bytes)) {
     const [from, to] = isTransposed
       ? [{ ...small, pad: taps - 1 - skip }, { ...large, pad: pad - stride * skip }]
       : [{ ...large, pad }, { ...small, pad: 0 }];
@@ -270,30 +263,22 @@ export function lowerWinogradFilterGrad(
   const k = stride ** 2 * g.large.channels;
   const n = g.small.channels;
   const floats = points ** 2 * tiles[0] * tiles[1];
-  const size = points ** 2 * k * n;
-  const shares = slabs(g.batch, 4 * floats * Math.max(k, n), FILTER_SLAB_BYTES);
-  const whole = lowering.scratch(shares.length * size, "products");
-  shares.forEach(([first, batch], i) => {
+  const sum = lowering.scratch(points ** 2 * k * n, "products");
+  for (const [first, batch] of slabs(g.batch, 4 * floats * Math.max(k, n))) {
     const u = lowering.scratch(batch * floats * k, "points of x");
     const v = lowering.scratch(batch * floats * n, "points of dy");
     transform(lowering, "gather", input, x, u, { batch, first, side: g.large, tiles, stride, pad });
     const small = { side: g.small, tiles, stride: 1, pad: 0 };
     transform(lowering, "gather", transposed(output), dy, v, { batch, first, ...small });
-    const product = new Storage(4 * size, whole.label);
-    product.part = { of: whole, offset: i * 4 * size };
-    pointMatmul(lowering, u, v, product, {
+    pointMatmul(lowering, u, v, sum, {
       kind: "tn",
       points: points ** 2,
       r: batch * tiles[0] * tiles[1],
       k,
       n,
+      accumulate: first > 0,
       flops: flops * batch / g.batch,
     });
-  });
-  let sum = whole;
-  if (shares.length > 1) {
-    sum = lowering.scratch(size, "sum of products");
-    reduceMiddle(lowering, whole, sum, [1, shares.length, size]);
   }
   transform(lowering, "scatter", transposed(kernel), sum, dw, kernelPicture(g));
 }
