@@ -110,12 +110,16 @@ export class CommandList {
     this.#commands.push({ kind: "copy", label, from, to });
   }
 
-  /** Encodes everything, consecutive dispatches in one pass, and submits once. Does not wait. */
-  submit(): void {
+  /**
+   * Encodes everything from command `first` on, consecutive dispatches in one pass, and submits once.
+   * Does not wait.
+   */
+  submit(first = 0): void {
     const encoder = this.gpu.device.createCommandEncoder({ label: this.label });
     let pass: GPUComputePassEncoder | undefined;
     let bound: GPUComputePipeline | undefined;
-    for (const command of this.#commands) {
+    for (let i = first; i < this.#commands.length; i++) {
+      const command = this.#commands[i];
       if (command.kind === "copy") {
         pass?.end();
         pass = bound = undefined;

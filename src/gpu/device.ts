@@ -152,6 +152,7 @@ export class GpuDevice {
       padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       bytes = padded;
     }
+    to.buffer.version++;
     this.device.queue.writeBuffer(
       to.buffer.raw,
       to.offset,

@@ -30,6 +30,8 @@ export interface Buffer {
   readonly bytes: number;
   /** Name in the driver's messages. */
   readonly label: string;
+  /** How often it was written by the host or by a program's run; counted for variables only. */
+  version: number;
 }
 
 /** A range of a buffer; the form in which kernels receive it. */
@@ -105,7 +107,7 @@ export class Memory {
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    return this.#keep({ kind: "buffer", raw, bytes: size, label });
+    return this.#keep({ kind: "buffer", raw, bytes: size, label, version: 0 });
   }
 
   /** A storage texture of `rows` rows. COPY_DST is always there: without it some drivers' timestamps are wrong. */

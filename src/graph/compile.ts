@@ -5,7 +5,9 @@
  * @module
  */
 
+import type { Buffer } from "../gpu/memory.ts";
 import { growChain, lowerChain } from "./elementwise.ts";
+import { findInvariants } from "./invariant.ts";
 import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
 import { type GemmUse, Lowering, type Step, Storage, type Tuning } from "./lower.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
@@ -14,6 +16,10 @@ import type { Variable } from "./variable.ts";
 /** A lowered recording. */
 export interface Lowered {
   readonly steps: readonly Step[];
+  /** How many steps, from the first one on, are the same in every run. */
+  readonly invariant: number;
+  /** The variables' buffers that those read. */
+  readonly sources: readonly Buffer[];
   /** The GEMM-like ops, each of its sizes once. */
   readonly gemms: readonly GemmUse[];
   /** Where each input is expected. */
@@ -65,7 +71,9 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
   for (const [name, tensor] of Object.entries(recording.outputs)) {
     results.set(name, lowering.storage(tensor));
   }
-  return { steps: lowering.steps, gemms: [...lowering.gemms.values()], inputs, outputs: results };
+  const { steps, count, sources } = findInvariants(lowering.steps);
+  const gemms = [...lowering.gemms.values()];
+  return { steps, invariant: count, sources, gemms, inputs, outputs: results };
 }
 
 function liveNodes(nodes: readonly Node[], outputs: ReadonlySet<Tensor>): Set<Node> {

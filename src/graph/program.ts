@@ -18,6 +18,7 @@ import {
 import { OutOfMemoryError } from "../errors.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
+import { accesses } from "./invariant.ts";
 import { type GemmUse, Mirror, type Step, Storage } from "./lower.ts";
 import { type Block, plan } from "./plan.ts";
 import { type DType, type Shape, sizeOf } from "./tensor.ts";
@@ -64,6 +65,13 @@ export class Program<
   #missing = new Set<string>();
   #owned: (Buffer | Texture)[] = [];
   #commands: CommandList;
+  /** Commands that are the same in every run, and the versions of what they read when they last ran. */
+  #invariant: number;
+  #sources: readonly Buffer[];
+  #versions: readonly number[] = [];
+  #ran = false;
+  /** Variables' buffers that a run writes. */
+  #written: ReadonlySet<Buffer>;
   #disposed = false;
 
   /** @ignore Programs are made by `gpu.compile`. */
@@ -75,6 +83,13 @@ export class Program<
   ) {
     requireLimits(lowered, gpu);
     this.gemms = lowered.gemms;
+    this.#invariant = lowered.invariant;
+    this.#sources = lowered.sources;
+    this.#written = new Set(
+      lowered.steps.flatMap((step) => accesses(step).writes).flatMap((w) =>
+        w instanceof Storage ? w.root.fixed?.buffer ?? [] : []
+      ),
+    );
     this.#commands = new CommandList(gpu, label);
     try {
       for (const [name, storage] of lowered.inputs) {
@@ -124,7 +139,13 @@ export class Program<
     // Nothing is written before everything is checked.
     for (const { to, data } of writes) this.gpu.write(to, data);
     this.#missing.clear();
-    this.#commands.submit();
+    const versions = this.#sources.map(({ version }) => version);
+    const same = this.#versions.length === versions.length &&
+      versions.every((version, i) => version === this.#versions[i]);
+    this.#commands.submit(same && this.#ran ? this.#invariant : 0);
+    this.#ran = true;
+    this.#versions = versions;
+    for (const buffer of this.#written) buffer.version++;
   }
 
   /**
@@ -296,7 +317,7 @@ function block(bytes: number, { first, last }: { first: number; last: number }):
 
 /** First and last step of everything that needs a place. */
 export function liveRanges(
-  { steps, outputs }: Lowered,
+  { steps, outputs, invariant }: Pick<Lowered, "steps" | "outputs" | "invariant">,
 ): Map<Storage | Mirror, { first: number; last: number }> {
   const lives = new Map<Storage | Mirror, { first: number; last: number }>();
   const touch = (operand: Storage | Mirror, step: number) => {
@@ -305,6 +326,10 @@ export function liveRanges(
     const life = lives.get(key);
     if (life) life.last = Math.max(life.last, step);
     else lives.set(key, { first: step, last: step });
+    // What stays from run to run has its place for itself.
+    if (step >= invariant && lives.get(key)!.first < invariant) {
+      lives.set(key, { first: 0, last: steps.length });
+    }
   };
   steps.forEach((step, i) => {
     const used = step.kind === "copy" ? [step.from, step.to] : Object.values(step.bindings);
