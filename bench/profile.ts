@@ -18,7 +18,7 @@ import { batchOf, datasetFrom, makeModel } from "./support/model.ts";
 import { options, path, real, whole } from "./support/options.ts";
 import { measureBandwidth, measurePeak } from "./support/peak.ts";
 import { HEAD, row } from "./support/table.ts";
-import { profileRuns, shareOutside, spanOf, sumOf } from "./support/time.ts";
+import { opOf, profileRuns, shareOutside, spanOf, sumOf } from "./support/time.ts";
 import { traceOf } from "./support/trace.ts";
 
 const {
@@ -65,7 +65,7 @@ function printSums(what: string, of: (timing: Timing) => string): void {
 
 console.log(`${HEAD}op, shape`);
 for (const timing of dispatches) console.log(row(timing.label, timing, peaks));
-printSums("op", ({ label }) => label.split(" ")[0]);
+printSums("op", opOf);
 printSums("kernel", ({ kernel }) => kernel);
 
 const total = sumOf(dispatches);

@@ -12,7 +12,7 @@
  */
 
 import { Gpu, OutOfMemoryError } from "../mod.ts";
-import { batchOf, makeModel, syntheticDataset } from "./support/model.ts";
+import { batchOf, makeModel, stepFlops, syntheticDataset } from "./support/model.ts";
 import { list, options, path, real, whole } from "./support/options.ts";
 import { measurePeak } from "./support/peak.ts";
 import { columns, mebibytes } from "./support/table.ts";
@@ -66,7 +66,8 @@ async function measure(batch: number, width: number): Promise<Row | undefined> {
     const state = gpu.memory.bytes - before - dataset.images.length;
     const indices = batchOf(batch);
     const seconds = await secondsAmongMany(gpu, () => model.step(indices), steps);
-    const { flops, plannedBytes } = model.stats(batch);
+    const { plannedBytes } = model.stats(batch);
+    const flops = stepFlops(batch, width);
     return {
       batch,
       width,

@@ -17,7 +17,7 @@
 
 import { Gpu } from "../mod.ts";
 import { seedNoise } from "../src/model/sampler.ts";
-import { batchOf, compileGeneration, datasetFrom, makeModel } from "./support/model.ts";
+import { batchOf, compileGeneration, datasetFrom, makeModel, stepFlops } from "./support/model.ts";
 import { options, path, whole } from "./support/options.ts";
 import { measurePeak } from "./support/peak.ts";
 import {
@@ -88,7 +88,8 @@ const many = await generation(256);
 const few = await generation(16);
 const peak = Math.max(peakBefore, await measurePeak(gpu));
 
-const { flops, dispatches, plannedBytes, tensorBytes } = model.stats(batch);
+const { dispatches, plannedBytes, tensorBytes } = model.stats(batch);
+const flops = stepFlops(batch);
 const seconds = median(stepTimes);
 const gflops = flops / seconds / 1e9;
 const result = {

@@ -53,6 +53,25 @@ export function makeModel(gpu: Gpu, { batch = 256, width = 1, dataset }: ModelOp
   });
 }
 
+/**
+ * Floating-point operations of a training step by the definition of its layers, however they are
+ * computed: a multiply-add counts as two, padding counts, biases and activations do not.
+ */
+export function stepFlops(batch: number, width = 1): number {
+  const [a, b, c] = GENERATOR.map((n) => Math.round(n * width));
+  const [d, e] = DISCRIMINATOR.map((n) => Math.round(n * width));
+  const generator = [100 * 49 * a, 49 * 25 * a * b, 49 * 25 * b * c, 196 * 25 * c];
+  const discriminator = [196 * 25 * d, 49 * 25 * d * e, 49 * e];
+  const sum = (list: number[]) => list.reduce((x, y) => x + y, 0);
+  // A layer costs the same forward, for its kernel's gradient and for its input's.
+  const [g, n] = [sum(generator), sum(discriminator)];
+  const ofGenerator = 3 * g - generator[0]; // noise needs no gradient
+  // Real and fake pictures forward; both gradients of both for its own loss, though pictures need
+  // none for that; the fake ones' again for the generator's.
+  const ofDiscriminator = 2 * n + 2 * (2 * n - discriminator[0]) + n;
+  return 2 * batch * (ofGenerator + ofDiscriminator);
+}
+
 /** The first `batch` places of a data set of `count` pictures, from the start again if they run out. */
 export function batchOf(batch: number, count = batch): Uint32Array<ArrayBuffer> {
   return Uint32Array.from({ length: batch }, (_, i) => i % count);

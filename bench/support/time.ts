@@ -93,10 +93,18 @@ export function sumOf(timings: readonly Timing[]): Sum {
   return { milliseconds: add("milliseconds"), flops: add("flops"), bytes: add("bytes") };
 }
 
+/** The op that a dispatch belongs to. */
+export function opOf({ label }: Timing): string {
+  return label.split(" ")[0];
+}
+
 /**
- * The share of the time that is not spent in matrix products and convolutions, of the dispatches'
- * own time. A kernel counts as one of those when it counts its operations.
+ * The share of the time that is not spent on matrix products and convolutions, of the dispatches'
+ * own time. An op is one of those when one of its dispatches counts operations; its other dispatches
+ * (transforms, sums of shares, transposed copies) belong to it.
  */
 export function shareOutside(timings: readonly Timing[]): number {
-  return 1 - sumOf(timings.filter((t) => t.flops > 0)).milliseconds / sumOf(timings).milliseconds;
+  const ops = new Set(timings.filter((t) => t.flops > 0).map(opOf));
+  return 1 - sumOf(timings.filter((t) => ops.has(opOf(t)))).milliseconds /
+      sumOf(timings).milliseconds;
 }

@@ -8,7 +8,7 @@
 // The statistics of a chunk are its own mean and sum of squared deviations; `combine` joins them by
 // the formula of Chan, Golub and LeVeque (1979), which does not cancel as E[x^2] - E[x]^2 does.
 //
-// statistics, gradient: one invocation takes four channels of one chunk of rows.
+// statistics, gradient: one invocation takes four channels of one chunk of rows, four rows at once.
 // combine, combine_gradient: one invocation takes four channels of all chunks.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
@@ -49,12 +49,23 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   let begin = k * CHUNK;
   let end = min(ROWS, begin + CHUNK);
   var sum = vec4f();
-  for (var r = begin; r < end; r++) { sum += load_x(r, c); }
+  var r = begin;
+  for (; r + 4 <= end; r += 4) {
+    sum += (load_x(r, c) + load_x(r + 1, c)) + (load_x(r + 2, c) + load_x(r + 3, c));
+  }
+  for (; r < end; r++) { sum += load_x(r, c); }
   let middle = sum / f32(end - begin);
   var squares = vec4f();
-  for (var r = begin; r < end; r++) {
-    let deviation = load_x(r, c) - middle;
-    squares += deviation * deviation;
+  for (r = begin; r + 4 <= end; r += 4) {
+    let d0 = load_x(r, c) - middle;
+    let d1 = load_x(r + 1, c) - middle;
+    let d2 = load_x(r + 2, c) - middle;
+    let d3 = load_x(r + 3, c) - middle;
+    squares += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3);
+  }
+  for (; r < end; r++) {
+    let d = load_x(r, c) - middle;
+    squares += d * d;
   }
   partial[k * channels + c] = middle;
   partial[(CHUNKS + k) * channels + c] = squares;
@@ -92,7 +103,17 @@ fn gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
   let middle = mean[c];
   var sum = vec4f();
   var product = vec4f();
-  for (var r = begin; r < end; r++) {
+  var r = begin;
+  for (; r + 4 <= end; r += 4) {
+    let d0 = load_dy(r, c);
+    let d1 = load_dy(r + 1, c);
+    let d2 = load_dy(r + 2, c);
+    let d3 = load_dy(r + 3, c);
+    sum += (d0 + d1) + (d2 + d3);
+    product += (d0 * (load_x(r, c) - middle) + d1 * (load_x(r + 1, c) - middle)) +
+      (d2 * (load_x(r + 2, c) - middle) + d3 * (load_x(r + 3, c) - middle));
+  }
+  for (; r < end; r++) {
     let d = load_dy(r, c);
     sum += d;
     product += d * (load_x(r, c) - middle);

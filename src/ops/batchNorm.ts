@@ -26,7 +26,9 @@ function chunks(x: Tensor, lowering: Lowering) {
   const rows = x.size / channels;
   const columns = Math.ceil(channels / 4);
   const busy = Math.ceil(rows * columns / lowering.tuning.parallelism);
-  const chunk = Math.min(Math.max(16, busy, Math.ceil(rows / 4096)), 4096, rows);
+  // Rows of many channels lie in a page each: few of them at a time.
+  const most = channels >= 1024 ? 16 : 4096;
+  const chunk = Math.min(Math.max(16, busy, Math.ceil(rows / 4096)), most, rows);
   const count = Math.ceil(rows / chunk);
   return {
     constants: { ROWS: rows, C: channels, CHUNK: chunk, CHUNKS: count },

@@ -98,7 +98,7 @@ export function winogradFits(g: Geometry): boolean {
 }
 
 /** Bytes of points that are computed at once: they should stay in the processor's cache. */
-const SLAB_BYTES = 8 << 20;
+const SLAB_BYTES = 10 << 20;
 
 /** Shares of a batch, as equal as can be: [first picture, count]. */
 function slabs(batch: number, bytesAPicture: number): [number, number][] {
