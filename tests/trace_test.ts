@@ -15,7 +15,7 @@ Deno.test("a profile becomes complete events that follow each other, on named th
     const y = ops.tanh(ops.matmul(a, b));
     return { y: ops.sum(y, 0), z: ops.transpose(y) };
   });
-  program.run();
+  program.run({ a: new Float32Array(4096), b: new Float32Array(4096) });
   const timings = await program.profile();
   const text = JSON.stringify(traceOf(timings, "a program", { adapter: gpu.info.description }));
   const { traceEvents, displayTimeUnit } = JSON.parse(text);

@@ -43,6 +43,9 @@ export const MAX_INPUTS = 6;
 /** See {@linkcode MAX_INPUTS}. */
 export const MAX_INSTRUCTIONS = 16;
 
+/** Instructions that the kernel's entry point for short chains can hold. */
+const SHORT = 6;
+
 /** Reading patterns of `elementwise.wgsl`. */
 const MODE = { flat: 1, four: 2, splat: 3, gather: 4 } as const;
 
@@ -138,6 +141,7 @@ export function lowerChain(nodes: readonly Node[], lowering: Lowering): void {
   for (let i = 0; i < MAX_INPUTS; i++) bindings[`x${i}`] = inputs[i] ?? unused;
   lowering.dispatch({
     kernel: elementwise,
+    entryPoint: nodes.length > SHORT ? "long" : "main",
     constants,
     bindings,
     workgroups: grid(count, 256),

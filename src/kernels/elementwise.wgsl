@@ -150,89 +150,115 @@ fn offset(e: u32, s0: u32, s1: u32, s2: u32, s3: u32) -> u32 {
   return i0 * s0 + i1 * s1 + i2 * s2 + i3 * s3;
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * 256 + id.x;
-  if i >= COUNT { return; }
-  let e = i * 4;
-  var r: array<vec4f, 22>;
+alias Registers = array<vec4f, 22>;
 
+// The inputs at elements 4i to 4i + 3.
+fn load(i: u32, r: ptr<function, Registers>) {
+  let e = i * 4;
   switch M0 {
-    case 1 { r[0] = x0[i]; }
-    case 2 { r[0] = x0[offset(e, S0_0, S0_1, S0_2, 1) / 4]; }
-    case 3 { let j = offset(e, S0_0, S0_1, S0_2, 0); r[0] = vec4f(x0[j / 4][j % 4]); }
+    case 1 { (*r)[0] = x0[i]; }
+    case 2 { (*r)[0] = x0[offset(e, S0_0, S0_1, S0_2, 1) / 4]; }
+    case 3 { let j = offset(e, S0_0, S0_1, S0_2, 0); (*r)[0] = vec4f(x0[j / 4][j % 4]); }
     case 4 {
       let j = vec4u(offset(e, S0_0, S0_1, S0_2, S0_3), offset(e + 1, S0_0, S0_1, S0_2, S0_3), offset(e + 2, S0_0, S0_1, S0_2, S0_3), offset(e + 3, S0_0, S0_1, S0_2, S0_3));
-      r[0] = vec4f(x0[j.x / 4][j.x % 4], x0[j.y / 4][j.y % 4], x0[j.z / 4][j.z % 4], x0[j.w / 4][j.w % 4]);
+      (*r)[0] = vec4f(x0[j.x / 4][j.x % 4], x0[j.y / 4][j.y % 4], x0[j.z / 4][j.z % 4], x0[j.w / 4][j.w % 4]);
     }
     default {}
   }
   switch M1 {
-    case 1 { r[1] = x1[i]; }
-    case 2 { r[1] = x1[offset(e, S1_0, S1_1, S1_2, 1) / 4]; }
-    case 3 { let j = offset(e, S1_0, S1_1, S1_2, 0); r[1] = vec4f(x1[j / 4][j % 4]); }
+    case 1 { (*r)[1] = x1[i]; }
+    case 2 { (*r)[1] = x1[offset(e, S1_0, S1_1, S1_2, 1) / 4]; }
+    case 3 { let j = offset(e, S1_0, S1_1, S1_2, 0); (*r)[1] = vec4f(x1[j / 4][j % 4]); }
     case 4 {
       let j = vec4u(offset(e, S1_0, S1_1, S1_2, S1_3), offset(e + 1, S1_0, S1_1, S1_2, S1_3), offset(e + 2, S1_0, S1_1, S1_2, S1_3), offset(e + 3, S1_0, S1_1, S1_2, S1_3));
-      r[1] = vec4f(x1[j.x / 4][j.x % 4], x1[j.y / 4][j.y % 4], x1[j.z / 4][j.z % 4], x1[j.w / 4][j.w % 4]);
+      (*r)[1] = vec4f(x1[j.x / 4][j.x % 4], x1[j.y / 4][j.y % 4], x1[j.z / 4][j.z % 4], x1[j.w / 4][j.w % 4]);
     }
     default {}
   }
   switch M2 {
-    case 1 { r[2] = x2[i]; }
-    case 2 { r[2] = x2[offset(e, S2_0, S2_1, S2_2, 1) / 4]; }
-    case 3 { let j = offset(e, S2_0, S2_1, S2_2, 0); r[2] = vec4f(x2[j / 4][j % 4]); }
+    case 1 { (*r)[2] = x2[i]; }
+    case 2 { (*r)[2] = x2[offset(e, S2_0, S2_1, S2_2, 1) / 4]; }
+    case 3 { let j = offset(e, S2_0, S2_1, S2_2, 0); (*r)[2] = vec4f(x2[j / 4][j % 4]); }
     case 4 {
       let j = vec4u(offset(e, S2_0, S2_1, S2_2, S2_3), offset(e + 1, S2_0, S2_1, S2_2, S2_3), offset(e + 2, S2_0, S2_1, S2_2, S2_3), offset(e + 3, S2_0, S2_1, S2_2, S2_3));
-      r[2] = vec4f(x2[j.x / 4][j.x % 4], x2[j.y / 4][j.y % 4], x2[j.z / 4][j.z % 4], x2[j.w / 4][j.w % 4]);
+      (*r)[2] = vec4f(x2[j.x / 4][j.x % 4], x2[j.y / 4][j.y % 4], x2[j.z / 4][j.z % 4], x2[j.w / 4][j.w % 4]);
     }
     default {}
   }
   switch M3 {
-    case 1 { r[3] = x3[i]; }
-    case 2 { r[3] = x3[offset(e, S3_0, S3_1, S3_2, 1) / 4]; }
-    case 3 { let j = offset(e, S3_0, S3_1, S3_2, 0); r[3] = vec4f(x3[j / 4][j % 4]); }
+    case 1 { (*r)[3] = x3[i]; }
+    case 2 { (*r)[3] = x3[offset(e, S3_0, S3_1, S3_2, 1) / 4]; }
+    case 3 { let j = offset(e, S3_0, S3_1, S3_2, 0); (*r)[3] = vec4f(x3[j / 4][j % 4]); }
     case 4 {
       let j = vec4u(offset(e, S3_0, S3_1, S3_2, S3_3), offset(e + 1, S3_0, S3_1, S3_2, S3_3), offset(e + 2, S3_0, S3_1, S3_2, S3_3), offset(e + 3, S3_0, S3_1, S3_2, S3_3));
-      r[3] = vec4f(x3[j.x / 4][j.x % 4], x3[j.y / 4][j.y % 4], x3[j.z / 4][j.z % 4], x3[j.w / 4][j.w % 4]);
+      (*r)[3] = vec4f(x3[j.x / 4][j.x % 4], x3[j.y / 4][j.y % 4], x3[j.z / 4][j.z % 4], x3[j.w / 4][j.w % 4]);
     }
     default {}
   }
   switch M4 {
-    case 1 { r[4] = x4[i]; }
-    case 2 { r[4] = x4[offset(e, S4_0, S4_1, S4_2, 1) / 4]; }
-    case 3 { let j = offset(e, S4_0, S4_1, S4_2, 0); r[4] = vec4f(x4[j / 4][j % 4]); }
+    case 1 { (*r)[4] = x4[i]; }
+    case 2 { (*r)[4] = x4[offset(e, S4_0, S4_1, S4_2, 1) / 4]; }
+    case 3 { let j = offset(e, S4_0, S4_1, S4_2, 0); (*r)[4] = vec4f(x4[j / 4][j % 4]); }
     case 4 {
       let j = vec4u(offset(e, S4_0, S4_1, S4_2, S4_3), offset(e + 1, S4_0, S4_1, S4_2, S4_3), offset(e + 2, S4_0, S4_1, S4_2, S4_3), offset(e + 3, S4_0, S4_1, S4_2, S4_3));
-      r[4] = vec4f(x4[j.x / 4][j.x % 4], x4[j.y / 4][j.y % 4], x4[j.z / 4][j.z % 4], x4[j.w / 4][j.w % 4]);
+      (*r)[4] = vec4f(x4[j.x / 4][j.x % 4], x4[j.y / 4][j.y % 4], x4[j.z / 4][j.z % 4], x4[j.w / 4][j.w % 4]);
     }
     default {}
   }
   switch M5 {
-    case 1 { r[5] = x5[i]; }
-    case 2 { r[5] = x5[offset(e, S5_0, S5_1, S5_2, 1) / 4]; }
-    case 3 { let j = offset(e, S5_0, S5_1, S5_2, 0); r[5] = vec4f(x5[j / 4][j % 4]); }
+    case 1 { (*r)[5] = x5[i]; }
+    case 2 { (*r)[5] = x5[offset(e, S5_0, S5_1, S5_2, 1) / 4]; }
+    case 3 { let j = offset(e, S5_0, S5_1, S5_2, 0); (*r)[5] = vec4f(x5[j / 4][j % 4]); }
     case 4 {
       let j = vec4u(offset(e, S5_0, S5_1, S5_2, S5_3), offset(e + 1, S5_0, S5_1, S5_2, S5_3), offset(e + 2, S5_0, S5_1, S5_2, S5_3), offset(e + 3, S5_0, S5_1, S5_2, S5_3));
-      r[5] = vec4f(x5[j.x / 4][j.x % 4], x5[j.y / 4][j.y % 4], x5[j.z / 4][j.z % 4], x5[j.w / 4][j.w % 4]);
+      (*r)[5] = vec4f(x5[j.x / 4][j.x % 4], x5[j.y / 4][j.y % 4], x5[j.z / 4][j.z % 4], x5[j.w / 4][j.w % 4]);
     }
     default {}
   }
+}
 
-  r[6] = apply(I0 & 255, r[I0 >> 8 & 255], r[I0 >> 16], C0);
-  if LENGTH > 1 { r[7] = apply(I1 & 255, r[I1 >> 8 & 255], r[I1 >> 16], C1); }
-  if LENGTH > 2 { r[8] = apply(I2 & 255, r[I2 >> 8 & 255], r[I2 >> 16], C2); }
-  if LENGTH > 3 { r[9] = apply(I3 & 255, r[I3 >> 8 & 255], r[I3 >> 16], C3); }
-  if LENGTH > 4 { r[10] = apply(I4 & 255, r[I4 >> 8 & 255], r[I4 >> 16], C4); }
-  if LENGTH > 5 { r[11] = apply(I5 & 255, r[I5 >> 8 & 255], r[I5 >> 16], C5); }
-  if LENGTH > 6 { r[12] = apply(I6 & 255, r[I6 >> 8 & 255], r[I6 >> 16], C6); }
-  if LENGTH > 7 { r[13] = apply(I7 & 255, r[I7 >> 8 & 255], r[I7 >> 16], C7); }
-  if LENGTH > 8 { r[14] = apply(I8 & 255, r[I8 >> 8 & 255], r[I8 >> 16], C8); }
-  if LENGTH > 9 { r[15] = apply(I9 & 255, r[I9 >> 8 & 255], r[I9 >> 16], C9); }
-  if LENGTH > 10 { r[16] = apply(I10 & 255, r[I10 >> 8 & 255], r[I10 >> 16], C10); }
-  if LENGTH > 11 { r[17] = apply(I11 & 255, r[I11 >> 8 & 255], r[I11 >> 16], C11); }
-  if LENGTH > 12 { r[18] = apply(I12 & 255, r[I12 >> 8 & 255], r[I12 >> 16], C12); }
-  if LENGTH > 13 { r[19] = apply(I13 & 255, r[I13 >> 8 & 255], r[I13 >> 16], C13); }
-  if LENGTH > 14 { r[20] = apply(I14 & 255, r[I14 >> 8 & 255], r[I14 >> 16], C14); }
-  if LENGTH > 15 { r[21] = apply(I15 & 255, r[I15 >> 8 & 255], r[I15 >> 16], C15); }
+// Instructions 0 to 5.
+fn first(r: ptr<function, Registers>) {
+  (*r)[6] = apply(I0 & 255, (*r)[I0 >> 8 & 255], (*r)[I0 >> 16], C0);
+  if LENGTH > 1 { (*r)[7] = apply(I1 & 255, (*r)[I1 >> 8 & 255], (*r)[I1 >> 16], C1); }
+  if LENGTH > 2 { (*r)[8] = apply(I2 & 255, (*r)[I2 >> 8 & 255], (*r)[I2 >> 16], C2); }
+  if LENGTH > 3 { (*r)[9] = apply(I3 & 255, (*r)[I3 >> 8 & 255], (*r)[I3 >> 16], C3); }
+  if LENGTH > 4 { (*r)[10] = apply(I4 & 255, (*r)[I4 >> 8 & 255], (*r)[I4 >> 16], C4); }
+  if LENGTH > 5 { (*r)[11] = apply(I5 & 255, (*r)[I5 >> 8 & 255], (*r)[I5 >> 16], C5); }
+}
+
+// Instructions 6 to 15.
+fn others(r: ptr<function, Registers>) {
+  if LENGTH > 6 { (*r)[12] = apply(I6 & 255, (*r)[I6 >> 8 & 255], (*r)[I6 >> 16], C6); }
+  if LENGTH > 7 { (*r)[13] = apply(I7 & 255, (*r)[I7 >> 8 & 255], (*r)[I7 >> 16], C7); }
+  if LENGTH > 8 { (*r)[14] = apply(I8 & 255, (*r)[I8 >> 8 & 255], (*r)[I8 >> 16], C8); }
+  if LENGTH > 9 { (*r)[15] = apply(I9 & 255, (*r)[I9 >> 8 & 255], (*r)[I9 >> 16], C9); }
+  if LENGTH > 10 { (*r)[16] = apply(I10 & 255, (*r)[I10 >> 8 & 255], (*r)[I10 >> 16], C10); }
+  if LENGTH > 11 { (*r)[17] = apply(I11 & 255, (*r)[I11 >> 8 & 255], (*r)[I11 >> 16], C11); }
+  if LENGTH > 12 { (*r)[18] = apply(I12 & 255, (*r)[I12 >> 8 & 255], (*r)[I12 >> 16], C12); }
+  if LENGTH > 13 { (*r)[19] = apply(I13 & 255, (*r)[I13 >> 8 & 255], (*r)[I13 >> 16], C13); }
+  if LENGTH > 14 { (*r)[20] = apply(I14 & 255, (*r)[I14 >> 8 & 255], (*r)[I14 >> 16], C14); }
+  if LENGTH > 15 { (*r)[21] = apply(I15 & 255, (*r)[I15 >> 8 & 255], (*r)[I15 >> 16], C15); }
+}
+
+// Chains of at most six instructions: most are, and a pipeline of fewer is made in half the time.
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 256 + id.x;
+  if i >= COUNT { return; }
+  var r: Registers;
+  load(i, &r);
+  first(&r);
+  y[i] = r[5 + LENGTH];
+}
+
+@compute @workgroup_size(256)
+fn long(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 256 + id.x;
+  if i >= COUNT { return; }
+  var r: Registers;
+  load(i, &r);
+  first(&r);
+  others(&r);
   y[i] = r[5 + LENGTH];
 }

@@ -10,28 +10,33 @@
 // is a picture as well: of KERNEL_H x KERNEL_W pixels, one tile, and in x out channels.
 //
 // T:     OUT x IN, at most 8 x 8. As constants, so that the compiler drops products with zero.
-// x, y:  pictures are [all, HEIGHT, WIDTH, CHANNELS], of which the BATCH from base[0] on are
-//        transformed; points, u and y, are [IN or OUT squared, BATCH * TILES_Y * TILES_X,
-//        CHANNELS / TOGETHER, STRIDE^2, TOGETHER]. Row-major, CHANNELS is a multiple of 4. x is a texture, texel i at
-//        (i % 4096, i / 4096), since its tiles overlap; points are read once, so that it would not
-//        pay to copy them into one.
+// x, y:  pictures are [all, HEIGHT, WIDTH, CHANNELS], of which the BATCH from BASE on are
+//        transformed. u, y: points are [IN or OUT squared, BATCH * TILES_Y * TILES_X,
+//        CHANNELS / TOGETHER, STRIDE^2, TOGETHER]. Row-major, as vec4f; CHANNELS and TOGETHER are
+//        multiples of 4. x is a texture, texel i at (i % 4096, i / 4096), since its tiles overlap;
+//        points are read once, so that it would not pay to copy them into one.
 // One invocation: four channels of one tile and phase. A workgroup: 64 of them.
 
+// Not override constants: each set of those is another pipeline, which takes its time to be made.
+struct Sizes {
+  BASE: u32,
+  BATCH: u32,
+  HEIGHT: u32,
+  WIDTH: u32,
+  CHANNELS: u32,
+  TOGETHER: u32,
+  TILES_Y: u32,
+  TILES_X: u32,
+  STEP: u32,
+  STRIDE: u32,
+  PAD: i32,
+}
+
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(1) var<storage, read> base: array<u32>;
+@group(0) @binding(1) var<storage, read> sizes: Sizes;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(3) var<storage, read> u: array<vec4f>;
 
-override BATCH: u32;
-override HEIGHT: u32;
-override WIDTH: u32;
-override CHANNELS: u32;
-override TOGETHER: u32;
-override TILES_Y: u32 = 1;
-override TILES_X: u32 = 1;
-override STEP: u32 = 4;
-override STRIDE: u32 = 1;
-override PAD: i32 = 0;
 // Sides of the square tile that is read, and of the one that is written.
 override IN: u32;
 override OUT: u32;
@@ -46,53 +51,58 @@ override T70: f32 = 0; override T71: f32 = 0; override T72: f32 = 0; override T7
 
 fn load(i: u32) -> vec4f { return textureLoad(x, vec2u(i & 4095, i >> 12)); }
 
-// Where an invocation works.
+// Where an invocation works, in elements of vec4f.
 struct Place {
-  // Picture, counted from base[0].
-  b: u32,
-  // Picture coordinates of element (0, 0) of the tile.
+  // Picture coordinates of element (0, 0) of the tile, and what one element further adds.
   top: i32,
   left: i32,
+  stride: i32,
+  height: i32,
+  width: i32,
+  // Index of pixel (0, 0) of the picture, and elements of a pixel.
+  picture: i32,
+  channels: i32,
   // Index of (tile, phase, c) in a point, and elements of a point.
   at: u32,
   point: u32,
-  c: u32,
+  // Whether there is work for it.
+  busy: bool,
 }
 
+// The sizes are read here, once: a compiler cannot know that writing y leaves them alone.
 fn place(id: u32) -> Place {
-  let channels = CHANNELS / 4;
+  let s = sizes;
+  let phases = s.STRIDE * s.STRIDE;
+  let channels = s.CHANNELS / 4;
   let c = id % channels;
-  let phase = id / channels % (STRIDE * STRIDE);
-  let row = id / channels / (STRIDE * STRIDE);
-  let b = row / (TILES_Y * TILES_X);
-  let tile = row % (TILES_Y * TILES_X);
-  // In quads: channels that stay together, and where the phases of such a group begin.
-  let together = TOGETHER / 4;
+  let phase = id / channels % phases;
+  let row = id / channels / phases;
+  let b = row / (s.TILES_Y * s.TILES_X);
+  let tile = row % (s.TILES_Y * s.TILES_X);
+  // Channels that stay together, and the group of them.
+  let together = s.TOGETHER / 4;
   let group = row * (channels / together) + c / together;
   return Place(
-    b,
-    i32(STRIDE * STEP * (tile / TILES_X) + phase / STRIDE) - PAD,
-    i32(STRIDE * STEP * (tile % TILES_X) + phase % STRIDE) - PAD,
-    (group * STRIDE * STRIDE + phase) * together + c % together,
-    BATCH * TILES_Y * TILES_X * STRIDE * STRIDE * channels,
-    c,
+    i32(s.STRIDE * s.STEP * (tile / s.TILES_X) + phase / s.STRIDE) - s.PAD,
+    i32(s.STRIDE * s.STEP * (tile % s.TILES_X) + phase % s.STRIDE) - s.PAD,
+    i32(s.STRIDE),
+    i32(s.HEIGHT),
+    i32(s.WIDTH),
+    i32((s.BASE + b) * s.HEIGHT * s.WIDTH * channels + c),
+    i32(channels),
+    (group * phases + phase) * together + c % together,
+    s.BATCH * s.TILES_Y * s.TILES_X * phases * channels,
+    b < s.BATCH,
   );
 }
 
-fn inside(row: i32, col: i32) -> bool {
-  return row >= 0 && row < i32(HEIGHT) && col >= 0 && col < i32(WIDTH);
-}
-
-fn index(at: Place, row: i32, col: i32) -> u32 {
-  return (((base[0] + at.b) * HEIGHT + u32(row)) * WIDTH + u32(col)) * (CHANNELS / 4) + at.c;
-}
-
-fn pixel(at: Place, i: u32, j: u32) -> vec4f {
-  if i >= IN || j >= IN { return vec4f(); }
-  let row = at.top + i32(i * STRIDE);
-  let col = at.left + i32(j * STRIDE);
-  let value = load(index(at, clamp(row, 0, i32(HEIGHT) - 1), clamp(col, 0, i32(WIDTH) - 1)));
-  return select(vec4f(), value, inside(row, col));
+fn pixel(at: Place, i: i32, j: i32) -> vec4f {
+  if i >= i32(IN) || j >= i32(IN) { return vec4f(); }
+  let row = at.top + i * at.stride;
+  let col = at.left + j * at.stride;
+  let inside = row >= 0 && row < at.height && col >= 0 && col < at.width;
+  let index = at.picture + (row * at.width + col) * at.channels;
+  return select(vec4f(), load(u32(select(0, index, inside))), inside);
 }
 
 fn point(at: Place, i: u32, j: u32) -> vec4f {
@@ -103,7 +113,7 @@ fn point(at: Place, i: u32, j: u32) -> vec4f {
 // Eight elements in a line of the tile, four channels each.
 struct Line { a: mat4x4f, b: mat4x4f }
 
-fn pixels(at: Place, i: u32) -> Line {
+fn pixels(at: Place, i: i32) -> Line {
   return Line(
     mat4x4f(pixel(at, i, 0), pixel(at, i, 1), pixel(at, i, 2), pixel(at, i, 3)),
     mat4x4f(pixel(at, i, 4), pixel(at, i, 5), pixel(at, i, 6), pixel(at, i, 7)),
@@ -176,14 +186,16 @@ fn put_points(at: Place, q: u32, line: Line) {
   put_point(at, 7, q, line.b[3]);
 }
 
-fn put_pixel(at: Place, p: u32, q: u32, value: vec4f) {
-  if p >= OUT || q >= OUT { return; }
-  let row = at.top + i32(p * STRIDE);
-  let col = at.left + i32(q * STRIDE);
-  if inside(row, col) { y[index(at, row, col)] = value; }
+fn put_pixel(at: Place, p: i32, q: i32, value: vec4f) {
+  if p >= i32(OUT) || q >= i32(OUT) { return; }
+  let row = at.top + p * at.stride;
+  let col = at.left + q * at.stride;
+  if row >= 0 && row < at.height && col >= 0 && col < at.width {
+    y[at.picture + (row * at.width + col) * at.channels] = value;
+  }
 }
 
-fn put_pixels(at: Place, q: u32, line: Line) {
+fn put_pixels(at: Place, q: i32, line: Line) {
   put_pixel(at, 0, q, line.a[0]);
   put_pixel(at, 1, q, line.a[1]);
   put_pixel(at, 2, q, line.a[2]);
@@ -197,7 +209,7 @@ fn put_pixels(at: Place, q: u32, line: Line) {
 @compute @workgroup_size(64)
 fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let at = place(id.y * groups.x * 64 + id.x);
-  if at.b >= BATCH { return; }
+  if !at.busy { return; }
   let r0 = transform(pixels(at, 0));
   let r1 = transform(pixels(at, 1));
   let r2 = transform(pixels(at, 2));
@@ -219,7 +231,7 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
 @compute @workgroup_size(64)
 fn scatter(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let at = place(id.y * groups.x * 64 + id.x);
-  if at.b >= BATCH { return; }
+  if !at.busy { return; }
   let r0 = transform(points(at, 0));
   let r1 = transform(points(at, 1));
   let r2 = transform(points(at, 2));

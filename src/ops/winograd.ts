@@ -133,20 +133,9 @@ function transform(
   y: Tensor | Storage,
   { batch, first, side, tiles, stride, pad, together = side.channels }: Picture,
 ): void {
-  const constants: Record<string, number> = {
-    BATCH: batch,
-    HEIGHT: side.height,
-    WIDTH: side.width,
-    CHANNELS: side.channels,
-    TOGETHER: together,
-    TILES_Y: tiles[0],
-    TILES_X: tiles[1],
-    STEP,
-    STRIDE: stride,
-    PAD: pad,
-    IN: matrix[0].length,
-    OUT: matrix.length,
-  };
+  const { height, width, channels } = side;
+  const sizes = [first, batch, height, width, channels, together, ...tiles, STEP, stride, pad];
+  const constants: Record<string, number> = { IN: matrix[0].length, OUT: matrix.length };
   matrix.forEach((row, p) =>
     row.forEach((value, i) => {
       if (value !== 0) constants[`T${p}${i}`] = value;
@@ -158,7 +147,7 @@ function transform(
     constants,
     bindings: {
       ...(direction === "gather" ? { x: lowering.mirror(x) } : { u: x }),
-      base: lowering.constant([first], "first picture"),
+      sizes: lowering.constant(sizes, "sizes"),
       y,
     },
     workgroups: grid(batch * tiles[0] * tiles[1] * stride ** 2 * side.channels / 4, 64),
