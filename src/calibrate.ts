@@ -17,7 +17,7 @@ import { type Geometry, kernelShape, sideShape } from "./ops/geometry.ts";
 import { VERSION } from "./version.ts";
 
 /** Families worth a measurement on each kind of adapter; the others are far slower there. */
-const CANDIDATES: Readonly<Record<Gpu["kind"], readonly GemmVariant[]>> = {
+export const CANDIDATES: Readonly<Record<Gpu["kind"], readonly GemmVariant[]>> = {
   software: ["winograd", "texture"],
   gpu: ["tiled", "texture", "winograd", "direct"],
 };
