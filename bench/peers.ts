@@ -12,37 +12,46 @@
  * @module
  */
 
-import { parseArgs } from "node:util";
 import { loadMNIST } from "../mod.ts";
 import { seedNoise } from "../src/model/sampler.ts";
 import { check, makeReference, type Verdict } from "./peers/check.ts";
 import { type Contestant, startDeno, startTorch } from "./peers/process.ts";
 import { writeFloats } from "./peers/protocol.ts";
 import { race, type Row, table } from "./peers/timing.ts";
+import { list, options, path, whole } from "./support/options.ts";
+import { oneOf } from "../src/cli/flags.ts";
 
-const { values } = parseArgs({
-  options: {
-    batch: { type: "string", default: "64" },
-    rounds: { type: "string", default: "3" },
-    peers: { type: "string", default: "tfjs,jax-js,pytorch" },
-    data: { type: "string" },
-    python: { type: "string" },
-    json: { type: "string" },
+const NAMES = ["tfjs", "jax-js", "pytorch"] as const;
+
+const {
+  batch = 64,
+  rounds = 3,
+  peers: wanted = NAMES,
+  data,
+  python,
+  json,
+} = options("bench:peers", {
+  batch: { value: "N", help: "pictures a step (64)", parse: whole(1) },
+  rounds: { value: "N", help: "steps that are timed of each (3)", parse: whole(1) },
+  peers: {
+    value: "A,B",
+    help: "which ones (tfjs,jax-js,pytorch)",
+    parse: list(oneOf(...NAMES)),
   },
-});
+  data: { value: "DIR", help: "MNIST's IDX files (default: synthetic bytes)", parse: path },
+  python: { value: "EXE", help: "a Python with PyTorch (python3, /usr/bin/python3)" },
+  json: { value: "FILE", help: "where the results go as JSON", parse: path },
+}) as {
+  batch?: number;
+  rounds?: number;
+  peers?: readonly string[];
+  data?: string;
+  python?: string;
+  json?: string;
+};
 
-/** A whole number of at least 1. */
-function count(name: "batch" | "rounds"): number {
-  const value = Number(values[name]);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new RangeError(`--${name} must be a whole number of at least 1, got ${values[name]}`);
-}
-const batch = count("batch");
-const rounds = count("rounds");
-
-const wanted = values.peers.split(",").filter(Boolean);
 // A Python of the user's own often comes before the system's and has no PyTorch.
-const pythons = values.python ? [values.python] : ["python3", "/usr/bin/python3"];
+const pythons = python ? [python] : ["python3", "/usr/bin/python3"];
 
 interface Peer {
   readonly start: (name: string) => Contestant | Promise<Contestant | undefined>;
@@ -58,16 +67,11 @@ const PEERS: Readonly<Record<string, Peer>> = {
     generates: true,
   },
 };
-for (const name of wanted) {
-  if (Object.hasOwn(PEERS, name)) continue;
-  throw new RangeError(`--peers knows ${Object.keys(PEERS).join(", ")}, but not ${name}`);
-}
-
 const report = (text: string) => console.error(text);
 const scratch = await Deno.makeTempDir({ prefix: "dcgan-peers-" });
 try {
   const result = await run();
-  if (values.json) await Deno.writeTextFile(values.json, JSON.stringify(result, null, 2) + "\n");
+  if (json) await Deno.writeTextFile(json, JSON.stringify(result, null, 2) + "\n");
 } finally {
   await Deno.remove(scratch, { recursive: true });
 }
@@ -108,8 +112,8 @@ async function run() {
 
 async function loadImages() {
   const bytes = Math.max(batch, 4) * 784; // the check takes four
-  if (values.data) {
-    const { images, source } = await loadMNIST({ dir: values.data });
+  if (data) {
+    const { images, source } = await loadMNIST({ dir: data });
     if (images.length < bytes) throw new RangeError(`--data has fewer than ${batch} pictures`);
     return { images: images.subarray(0, bytes), data: source };
   }
