@@ -31,7 +31,7 @@ import {
   pointMatmulTiles,
 } from "./pointMatmul.ts";
 import { reduceMiddle } from "./sum.ts";
-import { lowerWinograd, lowerWinogradFilterGrad, winogradFits } from "./winograd.ts";
+import { lowerWinograd, lowerWinogradFilterGrad, winogradFits, winogradTiles } from "./winograd.ts";
 
 /** A kernel with the tile that one invocation (of a tiled one: one workgroup) computes. */
 interface Variant {
@@ -104,8 +104,9 @@ function filterGradWork(name: keyof typeof FILTER_GRAD, { batch, small }: Geomet
   }
 }
 
-/** Below this, transforms cost more than they save. */
-const WINOGRAD_FLOPS = 1e9;
+/** Below this many operations or tiles, transforms (of the kernel above all) cost what they save. */
+const WINOGRAD_FLOPS = 3e8;
+const WINOGRAD_TILES = 64;
 
 /** Names an op and its sizes. */
 function keyOf(kind: GemmUse["kind"], g: Geometry): string {
@@ -128,8 +129,10 @@ function choose(lowering: Lowering, kind: GemmUse["kind"], g: Geometry): GemmVar
 
 /** The family that really computes an op where this one is asked for. */
 export function resolveVariant(variant: GemmVariant, g: Geometry): GemmVariant {
-  const pays = variant === "winograd" || (variant === "auto" && flopsOf(g) >= WINOGRAD_FLOPS);
-  if (pays && winogradFits(g)) return "winograd";
+  if (winogradFits(g)) {
+    const pays = flopsOf(g) >= WINOGRAD_FLOPS && winogradTiles(g) >= WINOGRAD_TILES;
+    if (variant === "winograd" || (variant === "auto" && pays)) return "winograd";
+  }
   return variant === "auto" || variant === "winograd" ? "texture" : variant;
 }
 

@@ -97,6 +97,12 @@ export function winogradFits(g: Geometry): boolean {
     taps >= 2 && taps <= 5 && large.channels % 4 === 0 && small.channels % 4 === 0;
 }
 
+/** Tiles of all pictures. */
+export function winogradTiles({ batch, small }: Geometry): number {
+  const [y, x] = tilesOf(small);
+  return batch * y * x;
+}
+
 /** Bytes of points that are computed at once: they should stay in the processor's cache. */
 const SLAB_BYTES = 10 << 20;
 
