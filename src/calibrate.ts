@@ -23,10 +23,10 @@ export const CANDIDATES: Readonly<Record<Gpu["kind"], readonly GemmVariant[]>> =
 };
 
 /** Ops below this many operations keep the default: the step does not notice them. */
-const LEAST_FLOPS = 5e7;
+const LEAST_FLOPS = 3e8;
 
-/** Another family than the default must be this much faster, so that noise does not decide. */
-const MARGIN = 0.9;
+/** Another family than the default must be a fifth faster, so that noise does not decide. */
+const MARGIN = 0.8;
 
 /** What was measured of one op. */
 export interface CalibrationRow {
@@ -82,12 +82,16 @@ export async function calibrate(
   const missing = unique.filter(({ key }) => !known.has(key));
   const end = performance.now() + 1000 * seconds;
   if (missing.length) onMessage(`measuring kernels for ${missing.length} ops`);
+  let unmeasured = 0;
   for (const use of missing) {
     const row = await measureUse(gpu, use, end);
-    if (!row) onMessage(`no time left to measure ${use.key}: it keeps the default`);
+    if (!row) unmeasured++;
     // That is kept as well: the next run must not choose otherwise, or its bits would differ.
     const { key, flops } = use;
     known.set(key, row ?? { key, flops, choice: candidatesFor(gpu, use)[0], milliseconds: {} });
+  }
+  if (unmeasured) {
+    onMessage(`no time left for ${unmeasured} of them, which keep the default`);
   }
   if (missing.length) {
     await cache?.write([...known.values()]).catch((error) =>
@@ -118,6 +122,7 @@ async function measureUse(
     if (performance.now() > end) return undefined;
     const time = await measure(gpu, use, variant, least);
     milliseconds[variant] = time;
+    // The default comes first, and any time is below infinity.
     if (time < least * MARGIN) [choice, least] = [variant, time];
   }
   return { key: use.key, flops: use.flops, choice, milliseconds };

@@ -191,3 +191,32 @@ Deno.test("command line: help explains every flag; mistakes exit with 2 and a se
   assert.equal(data.code, 1);
   assert.match(data.stderr, /^error: .*no\/such\/folder/m);
 });
+
+Deno.test("command line: calibrate prints its table, and train uses it", async () => {
+  const dir = await Deno.makeTempDir();
+  const env = {
+    INIT_CWD: dir,
+    XDG_CACHE_HOME: join(dir, "cache"),
+    LOCALAPPDATA: join(dir, "cache"),
+  };
+  try {
+    const table = await dcgan(["calibrate", "--batch-size=8"], env);
+    assert.equal(table.code, 0, table.stderr);
+    assert.match(table.stdout, /^conv2dTranspose 8x7x7x128 .* ms, \d+ GFLOP\/s/m);
+    const train = ["train", "--batch-size=8", "--max-steps=1"];
+    for (const flags of [["--out=a"], ["--out=b", "--no-calibrate"]]) {
+      const run = await dcgan([...train, ...flags], env);
+      assert.equal(run.code, 0, run.stderr);
+      assert.doesNotMatch(run.stdout, /measuring/);
+    }
+    const fresh = await dcgan([...train, "--out=c"], {
+      ...env,
+      XDG_CACHE_HOME: join(dir, "other"),
+    });
+    if (Deno.build.os === "linux") assert.match(fresh.stdout, /measuring kernels for 3 ops/);
+    const small = await dcgan(["calibrate", "--batch-size=1"], env);
+    assert.match(small.stdout, /too small for the choice to matter/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

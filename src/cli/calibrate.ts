@@ -48,6 +48,10 @@ export async function calibrate(args: readonly string[]): Promise<number> {
     fresh: true,
     seconds: Infinity,
   });
+  if (!rows.length) {
+    console.log("every op of this batch size is too small for the choice to matter");
+    return 0;
+  }
   const table = rows.map(({ key, choice, flops, milliseconds }) => [
     key,
     choice,
