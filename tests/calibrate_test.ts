@@ -14,8 +14,8 @@ import { blobs } from "./support/dataset.ts";
 import { TestRandom } from "./support/random.ts";
 
 const random = new TestRandom(9);
-const INPUTS = { x: [8, 7, 7, 128], w: [5, 5, 128, 64] };
-const DATA = { x: random.fill(8 * 49 * 128), w: random.fill(25 * 128 * 64) };
+const INPUTS = { x: [16, 7, 7, 128], w: [5, 5, 128, 64] };
+const DATA = { x: random.fill(16 * 49 * 128), w: random.fill(25 * 128 * 64) };
 
 function compile(gpu: Gpu) {
   return gpu.compile(INPUTS, ({ x, w }) => ({ y: ops.conv2d(x, w, { padding: "same" }) }));
@@ -50,7 +50,7 @@ Deno.test("calibration measures once, and keeps what it found", () =>
     assert.ok(held > before);
     assert.equal(rows.length, 1);
     const [{ key, choice, milliseconds }] = rows;
-    assert.equal(key, "conv2d 8x7x7x128 5x5 / 1 pad 2 -> 7x7x64");
+    assert.equal(key, "conv2d 16x7x7x128 5x5 / 1 pad 2 -> 7x7x64");
     assert.ok(Object.keys(milliseconds).length >= 2);
     assert.ok(choice in milliseconds);
     assert.deepEqual(gpu.tuning.choices, { [key]: choice });
@@ -75,7 +75,7 @@ Deno.test("calibration without time keeps the default and says so", async () => 
   const options = { seconds: 0, onMessage: (text: string) => messages.push(text) };
   const [row] = await calibrate(gpu, gemms, options);
   assert.deepEqual(row.milliseconds, {});
-  assert.equal(row.choice, gpu.kind === "gpu" ? "tiled" : "texture");
+  assert.equal(row.choice, gpu.kind === "gpu" ? "tiled" : "winograd");
   assert.match(messages[1], /no time left for 1 of them, which keep the default/);
 });
 
