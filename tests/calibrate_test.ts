@@ -8,6 +8,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { calibrate, Gpu, ops, type StepEvent, trainDCGAN, type Variable } from "../mod.ts";
 import config from "../deno.json" with { type: "json" };
+import { resolveVariant } from "../src/ops/gemm.ts";
+import type { Geometry } from "../src/ops/geometry.ts";
 import { VERSION } from "../src/version.ts";
 import { assertClose } from "./support/close.ts";
 import { blobs } from "./support/dataset.ts";
@@ -75,7 +77,7 @@ Deno.test("calibration without time keeps the default and says so", async () => 
   const options = { seconds: 0, onMessage: (text: string) => messages.push(text) };
   const [row] = await calibrate(gpu, gemms, options);
   assert.deepEqual(row.milliseconds, {});
-  assert.equal(row.choice, gpu.kind === "gpu" ? "tiled" : "winograd");
+  assert.equal(row.choice, resolveVariant(gpu.tuning.gemm, gemms[0].geometry as Geometry));
   assert.match(messages[1], /no time left for 1 of them, which keep the default/);
 });
 
