@@ -6,6 +6,7 @@
 
 import { dirname, join } from "node:path";
 import { writeFileAtomic } from "./io/atomic.ts";
+import { OutOfMemoryError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { GemmUse, GemmVariant } from "./graph/lower.ts";
 import { sizeOf, type Tensor } from "./graph/tensor.ts";
@@ -120,8 +121,11 @@ async function measureUse(
   let [choice, least]: [GemmVariant, number] = [gpu.tuning.gemm, Infinity];
   for (const variant of candidatesFor(gpu, use)) {
     if (performance.now() > end) return undefined;
-    const time = await measure(gpu, use, variant, least);
-    milliseconds[variant] = time;
+    const time = await measure(gpu, use, variant, least).catch((error) => {
+      if (error instanceof OutOfMemoryError) return Infinity; // this family needs too much here
+      throw error;
+    });
+    if (time < Infinity) milliseconds[variant] = time;
     // The default comes first, and any time is below infinity.
     if (time < least * MARGIN) [choice, least] = [variant, time];
   }
@@ -186,6 +190,7 @@ class Cache {
       description,
       `Deno ${Deno.version.deno}`,
       VERSION,
+      gpu.tuning.gemm,
     ]
       .join(" | ");
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity));
@@ -193,7 +198,11 @@ class Cache {
     const path = join(dir, name);
     try {
       const file = JSON.parse(await Deno.readTextFile(path));
-      return new Cache(path, identity, file.identity === identity ? file.rows.filter(isRow) : []);
+      return new Cache(
+        path,
+        identity,
+        file.identity === identity ? file.rows.filter(rowFor(gpu)) : [],
+      );
     } catch {
       return new Cache(path, identity, []); // none yet, or damaged: it is measured again
     }
@@ -206,8 +215,13 @@ class Cache {
   }
 }
 
-function isRow(row: unknown): row is CalibrationRow {
-  const { key, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
-  return typeof key === "string" && typeof milliseconds === "object" &&
-    Object.values(CANDIDATES).flat().includes(choice as GemmVariant);
+/** Whether a row of a file is one for this kind of adapter. */
+function rowFor({ kind }: Gpu): (row: unknown) => row is CalibrationRow {
+  return (row): row is CalibrationRow => {
+    const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
+    return typeof key === "string" && typeof flops === "number" &&
+      typeof milliseconds === "object" && milliseconds !== null &&
+      Object.values(milliseconds).every((time) => typeof time === "number") &&
+      CANDIDATES[kind].includes(choice as GemmVariant);
+  };
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type Dataset, validateDataset } from "./data/dataset.ts";
 import { calibrate, type CalibrateOptions } from "./calibrate.ts";
 import { Gpu } from "./graph/gpu.ts";
-import type { Tuning } from "./graph/lower.ts";
+import { requireTuning, type Tuning } from "./graph/lower.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { CheckpointFolder, readCheckpoint, requireSameConfiguration } from "./io/checkpoints.ts";
 import { PictureFolder } from "./io/pictures.ts";
@@ -112,8 +112,8 @@ export interface TrainOptions {
   /**
    * Measure which kernels are fastest on this adapter before the first step, a few seconds at most
    * (see `calibrate`). Two measurements may choose differently, and then the same seed gives the same
-   * training, but not the same bits; a resumed run keeps its choices. Default false: kernels by kind
-   * of adapter.
+   * training, but not the same bits; a resumed run keeps its choices. The choices stay with `gpu`.
+   * Default false: kernels by kind of adapter.
    */
   readonly calibrate?: boolean | CalibrateOptions;
   /** Pictures after every so many steps, as well as after every epoch. Default: epochs only. */
@@ -289,9 +289,9 @@ function describeKernels(gpu: Gpu): string {
 function useKernels(gpu: Gpu, kernels: string, path: string, say: (text: string) => void): void {
   const here = describeKernels(gpu);
   if (kernels === here) return;
-  const { adapter, tuning } = parseKernels(kernels);
-  if (tuning && adapter === gpu.info.description) {
-    gpu.tune({ choices: undefined, ...tuning });
+  const tuning = tuningOf(kernels, gpu.info.description);
+  if (tuning) {
+    gpu.tune(tuning);
     say(`kernels as in ${path}`);
   } else {
     say(
@@ -301,11 +301,14 @@ function useKernels(gpu: Gpu, kernels: string, path: string, say: (text: string)
   }
 }
 
-function parseKernels(kernels: string): { adapter?: string; tuning?: Partial<Tuning> } {
+/** The kernel choices that a checkpoint names; nothing if they are of another adapter, or none. */
+function tuningOf(kernels: string, here: string): Tuning | undefined {
   try {
-    return JSON.parse(kernels);
+    const { adapter, tuning: { gemm, parallelism, choices } } = JSON.parse(kernels);
+    if (adapter !== here || gemm === undefined || parallelism === undefined) return undefined;
+    return requireTuning({ gemm, parallelism, choices });
   } catch {
-    return {};
+    return undefined;
   }
 }
 

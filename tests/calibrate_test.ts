@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { calibrate, Gpu, ops, type StepEvent, trainDCGAN, type Variable } from "../mod.ts";
 import config from "../deno.json" with { type: "json" };
+import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { resolveVariant } from "../src/ops/gemm.ts";
 import type { Geometry } from "../src/ops/geometry.ts";
 import { VERSION } from "../src/version.ts";
@@ -65,9 +66,14 @@ Deno.test("calibration measures once, and keeps what it found", () =>
 
     // A damaged file is as good as none.
     const [{ name }] = [...Deno.readDirSync(options.cacheDir)];
-    await Deno.writeTextFile(join(options.cacheDir, name), "{");
-    await calibrate(other, gemms, options);
-    assert.equal(messages.length, 2);
+    const damaged = rows.map((row) => ({ ...row, milliseconds: null }));
+    const file = JSON.parse(await Deno.readTextFile(join(options.cacheDir, name)));
+    for (const text of ["{", JSON.stringify({ ...file, rows: damaged })]) {
+      messages.length = 0;
+      await Deno.writeTextFile(join(options.cacheDir, name), text);
+      await calibrate(other, gemms, options);
+      assert.equal(messages.length, 1, text);
+    }
   }));
 
 Deno.test("calibration without time keeps the default and says so", async () => {
@@ -125,6 +131,48 @@ Deno.test("a resumed run uses the kernels of its checkpoint", () =>
     assert.match(messages.join("\n"), /kernels as in .*ckpt/);
     using plain = await Gpu.request({ tuning: { gemm: "tiled" } });
     assert.notDeepEqual(await train(plain, {}), expected, "the kernels can be told apart");
+  }));
+
+Deno.test("kernel choices that are none are refused, or left alone in a checkpoint", () =>
+  inFolder(async (dir) => {
+    for (const tuning of [{ gemm: "evil" }, { parallelism: -1 }, { choices: { x: {} } }]) {
+      await assert.rejects(Gpu.request({ tuning: tuning as object }), {
+        name: "RangeError",
+        message: /^Kernel choices cannot have/,
+      });
+    }
+    using gpu = await Gpu.request();
+    const run = {
+      dataset: blobs(8),
+      epochs: 1,
+      batchSize: 4,
+      generatorWidths: [4, 4, 4] as const,
+      discriminatorWidths: [4, 4] as const,
+      outDir: dir,
+      gpu,
+    };
+    using first = await trainDCGAN({ ...run, maxSteps: 1 });
+    const checkpoint = await readCheckpoint(first.checkpoint!);
+    const adapter = gpu.info.description;
+    const before = gpu.tuning;
+    for (
+      const kernels of [
+        "null",
+        "[1]",
+        "not JSON",
+        JSON.stringify({ adapter, tuning: "text" }),
+        JSON.stringify({ adapter, tuning: { gemm: "direct", parallelism: "x" } }),
+        JSON.stringify({ adapter: "another", tuning: { gemm: "direct", parallelism: 64 } }),
+      ]
+    ) {
+      const file = join(dir, "changed.safetensors");
+      await Deno.writeFile(file, encodeCheckpoint({ ...checkpoint, kernels }));
+      const messages: string[] = [];
+      const onMessage = (text: string) => messages.push(text);
+      using _ = await trainDCGAN({ ...run, resume: file, onMessage });
+      assert.match(messages.join("\n"), /made with other kernels/, kernels);
+      assert.deepEqual(gpu.tuning, before);
+    }
   }));
 
 Deno.test("training calibrates on request", async () => {

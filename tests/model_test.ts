@@ -357,6 +357,12 @@ Deno.test("sample weights are refused where the first axis is not the batch", as
     message: /Cannot weigh the samples of \[4, 2\] by 5 weights/,
   });
   assert.throws(() => compile([4, 1]), { name: "TypeError", message: /rank 1, got \[4, 1\]/ });
+  const alone = () =>
+    gpu.compile({ x: [4, 3], r: [4] }, ({ x, r }) => {
+      const [dw] = grad(ops.sum(ops.matmul(x, w)), [w], { sampleWeights: r });
+      return { dw };
+    });
+  assert.throws(alone, { name: "TypeError", message: /needs a tensor among its targets/ });
   const program = compile([4]);
   const x = [1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1];
   program.run({ x, r: [1, 2, 3, 0] });

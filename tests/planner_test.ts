@@ -590,6 +590,22 @@ Deno.test("what reads only variables is computed again when one of them was writ
   deepEqual(await run([1, 1]), [[5, 5], [4, 0, 0, 4]]);
 });
 
+Deno.test("a profile writes variables as a run does", async () => {
+  const w = gpu.variable([2], [1, 2]);
+  using reader = gpu.compile({}, () => ({ y: ops.mul(w, 2) }));
+  using writer = gpu.compile({}, () => {
+    ops.assign(w, ops.add(w, 10));
+    return {};
+  });
+  const read = async () => {
+    reader.run();
+    return [...(await reader.read()).y];
+  };
+  deepEqual(await read(), [2, 4]);
+  await writer.profile();
+  deepEqual(await read(), [22, 24]);
+});
+
 Deno.test("what a program assigns itself is never the same", async () => {
   const w = gpu.variable([3], [1, 2, 3]);
   using program = gpu.compile({}, () => {

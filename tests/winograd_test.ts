@@ -7,6 +7,8 @@
 
 import assert from "node:assert/strict";
 import { Gpu, ops, type Tensor } from "../mod.ts";
+import { resolveVariant } from "../src/ops/gemm.ts";
+import { geometry } from "../src/ops/geometry.ts";
 import { transforms } from "../src/ops/winograd.ts";
 import { assertClose } from "./support/close.ts";
 import { TestRandom } from "./support/random.ts";
@@ -65,4 +67,22 @@ Deno.test("a filter gradient whose slabs are added up", () =>
   compare(
     { a: [600, 7, 7, 32], b: [600, 7, 7, 12] },
     (x) => ops.conv2dFilterGrad(x.a, x.b, { ...SAME, kernelSize: 5 }),
+  ));
+
+Deno.test("what would cross the loop limit or fill the memory is left to other kernels", () => {
+  const variant = (large: number[], kernel: number[], strides: number) =>
+    resolveVariant("winograd", geometry(large, kernel, { ...SAME, strides }));
+  assert.equal(variant([64, 28, 28, 16], [5, 5, 16, 16], 1), "winograd");
+  // 4 rows an iteration of 1,327,104 tiles; 65,535 iterations are the most that an adapter runs.
+  assert.equal(variant([1, 2304, 2304, 4], [2, 2, 4, 4], 1), "texture");
+  // 16 times 20,480 channels, four an iteration.
+  assert.equal(variant([1, 20, 20, 20480], [8, 8, 20480, 4], 4), "texture");
+  // Points of one picture: 288 MiB.
+  assert.equal(variant([1, 768, 768, 32], [5, 5, 32, 32], 1), "texture");
+});
+
+Deno.test("large pictures of a batch go through one by one", () =>
+  compare(
+    { a: [3, 160, 152, 16], b: [3, 160, 152, 4] },
+    (x) => ops.conv2dFilterGrad(x.a, x.b, { ...SAME, kernelSize: 2 }),
   ));

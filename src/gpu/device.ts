@@ -101,11 +101,14 @@ export class GpuDevice {
   readonly pipelines: Pipelines;
   /** The adapter's name and kind. */
   readonly info: AdapterInfo;
+  /** Errors that the device reported so far. */
+  failures = 0;
   #error: Error | undefined;
   #disposed = false;
   readonly #onError = (event: Event) => {
     const { error } = event as GPUUncapturedErrorEvent;
     const Class = error instanceof GPUOutOfMemoryError ? OutOfMemoryError : GpuValidationError;
+    this.failures++;
     this.#error ??= new Class(error.message);
   };
 

@@ -8,7 +8,7 @@ import { type Device, GpuDevice, requestDevice, type RequestOptions } from "../g
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
 import { lower } from "./compile.ts";
 import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
-import { TUNING, type Tuning } from "./lower.ts";
+import { requireTuning, TUNING, type Tuning } from "./lower.ts";
 import { Program } from "./program.ts";
 import { bytesOf, type DType, type Shape, validateShape } from "./tensor.ts";
 import { type OutputArrays, toArray, Variable } from "./variable.ts";
@@ -63,7 +63,7 @@ export class Gpu extends GpuDevice {
     tuning: Partial<Tuning> = {},
   ) {
     super(device, info, owned);
-    this.#tuning = { ...TUNING[this.kind], ...tuning };
+    this.#tuning = { ...TUNING[this.kind], ...requireTuning(tuning) };
   }
 
   /** How GEMM-like ops are computed here. */
@@ -71,9 +71,13 @@ export class Gpu extends GpuDevice {
     return this.#tuning;
   }
 
-  /** Changes kernel choices for programs that are compiled from now on. */
+  /**
+   * Changes kernel choices for programs that are compiled from now on.
+   *
+   * @throws {RangeError} when one is none.
+   */
   tune(tuning: Partial<Tuning>): void {
-    this.#tuning = { ...this.#tuning, ...tuning };
+    this.#tuning = { ...this.#tuning, ...requireTuning(tuning) };
   }
 
   /**
@@ -156,7 +160,7 @@ export class Gpu extends GpuDevice {
   ): Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>> {
     this.check();
     const recording = record(inputs, body, this);
-    const tuning = { ...this.tuning, ...options.tuning };
+    const tuning = { ...this.tuning, ...requireTuning(options.tuning ?? {}) };
     return new Program(this, recording, lower(recording, tuning), options.label ?? "program");
   }
 }

@@ -68,6 +68,12 @@ export function backward(
     if (depends) carries.add(node);
   }
 
+  if (sampleWeights && targets.every((target) => target instanceof Variable)) {
+    throw new TypeError(
+      "grad with sampleWeights needs a tensor among its targets, such as the pictures: what depends " +
+        "on it holds the samples",
+    );
+  }
   // With weights: what depends on those targets that are tensors.
   const samples = new Set(
     sampleWeights

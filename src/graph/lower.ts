@@ -94,6 +94,29 @@ export interface Tuning {
   readonly parallelism: number;
 }
 
+const VARIANTS: readonly unknown[] = ["auto", "winograd", "texture", "tiled", "direct"];
+
+/**
+ * Refuses kernel choices that are none: they may come from a file.
+ *
+ * @throws {RangeError} naming the value.
+ */
+export function requireTuning<T extends Partial<Tuning>>(tuning: T): T {
+  const { gemm, parallelism, choices = {} } = tuning;
+  const wrong = (what: string, value: unknown) => {
+    throw new RangeError(`Kernel choices cannot have ${what} ${JSON.stringify(value)}`);
+  };
+  if (gemm !== undefined && !VARIANTS.includes(gemm)) wrong("the family", gemm);
+  if (parallelism !== undefined && !(Number.isInteger(parallelism) && parallelism > 0)) {
+    wrong("a parallelism of", parallelism);
+  }
+  if (typeof choices !== "object" || choices === null) wrong("the choices", choices);
+  for (const choice of Object.values(choices)) {
+    if (!VARIANTS.includes(choice)) wrong("the choice", choice);
+  }
+  return tuning;
+}
+
 /** A GEMM-like op of a program. */
 export interface GemmUse {
   /** Names the op and its sizes: `conv2d 256x14x14x64 5x5 / 2 -> 7x7x128`. */

@@ -69,7 +69,8 @@ export class Program<
   #invariant: number;
   #sources: readonly Buffer[];
   #versions: readonly number[] = [];
-  #ran = false;
+  /** Errors of the device before the last run; none before the first. */
+  #failures = -1;
   /** Variables' buffers that a run writes. */
   #written: ReadonlySet<Buffer>;
   #disposed = false;
@@ -142,8 +143,10 @@ export class Program<
     const versions = this.#sources.map(({ version }) => version);
     const same = this.#versions.length === versions.length &&
       versions.every((version, i) => version === this.#versions[i]);
-    this.#commands.submit(same && this.#ran ? this.#invariant : 0);
-    this.#ran = true;
+    // After an error, which may have dropped a submit, nothing is taken to be there already.
+    const { failures } = this.gpu;
+    this.#commands.submit(same && this.#failures === failures ? this.#invariant : 0);
+    this.#failures = failures;
     this.#versions = versions;
     for (const buffer of this.#written) buffer.version++;
   }
@@ -182,7 +185,9 @@ export class Program<
   profile(): Promise<Timing[]> {
     this.#ready();
     this.#requireInputs([]);
-    return this.#commands.profile();
+    const timings = this.#commands.profile();
+    for (const buffer of this.#written) buffer.version++;
+    return timings;
   }
 
   /** Frees the program's memory. */

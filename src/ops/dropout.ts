@@ -11,7 +11,7 @@ import { randomMask, type RandomOptions } from "./random.ts";
  */
 export function dropout(x: TensorLike, rate: number, options: RandomOptions = {}): Tensor {
   const tensor = toTensor(x, "the input of dropout");
-  if (!(rate >= 0 && rate < 1)) {
+  if (!(rate >= 0 && Math.fround(rate) < 1)) {
     throw new RangeError(`dropout got a rate of ${rate}; it must be at least 0 and below 1`);
   }
   if (rate === 0) return tensor;

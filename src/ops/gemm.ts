@@ -129,7 +129,7 @@ function choose(lowering: Lowering, kind: GemmUse["kind"], g: Geometry): GemmVar
 
 /** The family that really computes an op where this one is asked for. */
 export function resolveVariant(variant: GemmVariant, g: Geometry): GemmVariant {
-  if (winogradFits(g)) {
+  if (winogradFits(g, MAX_ITERATIONS)) {
     const pays = flopsOf(g) >= WINOGRAD_FLOPS && winogradTiles(g) >= WINOGRAD_TILES;
     if (variant === "winograd" || (variant === "auto" && pays)) return "winograd";
   }

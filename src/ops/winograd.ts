@@ -10,8 +10,8 @@
  *
  * Source: A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015);
  * the transforms are those of Cook and Toom. Rounding errors are about ten times those of the
- * definition: up to 7e-6 of the norm for 5 taps, 3e-6 for 3, and 1e-4 of the root mean square for
- * single values.
+ * definition: up to 7e-6 of the norm for 5 taps, 3e-6 for 3, and about 1e-4 of the root mean square
+ * at the most for single values. An infinity spreads to all outputs of its tiles, as NaN.
  *
  * @module
  */
@@ -89,12 +89,30 @@ function tapsOf({ kernel, strides }: Geometry): number {
   return Math.ceil(kernel[0] / strides[0]);
 }
 
-/** Whether the transforms exist: square kernels of 2 to 5 taps a stride, channels in fours. */
-export function winogradFits(g: Geometry): boolean {
+/** Most bytes of a slab's or a kernel's points: half of what every WebGPU device can bind. */
+const MAX_BYTES = 64 << 20;
+
+/**
+ * Whether the transforms exist (square kernels of 2 to 5 taps a stride, channels in fours), and
+ * neither memory nor the loops of the products get too long; a single picture is not split.
+ *
+ * @param maxIterations of one invocation
+ */
+export function winogradFits(g: Geometry, maxIterations: number): boolean {
   const { kernel, strides, pad, large, small } = g;
   const taps = tapsOf(g);
-  return kernel[0] === kernel[1] && strides[0] === strides[1] && pad[0] === pad[1] &&
+  const exists = kernel[0] === kernel[1] && strides[0] === strides[1] && pad[0] === pad[1] &&
     taps >= 2 && taps <= 5 && large.channels % 4 === 0 && small.channels % 4 === 0;
+  if (!exists) return false;
+  const points = (taps + STEP - 1) ** 2;
+  const largeChannels = strides[0] ** 2 * large.channels;
+  return [false, true].every((isTransposed) => {
+    const tiles = tilingOf(g, isTransposed);
+    const rows = slabs(g, tiles)[0][1] * tiles[0] * tiles[1];
+    return 4 * points * rows * Math.max(largeChannels, small.channels) <= MAX_BYTES &&
+      4 * points * largeChannels * small.channels <= 2 * MAX_BYTES &&
+      Math.max(rows, largeChannels, small.channels) / 4 <= maxIterations;
+  });
 }
 
 /** Tiles of all pictures. */
@@ -106,11 +124,24 @@ export function winogradTiles({ batch, small }: Geometry): number {
 /** Bytes of points that are computed at once: they should stay in the processor's cache. */
 const SLAB_BYTES = 10 << 20;
 
+/** Tiles of each picture of the result, along both axes. */
+function tilingOf(g: Geometry, isTransposed: boolean): [number, number] {
+  if (!isTransposed) return tilesOf(g.small);
+  const [stride, pad] = [g.strides[0], g.pad[0]];
+  const extent = (size: number) =>
+    Math.floor((size - 1 + pad) / stride) - Math.floor(pad / stride) + 1;
+  return tilesOf({ ...g.large, height: extent(g.large.height), width: extent(g.large.width) });
+}
+
 /** Shares of a batch, as equal as can be: [first picture, count]. */
-function slabs(batch: number, bytesAPicture: number): [number, number][] {
-  const most = Math.max(1, Math.floor(SLAB_BYTES / bytesAPicture));
-  const count = Math.ceil(batch / most);
-  const size = Math.ceil(batch / count / 4) * 4; // whole tiles of rows
+function slabs(g: Geometry, tiles: readonly [number, number]): [number, number][] {
+  const { batch, large, small, strides } = g;
+  const channels = Math.max(strides[0] ** 2 * large.channels, small.channels);
+  const bytes = 4 * (tapsOf(g) + STEP - 1) ** 2 * tiles[0] * tiles[1] * channels;
+  // In fours where that is possible: whole tiles of rows.
+  const fit = Math.max(1, Math.floor(SLAB_BYTES / bytes));
+  const most = fit < 4 ? fit : fit - fit % 4;
+  const size = Math.min(most, Math.ceil(batch / Math.ceil(batch / most) / 4) * 4);
   return Array.from({ length: Math.ceil(batch / size) }, (_, i) => [
     i * size,
     Math.min(size, batch - i * size),
@@ -212,16 +243,12 @@ export function lowerWinograd(
   const largeChannels = stride ** 2 * g.large.channels;
   // The transpose's pixel s*i + f - pad takes taps t from i - t; i begins at `skip`.
   const skip = Math.floor(pad / stride);
-  const extent = (size: number) => Math.floor((size - 1 + pad) / stride) - skip + 1;
-  const tiles = isTransposed
-    ? tilesOf({ ...g.large, height: extent(g.large.height), width: extent(g.large.width) })
-    : tilesOf(g.small);
+  const tiles = tilingOf(g, isTransposed);
   const small = { side: g.small, tiles, stride: 1 };
   const large = { side: g.large, tiles, stride };
   const u = kernelPoints(lowering, g, w, isTransposed);
   const floats = points ** 2 * tiles[0] * tiles[1];
-  const bytes = 4 * floats * Math.max(largeChannels, g.small.channels);
-  for (const [first, batch] of slabs(g.batch, bytes)) {
+  for (const [first, batch] of slabs(g, tiles)) {
     const [from, to] = isTransposed
       ? [{ ...small, pad: taps - 1 - skip }, { ...large, pad: pad - stride * skip }]
       : [{ ...large, pad }, { ...small, pad: 0 }];
@@ -259,7 +286,7 @@ export function lowerWinogradFilterGrad(
   const n = g.small.channels;
   const floats = points ** 2 * tiles[0] * tiles[1];
   const sum = lowering.scratch(points ** 2 * k * n, "products");
-  for (const [first, batch] of slabs(g.batch, 4 * floats * Math.max(k, n))) {
+  for (const [first, batch] of slabs(g, tiles)) {
     const u = lowering.scratch(batch * floats * k, "points of x");
     const v = lowering.scratch(batch * floats * n, "points of dy");
     transform(lowering, "gather", input, x, u, { batch, first, side: g.large, tiles, stride, pad });
