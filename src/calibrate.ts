@@ -76,11 +76,11 @@ export async function calibrate(
   { cacheDir, seconds = 4, fresh = false, onMessage = () => {} }: CalibrateOptions = {},
 ): Promise<CalibrationRow[]> {
   const cache = cacheDir === undefined ? undefined : await Cache.open(cacheDir, gpu);
-  const known = new Map(fresh ? [] : cache?.rows.map((row) => [row.key, row]));
+  const known = new Map(cache?.rows.map((row) => [row.key, row]));
   const unique = [...new Map(uses.map((use) => [use.key, use])).values()]
     .filter((use) => use.flops >= LEAST_FLOPS && candidatesFor(gpu, use).length > 1)
     .sort((a, b) => b.flops - a.flops);
-  const missing = unique.filter(({ key }) => !known.has(key));
+  const missing = unique.filter(({ key }) => fresh || !known.has(key));
   const end = performance.now() + 1000 * seconds;
   if (missing.length) onMessage(`measuring kernels for ${missing.length} ops`);
   let unmeasured = 0;

@@ -14,6 +14,7 @@ import type { Geometry } from "../src/ops/geometry.ts";
 import { VERSION } from "../src/version.ts";
 import { assertClose } from "./support/close.ts";
 import { blobs } from "./support/dataset.ts";
+import { inFolder } from "./support/folder.ts";
 import { TestRandom } from "./support/random.ts";
 
 const random = new TestRandom(9);
@@ -22,15 +23,6 @@ const DATA = { x: random.fill(16 * 49 * 128), w: random.fill(25 * 128 * 64) };
 
 function compile(gpu: Gpu) {
   return gpu.compile(INPUTS, ({ x, w }) => ({ y: ops.conv2d(x, w, { padding: "same" }) }));
-}
-
-async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
 
 Deno.test("the version in the code is that of deno.json", () =>
@@ -63,6 +55,14 @@ Deno.test("calibration measures once, and keeps what it found", () =>
     assert.deepEqual(await calibrate(other, gemms, options), rows);
     assert.deepEqual(other.tuning, gpu.tuning);
     assert.equal(messages.length, 1, "nothing was measured");
+
+    // Measuring another op anew keeps what the file has of this one.
+    using wider = other.compile({ x: [32, 7, 7, 128], w: [5, 5, 128, 64] }, ({ x, w }) => ({
+      y: ops.conv2d(x, w, { padding: "same" }),
+    }));
+    assert.equal((await calibrate(other, wider.gemms, { ...options, fresh: true })).length, 1);
+    assert.deepEqual(await calibrate(other, gemms, options), rows);
+    assert.equal(messages.length, 2, "only the other op was measured");
 
     // A damaged file is as good as none.
     const [{ name }] = [...Deno.readDirSync(options.cacheDir)];

@@ -16,6 +16,7 @@ import { DCGAN } from "../src/dcgan.ts";
 import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { GifReader } from "npm:omggif@1.0.10";
 import { blobs } from "./support/dataset.ts";
+import { inFolder } from "./support/folder.ts";
 
 const gpu = await Gpu.request();
 
@@ -62,15 +63,6 @@ const PINNED = [
 
 const straight = await trainDCGAN(SMALL);
 const expected = await weights(straight);
-
-async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 function names(dir: string): string[] {
   return [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
