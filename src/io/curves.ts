@@ -40,8 +40,8 @@ const DISCRIMINATOR: Series = {
   equilibriumText: "2 ln 2",
 };
 
-/** Twice what a line of the figure's width can show. */
-const CAPACITY = 1280;
+/** More than the figure has pixels from left to right, and few enough for 100 kB. */
+const CAPACITY = 960;
 const MOST_EPOCHS = 1000;
 
 const SIZE = { width: 760, height: 440 };
@@ -109,21 +109,23 @@ export class Curves {
   /** The figure, at most 100 kB whatever the run's length. Without a step, it has none to show. */
   svg(): string {
     const low = this.#last ? this.#first - 1 : 0;
-    const high = Math.max(this.#last, low + 1);
-    const sigma = Math.max(1, (high - low) / 100);
+    const high = Math.max(this.#last, low + 2); // A lone step is in the middle.
+    const sigma = Math.max(1, (high - low) / 200);
     const curves = [
       curveOf(GENERATOR, this.#generator, this.#first, sigma),
       curveOf(DISCRIMINATOR, this.#discriminator, this.#first, sigma),
     ];
     const top = heightOf(curves);
     const x = (step: number) => BOX.left + (step - low) / (high - low) * (BOX.right - BOX.left);
-    const y = (loss: number) => BOX.bottom - loss / top * (BOX.bottom - BOX.top);
+    // Far outside is as good as further: the plot is clipped, and renderers count in single floats.
+    const y = (loss: number) =>
+      Math.max(-1000, Math.min(1000, BOX.bottom - loss / top * (BOX.bottom - BOX.top)));
 
     const parts = [
       horizontal(y, top),
       vertical(x, low, high),
       epochAxis(x, this.#epochs, low),
-      ...[GENERATOR, DISCRIMINATOR].map((series) => equilibrium(series, y, top)),
+      equilibria(y),
       `<g clip-path="url(#dcgan-plot)">`,
       ...curves.map((curve) => drawRange(curve, x, y)),
       ...curves.map((curve) => drawMean(curve, x, y)),
@@ -236,13 +238,14 @@ function smoothed(buckets: readonly Bucket[], sigma: number): Point[] {
   });
 }
 
-/** The loss at the top: single peaks do not flatten the rest. */
+/** The loss at the top: single high peaks do not flatten the rest. */
 function heightOf(curves: readonly Curve[]): number {
   const maxima = curves.flatMap(({ buckets }) => buckets.map(({ max }) => max))
     .filter(Number.isFinite).sort((a, b) => a - b);
-  const usual = maxima[Math.floor(0.995 * (maxima.length - 1))] ?? 0;
-  const means = curves.flatMap(({ smooth }) => smooth.map(([, loss]) => loss));
-  const wanted = Math.max(1.6, 1.04 * usual, 1.04 * Math.max(0, ...means.filter(Number.isFinite)));
+  const peak = maxima.at(-1) ?? 0;
+  const most = maxima[Math.floor(0.995 * (maxima.length - 1))] ?? 0;
+  const usual = peak > 2 * Math.max(1, most) ? most : peak;
+  const wanted = Math.max(1.6, 1.04 * usual);
   const [, step] = ticks(0, wanted, 6);
   return Math.ceil(wanted / (step / 2)) * (step / 2);
 }
@@ -266,7 +269,12 @@ function rect(fill: string, attributes = ""): string {
 function horizontal(y: Scale, top: number): string {
   const lines = ticks(0, top, 6).map((loss) =>
     line(BOX.left, y(loss), BOX.right, y(loss), `stroke="#e6e6e6"`) +
-    text(BOX.left - 8, y(loss) + 4, grouped(loss), `text-anchor="end"`)
+    text(
+      BOX.left - 8,
+      y(loss) + 4,
+      loss < 1e5 ? grouped(loss) : loss.toExponential(),
+      `text-anchor="end"`,
+    )
   );
   const center = (BOX.top + BOX.bottom) / 2;
   return lines.join("") +
@@ -303,21 +311,32 @@ function epochAxis(x: Scale, epochs: ReadonlyMap<number, number>, low: number): 
     return line(x(step), BOX.top, x(step), BOX.top - (name ? 6 : 3), `stroke="${INK}"`) +
       (name ? text(x(step), BOX.top - 10, grouped(epoch), `text-anchor="middle"`) : "");
   });
-  return marks.join("") + text(BOX.left - 8, BOX.top - 10, "epoch", `text-anchor="end"`);
+  return marks.join("") + text(BOX.right + 16, BOX.top - 10, "epoch", "");
 }
 
-function equilibrium({ color, equilibrium, equilibriumText }: Series, y: Scale, top: number) {
-  if (equilibrium > top) return "";
-  const at = y(equilibrium);
-  return line(
-    BOX.left,
-    at,
-    BOX.right,
-    at,
-    `stroke="${color}" stroke-dasharray="5 4" opacity="0.55"`,
-  ) +
-    text(BOX.right + 7, at, equilibriumText, `fill="${color}"`) +
-    text(BOX.right + 7, at + 13, `= ${equilibrium.toFixed(3)}`, `fill="${color}" font-size="11"`);
+/** Dashed lines where neither network wins, their values beside the plot. */
+function equilibria(y: Scale): string {
+  const apart = y(GENERATOR.equilibrium) - y(DISCRIMINATOR.equilibrium);
+  const nudge = Math.max(0, 12 - apart) / 2; // so that the texts do not overlap
+  return [GENERATOR, DISCRIMINATOR].map((series) => {
+    const { color, equilibrium, equilibriumText } = series;
+    const at = y(equilibrium);
+    const base = at + (apart > 28 ? 0 : series === GENERATOR ? 4 + nudge : 4 - nudge);
+    const value = text(
+      BOX.right + 7,
+      base + 13,
+      `= ${equilibrium.toFixed(3)}`,
+      `fill="${color}" font-size="11"`,
+    );
+    return line(
+      BOX.left,
+      at,
+      BOX.right,
+      at,
+      `stroke="${color}" stroke-dasharray="5 4" opacity="0.55"`,
+    ) +
+      text(BOX.right + 7, base, equilibriumText, `fill="${color}"`) + (apart > 28 ? value : "");
+  }).join("");
 }
 
 /** The losses of single steps, or where stretches hold several, from the least to the most. */
@@ -332,13 +351,19 @@ function drawRange({ series, buckets }: Curve, x: Scale, y: Scale): string {
   const d = stretches(points(({ max }) => max)).map((upper, i) =>
     `${linePath(upper)}L${linePath(lower[i].toReversed()).slice(1)}Z`
   );
-  return `<path d="${d.join("")}" fill="${series.color}" opacity="0.25"/>`;
+  return `<path d="${d.join("")}" fill="${series.color}" opacity="0.2"/>`;
 }
 
 function drawMean({ series, smooth }: Curve, x: Scale, y: Scale): string {
-  const d = linePath(smooth.map(([step, loss]): Point => [x(step), y(loss)]));
-  return `<path d="${d}" fill="none" stroke="${series.color}" stroke-width="2" ` +
-    `stroke-linecap="round" stroke-linejoin="round"/>`;
+  const parts = stretches(smooth.map(([step, loss]): Point => [x(step), y(loss)]));
+  const draw = (parts: readonly Point[][], width: number) =>
+    parts.length
+      ? `<path d="${parts.map(linePath).join("")}" fill="none" stroke="${series.color}" ` +
+        `stroke-width="${width}" stroke-linecap="round" stroke-linejoin="round"/>`
+      : "";
+  // A step between gaps would be lost as a dot of the line's width.
+  return draw(parts.filter(({ length }) => length > 1), 2) +
+    draw(parts.filter(({ length }) => length === 1), 5);
 }
 
 function legend(): string {

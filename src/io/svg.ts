@@ -37,10 +37,8 @@ export function stretches(points: readonly Point[]): Point[][] {
 /** The `d` of a line. A lone point gets a length of 0, which round caps show as a dot. */
 export function linePath(points: readonly Point[]): string {
   return stretches(points).map((part) => {
-    const [x, y] = part[0];
-    return part.length === 1
-      ? `M${round(x)},${round(y)}h0`
-      : "M" + part.map(([x, y]) => `${round(x)},${round(y)}`).join("L");
+    const d = "M" + part.map(([x, y]) => `${round(x)},${round(y)}`).join("L");
+    return part.length === 1 ? `${d}h0` : d;
   }).join("");
 }
 
