@@ -41,8 +41,17 @@ export type { RandomOptions, RandomState } from "./src/ops/random.ts";
 
 export { Adam, type AdamOptions } from "./src/optim/adam.ts";
 
-export { Generator, type GeneratorOptions } from "./src/model/generator.ts";
-export { Discriminator, type DiscriminatorOptions } from "./src/model/discriminator.ts";
+export { Generator, generatorArchitecture, type GeneratorOptions } from "./src/model/generator.ts";
+export {
+  Discriminator,
+  discriminatorArchitecture,
+  type DiscriminatorOptions,
+} from "./src/model/discriminator.ts";
+export {
+  type Architecture,
+  architectureSummary,
+  type NamedLayer,
+} from "./src/model/architecture.ts";
 export type { Sequential } from "./src/model/sequential.ts";
 export type {
   CallOptions,

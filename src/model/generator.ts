@@ -1,6 +1,14 @@
 import type { Gpu } from "../graph/gpu.ts";
 import { requireSeed } from "../ops/random.ts";
-import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
+import { type Architecture, architecture } from "./architecture.ts";
+import {
+  batchNormalization,
+  conv2DTranspose,
+  dense,
+  type LayerFactory,
+  leakyReLU,
+  reshape,
+} from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requirePicture, requireWidths } from "./validate.ts";
@@ -21,6 +29,52 @@ export interface GeneratorOptions {
   readonly seed?: number;
 }
 
+/** Checks the options and gives the layers, with the length of the noise vector. */
+function generatorLayers(
+  options: GeneratorOptions,
+): { readonly noiseDim: number; readonly factories: readonly LayerFactory[] } {
+  const { noiseDim = 100, widths = [256, 128, 64], channels = 1 } = options;
+  const { height = 28, width = 28 } = options;
+  requirePicture(height, width);
+  requireCount("noiseDim", noiseDim);
+  requireCount("channels", channels);
+  requireWidths(widths, 3);
+  const [first, second, third] = widths;
+  const [h, w] = [height / 4, width / 4];
+  const convolve = (filters: number, strides: number, activation?: "tanh") =>
+    conv2DTranspose(filters, { kernelSize: 5, strides, useBias: false, activation });
+  const factories = [
+    dense(h * w * first, { useBias: false }),
+    batchNormalization(),
+    leakyReLU(),
+    reshape([h, w, first]),
+    convolve(second, 1),
+    batchNormalization(),
+    leakyReLU(),
+    convolve(third, 2),
+    batchNormalization(),
+    leakyReLU(),
+    convolve(channels, 2, "tanh"),
+  ];
+  return { noiseDim, factories };
+}
+
+/**
+ * The layers of a {@linkcode Generator} with these options, without weights or a device.
+ *
+ * ```ts
+ * import { generatorArchitecture } from "@dcgan/webgpu";
+ *
+ * console.log(generatorArchitecture().outputShape); // [28, 28, 1]
+ * ```
+ *
+ * @throws {RangeError} when an option is out of range.
+ */
+export function generatorArchitecture(options: GeneratorOptions = {}): Architecture {
+  const { noiseDim, factories } = generatorLayers(options);
+  return architecture("generator", [noiseDim], factories);
+}
+
 /**
  * The tutorial's generator: noise [batch, noiseDim] to pictures [batch, 28, 28, 1] on [-1, 1].
  *
@@ -38,30 +92,10 @@ export class Generator extends Sequential {
    * @throws {RangeError} when an option is out of range.
    */
   constructor(gpu: Gpu, options: GeneratorOptions = {}) {
-    const { noiseDim = 100, widths = [256, 128, 64], channels = 1, seed = 0 } = options;
-    const { height = 28, width = 28 } = options;
+    const { seed = 0 } = options;
     requireSeed(seed);
-    requirePicture(height, width);
-    requireCount("noiseDim", noiseDim);
-    requireCount("channels", channels);
-    requireWidths(widths, 3);
-    const [first, second, third] = widths;
-    const [h, w] = [height / 4, width / 4];
-    const convolve = (filters: number, strides: number, activation?: "tanh") =>
-      conv2DTranspose(filters, { kernelSize: 5, strides, useBias: false, activation });
-    super(gpu, "generator", [noiseDim], [
-      dense(h * w * first, { useBias: false }),
-      batchNormalization(),
-      leakyReLU(),
-      reshape([h, w, first]),
-      convolve(second, 1),
-      batchNormalization(),
-      leakyReLU(),
-      convolve(third, 2),
-      batchNormalization(),
-      leakyReLU(),
-      convolve(channels, 2, "tanh"),
-    ], { seed, stream: STREAM.generator });
+    const { noiseDim, factories } = generatorLayers(options);
+    super(gpu, "generator", [noiseDim], factories, { seed, stream: STREAM.generator });
     this.noiseDim = noiseDim;
   }
 }

@@ -9,17 +9,21 @@ import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { type Shape, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import {
+  type Architecture,
+  architecture,
+  architectureSummary,
+  parameterCount,
+} from "./architecture.ts";
+import {
   type CallOptions,
   type Initializer,
   type Layer,
   type LayerFactory,
   requireSamples,
 } from "./layers.ts";
-import { summaryTable } from "./summary.ts";
 import { RandomSequence } from "./threefry.ts";
 
 interface BuiltLayer {
-  readonly name: string;
   readonly layer: Layer;
   readonly variables: readonly Variable<"f32">[];
 }
@@ -41,6 +45,7 @@ export class Sequential {
   readonly inputShape: Shape;
   /** Shape of one sample of the output. */
   readonly outputShape: Shape;
+  readonly #architecture: Architecture;
   readonly #layers: readonly BuiltLayer[];
 
   /**
@@ -58,16 +63,9 @@ export class Sequential {
     { seed, stream }: { readonly seed: number; readonly stream: number },
   ) {
     const random = new RandomSequence(seed, stream);
-    const seen = new Map<string, number>();
-    let shape = inputShape;
-    const built = factories.map((factory) => {
-      const layer = factory(shape);
-      shape = layer.outputShape;
-      const count = seen.get(layer.base) ?? 0;
-      seen.set(layer.base, count + 1);
-      return { layer, name: count ? `${layer.base}_${count}` : layer.base };
-    });
-    const specs = built.flatMap(({ layer, name }) =>
+    this.#architecture = architecture(name, inputShape, factories);
+    const { layers, outputShape } = this.#architecture;
+    const specs = layers.flatMap(({ layer, name }) =>
       layer.weights.map((weight) => ({
         name: `${name}/${weight.name}`,
         shape: weight.shape,
@@ -78,10 +76,9 @@ export class Sequential {
     this.variables = gpu.variables(specs);
     this.trainableVariables = this.variables.filter((v) => v.trainable);
     this.inputShape = inputShape;
-    this.outputShape = shape;
+    this.outputShape = outputShape;
     let at = 0;
-    this.#layers = built.map(({ layer, name }) => ({
-      name,
+    this.#layers = layers.map(({ layer }) => ({
       layer,
       variables: this.variables.slice(at, at += layer.weights.length),
     }));
@@ -108,17 +105,11 @@ export class Sequential {
 
   /** Number of weights, all and trainable. */
   get parameterCount(): { readonly total: number; readonly trainable: number } {
-    const count = (list: readonly Variable[]) => list.reduce((sum, v) => sum + v.size, 0);
-    return { total: count(this.variables), trainable: count(this.trainableVariables) };
+    return parameterCount(this.#architecture);
   }
 
   /** The table that Keras prints: each layer, the shape of its output, its number of weights. */
   summary(): string {
-    const rows = this.#layers.map(({ name, layer, variables }) => ({
-      layer: `${name} (${layer.type})`,
-      shape: `(None, ${layer.outputShape.join(", ")})`,
-      parameters: variables.reduce((sum, v) => sum + v.size, 0),
-    }));
-    return summaryTable(this.name, rows, this.parameterCount);
+    return architectureSummary(this.#architecture);
   }
 }
