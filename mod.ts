@@ -60,6 +60,13 @@ export type {
   LayerFactory,
   WeightSpec,
 } from "./src/model/layers.ts";
+export {
+  type LatentMode,
+  latentPath,
+  type LatentPathOptions,
+  lerp,
+  slerp,
+} from "./src/model/latent.ts";
 export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";
