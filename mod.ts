@@ -33,6 +33,7 @@ export type {
 export type { GemmUse, GemmVariant, Tuning } from "./src/graph/lower.ts";
 export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
+export type { ProgramNeeds } from "./src/graph/needs.ts";
 export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
 
 export { grad, type GradOptions } from "./src/ops/grad.ts";
@@ -60,6 +61,7 @@ export type {
   LayerFactory,
   WeightSpec,
 } from "./src/model/layers.ts";
+export { plotMermaid, plotSVG } from "./src/model/plot.ts";
 export {
   type LatentMode,
   latentPath,
