@@ -33,6 +33,7 @@ export type {
 export type { GemmUse, GemmVariant, Tuning } from "./src/graph/lower.ts";
 export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
+export type { ProgramNeeds } from "./src/graph/needs.ts";
 export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
 
 export { grad, type GradOptions } from "./src/ops/grad.ts";
@@ -41,8 +42,14 @@ export type { RandomOptions, RandomState } from "./src/ops/random.ts";
 
 export { Adam, type AdamOptions } from "./src/optim/adam.ts";
 
-export { Generator, type GeneratorOptions } from "./src/model/generator.ts";
-export { Discriminator, type DiscriminatorOptions } from "./src/model/discriminator.ts";
+export { Generator, generatorArchitecture, type GeneratorOptions } from "./src/model/generator.ts";
+export {
+  Discriminator,
+  discriminatorArchitecture,
+  type DiscriminatorOptions,
+} from "./src/model/discriminator.ts";
+export { type Architecture, architectureSummary } from "./src/model/architecture.ts";
+export type { NamedLayer } from "./src/model/topology.ts";
 export type { Sequential } from "./src/model/sequential.ts";
 export type {
   CallOptions,
@@ -51,6 +58,14 @@ export type {
   LayerFactory,
   WeightSpec,
 } from "./src/model/layers.ts";
+export { plotMermaid, plotSVG } from "./src/model/plot.ts";
+export {
+  type LatentMode,
+  latentPath,
+  type LatentPathOptions,
+  lerp,
+  slerp,
+} from "./src/model/latent.ts";
 export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";

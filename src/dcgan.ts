@@ -10,6 +10,7 @@ import { CheckpointError } from "./errors.ts";
 import type { Timing } from "./gpu/commands.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { GemmUse } from "./graph/lower.ts";
+import type { ProgramNeeds } from "./graph/needs.ts";
 import type { Program, ProgramStats } from "./graph/program.ts";
 import { sameShape, show } from "./graph/tensor.ts";
 import type { Variable } from "./graph/variable.ts";
@@ -73,6 +74,11 @@ export class DCGAN {
   /** What a step of a batch size costs. */
   stats(batch: number): ProgramStats {
     return this.#program(batch).stats;
+  }
+
+  /** What a step of a batch size needs of the device. */
+  needs(batch: number): ProgramNeeds {
+    return this.#program(batch).needs;
   }
 
   /** The GEMM-like ops of a step. */

@@ -10,7 +10,7 @@ import { removeTemporary, writeFileAtomic } from "./io/atomic.ts";
 import { CheckpointFolder } from "./io/checkpoints.ts";
 import { Curves } from "./io/curves.ts";
 import { MetricsLog, type MetricsRow } from "./io/metrics.ts";
-import { PictureFolder, type PictureShape } from "./io/pictures.ts";
+import { listPictures, PictureFolder, type PictureShape } from "./io/pictures.ts";
 import { writeRunRecord } from "./io/run_record.ts";
 import { TensorBoardLog } from "./io/tensorboard.ts";
 import type { EpochEvent } from "./position.ts";
@@ -66,7 +66,7 @@ export class RunFolder implements AsyncDisposable {
    * @throws {CheckpointError} when the folder holds one already and `overwrite` is false.
    */
   async clear(overwrite: boolean): Promise<void> {
-    const files = [...await this.checkpoints.list(), ...await this.pictures.list()];
+    const files = [...await this.checkpoints.list(), ...await picturesIn(this.path)];
     for (const name of NAMES) {
       if (await exists(join(this.path, name))) files.push(join(this.path, name));
     }
@@ -184,6 +184,10 @@ export class RunFolder implements AsyncDisposable {
     await this.#metrics?.close();
     await this.#tensorboard?.close();
   }
+}
+
+async function picturesIn(dir: string): Promise<string[]> {
+  return (await listPictures(dir)).map(({ path }) => path);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -6,23 +6,24 @@
 
 import { calibrate as measure, Gpu } from "../../mod.ts";
 import { DCGAN } from "../dcgan.ts";
-import { describeFlags, type Flag, parseFlags, whole } from "./flags.ts";
+import { COMMON, describeCommand, type Flag, parseFlags, whole } from "./flags.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
 
 const FLAGS = {
   "batch-size": { value: "N", help: "pictures a step (256)", parse: whole(1) },
-  help: { help: "this text" },
+  json: COMMON.json,
+  help: COMMON.help,
 } satisfies Record<string, Flag>;
 
-const HELP = `Measure which kernels are fastest on this adapter for the tutorial's network.
-
-usage: deno task calibrate [OPTION...]
-
-${describeFlags(FLAGS)}
-
-Training uses what was measured here. It measures what is missing, too, but not for longer than a
-few seconds; this command takes the time it needs.
-`;
+const HELP = describeCommand({
+  command: "calibrate",
+  what: "Measure which kernels are fastest on this adapter for the tutorial's network.",
+  flags: FLAGS,
+  examples: ["calibrate", "calibrate --batch-size 64", "calibrate --json"],
+  more:
+    "Training uses what was measured here. It measures what is missing, too, but not for longer than\n" +
+    "a few seconds; this command takes the time it needs.",
+});
 
 /** Runs the command. Returns the exit code. */
 export async function calibrate(args: readonly string[]): Promise<number> {
@@ -31,9 +32,10 @@ export async function calibrate(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const batch = (flags["batch-size"] ?? 256) as number;
+  const batch = flags["batch-size"] ?? 256;
   using gpu = await Gpu.request();
-  console.log(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})\n`);
+  const adapter = gpu.info.description || gpu.info.vendor;
+  if (!flags.json) console.log(`adapter  ${adapter} (${gpu.kind})\n`);
   const dataset = {
     images: new Uint8Array(28 * 28),
     labels: new Uint8Array(1),
@@ -48,6 +50,10 @@ export async function calibrate(args: readonly string[]): Promise<number> {
     fresh: true,
     seconds: Infinity,
   });
+  if (flags.json) {
+    console.log(JSON.stringify({ adapter, kind: gpu.kind, batch, rows }));
+    return 0;
+  }
   if (!rows.length) {
     console.log("every op of this batch size is too small for the choice to matter");
     return 0;

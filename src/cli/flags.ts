@@ -1,5 +1,6 @@
 /**
- * Command-line flags, declared once: their parsing, their checks and their help come from one table.
+ * Command-line flags and arguments, declared once: their parsing, their checks and their help come
+ * from one table.
  *
  * @module
  */
@@ -16,6 +17,24 @@ export interface Flag {
   /** Turns the text into a value; throws a sentence that says what was expected. */
   readonly parse?: (text: string) => unknown;
 }
+
+/** What stands on the command line without a flag. */
+export interface Argument {
+  /** In capitals, as it stands in the help: `CHECKPOINT`. */
+  readonly name: string;
+  readonly help: string;
+  /** It may be left out, and so may those after it. Default false. */
+  readonly optional?: boolean;
+  /** Of the last one: there may be any number of them. Default false. */
+  readonly many?: boolean;
+}
+
+/** Flags that more than one command has. */
+export const COMMON = {
+  quiet: { help: "say nothing but errors, and results that a program reads" },
+  json: { help: "say the result as JSON on standard output" },
+  help: { help: "this text" },
+} satisfies Record<string, Flag>;
 
 /** A command line that cannot be understood. Its message is for the person who typed it. */
 export class UsageError extends Error {
@@ -76,38 +95,67 @@ export function oneOf<T extends string>(...words: T[]): (text: string) => T {
   };
 }
 
+/** What a flag's value is: what its `parse` gives, or the text, or whether it is there. */
+export type ValueOf<F extends Flag> = F extends { readonly parse: (text: string) => infer T } ? T
+  : F extends { readonly value: string } ? string
+  : boolean;
+
 /** Values by flag name; those that were not given are missing. */
-export type Values<F extends Record<string, Flag>> = Partial<Record<keyof F, unknown>>;
+export type Values<F extends Readonly<Record<string, Flag>>> = {
+  [K in keyof F]?: ValueOf<F[K]>;
+};
+
+/**
+ * Parses a command line of flags only.
+ *
+ * @throws {UsageError} for an unknown flag, a missing or a wrong value, or anything else.
+ */
+export function parseFlags<F extends Readonly<Record<string, Flag>>>(
+  flags: F,
+  args: readonly string[],
+): Values<F> {
+  return parseCommandLine(flags, [], args).flags;
+}
 
 /**
  * Parses a command line.
  *
- * @throws {UsageError} for an unknown flag, a missing or a wrong value.
+ * @param expected what may stand there without a flag, in this order
+ * @returns values of flags, and the arguments. Where `--help` was given, none need be there.
+ * @throws {UsageError} for an unknown flag, a missing or a wrong value, a missing argument or one too
+ *   many.
  */
-export function parseFlags<F extends Record<string, Flag>>(
+export function parseCommandLine<F extends Readonly<Record<string, Flag>>>(
   flags: F,
+  expected: readonly Argument[],
   args: readonly string[],
-): Values<F> {
+): { readonly flags: Values<F>; readonly args: string[] } {
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, flag]) => [
       name,
-      { type: flag.value ? "string" as const : "boolean" as const },
+      {
+        type: flag.value ? "string" as const : "boolean" as const,
+        ...(name === "help" ? { short: "h" } : {}),
+      },
     ]),
   );
   const spelledOut = args.map((arg, i) => {
-    const implied = arg.startsWith("--") ? flags[arg.slice(2)]?.implied : undefined;
+    const flag: Flag | undefined = arg.startsWith("--") ? flags[arg.slice(2)] : undefined;
     const alone = args[i + 1] === undefined || args[i + 1].startsWith("-");
-    return implied !== undefined && alone ? `${arg}=${implied}` : arg;
+    return flag?.implied !== undefined && alone ? `${arg}=${flag.implied}` : arg;
   });
-  let parsed: Record<string, string | boolean | undefined>;
+  let parsed: {
+    values: Record<string, string | boolean | undefined>;
+    positionals: string[];
+  };
   try {
-    parsed = parseArgs({ args: spelledOut, options, strict: true }).values;
+    parsed = parseArgs({ args: spelledOut, options, strict: true, allowPositionals: true });
   } catch (error) {
     throw new UsageError(nicer(error as Error, Object.keys(flags)));
   }
   const values: Record<string, unknown> = {};
-  for (const [name, given] of Object.entries(parsed)) {
-    const { parse } = flags[name];
+  for (const [name, given] of Object.entries(parsed.values)) {
+    const { parse } = flags[name] as Flag;
     try {
       values[name] = typeof given === "string" && parse ? parse(given) : given;
     } catch (error) {
@@ -115,7 +163,22 @@ export function parseFlags<F extends Record<string, Flag>>(
       throw new UsageError(`--${name} takes ${error.message}, got ${JSON.stringify(given)}`);
     }
   }
-  return values as Values<F>;
+  if (!values.help) requireArguments(expected, parsed.positionals);
+  return { flags: values as Values<F>, args: parsed.positionals };
+}
+
+function requireArguments(expected: readonly Argument[], given: readonly string[]): void {
+  const missing = expected[given.length];
+  if (missing && !missing.optional) {
+    throw new UsageError(`${missing.name} is missing: ${missing.help.replaceAll("\n", " ")}`);
+  }
+  if (given.length <= expected.length || expected[expected.length - 1]?.many) return;
+  const extra = JSON.stringify(given[expected.length]);
+  throw new UsageError(
+    expected.length
+      ? `${extra} is one too many: there is only ${expected.map(({ name }) => name).join(" ")}`
+      : `there is no place for ${extra}: the command takes only options`,
+  );
 }
 
 /** Node's message without its advice about `--`, and with the flag that was probably meant. */
@@ -123,8 +186,16 @@ function nicer(error: Error, known: readonly string[]): string {
   const unknown = /Unknown option '(-[^']*)'/.exec(error.message)?.[1];
   if (!unknown) return error.message.split(". ")[0];
   const bare = unknown.replace(/^-+/, "");
-  const close = known.find((name) => distance(name, bare) <= 2);
+  const close = nearest(bare, known);
   return `there is no ${unknown}${close ? `; did you mean --${close}?` : ""}`;
+}
+
+/** The word that was probably meant: the one with the fewest typing errors, two at most. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const byDistance = known.map((name) => ({ name, errors: distance(name, word) }))
+    .filter(({ name, errors }) => errors <= 2 && errors < name.length)
+    .sort((a, b) => a.errors - b.errors);
+  return byDistance[0]?.name;
 }
 
 /** Edit distance between two words (Levenshtein). */
@@ -141,13 +212,55 @@ function distance(a: string, b: string): number {
   return row[b.length];
 }
 
+/** Two columns; what has more than one line on the right goes on below. */
+export function twoColumns(rows: readonly (readonly [left: string, right: string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 4;
+  return rows
+    .map(([left, right]) =>
+      `  ${left}`.padEnd(width) + right.split("\n").join("\n" + " ".repeat(width))
+    )
+    .join("\n");
+}
+
 /** The help text of all flags, two columns. */
 export function describeFlags(flags: Readonly<Record<string, Flag>>): string {
-  const left = Object.entries(flags).map(([name, { value, implied }]) =>
-    `  --${name}${value ? implied ? ` [${value}]` : ` ${value}` : ""}`
+  return twoColumns(
+    Object.entries(flags).map(([name, { value, implied, help }]) => [
+      `--${name}${value ? implied ? ` [${value}]` : ` ${value}` : ""}`,
+      help,
+    ]),
   );
-  const width = Math.max(...left.map((text) => text.length)) + 2;
-  return Object.values(flags)
-    .map(({ help }, i) => left[i].padEnd(width) + help.split("\n").join("\n" + " ".repeat(width)))
-    .join("\n");
+}
+
+/** What the help of a command says. */
+export interface Help {
+  /** The command's name. */
+  readonly command: string;
+  /** A sentence: what it does. */
+  readonly what: string;
+  readonly args?: readonly Argument[];
+  readonly flags: Readonly<Record<string, Flag>>;
+  /** Command lines without what starts the program. */
+  readonly examples: readonly string[];
+  /** What else there is to know. */
+  readonly more?: string;
+}
+
+/** How the program is started in a checkout. */
+export const PROGRAM = "deno task dcgan";
+
+/** The help text of a command. */
+export function describeCommand({ command, what, args = [], flags, examples, more }: Help): string {
+  const places = args.map(({ name, optional, many }) => {
+    const text = many ? `${name}...` : name;
+    return optional ? `[${text}]` : text;
+  });
+  return [
+    what,
+    `usage: ${[PROGRAM, command, ...places, "[OPTION...]"].join(" ")}`,
+    ...(args.length ? [twoColumns(args.map(({ name, help }) => [name, help]))] : []),
+    describeFlags(flags),
+    ["examples:", ...examples.map((line) => `  ${PROGRAM} ${line}`)].join("\n"),
+    ...(more ? [more] : []),
+  ].join("\n\n") + "\n";
 }

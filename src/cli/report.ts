@@ -1,100 +1,58 @@
 /**
- * Who hears of a training run: a person, a program, or nobody.
+ * What a command says: sentences for people, results for programs.
  *
  * @module
  */
 
-import type { EpochEvent, PictureEvent, StepEvent, TrainResult } from "../../mod.ts";
-import { type Output, Progress } from "./progress.ts";
+import { standardOutput } from "./progress.ts";
+import { type Style, style, styleOf } from "./style.ts";
 
-/** Hears of a run. */
-export interface Report {
-  /** What a person should know. */
-  message(text: string): void;
-  step(event: StepEvent): void;
-  epoch(event: EpochEvent): void;
-  picture(event: PictureEvent): void;
-  end(result: TrainResult): void;
+/** Where a report goes. */
+export interface ReportOptions {
+  /** Only what a program reads. */
+  readonly quiet?: boolean;
+  /** One JSON object in place of all text. */
+  readonly json?: boolean;
+  /** Default: standard output. */
+  readonly write?: (text: string) => void;
 }
 
-/** For a person: a bar on a terminal, plain lines elsewhere. */
-export class PersonReport implements Report {
-  readonly #progress: Progress;
+/** What a command says, each line in its place: aloud, with `--quiet`, with `--json`. */
+export class Report {
+  readonly style: Style;
+  readonly #quiet: boolean;
+  readonly #json: boolean;
+  readonly #write: (text: string) => void;
 
-  constructor(out: Output, epochs: number) {
-    this.#progress = new Progress(out, epochs);
+  constructor({ quiet = false, json = false, write }: ReportOptions) {
+    this.#quiet = quiet;
+    this.#json = json;
+    this.#write = write ?? standardOutput().write;
+    this.style = write ? style(false) : styleOf(Deno.stdout);
   }
 
-  message(text: string): void {
-    this.#progress.line(text);
+  /** A line for the person who watches. */
+  note(subject: string, text: string): void {
+    if (!this.#quiet && !this.#json) this.line(`${this.style.dim(subject.padEnd(8))} ${text}`);
   }
 
-  step(event: StepEvent): void {
-    this.#progress.step(event);
+  /** A file that was written: a note; with `--quiet` the path alone. */
+  wrote(path: string): void {
+    if (this.#quiet && !this.#json) this.line(path);
+    else this.note("wrote", path);
   }
 
-  epoch(event: EpochEvent): void {
-    this.#progress.epoch(event);
+  /** Text that is the result itself. */
+  text(text: string): void {
+    if (!this.#json) this.line(text);
   }
 
-  picture(event: PictureEvent): void {
-    this.#progress.picture(event);
+  /** The result as an object; written only with `--json`. */
+  result(value: unknown): void {
+    if (this.#json) this.line(JSON.stringify(value));
   }
 
-  end({ steps, aborted, gif, stats }: TrainResult): void {
-    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
-    if (stats) {
-      const { dispatches, plannedBytes, tensorBytes } = stats;
-      this.#progress.line(
-        `step     ${dispatches} dispatches, ${
-          megabytes(plannedBytes)
-        } for tensors that would hold ` +
-          `${megabytes(tensorBytes)} without sharing`,
-      );
-    }
-    if (gif) this.#progress.line(`wrote    ${gif}`);
-    this.#progress.end(`${aborted ? "stopped after" : "trained"} ${steps} steps`);
-  }
-}
-
-/** JSON has neither NaN nor infinities: here they are strings, as in the metrics log. */
-const finite = (_key: string, value: unknown) =>
-  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-
-/** For a program: one JSON object a line, with a `type`. */
-export class JSONReport implements Report {
-  constructor(private readonly out: Output) {}
-
-  #write(type: string, fields: object): void {
-    this.out.write(JSON.stringify({ type, ...fields }, finite) + "\n");
-  }
-
-  message(text: string): void {
-    this.#write("message", { text });
-  }
-
-  step(event: StepEvent): void {
-    this.#write("step", event);
-  }
-
-  epoch(event: EpochEvent): void {
-    this.#write("epoch", event);
-  }
-
-  picture({ step, epoch, path }: PictureEvent): void {
-    this.#write("picture", { step, epoch, path });
-  }
-
-  end({ steps, aborted, gif, checkpoint, stats }: TrainResult): void {
-    this.#write("end", { steps, aborted, gif, checkpoint, stats });
+  private line(text: string): void {
+    this.#write(text + "\n");
   }
 }
-
-/** For nobody: errors are on standard error. */
-export const SILENCE: Report = {
-  message() {},
-  step() {},
-  epoch() {},
-  picture() {},
-  end() {},
-};

@@ -21,7 +21,7 @@ import { CheckpointFolder, readCheckpoint } from "../io/checkpoints.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
 import { mnistPackageDir } from "./mnist_package.ts";
 import { standardOutput } from "./progress.ts";
-import { JSONReport, PersonReport, type Report, SILENCE } from "./report.ts";
+import { JSONReport, PersonReport, type RunReport, SILENCE } from "./run_report.ts";
 
 const FLAGS = {
   preset: {
@@ -134,7 +134,7 @@ function given<T extends object>(options: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-function reportOf({ quiet, json }: Values<typeof FLAGS>, epochs: number): Report {
+function reportOf({ quiet, json }: Values<typeof FLAGS>, epochs: number): RunReport {
   if (quiet) return SILENCE;
   return json ? new JSONReport(standardOutput()) : new PersonReport(standardOutput(), epochs);
 }

@@ -46,7 +46,8 @@ export interface RequestOptions {
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|warp/i;
 
-function describe(info: GPUAdapterInfo | undefined): AdapterInfo {
+/** An adapter's name and kind. */
+export function describe(info: GPUAdapterInfo | undefined): AdapterInfo {
   const description = info?.description ?? "";
   const software = info?.isFallbackAdapter || SOFTWARE.test(description);
   return {
@@ -59,13 +60,11 @@ function describe(info: GPUAdapterInfo | undefined): AdapterInfo {
 }
 
 /**
- * Requests an adapter and a device with the adapter's limits.
+ * Requests an adapter.
  *
  * @throws {AdapterError} when there is none; the message says what to install.
  */
-export async function requestDevice(
-  options: RequestOptions = {},
-): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+export async function requestAdapter(options: RequestOptions = {}): Promise<GPUAdapter> {
   if (!("gpu" in navigator)) {
     throw new AdapterError("This runtime has no WebGPU. Use Deno 2.8 or later");
   }
@@ -80,6 +79,18 @@ export async function requestDevice(
         "macOS and Windows bring theirs",
     );
   }
+  return adapter;
+}
+
+/**
+ * Requests an adapter and a device with the adapter's limits.
+ *
+ * @throws {AdapterError} when there is none; the message says what to install.
+ */
+export async function requestDevice(
+  options: RequestOptions = {},
+): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+  const adapter = await requestAdapter(options);
   const requiredLimits: Record<string, number> = {};
   for (const limit of RAISED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
   const requiredFeatures: GPUFeatureName[] = adapter.features.has("timestamp-query")

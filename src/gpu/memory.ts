@@ -83,6 +83,12 @@ export class Memory {
     return this.#bytes;
   }
 
+  /** Bytes of the largest live buffer. */
+  get largestBuffer(): number {
+    const buffers = [...this.#live].filter(({ kind }) => kind === "buffer");
+    return buffers.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+  }
+
   /** Whether it was allocated here and not freed yet. */
   holds(resource: Buffer | Texture): boolean {
     return this.#live.has(resource);

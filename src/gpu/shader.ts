@@ -53,3 +53,35 @@ export function kernel(name: string, code: string): Kernel {
   const overrides = new Set([...code.matchAll(OVERRIDE)].map(([, first, next]) => first ?? next));
   return { name, code, bindings, overrides };
 }
+
+const WORKGROUP_VARIABLE = /var<workgroup>\s+\w+\s*:\s*array<\s*(\w+)\s*,\s*(\d+)\s*>/g;
+const ELEMENT_BYTES: Readonly<Record<string, number>> = {
+  f32: 4,
+  u32: 4,
+  i32: 4,
+  vec4f: 16,
+  vec4u: 16,
+  vec4i: 16,
+};
+
+/** Bytes of memory that each workgroup of a kernel shares. */
+export function workgroupBytes({ code }: Kernel): number {
+  return [...code.matchAll(WORKGROUP_VARIABLE)]
+    .reduce((sum, [, type, count]) => sum + ELEMENT_BYTES[type] * Number(count), 0);
+}
+
+/** Invocations of each workgroup of an entry point; override constants take part. */
+export function invocations(
+  { name, code }: Kernel,
+  entryPoint: string,
+  constants: Readonly<Record<string, number>>,
+): number {
+  const size = new RegExp(`@workgroup_size\\(([^)]*)\\)\\s*fn\\s+${entryPoint}\\b`).exec(code)?.[1];
+  if (size === undefined) throw new TypeError(`${name}.wgsl has no entry point ${entryPoint}`);
+  return size.split(",").map((text) => {
+    const word = text.trim();
+    if (/^\d+u?$/.test(word)) return parseInt(word);
+    const initial = new RegExp(`override\\s+${word}\\s*:\\s*u32\\s*=\\s*(\\d+)`).exec(code)?.[1];
+    return constants[word] ?? Number(initial);
+  }).reduce((a, b) => a * b, 1);
+}

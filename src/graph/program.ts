@@ -20,6 +20,7 @@ import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
 import { type GemmUse, Mirror, type Step, Storage } from "./lower.ts";
+import { needsOf, type ProgramNeeds } from "./needs.ts";
 import { type Block, plan } from "./plan.ts";
 import { type DType, type Shape, sizeOf } from "./tensor.ts";
 import { bytesOf } from "./tensor.ts";
@@ -57,6 +58,8 @@ export class Program<
 > {
   /** What it costs. */
   readonly stats: ProgramStats;
+  /** Limits of a device that it needs. */
+  readonly needs: ProgramNeeds;
   /** Its GEMM-like ops, for `calibrate`. */
   readonly gemms: readonly GemmUse[];
   #inputs = new Map<string, Port>();
@@ -83,6 +86,7 @@ export class Program<
     readonly label: string,
   ) {
     requireLimits(lowered, gpu);
+    this.needs = needsOf(lowered.steps);
     this.gemms = lowered.gemms;
     this.#invariant = lowered.invariant;
     this.#sources = lowered.sources;

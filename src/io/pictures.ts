@@ -4,10 +4,12 @@
  * @module
  */
 
-import { basename, join } from "node:path";
+import { join } from "node:path";
+import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "./gif.ts";
 import { imageGrid } from "./grid.ts";
+import type { Picture } from "./picture.ts";
 import { decodePNG, encodePNG } from "./png.ts";
 
 /** Sizes of the pictures of one grid. */
@@ -17,6 +19,64 @@ export interface PictureShape {
   readonly width: number;
   readonly channels: number;
 }
+
+/** Which pictures: those after epochs, or those after steps in the middle of them. */
+export type PictureKind = "epoch" | "step";
+
+/** A picture that a run left behind. */
+export interface PictureFile {
+  readonly path: string;
+  readonly kind: PictureKind;
+  /** The epoch, or the step, after which it was made. */
+  readonly number: number;
+}
+
+const NAME = /^image_at_(step|epoch)_(\d+)\.png$/;
+
+/** The pictures in a folder: those of steps, then those of epochs, each in the order they were made. */
+export async function listPictures(dir: string): Promise<PictureFile[]> {
+  const files: PictureFile[] = [];
+  for await (const { name } of Deno.readDir(dir)) {
+    const match = NAME.exec(name);
+    if (!match) continue;
+    files.push({
+      path: join(dir, name),
+      kind: match[1] as PictureKind,
+      number: Number(match[2]),
+    });
+  }
+  return files.sort((a, b) => b.kind.localeCompare(a.kind) || a.number - b.number);
+}
+
+/** What an animation shows of a run: its steps and, as the end, the last epoch; or else its epochs. */
+export function animated(files: readonly PictureFile[]): readonly PictureFile[] {
+  const steps = files.filter(({ kind }) => kind === "step");
+  const epochs = files.filter(({ kind }) => kind === "epoch");
+  return steps.length ? [...steps, ...epochs.slice(-1)] : epochs;
+}
+
+/**
+ * Pictures, one after another, as one GIF.
+ *
+ * @throws {DataError} when a file is no PNG, or two differ in size.
+ */
+export async function animate(paths: readonly string[], delayMs: number): Promise<Uint8Array> {
+  const frames: Picture[] = [];
+  for (const path of paths) frames.push(decodePNG(await Deno.readFile(path), path));
+  const show = ({ width, height, channels }: Picture) =>
+    `${width} x ${height} with ${channels} channels`;
+  const other = frames.findIndex((frame) => show(frame) !== show(frames[0]));
+  if (other >= 0) {
+    throw new DataError(
+      `The pictures of an animation must be alike: ${paths[0]} is ${show(frames[0])}, ` +
+        `${paths[other]} is ${show(frames[other])}. Take one of them away`,
+    );
+  }
+  return encodeGIF(frames, { delayMs, loop: true });
+}
+
+/** How long a frame of a run's animation is shown, in milliseconds. */
+export const FRAME_MS = 200;
 
 /** Pixels on the screen for each pixel of a picture. */
 const SCALE = 3;
@@ -46,31 +106,14 @@ export class PictureFolder {
    * pictures from before; those beyond `upTo` are of a part that was not trained again.
    */
   async writeGIF(
-    upTo: { readonly step: number; readonly epoch: number } = { step: Infinity, epoch: Infinity },
+    upTo: Readonly<Record<PictureKind, number>> = { step: Infinity, epoch: Infinity },
   ): Promise<string | undefined> {
-    const files = (await this.list()).filter((path) => numberOf(path) <= upTo[kindOf(path)]);
-    const steps = files.filter((path) => kindOf(path) === "step");
-    const epochs = files.filter((path) => kindOf(path) === "epoch");
-    const all = steps.length ? [...steps, ...epochs.slice(-1)] : epochs;
+    const files = await listPictures(this.path);
+    const all = animated(files.filter(({ kind, number }) => number <= upTo[kind]));
     if (!all.length) return undefined;
-    const frames = await Promise.all(
-      tutorialFrames(all.length).map(async (i) => decodePNG(await Deno.readFile(all[i]), all[i])),
-    );
+    const shown = tutorialFrames(all.length).map((i) => all[i].path);
     const path = join(this.path, "dcgan.gif");
-    await writeFileAtomic(path, encodeGIF(frames, { delayMs: 200, loop: true }));
+    await writeFileAtomic(path, await animate(shown, FRAME_MS));
     return path;
   }
-
-  /** All pictures, in order. */
-  async list(): Promise<string[]> {
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(this.path)) {
-      if (NAME.test(name)) names.push(name);
-    }
-    return names.sort((a, b) => numberOf(a) - numberOf(b)).map((name) => join(this.path, name));
-  }
 }
-
-const NAME = /^image_at_(step|epoch)_(\d+)\.png$/;
-const kindOf = (path: string) => NAME.exec(basename(path))![1] as "step" | "epoch";
-const numberOf = (path: string) => Number(NAME.exec(basename(path))![2]);

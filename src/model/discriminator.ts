@@ -1,6 +1,8 @@
 import type { Gpu } from "../graph/gpu.ts";
+import type { Shape } from "../graph/tensor.ts";
 import { requireSeed } from "../ops/random.ts";
-import { conv2D, dense, dropout, flatten, leakyReLU } from "./layers.ts";
+import { type Architecture, architecture } from "./architecture.ts";
+import { conv2D, dense, dropout, flatten, type LayerFactory, leakyReLU } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requirePicture, requireWidths } from "./validate.ts";
@@ -21,6 +23,46 @@ export interface DiscriminatorOptions {
   readonly seed?: number;
 }
 
+/** Checks the options and gives the shape of a picture and the layers. */
+function discriminatorLayers(
+  options: DiscriminatorOptions,
+): { readonly inputShape: Shape; readonly factories: readonly LayerFactory[] } {
+  const { widths = [64, 128], channels = 1, dropout: rate = 0.3 } = options;
+  const { height = 28, width = 28 } = options;
+  requirePicture(height, width);
+  requireCount("channels", channels);
+  requireWidths(widths, 2);
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`dropout must be at least 0 and below 1, got ${rate}`);
+  }
+  const factories = [
+    ...widths.flatMap((filters) => [
+      conv2D(filters, { kernelSize: 5, strides: 2 }),
+      leakyReLU(),
+      dropout(rate),
+    ]),
+    flatten(),
+    dense(1),
+  ];
+  return { inputShape: [height, width, channels], factories };
+}
+
+/**
+ * The layers of a {@linkcode Discriminator} with these options, without weights or a device.
+ *
+ * ```ts
+ * import { discriminatorArchitecture } from "@dcgan/webgpu";
+ *
+ * console.log(discriminatorArchitecture().layers.map(({ name }) => name));
+ * ```
+ *
+ * @throws {RangeError} when an option is out of range.
+ */
+export function discriminatorArchitecture(options: DiscriminatorOptions = {}): Architecture {
+  const { inputShape, factories } = discriminatorLayers(options);
+  return architecture("discriminator", inputShape, factories);
+}
+
 /**
  * The tutorial's discriminator: pictures [batch, 28, 28, 1] to logits [batch, 1], positive for real.
  *
@@ -34,23 +76,13 @@ export class Discriminator extends Sequential {
    * @throws {RangeError} when an option is out of range.
    */
   constructor(gpu: Gpu, options: DiscriminatorOptions = {}) {
-    const { widths = [64, 128], channels = 1, dropout: rate = 0.3, seed = 0 } = options;
-    const { height = 28, width = 28 } = options;
+    const { seed = 0 } = options;
     requireSeed(seed);
-    requirePicture(height, width);
-    requireCount("channels", channels);
-    requireWidths(widths, 2);
-    if (!(rate >= 0 && rate < 1)) {
-      throw new RangeError(`dropout must be at least 0 and below 1, got ${rate}`);
-    }
-    super(gpu, "discriminator", [height, width, channels], [
-      ...widths.flatMap((filters) => [
-        conv2D(filters, { kernelSize: 5, strides: 2 }),
-        leakyReLU(),
-        dropout(rate),
-      ]),
-      flatten(),
-      dense(1),
-    ], { seed, stream: STREAM.discriminator, ends: ["pictures", "logits"] });
+    const { inputShape, factories } = discriminatorLayers(options);
+    super(gpu, "discriminator", inputShape, factories, {
+      seed,
+      stream: STREAM.discriminator,
+      ends: ["pictures", "logits"],
+    });
   }
 }

@@ -1,7 +1,8 @@
 import type { Gpu } from "../graph/gpu.ts";
 import type { Shape } from "../graph/tensor.ts";
 import { requireSeed } from "../ops/random.ts";
-import { type GeneratorSizes, generatorSizes } from "./generator_sizes.ts";
+import { type Architecture, architecture } from "./architecture.ts";
+import { generatorSizes } from "./generator_sizes.ts";
 import {
   batchNormalization,
   conv2DTranspose,
@@ -10,7 +11,7 @@ import {
   leakyReLU,
   reshape,
 } from "./layers.ts";
-import { buildLayers, Sequential } from "./sequential.ts";
+import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requirePicture, requireWidths } from "./validate.ts";
 import { requireTopology } from "./topology.ts";
@@ -32,13 +33,21 @@ export interface GeneratorOptions {
   readonly seed?: number;
 }
 
+/** Checks the options and gives the layers, with the length of the noise vector. */
 function generatorLayers(
-  { widths: [first, second, third], channels, height, width }: Omit<GeneratorSizes, "noiseDim">,
-): LayerFactory[] {
+  options: GeneratorOptions,
+): { readonly noiseDim: number; readonly factories: readonly LayerFactory[] } {
+  const { noiseDim = 100, widths = [256, 128, 64], channels = 1 } = options;
+  const { height = 28, width = 28 } = options;
+  requirePicture(height, width);
+  requireCount("noiseDim", noiseDim);
+  requireCount("channels", channels);
+  requireWidths(widths, 3);
+  const [first, second, third] = widths;
   const [h, w] = [height / 4, width / 4];
   const convolve = (filters: number, strides: number, activation?: "tanh") =>
     conv2DTranspose(filters, { kernelSize: 5, strides, useBias: false, activation });
-  return [
+  const factories = [
     dense(h * w * first, { useBias: false }),
     batchNormalization(),
     leakyReLU(),
@@ -51,6 +60,23 @@ function generatorLayers(
     leakyReLU(),
     convolve(channels, 2, "tanh"),
   ];
+  return { noiseDim, factories };
+}
+
+/**
+ * The layers of a {@linkcode Generator} with these options, without weights or a device.
+ *
+ * ```ts
+ * import { generatorArchitecture } from "@dcgan/webgpu";
+ *
+ * console.log(generatorArchitecture().outputShape); // [28, 28, 1]
+ * ```
+ *
+ * @throws {RangeError} when an option is out of range.
+ */
+export function generatorArchitecture(options: GeneratorOptions = {}): Architecture {
+  const { noiseDim, factories } = generatorLayers(options);
+  return architecture("generator", [noiseDim], factories);
 }
 
 /**
@@ -75,14 +101,10 @@ export class Generator extends Sequential {
     options: GeneratorOptions = {},
     weights?: (name: string, shape: Shape) => Float32Array,
   ) {
-    const { noiseDim = 100, widths = [256, 128, 64], channels = 1, seed = 0 } = options;
-    const { height = 28, width = 28 } = options;
+    const { seed = 0 } = options;
     requireSeed(seed);
-    requirePicture(height, width);
-    requireCount("noiseDim", noiseDim);
-    requireCount("channels", channels);
-    requireWidths(widths, 3);
-    super(gpu, "generator", [noiseDim], generatorLayers({ widths, channels, height, width }), {
+    const { noiseDim, factories } = generatorLayers(options);
+    super(gpu, "generator", [noiseDim], factories, {
       seed,
       stream: STREAM.generator,
       ends: ["noise", "pictures"],
@@ -123,8 +145,7 @@ export class Generator extends Sequential {
   static async load(gpu: Gpu, path: string): Promise<Generator> {
     const file = await readWeights(path, "generator");
     const sizes = generatorSizes(file);
-    const inputShape = [sizes.noiseDim];
-    const layers = buildLayers(inputShape, generatorLayers(sizes));
+    const { inputShape, layers } = generatorArchitecture(sizes);
     if (file.layers) requireTopology(file.path, file.layers, layers, inputShape);
     requireNoOthers(file, layers);
     return new Generator(gpu, sizes, (name, shape) => weightData(file, name, shape));

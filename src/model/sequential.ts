@@ -8,13 +8,18 @@ import type { Gpu } from "../graph/gpu.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { type Shape, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
+import {
+  type Architecture,
+  architecture,
+  architectureSummary,
+  parameterCount,
+} from "./architecture.ts";
 import { type CallOptions, type Initializer, type LayerFactory, requireSamples } from "./layers.ts";
 import { modelToONNX } from "./onnx.ts";
 import type { ModelParts } from "./parts.ts";
 import { requireForm, saveParts } from "./save.ts";
-import { summaryTable } from "./summary.ts";
 import { RandomSequence } from "./threefry.ts";
-import { layerNames, type NamedLayer } from "./topology.ts";
+import type { NamedLayer } from "./topology.ts";
 
 interface BuiltLayer extends NamedLayer {
   readonly variables: readonly Variable<"f32">[];
@@ -27,18 +32,6 @@ function initialValues(initializer: Initializer, size: number, random: RandomSeq
   return values.map(() => (2 * random.uniform() - 1) * limit);
 }
 
-/** Layers for inputs of a shape, named as Keras counts them; nothing is allocated. */
-export function buildLayers(inputShape: Shape, factories: readonly LayerFactory[]): NamedLayer[] {
-  let shape = inputShape;
-  const layers = factories.map((factory) => {
-    const layer = factory(shape);
-    shape = layer.outputShape;
-    return layer;
-  });
-  const names = layerNames(layers.map(({ base }) => base));
-  return layers.map((layer, i) => ({ name: names[i], layer }));
-}
-
 /** Layers one after another. Base of `Generator` and `Discriminator`. */
 export class Sequential {
   /** All weights, layer by layer, each layer's in Keras' order. */
@@ -49,6 +42,7 @@ export class Sequential {
   readonly inputShape: Shape;
   /** Shape of one sample of the output. */
   readonly outputShape: Shape;
+  readonly #architecture: Architecture;
   readonly #layers: readonly BuiltLayer[];
   readonly #ends: readonly [input: string, output: string];
 
@@ -75,8 +69,9 @@ export class Sequential {
     },
   ) {
     const random = new RandomSequence(seed, stream);
-    const built = buildLayers(inputShape, factories);
-    const specs = built.flatMap(({ layer, name }) =>
+    this.#architecture = architecture(name, inputShape, factories);
+    const { layers, outputShape } = this.#architecture;
+    const specs = layers.flatMap(({ layer, name }) =>
       layer.weights.map(({ name: own, shape, trainable, initializer }) => ({
         name: `${name}/${own}`,
         shape,
@@ -89,9 +84,9 @@ export class Sequential {
     this.#ends = ends;
     this.trainableVariables = this.variables.filter((v) => v.trainable);
     this.inputShape = inputShape;
-    this.outputShape = built.at(-1)?.layer.outputShape ?? inputShape;
+    this.outputShape = outputShape;
     let at = 0;
-    this.#layers = built.map(({ layer, name }) => ({
+    this.#layers = layers.map(({ layer, name }) => ({
       name,
       layer,
       variables: this.variables.slice(at, at += layer.weights.length),
@@ -179,17 +174,11 @@ export class Sequential {
 
   /** Number of weights, all and trainable. */
   get parameterCount(): { readonly total: number; readonly trainable: number } {
-    const count = (list: readonly Variable[]) => list.reduce((sum, v) => sum + v.size, 0);
-    return { total: count(this.variables), trainable: count(this.trainableVariables) };
+    return parameterCount(this.#architecture);
   }
 
   /** The table that Keras prints: each layer, the shape of its output, its number of weights. */
   summary(): string {
-    const rows = this.#layers.map(({ name, layer, variables }) => ({
-      layer: `${name} (${layer.type})`,
-      shape: `(None, ${layer.outputShape.join(", ")})`,
-      parameters: variables.reduce((sum, v) => sum + v.size, 0),
-    }));
-    return summaryTable(this.name, rows, this.parameterCount);
+    return architectureSummary(this.#architecture);
   }
 }

@@ -1,0 +1,94 @@
+/**
+ * A trained generator for a command, and pictures of it.
+ *
+ * @module
+ */
+
+import { Generator, Gpu, imageGrid, type Picture } from "../../mod.ts";
+import { generate } from "../model/sampler.ts";
+import { checkpointPath } from "./checkpoint_path.ts";
+import { type Argument, UsageError, whole } from "./flags.ts";
+import { userPath } from "./user_path.ts";
+
+/** The argument that names it. */
+export const CHECKPOINT: Argument = {
+  name: "CHECKPOINT",
+  help: "a run's folder (its newest checkpoint), a checkpoint file,\n" +
+    "or weights: a .safetensors file or a tfjs model.json",
+};
+
+/** Seeds are 32-bit words. */
+export function seed(text: string): number {
+  const value = whole(0)(text);
+  if (value > 0xffffffff) throw new UsageError("a whole number of at most 4294967295");
+  return value;
+}
+
+/** A generator on a device. */
+export class Trained {
+  private constructor(
+    /** The file that it was read from. */
+    readonly path: string,
+    readonly generator: Generator,
+    private readonly gpu: Gpu,
+  ) {}
+
+  /**
+   * Reads a generator.
+   *
+   * @param path as the person gave it
+   * @param warn hears of checkpoints that cannot be read
+   */
+  static async open(
+    path: string,
+    warn: (text: string) => void = (text) => console.error(text),
+  ): Promise<Trained> {
+    // First the path: a mistake in it is said at once, without waiting for an adapter.
+    const file = await checkpointPath(
+      userPath(path),
+      (error) => warn(`skipped: ${error.message}`),
+    );
+    const gpu = await Gpu.request();
+    try {
+      return new Trained(file, await Generator.load(gpu, file), gpu);
+    } catch (error) {
+      gpu[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Pictures [count, height, width, channels] of noise [count, noiseDim]. */
+  pictures(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+    return generate(this.gpu, this.generator, noise);
+  }
+
+  /** Pictures side by side, or a single one. */
+  grid(
+    pictures: Float32Array,
+    { columns, scale, padding }: {
+      readonly columns: number;
+      readonly scale: number;
+      readonly padding: number;
+    },
+  ): Picture {
+    const [height, width, channels] = this.generator.outputShape;
+    const count = pictures.length / (height * width * channels);
+    return imageGrid(pictures, { count, height, width, channels, columns, scale, padding });
+  }
+
+  /** The pictures one by one. */
+  single(pictures: Float32Array, scale: number): Picture[] {
+    const size = this.generator.outputShape.reduce((a, b) => a * b, 1);
+    return Array.from(
+      { length: pictures.length / size },
+      (_, i) =>
+        this.grid(pictures.subarray(i * size, (i + 1) * size), { columns: 1, scale, padding: 0 }),
+    );
+  }
+
+  /** Frees the device. */
+  [Symbol.dispose](): void {
+    this.generator.dispose();
+    this.gpu[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Ways through latent space: what a generator makes of the noise between two noise vectors.
+ *
+ * @module
+ */
+
+import { requireCount } from "./validate.ts";
+
+/** How to go from one vector to the next. */
+export type LatentMode = "linear" | "spherical";
+
+/** Below this, the sine of an angle says more about rounding than about a direction. */
+const TINY = 1e-6;
+
+function requireAlike(a: ArrayLike<number>, b: ArrayLike<number>): void {
+  if (a.length === b.length && a.length > 0) return;
+  throw new TypeError(
+    `Cannot interpolate between vectors of ${a.length} and ${b.length} numbers: ` +
+      "give two of the same length, at least 1",
+  );
+}
+
+function requireShare(t: number): void {
+  if (!(t >= 0 && t <= 1)) throw new RangeError(`t must be from 0 to 1, got ${t}`);
+}
+
+/**
+ * The point at share `t` of the straight line from `a` to `b`.
+ *
+ * ```ts
+ * import { lerp } from "@dcgan/webgpu";
+ *
+ * console.log(lerp([0, 2], [4, 4], 0.25)); // [1, 2.5]
+ * ```
+ *
+ * @param a of any length
+ * @param b as long as `a`
+ * @param t 0 gives `a`, 1 gives `b`, both exactly
+ * @throws {TypeError} when the vectors differ in length or are empty.
+ * @throws {RangeError} when `t` is not from 0 to 1.
+ */
+export function lerp(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  t: number,
+): Float32Array<ArrayBuffer> {
+  requireAlike(a, b);
+  requireShare(t);
+  return combine(a, 1 - t, b, t);
+}
+
+/**
+ * The point at share `t` of the arc from `a` to `b`: the direction turns at a constant speed, and
+ * the length goes evenly from one to the other.
+ *
+ * Noise of many dimensions lies near a sphere. A straight line leaves it, and the generator has
+ * hardly seen what is inside; an arc stays (White 2016, "Sampling Generative Networks").
+ *
+ * From or to a zero vector, which has no direction, and between vectors of the same direction it is
+ * the straight line. Between opposite vectors there are many arcs: always the same one is taken.
+ *
+ * ```ts
+ * import { slerp } from "@dcgan/webgpu";
+ *
+ * console.log(slerp([1, 0], [0, 1], 0.5)); // [0.7071, 0.7071]
+ * ```
+ *
+ * @param a of any length
+ * @param b as long as `a`
+ * @param t 0 gives `a`, 1 gives `b`, both exactly
+ * @throws {TypeError} when the vectors differ in length or are empty.
+ * @throws {RangeError} when `t` is not from 0 to 1.
+ */
+export function slerp(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  t: number,
+): Float32Array<ArrayBuffer> {
+  requireAlike(a, b);
+  requireShare(t);
+  if (t === 0 || t === 1) return Float32Array.from(t === 0 ? a : b);
+  const [lengthA, lengthB] = [norm(a), norm(b)];
+  if (lengthA === 0 || lengthB === 0) return combine(a, 1 - t, b, t);
+
+  const length = (1 - t) * lengthA + t * lengthB;
+  // Half the angle from the sum and the difference: acos of a product is blind near 0 and pi.
+  const [unitA, unitB] = [scaled(a, 1 / lengthA), scaled(b, 1 / lengthB)];
+  const sum = norm(unitA.map((x, i) => x + unitB[i]));
+  const difference = norm(unitA.map((x, i) => x - unitB[i]));
+  const angle = 2 * Math.atan2(difference, sum);
+  const sine = Math.sin(angle);
+  if (sine < TINY) {
+    if (angle < 1) return combine(unitA, length * (1 - t), unitB, length * t);
+    const side = perpendicular(unitA);
+    return combine(unitA, length * Math.cos(t * angle), side, length * Math.sin(t * angle));
+  }
+  return combine(
+    unitA,
+    length * Math.sin((1 - t) * angle) / sine,
+    unitB,
+    length * Math.sin(t * angle) / sine,
+  );
+}
+
+/** Options of {@linkcode latentPath}. */
+export interface LatentPathOptions {
+  /** Numbers a point. */
+  readonly noiseDim: number;
+  /** Vectors from one point to the next, the first of the two among them. */
+  readonly steps: number;
+  /** Default "spherical". */
+  readonly mode?: LatentMode;
+  /** Whether the path returns to its first point, so that it can be shown over and over. Default false. */
+  readonly loop?: boolean;
+}
+
+/**
+ * The noise vectors on a path that passes through points one after another.
+ *
+ * ```ts
+ * import { latentPath } from "@dcgan/webgpu";
+ *
+ * const points = [0, 0, 4, 0, 4, 4]; // three points of two numbers
+ * const path = latentPath(points, { noiseDim: 2, steps: 4, mode: "linear" });
+ * console.log(path.length / 2); // 9 vectors: two legs of 4, and the last point
+ * ```
+ *
+ * @param points [count, noiseDim], at least two points
+ * @returns [count, noiseDim] with (points - 1) * steps + 1 vectors, or points * steps with `loop`
+ * @throws {RangeError} when an option is out of range, or there are fewer than two points.
+ * @throws {TypeError} when the numbers are no whole points.
+ */
+export function latentPath(
+  points: ArrayLike<number>,
+  { noiseDim, steps, mode = "spherical", loop = false }: LatentPathOptions,
+): Float32Array<ArrayBuffer> {
+  requireCount("noiseDim", noiseDim);
+  requireCount("steps", steps);
+  if (mode !== "linear" && mode !== "spherical") {
+    throw new RangeError(`mode must be "linear" or "spherical", got ${JSON.stringify(mode)}`);
+  }
+  if (points.length % noiseDim !== 0) {
+    throw new TypeError(
+      `Cannot take points of ${noiseDim} numbers from ${points.length}: give whole points`,
+    );
+  }
+  const count = points.length / noiseDim;
+  if (count < 2) throw new RangeError(`A path needs at least 2 points, got ${count}`);
+
+  const all = Array.from(points);
+  const point = (i: number) => all.slice(i % count * noiseDim, (i % count + 1) * noiseDim);
+  const between = mode === "linear" ? lerp : slerp;
+  const legs = loop ? count : count - 1;
+  const path = new Float32Array((legs * steps + (loop ? 0 : 1)) * noiseDim);
+  for (let i = 0; i * noiseDim < path.length; i++) {
+    const leg = Math.floor(i / steps);
+    const vector = between(point(leg), point(leg + 1), i % steps / steps);
+    path.set(vector, i * noiseDim);
+  }
+  return path;
+}
+
+function norm(vector: ArrayLike<number>): number {
+  return Math.hypot(...Array.from(vector));
+}
+
+function scaled(vector: ArrayLike<number>, by: number): number[] {
+  return Array.from(vector, (x) => x * by);
+}
+
+function combine(
+  a: ArrayLike<number>,
+  shareA: number,
+  b: ArrayLike<number>,
+  shareB: number,
+): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: a.length }, (_, i) => shareA * a[i] + shareB * b[i]);
+}
+
+/** A unit vector at a right angle to a unit vector: what is left of the axis that it leans on least. */
+function perpendicular(unit: readonly number[]): number[] {
+  const sizes = unit.map(Math.abs);
+  const axis = sizes.indexOf(Math.min(...sizes));
+  const rest = unit.map((x, i) => (i === axis ? 1 : 0) - unit[axis] * x);
+  const length = norm(rest);
+  // A space of one dimension has no other direction: the path goes through zero.
+  return length < TINY ? rest.map(() => 0) : scaled(rest, 1 / length);
+}
