@@ -62,6 +62,20 @@ export type { Picture } from "./src/io/picture.ts";
 export { decodePNG, encodePNG } from "./src/io/png.ts";
 
 export {
+  type EpochMetrics,
+  MetricsLog,
+  type MetricsLogOptions,
+  type MetricsRow,
+  readMetrics,
+  type StepMetrics,
+} from "./src/io/metrics.ts";
+export { Curves, type CurvesOptions, lossCurves } from "./src/io/curves.ts";
+export { TensorBoardLog, type TensorBoardLogOptions } from "./src/io/tensorboard.ts";
+export type { RunRecord, RunSession } from "./src/io/run_record.ts";
+export { Balance } from "./src/balance.ts";
+export { energyDistance } from "./src/model/distance.ts";
+
+export {
   type EpochEvent,
   type PictureEvent,
   type StepEvent,

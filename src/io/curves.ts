@@ -75,6 +75,7 @@ export class Curves {
   /** Only epochs that are a multiple of this are kept. */
   #everyEpochs = 1;
 
+  /** Begins a figure without a step. */
   constructor(options: CurvesOptions = {}) {
     this.#title = options.title ?? "Losses of the DCGAN";
   }
