@@ -123,7 +123,7 @@ Deno.test("git: the commit of a branch, loose, packed, or of none", () =>
     assert.equal(await gitRevision(folder), null); // no commit yet
     await lay(folder, {
       ".git/packed-refs":
-        `# pack-refs with: peeled fully-peeled sorted \n${B} refs/heads/domain\n` +
+        `# pack-refs with: peeled fully-peeled sorted \n${B} refs/remotes/origin/refs/heads/main\n` +
         `${A} refs/heads/main\n${C} refs/tags/v1\n^${B}\n`,
     });
     assert.equal(await gitRevision(folder), A);
