@@ -76,6 +76,22 @@ export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
 export type { Picture } from "./src/io/picture.ts";
 export { decodePNG, encodePNG } from "./src/io/png.ts";
 
+export {
+  type EpochMetrics,
+  MetricsLog,
+  type MetricsLogOptions,
+  type MetricsRow,
+  readMetrics,
+  type StepMetrics,
+} from "./src/io/metrics.ts";
+export { Curves, type CurvesOptions, lossCurves } from "./src/io/curves.ts";
+export { TensorBoardLog, type TensorBoardLogOptions } from "./src/io/tensorboard.ts";
+export type { RunRecord, RunSession } from "./src/io/run_record.ts";
+export type { Checkpoint } from "./src/io/checkpoints.ts";
+export type { SafeTensor, SafetensorsType } from "./src/io/safetensors.ts";
+export { Balance } from "./src/balance.ts";
+export { energyDistance } from "./src/model/distance.ts";
+
 export type { EpochEvent, Position } from "./src/position.ts";
 export {
   type Snapshot,
@@ -93,11 +109,3 @@ export {
   type TrainResult,
   type WatchOptions,
 } from "./src/train.ts";
-export type { Checkpoint } from "./src/io/checkpoints.ts";
-export type { SafeTensor, SafetensorsType } from "./src/io/safetensors.ts";
-export {
-  type EpochMetrics,
-  type MetricsRow,
-  readMetrics,
-  type StepMetrics,
-} from "./src/io/metrics.ts";

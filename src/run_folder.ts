@@ -11,7 +11,7 @@ import { CheckpointFolder } from "./io/checkpoints.ts";
 import { Curves } from "./io/curves.ts";
 import { MetricsLog, type MetricsRow } from "./io/metrics.ts";
 import { listPictures, PictureFolder, type PictureShape } from "./io/pictures.ts";
-import { writeRunRecord } from "./io/run_record.ts";
+import { readRunRecord, writeRunRecord } from "./io/run_record.ts";
 import { TensorBoardLog } from "./io/tensorboard.ts";
 import type { EpochEvent } from "./position.ts";
 import type { Snapshot, StepEvent, Trainer } from "./trainer.ts";
@@ -79,6 +79,18 @@ export class RunFolder implements AsyncDisposable {
       );
     }
     for (const file of files) await Deno.remove(file, { recursive: true });
+  }
+
+  /**
+   * Whether it holds a run of this configuration, of which a trainer may be the continuation. Without
+   * a record nothing speaks against it.
+   */
+  async fits(configuration: Readonly<Record<string, unknown>>): Promise<boolean> {
+    const record = await readRunRecord(this.path);
+    if (!record) return true;
+    const text = (value: unknown) => JSON.stringify(value);
+    const keys = new Set([...Object.keys(record.configuration), ...Object.keys(configuration)]);
+    return [...keys].every((key) => text(record.configuration[key]) === text(configuration[key]));
   }
 
   /** Begins the logs, or goes on with them after the trainer's step. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { CheckpointError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { readCheckpoint } from "./io/checkpoints.ts";
@@ -278,7 +277,7 @@ async function begin(
       : await folder!.checkpoints.latest<Position>((error) => say(`skipped: ${error.message}`));
     await trainer.restore(checkpoint, path);
     // Another run's folder must not get a part of this one.
-    if (!folder?.checkpoints.has(path)) await folder?.clear(overwrite);
+    if (folder && !await folder.fits(trainer.configuration)) await folder.clear(overwrite);
     say(`resumed ${path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
   } else {
     await folder?.clear(overwrite);

@@ -85,6 +85,8 @@ Deno.test("balance: a run at the border is not told again and again", () => {
   );
   const all = said(border);
   assert.equal(all.length, 1, all.join("\n"));
+  const other = border.map(([, d]): Losses => [d / 2, 3]); // g from 0.025 to 0.175
+  assert.equal(said(other).length, 1);
 });
 
 Deno.test("balance: a generator that overpowers is named once, and its end once", () => {

@@ -91,12 +91,12 @@ Deno.test("curves: every step of a short run is where its loss puts it", () => {
 });
 
 Deno.test("curves: titles, axes, units and equilibria are named", () => {
-  const curves = new Curves({ title: `<Run> "1" & 'two'\0\u{1f600}` });
+  const curves = new Curves({ title: `<Run> "1" & 'two'\0\u{1f600}\ud800` });
   for (let step = 1; step <= 470; step++) curves.add(step, 0.7, 1.4);
   curves.markEpoch(235, 1);
   curves.markEpoch(470, 2);
   const { texts, title, description, root } = look(curves.svg());
-  assert.equal(title, `<Run> "1" & 'two'\u{1f600}`);
+  assert.equal(title, `<Run> "1" & 'two'\u{1f600}\ufffd`);
   assert.equal(texts[0], title);
   assert.equal(root.role, "img");
   assert.equal(root["aria-labelledby"], "dcgan-title dcgan-description");
@@ -164,12 +164,27 @@ Deno.test("curves: losses that are not finite leave a gap, and are counted", () 
   assert.match(look(all.svg()).description, /generator without a finite loss/);
 });
 
+Deno.test("curves: the thick line weighs each stretch by the steps it has", () => {
+  const curves = new Curves();
+  // Two steps a stretch: 1 and 1, then 4 alone; (1 + 1 + 4) / 3 = 2.
+  for (let step = 1; step <= 1920; step++) curves.add(step, [1, 1, 4, NaN][(step - 1) % 4], 1);
+  const top = 4.5;
+  for (const [, y] of look(curves.svg()).points("mean", BLUE)[0].slice(20, -20)) {
+    const loss = (PLOT.bottom - y) / (PLOT.bottom - PLOT.top) * top;
+    assert.ok(Math.abs(loss - 2) < 0.02, `${loss}`);
+  }
+});
+
 Deno.test("curves: a single peak is cut off and named, a level that stays is shown", () => {
   const peak = new Curves();
   for (let step = 1; step <= 500; step++) peak.add(step, step === 250 ? 30 : 0.7, 1.4);
   const figure = look(peak.svg());
   assert.ok(figure.texts.includes("Peaks up to 30.0 are cut off."), `${figure.texts}`);
   assert.ok(figure.texts.includes("1.5"));
+
+  const low = new Curves();
+  for (let step = 1; step <= 500; step++) low.add(step, step === 250 ? 2.6 : 0.7, 1.4);
+  assert.ok(!look(low.svg()).texts.some((text) => text.includes("cut off")));
 
   const level = new Curves();
   for (let step = 1; step <= 500; step++) level.add(step, step > 250 ? 30 : 0.7, 1.4);
@@ -206,6 +221,8 @@ Deno.test("curves: a million steps fit into 100 kB, with their extremes and mean
   const [band] = figure.points("band", BLUE);
   const top = 1.75;
   const loss = (y: number) => (PLOT.bottom - y) / (PLOT.bottom - PLOT.top) * top;
+  assert.equal(band[0][0], band.at(-1)![0]); // There along the upper edge, and back along the lower.
+  assert.ok(band[0][1] < band.at(-1)![1]);
   const lowest = band.reduce((a, b) => a[1] > b[1] ? a : b);
   assert.ok(Math.abs(loss(lowest[1]) - 0.1) < 0.001, `${loss(lowest[1])}`);
   assert.ok(Math.abs(lowest[0] - (PLOT.left + PLOT.right) / 2) < 1, `${lowest[0]}`);

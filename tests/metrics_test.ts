@@ -118,8 +118,26 @@ Deno.test("metrics: lines wait for a flush, and flushes at once keep their order
     await log.flush();
   }));
 
+Deno.test("metrics: what is logged while a flush writes comes with the next one", () =>
+  withFile(async (path) => {
+    await using log = await MetricsLog.open(path);
+    log.step(stepOf(1));
+    const file = log["file"];
+    file.write = async (bytes) => {
+      log.step(stepOf(2));
+      return await Deno.FsFile.prototype.write.call(file, bytes);
+    };
+    await log.flush();
+    file.write = Deno.FsFile.prototype.write;
+    assert.deepEqual(names(await read(path)), ["1"]);
+    await log.flush();
+    assert.deepEqual(names(await read(path)), ["1", "2"]);
+  }));
+
 Deno.test("metrics: a new run starts with an empty file", () =>
   withFile(async (path) => {
+    await Deno.writeTextFile(path, "rubbish\n");
+    await (await MetricsLog.open(path)).close();
     await write(path, 5);
     await using log = await MetricsLog.open(path);
     assert.equal((await Deno.stat(path)).size, 0);
@@ -273,8 +291,13 @@ Deno.test("metrics: steps out of order, twice or left out, and numbers of no sen
     log.epoch(epochOf(1, 1));
     wrong(() => log.epoch(epochOf(1, 1)), /epoch 1 at step 1 comes after epoch 1 at step 1/);
     log.step(stepOf(2));
+    wrong(() => log.epoch(epochOf(2 ** 53, 2)), /"epoch" is 9007199254740992/);
+    log.epoch(epochOf(3, 2));
+    log.step(stepOf(3));
+    wrong(() => log.epoch(epochOf(2, 3)), /epoch 2 at step 3 comes after epoch 3 at step 2/);
     await log.flush();
-    assert.deepEqual(names(await read(path)), ["1", "epoch 1 at 1", "2"]);
+    const kept = ["1", "epoch 1 at 1", "2", "epoch 3 at 2", "3"];
+    assert.deepEqual(names(await read(path)), kept);
   }));
 
 Deno.test("metrics: lines longer than what is read at once, and of other bytes, are put together", () =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "./safetensors.ts";
@@ -181,11 +181,6 @@ export class CheckpointFolder {
       this.#distances.delete(path);
     }
     return best;
-  }
-
-  /** Whether a path is one of a file in this folder. */
-  has(path: string): boolean {
-    return resolve(dirname(path)) === resolve(this.path);
   }
 
   /** All checkpoints, the oldest first. */

@@ -75,6 +75,7 @@ export class Curves {
   /** Only epochs that are a multiple of this are kept. */
   #everyEpochs = 1;
 
+  /** Begins a figure without a step. */
   constructor(options: CurvesOptions = {}) {
     this.#title = options.title ?? "Losses of the DCGAN";
   }
@@ -109,6 +110,12 @@ export class Curves {
     if (this.#epochs.size <= MOST_EPOCHS) return;
     this.#everyEpochs *= 10; // The axis names multiples of powers of ten.
     for (const e of this.#epochs.keys()) if (e % this.#everyEpochs) this.#epochs.delete(e);
+  }
+
+  /** Adds a line of a metrics log: the losses of a step, or the end of an epoch. */
+  addRow(row: MetricsRow): void {
+    if (row.type === "step") this.add(row.step, row.generatorLoss, row.discriminatorLoss);
+    else this.markEpoch(row.step, row.epoch);
   }
 
   /** The figure, at most 100 kB whatever the run's length. Without a step, it has none to show. */
@@ -181,7 +188,7 @@ export class Curves {
 }
 
 /**
- * Draws the losses of a log. For a log that is still on disk, feed {@linkcode Curves} row by row.
+ * Draws the losses of a log. For a log that is still on disk, give {@linkcode Curves.addRow} row by row.
  *
  * ```ts
  * import { lossCurves, readMetrics } from "@dcgan/webgpu";
@@ -194,10 +201,7 @@ export class Curves {
  */
 export function lossCurves(rows: Iterable<MetricsRow>, options: CurvesOptions = {}): string {
   const curves = new Curves(options);
-  for (const row of rows) {
-    if (row.type === "step") curves.add(row.step, row.generatorLoss, row.discriminatorLoss);
-    else curves.markEpoch(row.step, row.epoch);
-  }
+  for (const row of rows) curves.addRow(row);
   return curves.svg();
 }
 

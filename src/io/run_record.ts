@@ -10,6 +10,8 @@ import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { gitRevision } from "./git.ts";
 
+const RUN_RECORD = "run.json";
+
 /** What a run knows of itself. */
 export interface RunFacts {
   /** Options that a resumed run must share with the one it continues. */
@@ -75,7 +77,7 @@ export async function writeRunRecord(
   facts: RunFacts,
   onMessage: (text: string) => void = () => {},
 ): Promise<string> {
-  const path = join(outDir, "run.json");
+  const path = join(outDir, RUN_RECORD);
   const { configuration, seed, adapter, kernels, fromStep, command } = facts;
   const session: RunSession = {
     started: new Date().toISOString(),
@@ -88,7 +90,7 @@ export async function writeRunRecord(
     adapter,
     kernels,
   };
-  const old = fromStep > 0 ? await readOld(path, onMessage) : undefined;
+  const old = fromStep > 0 ? await readRunRecord(outDir, onMessage) : undefined;
   const record = old
     ? { ...old, sessions: [...old.sessions, session] }
     : { format: 1, configuration, seed, sessions: [session] } satisfies RunRecord;
@@ -96,10 +98,12 @@ export async function writeRunRecord(
   return path;
 }
 
-async function readOld(
-  path: string,
-  onMessage: (text: string) => void,
+/** The record in a folder; nothing where there is none, or it cannot be read, which is said. */
+export async function readRunRecord(
+  outDir: string,
+  onMessage: (text: string) => void = () => {},
 ): Promise<RunRecord | undefined> {
+  const path = join(outDir, RUN_RECORD);
   try {
     const record = JSON.parse(await Deno.readTextFile(path));
     if (record?.format !== 1) throw new Error(`its format is ${JSON.stringify(record?.format)}`);
