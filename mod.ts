@@ -55,6 +55,7 @@ export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";
 export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
+export { loadPictures, type LoadPicturesOptions, type Pictures } from "./src/data/pictures.ts";
 
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/io/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
