@@ -61,6 +61,13 @@ export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/io/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
 export type { Picture } from "./src/io/picture.ts";
 export { decodePNG, encodePNG } from "./src/io/png.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafeTensor,
+  type SafetensorsFile,
+  type SafetensorsType,
+} from "./src/io/safetensors.ts";
 
 export {
   type EpochEvent,
