@@ -17,6 +17,15 @@ const leakyReluOp: Op = {
 /**
  * x where x > 0, else slope * x.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.leakyRelu(x, 0.5) }));
+ * program.run({ x: [-4, 2] });
+ * console.log((await program.read()).y); // Float32Array(2) [ -2, 2 ]
+ * ```
+ *
  * @param slope default 0.3, Keras' own and the tutorial's.
  * @throws {RangeError} when the slope is not finite.
  */
@@ -25,7 +34,18 @@ export function leakyRelu(x: TensorLike, slope = 0.3): Tensor {
   return unary(leakyReluOp, x, slope);
 }
 
-/** max(x, 0), elementwise; its gradient at 0 is 0. */
+/**
+ * max(x, 0), elementwise; its gradient at 0 is 0.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.relu(x) }));
+ * program.run({ x: [-4, 2] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 0, 2 ]
+ * ```
+ */
 export function relu(x: TensorLike): Tensor {
   return leakyRelu(x, 0);
 }

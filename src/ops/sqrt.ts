@@ -11,7 +11,18 @@ const sqrtOp: Op = {
   instruction: () => ({ code: CODE.sqrt }),
 };
 
-/** Square root, elementwise; its gradient at 0 is infinite. */
+/**
+ * Square root, elementwise; its gradient at 0 is infinite.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.sqrt(x) }));
+ * program.run({ x: [4, 9] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 2, 3 ]
+ * ```
+ */
 export function sqrt(x: TensorLike): Tensor {
   return unary(sqrtOp, x);
 }

@@ -9,7 +9,18 @@ const stepOp: Op = {
   instruction: (node) => ({ code: CODE.step, constant: node.attributes }),
 };
 
-/** 1 where x > 0 and `below` elsewhere: the slope of a leaky rectifier. Its gradient is 0. */
+/**
+ * 1 where x > 0 and `below` elsewhere: the slope of a leaky rectifier. Its gradient is 0.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [3] }, ({ x }) => ({ y: ops.step(x, 0.5) }));
+ * program.run({ x: [-1, 0, 2] });
+ * console.log((await program.read()).y); // Float32Array(3) [ 0.5, 0.5, 1 ]
+ * ```
+ */
 export function step(x: TensorLike, below = 0): Tensor {
   return unary(stepOp, x, below);
 }
