@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect } from "node:util";
+import * as mod from "../mod.ts";
 import { inFolder } from "./support/folder.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -70,4 +71,19 @@ Deno.test("docs: what the examples say that they print, they print", async (t) =
   });
   // A pattern that found nothing would pass.
   assert.ok(all.length > 60 && said > 50, `${all.length} examples, ${said} comparisons`);
+});
+
+Deno.test("docs: every op, public function and class has an example", async () => {
+  const shown = new Set<string>();
+  for await (const path of sources("src")) {
+    const text = await Deno.readTextFile(join(ROOT, path));
+    const documented = /\/\*\*((?:(?!\*\/).)*)\*\/\nexport (?:async )?(?:function|class) (\w+)/gs;
+    for (const [, doc, name] of text.matchAll(documented)) {
+      if (doc.includes("```ts")) shown.add(name);
+    }
+  }
+  const names = Object.entries({ ...mod, ...mod.ops })
+    .filter(([, value]) => typeof value === "function").map(([name]) => name);
+  assert.ok(names.length > 60, `${names.length}`);
+  assert.deepEqual(names.filter((name) => !shown.has(name)), []);
 });
