@@ -144,6 +144,7 @@ export function encodeGIF(frames: readonly Picture[], options: GIFOptions): Uint
  *
  * @param count Number of pictures there are.
  * @returns Indices of pictures in the order of the frames; none for a count of 0.
+ * @throws {RangeError} when the count is no whole number, or negative.
  */
 export function tutorialFrames(count: number): number[] {
   if (!Number.isSafeInteger(count) || count < 0) {

@@ -25,6 +25,7 @@ export function crossEntropy(logits: TensorLike, label: number): Tensor {
  *
  * @param fakeLogits [batch, 1], the discriminator's decision on generated pictures
  * @returns a scalar: mean binary cross-entropy with ones
+ * @throws {TypeError} when the logits are not f32.
  */
 export function generatorLoss(fakeLogits: TensorLike): Tensor {
   return crossEntropy(fakeLogits, 1);
@@ -44,7 +45,10 @@ export function generatorLoss(fakeLogits: TensorLike): Tensor {
  * console.log((await program.read()).loss); // Float32Array(1) [ 25 ]
  * ```
  *
+ * @param realLogits [batch, 1], the decision on real pictures
+ * @param fakeLogits [batch, 1], the decision on generated pictures
  * @returns a scalar: the sum of both mean binary cross-entropies
+ * @throws {TypeError} when the logits are not f32.
  */
 export function discriminatorLoss(realLogits: TensorLike, fakeLogits: TensorLike): Tensor {
   return add(crossEntropy(realLogits, 1), crossEntropy(fakeLogits, 0));

@@ -22,6 +22,10 @@ const absOp: Op = {
  * program.run({ x: [-2, 0, 3] });
  * console.log((await program.read()).y); // Float32Array(3) [ 2, 0, 3 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function abs(x: TensorLike): Tensor {
   return unary(absOp, x);

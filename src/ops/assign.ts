@@ -37,6 +37,8 @@ const assignOp: Op = {
  * console.log(await count.read()); // Float32Array(1) [ 2 ]
  * ```
  *
+ * @param variable what is overwritten
+ * @param value of the variable's shape and type
  * @throws {TypeError} when shape or type differ.
  */
 export function assign(variable: Variable, value: TensorLike): void {

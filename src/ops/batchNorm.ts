@@ -197,6 +197,7 @@ function scaleAndShift(
  * @param gamma [channels]
  * @param beta [channels]
  * @returns y of x's shape, and the batch's mean and variance [channels]
+ * @throws {TypeError} when gamma or beta is not [channels].
  */
 export function batchNorm(
   x: TensorLike,
@@ -231,7 +232,13 @@ export function batchNorm(
  * console.log((await program.read()).y); // Float32Array(2) [ 1, 2 ]
  * ```
  *
+ * @param x [..., channels]
+ * @param gamma [channels]
+ * @param beta [channels]
+ * @param mean [channels]
+ * @param variance [channels]
  * @returns y of x's shape
+ * @throws {TypeError} when one of the four is not [channels].
  */
 export function batchNormInference(
   x: TensorLike,

@@ -37,6 +37,8 @@ const expandOp: Op = {
  * console.log((await program.read()).y); // Float32Array(4) [ 1, 1, 2, 2 ]
  * ```
  *
+ * @param x f32, its axes of the shape's sizes or 1
+ * @returns f32 of the shape
  * @throws {TypeError} when x does not broadcast to the shape.
  */
 export function broadcastTo(x: TensorLike, shape: Shape): Tensor {

@@ -37,6 +37,8 @@ const concatOp: Op = {
  * console.log((await program.read()).y); // Float32Array(3) [ 1, 2, 3 ]
  * ```
  *
+ * @param tensors at least one, alike but for their size along the axis
+ * @param axis from 0, or from the end if negative. Default 0
  * @throws {TypeError} when their other axes or types differ.
  */
 export function concat<X extends TensorLike>(tensors: readonly X[], axis = 0): SameType<X> {

@@ -18,7 +18,14 @@ const constantOp: Op = {
  * program.run();
  * console.log((await program.read()).ones); // Float32Array(3) [ 1, 1, 1 ]
  * ```
+ *
+ * @returns f32 of the shape
+ * @throws {RangeError} when the value is no finite float32.
+ * @throws {TypeError} when the shape is not one.
  */
 export function constant(value: number, shape: Shape = []): Tensor {
+  if (!Number.isFinite(Math.fround(value))) {
+    throw new RangeError(`constant got the value ${value}, which is no finite float32`);
+  }
   return currentGraph().add(constantOp, [], value, [{ shape }]).outputs[0];
 }

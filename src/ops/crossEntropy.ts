@@ -37,8 +37,10 @@ const sigmoidCrossEntropyOp: Op = {
  * console.log((await program.read()).loss); // Float32Array(1) [ 0.3465735912322998 ]
  * ```
  *
+ * @param logits f32 of any shape
  * @param labels in [0, 1], of a shape that broadcasts with the logits.
  * @returns one loss an element; take the mean for the loss of a batch.
+ * @throws {TypeError} when the shapes do not broadcast.
  */
 export function sigmoidCrossEntropyWithLogits(logits: TensorLike, labels: TensorLike): Tensor {
   return binary(sigmoidCrossEntropyOp, logits, labels);
@@ -61,6 +63,7 @@ export function sigmoidCrossEntropyWithLogits(logits: TensorLike, labels: Tensor
  * @param logits [..., classes]
  * @param labels probabilities, of the same shape (one-hot rows for class labels).
  * @returns one loss a row, [...]
+ * @throws {TypeError} when the shapes differ.
  */
 export function softmaxCrossEntropyWithLogits(logits: TensorLike, labels: TensorLike): Tensor {
   const [x, t] = [toTensor(logits, "the logits"), toTensor(labels, "the labels")];

@@ -17,7 +17,10 @@ import { randomMask, type RandomOptions } from "./random.ts";
  * console.log(y.every((value) => value === 0 || value === 2)); // true
  * ```
  *
+ * @param x f32 of any shape
  * @param rate the share to drop, 0 <= rate < 1. With 0, x itself.
+ * @returns f32 of x's shape
+ * @throws {RangeError} when the rate is not in [0, 1).
  */
 export function dropout(x: TensorLike, rate: number, options: RandomOptions = {}): Tensor {
   const tensor = toTensor(x, "the input of dropout");

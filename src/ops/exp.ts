@@ -21,6 +21,10 @@ const expOp: Op = {
  * program.run({ x: [0, 1] });
  * console.log((await program.read()).y); // Float32Array(2) [ 1, 2.7182817459106445 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function exp(x: TensorLike): Tensor {
   return unary(expOp, x);

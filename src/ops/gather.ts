@@ -75,6 +75,8 @@ const gatherGradOp: Op = {
  * @param indices u32 or f32 of any shape, values from 0 to n - 1
  * @param axis the axis of x that is indexed. Default the first.
  * @returns [...indices, ...]: x's shape with the axis replaced by the indices' axes
+ * @throws {TypeError} when x has no axis, or x or the indices are bytes.
+ * @throws {RangeError} when there is no such axis.
  */
 export function gather<X extends TensorLike>(
   x: X,
@@ -133,6 +135,7 @@ const gatherImagesOp: Op = {
  * @param images a u8 variable [n, height, width, channels]
  * @param indices u32 [batch]
  * @returns f32 [batch, height, width, channels]
+ * @throws {TypeError} when the images are not u8, or the indices no list.
  */
 export function gatherImages(images: TensorLike, indices: TensorLike): Tensor {
   const tensor = toTensor(images, "the images of gatherImages");

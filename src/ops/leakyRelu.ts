@@ -26,8 +26,11 @@ const leakyReluOp: Op = {
  * console.log((await program.read()).y); // Float32Array(2) [ -2, 2 ]
  * ```
  *
+ * @param x f32 of any shape
  * @param slope default 0.3, Keras' own and the tutorial's.
+ * @returns f32 of x's shape
  * @throws {RangeError} when the slope is not finite.
+ * @throws {TypeError} when x is not f32.
  */
 export function leakyRelu(x: TensorLike, slope = 0.3): Tensor {
   if (!Number.isFinite(slope)) throw new RangeError(`leakyRelu got a slope of ${slope}`);
@@ -45,6 +48,10 @@ export function leakyRelu(x: TensorLike, slope = 0.3): Tensor {
  * program.run({ x: [-4, 2] });
  * console.log((await program.read()).y); // Float32Array(2) [ 0, 2 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function relu(x: TensorLike): Tensor {
   return leakyRelu(x, 0);

@@ -21,6 +21,10 @@ const logOp: Op = {
  * program.run({ x: [1, 2] });
  * console.log((await program.read()).y); // Float32Array(2) [ 0, 0.6931471824645996 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function log(x: TensorLike): Tensor {
   return unary(logOp, x);

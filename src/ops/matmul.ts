@@ -72,6 +72,8 @@ const matmulOp: Op = {
  * console.log((await program.read()).y); // Float32Array(2) [ 17, 39 ]
  * ```
  *
+ * @param a f32 [m, k]
+ * @param b f32 [k, n]
  * @returns [m, n]
  * @throws {TypeError} when the inner sizes differ, or an operand is not a matrix.
  */

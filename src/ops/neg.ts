@@ -20,6 +20,10 @@ const negOp: Op = {
  * program.run({ x: [-1, 2] });
  * console.log((await program.read()).y); // Float32Array(2) [ 1, -2 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function neg(x: TensorLike): Tensor {
   return unary(negOp, x);

@@ -32,6 +32,7 @@ const padOp: Op = {
  * console.log((await program.read()).y); // Float32Array(5) [ 0, 1, 2, 0, 0 ]
  * ```
  *
+ * @param x of any shape
  * @param padding `[before, after]` for each axis.
  * @throws {RangeError} when an amount is negative or not whole.
  */

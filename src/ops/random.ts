@@ -113,6 +113,11 @@ function floatBelow(x: number): number {
  * program.run();
  * console.log((await program.read()).words.length); // 4
  * ```
+ *
+ * @param shape of the result
+ * @returns u32 of the shape
+ * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1.
+ * @throws {TypeError} when the state is not u32 [2].
  */
 export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor<"u32"> {
   return draw(bitsOp, shape, options, "u32") as Tensor<"u32">;
@@ -134,6 +139,8 @@ export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor<"u
  * console.log(y.every((value) => value >= -1 && value < 1)); // true
  * ```
  *
+ * @param shape of the result
+ * @returns f32 of the shape
  * @throws {RangeError} when there is no float32 between them, or they are too far apart for one.
  */
 export function randomUniform(
@@ -165,6 +172,11 @@ export function randomUniform(
  * program.run();
  * console.log(await state.read()); // Uint32Array(2) [ 7, 1 ]
  * ```
+ *
+ * @param shape of the result
+ * @returns f32 of the shape
+ * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1.
+ * @throws {TypeError} when the state is not u32 [2].
  */
 export function randomNormal(
   shape: Shape,

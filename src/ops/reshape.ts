@@ -21,6 +21,7 @@ const reshapeOp: Op = {
  * });
  * ```
  *
+ * @param x of any shape and type
  * @throws {TypeError} when the number of elements would change.
  */
 export function reshape<X extends TensorLike>(x: X, shape: Shape): SameType<X> {

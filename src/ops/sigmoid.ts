@@ -22,6 +22,10 @@ const sigmoidOp: Op = {
  * program.run({ x: [0, 100] });
  * console.log((await program.read()).y); // Float32Array(2) [ 0.5, 1 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function sigmoid(x: TensorLike): Tensor {
   return unary(sigmoidOp, x);

@@ -20,6 +20,10 @@ const signOp: Op = {
  * program.run({ x: [-3, 0, 0.5] });
  * console.log((await program.read()).y); // Float32Array(3) [ -1, 0, 1 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function sign(x: TensorLike): Tensor {
   return unary(signOp, x);

@@ -33,6 +33,10 @@ const sliceOp: Op = {
  * console.log((await program.read()).y); // Float32Array(4) [ 2, 3, 5, 6 ]
  * ```
  *
+ * @param x of any shape
+ * @param begin first index along each axis
+ * @param size elements along each axis, -1 for the rest
+ * @returns [...size]
  * @throws {RangeError} when the box leaves the tensor.
  */
 export function slice<X extends TensorLike>(

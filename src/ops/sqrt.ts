@@ -22,6 +22,10 @@ const sqrtOp: Op = {
  * program.run({ x: [4, 9] });
  * console.log((await program.read()).y); // Float32Array(2) [ 2, 3 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function sqrt(x: TensorLike): Tensor {
   return unary(sqrtOp, x);

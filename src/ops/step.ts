@@ -20,6 +20,12 @@ const stepOp: Op = {
  * program.run({ x: [-1, 0, 2] });
  * console.log((await program.read()).y); // Float32Array(3) [ 0.5, 0.5, 1 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @param below default 0
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
+ * @throws {RangeError} when `below` is not finite.
  */
 export function step(x: TensorLike, below = 0): Tensor {
   return unary(stepOp, x, below);

@@ -18,6 +18,9 @@ const stopGradientOp: Op = { name: "stopGradient", alias: true, gradient: () => 
  * program.run({ x: [3, 5] });
  * console.log((await program.read()).dx); // Float32Array(2) [ 3, 5 ]
  * ```
+ *
+ * @param x of any shape and type
+ * @returns x's values
  */
 export function stopGradient<X extends TensorLike>(x: X): SameType<X> {
   const tensor = toTensor(x, "the input of stopGradient");

@@ -30,6 +30,13 @@ const constantSubOp: Op = {
  * program.run({ a: [10, 20], b: [1, 2] });
  * console.log((await program.read()).y); // Float32Array(2) [ 9, 18 ]
  * ```
+ *
+ * @param a f32, or a number
+ * @param b f32, or a number
+ * @returns f32 of the shape to which both broadcast
+ * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are
+ *   numbers.
+ * @throws {RangeError} when a number is not finite.
  */
 export function sub(a: Operand, b: Operand): Tensor {
   if (typeof b === "number") return add(notNumber(a, "sub"), -b);

@@ -127,8 +127,12 @@ function reduce(
  * console.log((await program.read()).y); // Float32Array(2) [ 6, 15 ]
  * ```
  *
+ * @param x f32 of any shape
  * @param axes an axis, several, or options that hold both
  * @param keepDims keeps the summed axes with size 1. Default false.
+ * @returns x's shape without the summed axes
+ * @throws {TypeError} when x is not f32.
+ * @throws {RangeError} when there is no such axis, or one is named twice.
  */
 export function sum(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(sumOp, x, axes, keepDims);
@@ -145,6 +149,13 @@ export function sum(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false
  * program.run({ x: [1, 2, 3, 4, 5, 6] });
  * console.log((await program.read()).y); // Float32Array(2) [ 2, 5 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @param axes an axis, several, or options that hold both
+ * @param keepDims keeps the reduced axes with size 1. Default false.
+ * @returns x's shape without the reduced axes
+ * @throws {TypeError} when x is not f32.
+ * @throws {RangeError} when there is no such axis, or one is named twice.
  */
 export function mean(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   const total = reduce(sumOp, x, axes, keepDims, "mean");
@@ -162,6 +173,13 @@ export function mean(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = fals
  * program.run({ x: [1, 2, 3, 4, 5, 6] });
  * console.log((await program.read()).y); // Float32Array(2) [ 3, 6 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @param axes an axis, several, or options that hold both
+ * @param keepDims keeps the reduced axes with size 1. Default false.
+ * @returns x's shape without the reduced axes
+ * @throws {TypeError} when x is not f32.
+ * @throws {RangeError} when there is no such axis, or one is named twice.
  */
 export function max(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(maxOp, x, axes, keepDims);

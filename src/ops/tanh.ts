@@ -22,6 +22,10 @@ const tanhOp: Op = {
  * program.run({ x: [0, 100] });
  * console.log((await program.read()).y); // Float32Array(2) [ 0, 1 ]
  * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
  */
 export function tanh(x: TensorLike): Tensor {
   return unary(tanhOp, x);

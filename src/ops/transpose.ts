@@ -34,6 +34,8 @@ const transposeOp: Op = {
  * console.log((await program.read()).y); // Float32Array(4) [ 1, 3, 2, 4 ]
  * ```
  *
+ * @param x of any shape
+ * @param permutation each axis of x once
  * @throws {TypeError} when `permutation` does not name every axis once.
  */
 export function transpose<X extends TensorLike>(
