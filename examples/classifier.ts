@@ -1,6 +1,6 @@
 /**
- * A classifier for MNIST from the same ops as the GAN: it tells the digits apart, about 99 of 100
- * test pictures right after three epochs.
+ * A classifier for MNIST from the same ops as the GAN: it tells the digits apart. After three epochs
+ * it is right about 98.7 % of the 10,000 test pictures, after five about 98.9 %.
  *
  *   deno run --lock=src/cli/deno.lock --frozen --allow-read --allow-write --allow-env --allow-net examples/classifier.ts
  *

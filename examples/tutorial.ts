@@ -55,7 +55,7 @@ await Deno.mkdir(args.out, { recursive: true });
 const { images, count, height, width } = await findMNIST("train", args.data);
 
 using gpu = await Gpu.request();
-const pictures = gpu.variable([count, height, width, 1], images, { dtype: "u8", trainable: false });
+const dataset = gpu.variable([count, height, width, 1], images, { dtype: "u8", trainable: false });
 
 // Where all random numbers of the training come from: [seed, step]. Every run of a program that draws
 // from it moves the step on. As a variable, it can be saved with the weights.
@@ -63,16 +63,20 @@ const random = gpu.variable([2], [seed, 0], { dtype: "u32", trainable: false, na
 
 // ---- The generator: 100 random numbers become a picture.
 
-const generator = new Generator(gpu, { seed, widths: args.small ? [128, 64, 32] : [256, 128, 64] });
+const options = { seed, height, width };
+const generator = new Generator(gpu, {
+  ...options,
+  widths: args.small ? [128, 64, 32] : [256, 128, 64],
+});
 console.log(generator.summary());
 
 // The same sixteen noises all along, so that one can watch the same pictures get better.
 const EXAMPLES = 16;
-using noise = gpu.compile({}, () => ({
+using drawNoise = gpu.compile({}, () => ({
   noise: ops.randomNormal([EXAMPLES, generator.noiseDim], { seed }),
 }));
-noise.run();
-const exampleNoise = (await noise.read()).noise;
+drawNoise.run();
+const exampleNoise = (await drawNoise.read()).noise;
 
 // `training: false` makes batch normalization use its moving averages: a picture does not depend on
 // which others are made with it.
@@ -80,23 +84,31 @@ using sample = gpu.compile({ noise: [EXAMPLES, generator.noiseDim] }, ({ noise }
   pictures: generator.call(noise, { training: false }),
 }));
 
-async function drawExamples(): Promise<Grid> {
+/** The sixteen pictures of now, [16, 28, 28, 1] on [-1, 1]. */
+async function makeExamples(): Promise<Float32Array> {
   sample.run({ noise: exampleNoise });
-  const { pictures } = await sample.read();
+  return (await sample.read()).pictures;
+}
+
+function grid(pictures: Float32Array): Grid {
   return imageGrid(pictures, { count: EXAMPLES, height, width, channels: 1, columns: 4, scale: 3 });
 }
 
-await Deno.writeFile(join(args.out, "untrained.png"), encodePNG(await drawExamples()));
+const untrained = await makeExamples();
+await Deno.writeFile(join(args.out, "untrained.png"), encodePNG(grid(untrained)));
 
 // ---- The discriminator: a picture becomes one number, positive for "real".
 
-const discriminator = new Discriminator(gpu, { seed, widths: args.small ? [32, 64] : [64, 128] });
+const discriminator = new Discriminator(gpu, {
+  ...options,
+  widths: args.small ? [32, 64] : [64, 128],
+});
 console.log(discriminator.summary());
 
 using decide = gpu.compile({ picture: [1, height, width, 1] }, ({ picture }) => ({
   decision: discriminator.call(picture, { training: false }),
 }));
-decide.run({ picture: (await sample.read()).pictures.subarray(0, height * width) });
+decide.run({ picture: untrained.subarray(0, height * width) });
 const [decision] = (await decide.read()).decision;
 console.log(`the untrained discriminator's decision on an untrained picture: ${decision}`);
 
@@ -112,7 +124,7 @@ function compileStep(batch: number) {
   return gpu.compile({ indices: { shape: [batch], dtype: "u32" } }, ({ indices }) => {
     const training = { training: true, state: random };
     const noise = ops.randomNormal([batch, generator.noiseDim], { state: random });
-    const real = ops.gatherImages(pictures, indices);
+    const real = ops.gatherImages(dataset, indices);
     const fake = generator.call(noise, training);
 
     const realLogits = discriminator.call(real, training);
@@ -210,7 +222,7 @@ for (let epoch = finished + 1; epoch <= epochs && steps < maxSteps; epoch++) {
   }
 
   const name = `image_at_epoch_${String(epoch).padStart(4, "0")}.png`;
-  await Deno.writeFile(join(args.out, name), encodePNG(await drawExamples()));
+  await Deno.writeFile(join(args.out, name), encodePNG(grid(await makeExamples())));
   console.log(
     `epoch ${epoch}  mean of ${sum.steps} steps: generator ` +
       `${(sum.generator / sum.steps).toFixed(4)}  discriminator ` +
