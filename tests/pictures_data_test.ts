@@ -218,6 +218,25 @@ Deno.test("pictures: a header's lie is refused before anything is allocated", as
   });
 });
 
+Deno.test("pictures: more than fits is refused before it is read", async () => {
+  await inFolder(async (dir) => {
+    await put(dir, { "a.png": plain(1), "b.png": plain(1) });
+    const size = [32768, 32768] as const;
+    await refused(dir, { size }, "2 pictures, 2147483648 bytes", "at most 2147483647", "`size`");
+
+    await Deno.truncate(join(dir, "b.png"), 2 ** 29 + 1); // takes no place on the disk
+    await refused(dir, {}, "b.png", "it has 536870913 bytes", "at most 536870912");
+    await Deno.remove(join(dir, "a.png"));
+    await Deno.remove(join(dir, "b.png"));
+
+    const folders = Array.from({ length: 257 }, (_, i) => `${i}/a.png`);
+    await put(dir, Object.fromEntries(folders.map((name) => [name, plain(1)])));
+    await refused(dir, {}, "257 subfolders", "256");
+    await Deno.remove(join(dir, "256"), { recursive: true });
+    assert.equal((await loadPictures(dir)).labels[255], 255);
+  });
+});
+
 Deno.test("pictures: folders without pictures, or none at all", async () => {
   await inFolder(async (dir) => {
     await refused(dir, {}, `No PNG file in ${dir}`, "empty");
