@@ -70,11 +70,19 @@ export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";
 export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
+export { loadPictures, type LoadPicturesOptions, type Pictures } from "./src/data/pictures.ts";
 
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/io/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
 export type { Picture } from "./src/io/picture.ts";
 export { decodePNG, encodePNG } from "./src/io/png.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafeTensor,
+  type SafetensorsFile,
+  type SafetensorsType,
+} from "./src/io/safetensors.ts";
 
 export {
   type EpochMetrics,
