@@ -15,9 +15,9 @@ const WINDOW = 100;
  * 1.2 and d within 0.6 to 1.9.
  *
  * The discriminator overpowers when it is right with more than 90 % (d < 0.2) and believes in fewer
- * than 5 % of the generated pictures (g > 3): the generator then learns next to nothing, since its
- * gradient comes through a saturated discriminator. A discriminator that is merely good (d = 0.4,
- * right with 82 %) still teaches. The end takes a clear recovery (d > 0.4 or g < 2), so that a run
+ * than 5 % of the generated pictures (g > 3): whatever the generator tries is found out, and it learns
+ * little of what would be better. A discriminator that is merely good (d = 0.4, right with 82 %)
+ * still teaches. The end takes a clear recovery (d > 0.4 or g < 2), so that a run
  * at the border is told once.
  *
  * The generator overpowers when its pictures pass for real with more than 90 % (g < 0.1); since both
