@@ -96,7 +96,6 @@ export { Curves, type CurvesOptions, lossCurves } from "./src/io/curves.ts";
 export { TensorBoardLog, type TensorBoardLogOptions } from "./src/io/tensorboard.ts";
 export type { RunRecord, RunSession } from "./src/io/run_record.ts";
 export type { Checkpoint } from "./src/io/checkpoints.ts";
-export type { SafeTensor, SafetensorsType } from "./src/io/safetensors.ts";
 export { Balance } from "./src/balance.ts";
 export { energyDistance } from "./src/model/distance.ts";
 
