@@ -1,9 +1,12 @@
 import type { Gpu } from "../graph/gpu.ts";
+import type { Shape } from "../graph/tensor.ts";
 import { requireSeed } from "../ops/random.ts";
+import { generatorSizes } from "./generator_sizes.ts";
 import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requirePicture, requireWidths } from "./validate.ts";
+import { readWeights, requireNoOthers, weightData } from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
 export interface GeneratorOptions {
@@ -35,9 +38,14 @@ export class Generator extends Sequential {
   /**
    * Makes the weights from the seed.
    *
+   * @param weights gives the values of a weight by its name, in place of the seed
    * @throws {RangeError} when an option is out of range.
    */
-  constructor(gpu: Gpu, options: GeneratorOptions = {}) {
+  constructor(
+    gpu: Gpu,
+    options: GeneratorOptions = {},
+    weights?: (name: string, shape: Shape) => Float32Array,
+  ) {
     const { noiseDim = 100, widths = [256, 128, 64], channels = 1, seed = 0 } = options;
     const { height = 28, width = 28 } = options;
     requireSeed(seed);
@@ -61,7 +69,52 @@ export class Generator extends Sequential {
       batchNormalization(),
       leakyReLU(),
       convolve(channels, 2, "tanh"),
-    ], { seed, stream: STREAM.generator });
+    ], { seed, stream: STREAM.generator, weights });
     this.noiseDim = noiseDim;
+  }
+
+  /**
+   * A trained generator from a file: a checkpoint of a training run, or a safetensors file of the
+   * weights alone with Keras' names (`dense/kernel`) and layouts, with or without `generator/` before
+   * them. Its sizes come from the file; pictures are square where it does not say otherwise.
+   *
+   * ```ts
+   * import { Generator, Gpu, ops } from "@dcgan/webgpu";
+   *
+   * using gpu = await Gpu.request();
+   * const generator = await Generator.load(gpu, "out/training_checkpoints/ckpt-0050.safetensors");
+   * const program = gpu.compile({}, () => {
+   *   const noise = ops.randomNormal([16, generator.noiseDim], { seed: 1 });
+   *   return { pictures: generator.call(noise, { training: false }) };
+   * });
+   * program.run();
+   * const { pictures } = await program.read("pictures"); // [16, 28, 28, 1] on [-1, 1]
+   * ```
+   *
+   * Permissions: read for the file.
+   *
+   * @throws {CheckpointError} when the file is missing or damaged, or a tensor is missing, unknown, of
+   *   another shape or type, or not finite. Nothing stays on the device then.
+   */
+  static async load(gpu: Gpu, path: string): Promise<Generator> {
+    const file = await readWeights(path, "generator");
+    const used = new Set<string>();
+    const weights = (name: string, shape: Shape) => {
+      used.add(name);
+      return weightData(file, name, shape);
+    };
+    const generator = new Generator(gpu, generatorSizes(file), weights);
+    try {
+      requireNoOthers(file, used);
+      return generator;
+    } catch (error) {
+      generator.dispose();
+      throw error;
+    }
+  }
+
+  /** The pictures' size cannot be told from the weights. */
+  protected override metadata(): Record<string, string> {
+    return { picture: JSON.stringify(this.outputShape) };
   }
 }

@@ -8,6 +8,8 @@ import type { Gpu } from "../graph/gpu.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { type Shape, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { encodeSafetensors } from "../io/safetensors.ts";
 import {
   type CallOptions,
   type Initializer,
@@ -49,13 +51,19 @@ export class Sequential {
    * @param name of the model, in its summary and messages
    * @param inputShape of one sample, without the batch axis
    * @param seed of the initial weights; `stream` keeps two models of one seed apart
+   * @param weights gives the values of a weight by its name, in place of the seed; what it throws
+   *   is thrown before anything is allocated
    */
   constructor(
     gpu: Gpu,
     readonly name: string,
     inputShape: Shape,
     factories: readonly LayerFactory[],
-    { seed, stream }: { readonly seed: number; readonly stream: number },
+    { seed, stream, weights }: {
+      readonly seed: number;
+      readonly stream: number;
+      readonly weights?: (name: string, shape: Shape) => Float32Array;
+    },
   ) {
     const random = new RandomSequence(seed, stream);
     const seen = new Map<string, number>();
@@ -68,11 +76,12 @@ export class Sequential {
       return { layer, name: count ? `${layer.base}_${count}` : layer.base };
     });
     const specs = built.flatMap(({ layer, name }) =>
-      layer.weights.map((weight) => ({
-        name: `${name}/${weight.name}`,
-        shape: weight.shape,
-        trainable: weight.trainable,
-        data: initialValues(weight.initializer, sizeOf(weight.shape), random),
+      layer.weights.map(({ name: own, shape, trainable, initializer }) => ({
+        name: `${name}/${own}`,
+        shape,
+        trainable,
+        data: weights?.(`${name}/${own}`, shape) ??
+          initialValues(initializer, sizeOf(shape), random),
       }))
     );
     this.variables = gpu.variables(specs);
@@ -99,6 +108,39 @@ export class Sequential {
     requireSamples(y, this.inputShape, `The ${this.name}`);
     for (const { layer, variables } of this.#layers) y = layer.call(y, variables, options);
     return y;
+  }
+
+  /**
+   * Writes the weights as a safetensors file, with Keras' names and layouts. The file is there whole
+   * or not at all.
+   *
+   * Permissions: read and write for the folder.
+   *
+   * @param path ending in `.safetensors`; its folder must exist
+   * @returns the path
+   * @throws {RangeError} when the path ends otherwise.
+   */
+  async save(path: string): Promise<string> {
+    if (!path.endsWith(".safetensors")) {
+      throw new RangeError(`Cannot save the ${this.name} as ${path}: use a name in .safetensors`);
+    }
+    const data = await this.#read();
+    const tensors = this.variables.map(({ name, shape }, i) =>
+      [name, { dtype: "F32", shape, data: data[i] }] as const
+    );
+    const metadata = this.metadata();
+    await writeFileAtomic(path, encodeSafetensors({ tensors: new Map(tensors), metadata }));
+    return path;
+  }
+
+  /** What a file of the weights says beside them. */
+  protected metadata(): Record<string, string> {
+    return {};
+  }
+
+  /** Values of all weights; the reads are enqueued together and share one wait. */
+  #read(): Promise<Float32Array<ArrayBuffer>[]> {
+    return Promise.all(this.variables.map((variable) => variable.read()));
   }
 
   /** Frees the weights; programs that use them must not run any more. */

@@ -1,0 +1,57 @@
+/**
+ * The sizes of a generator from the shapes of its weights.
+ *
+ * @module
+ */
+
+import { CheckpointError } from "../errors.ts";
+import { show } from "../graph/tensor.ts";
+import { requireTensor, type WeightFile } from "./weights.ts";
+
+/** What tells one generator from another, weights aside. */
+export interface GeneratorSizes {
+  readonly noiseDim: number;
+  readonly widths: readonly [number, number, number];
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * Sizes of the generator in a file. Where the file does not say the height and width of its
+ * pictures, they are equal.
+ *
+ * @throws {CheckpointError} when a kernel is missing or not of the right form, or the pictures' size
+ *   cannot be told. Whether the shapes fit together is left to whoever reads the values.
+ */
+export function generatorSizes(file: WeightFile): GeneratorSizes {
+  const { path, prefix, picture } = file;
+  const dense = requireTensor(file, "dense/kernel", 2, "[noiseDim, height/4 * width/4 * channels]");
+  const [first, second, third] = ["", "_1", "_2"].map((suffix) =>
+    requireTensor(file, `conv2d_transpose${suffix}/kernel`, 4, "[5, 5, out, in]").shape
+  );
+  const widths = [first[3], first[2], second[2]] as const;
+  const [noiseDim, units] = dense.shape;
+  const fail = (reason: string): never => {
+    throw new CheckpointError(
+      `In ${path}, ${prefix}dense/kernel is F32 ${show(dense.shape)} and ` +
+        `${prefix}conv2d_transpose/kernel F32 ${show(first)}: ${reason}`,
+    );
+  };
+  const points = units / widths[0];
+  if (!Number.isInteger(points)) {
+    fail(`${units} values are not a whole number of pixels of ${widths[0]} channels`);
+  }
+  const side = Math.sqrt(points);
+  if (!picture && !Number.isInteger(side)) {
+    fail(
+      `${points} pixels are not a square, and the file does not say the height and width of its ` +
+        'pictures. Add the metadata "picture": "[height, width, channels]"',
+    );
+  }
+  const [height, width] = picture ?? [4 * side, 4 * side];
+  if (height % 4 || width % 4 || height / 4 * (width / 4) !== points) {
+    fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file says`);
+  }
+  return { noiseDim, widths, channels: third[2], height, width };
+}
