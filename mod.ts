@@ -61,11 +61,28 @@ export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
 export type { Picture } from "./src/io/picture.ts";
 export { decodePNG, encodePNG } from "./src/io/png.ts";
 
+export type { EpochEvent, Position } from "./src/position.ts";
 export {
-  type EpochEvent,
-  type PictureEvent,
+  type Snapshot,
   type StepEvent,
+  Trainer,
+  type TrainerOptions,
+  type TrainEvent,
+} from "./src/trainer.ts";
+export {
+  type Checked,
+  type CheckpointPolicy,
+  type PictureEvent,
   trainDCGAN,
   type TrainOptions,
   type TrainResult,
+  type WatchOptions,
 } from "./src/train.ts";
+export type { Checkpoint } from "./src/io/checkpoints.ts";
+export type { SafeTensor, SafetensorsType } from "./src/io/safetensors.ts";
+export {
+  type EpochMetrics,
+  type MetricsRow,
+  readMetrics,
+  type StepMetrics,
+} from "./src/io/metrics.ts";

@@ -103,7 +103,14 @@ Deno.test("progress: plain lines elsewhere, without control characters", () => {
   const progress = new Progress(out, 3);
   progress.step({ ...STEP, step: 1 });
   progress.step({ ...STEP, step: 2 });
-  progress.epoch({ epoch: 1, steps: 2, generatorLoss: 0.7, discriminatorLoss: 1.4, seconds: 75 });
+  progress.epoch({
+    epoch: 1,
+    step: 2,
+    steps: 2,
+    generatorLoss: 0.7,
+    discriminatorLoss: 1.4,
+    seconds: 75,
+  });
   progress.end("trained 2 steps");
   assert.deepEqual(out.text.split("\n").slice(0, 2), [
     "epoch 1/3  step 1/100  generator 0.7000  discriminator 1.4000",

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
-import { CheckpointError } from "../errors.ts";
+import { basename, join } from "node:path";
 import { writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "./gif.ts";
 import { imageGrid } from "./grid.ts";
@@ -44,46 +43,34 @@ export class PictureFolder {
   /**
    * Writes `dcgan.gif` from the pictures in the folder, by the tutorial's schedule: those of steps
    * and the last epoch's, or else those of epochs. Nothing without any. A resumed run finds the
-   * pictures from before.
+   * pictures from before; those beyond `upTo` are of a part that was not trained again.
    */
-  async writeGIF(): Promise<string | undefined> {
-    const names = (await this.#names()).sort();
-    const steps = names.filter((name) => name.startsWith("image_at_step_"));
-    const epochs = names.filter((name) => name.startsWith("image_at_epoch_"));
+  async writeGIF(
+    upTo: { readonly step: number; readonly epoch: number } = { step: Infinity, epoch: Infinity },
+  ): Promise<string | undefined> {
+    const files = (await this.list()).filter((path) => numberOf(path) <= upTo[kindOf(path)]);
+    const steps = files.filter((path) => kindOf(path) === "step");
+    const epochs = files.filter((path) => kindOf(path) === "epoch");
     const all = steps.length ? [...steps, ...epochs.slice(-1)] : epochs;
     if (!all.length) return undefined;
     const frames = await Promise.all(
-      tutorialFrames(all.length).map(async (i) => {
-        const file = join(this.path, all[i]);
-        return decodePNG(await Deno.readFile(file), file);
-      }),
+      tutorialFrames(all.length).map(async (i) => decodePNG(await Deno.readFile(all[i]), all[i])),
     );
     const path = join(this.path, "dcgan.gif");
     await writeFileAtomic(path, encodeGIF(frames, { delayMs: 200, loop: true }));
     return path;
   }
 
-  /**
-   * Makes room for a new run.
-   *
-   * @throws {CheckpointError} when the folder holds pictures already and `overwrite` is false.
-   */
-  async begin(overwrite: boolean): Promise<void> {
-    const old = await this.#names();
-    if (old.length && !overwrite) {
-      throw new CheckpointError(
-        `${this.path} holds a run already (${old[0]}): resume it, overwrite it, or use another ` +
-          "folder",
-      );
-    }
-    for (const name of old) await Deno.remove(join(this.path, name));
-  }
-
-  async #names(): Promise<string[]> {
+  /** All pictures, in order. */
+  async list(): Promise<string[]> {
     const names: string[] = [];
     for await (const { name } of Deno.readDir(this.path)) {
-      if (/^image_at_(step|epoch)_\d+\.png$/.test(name)) names.push(name);
+      if (NAME.test(name)) names.push(name);
     }
-    return names;
+    return names.sort((a, b) => numberOf(a) - numberOf(b)).map((name) => join(this.path, name));
   }
 }
+
+const NAME = /^image_at_(step|epoch)_(\d+)\.png$/;
+const kindOf = (path: string) => NAME.exec(basename(path))![1] as "step" | "epoch";
+const numberOf = (path: string) => Number(NAME.exec(basename(path))![2]);

@@ -8,7 +8,7 @@
  */
 
 import { join } from "node:path";
-import { encodeEvent, type Value } from "./tensorboard_event.ts";
+import { encodeEvent, type EventBody } from "./tfevent.ts";
 import { encodeRecord } from "./tfrecord.ts";
 
 /** Options of {@linkcode TensorBoardLog.open}. */
@@ -57,7 +57,7 @@ export class TensorBoardLog {
     const log = new TensorBoardLog(path, file);
     log.#add(0, { fileVersion: "brain.Event:2" });
     // TensorBoard keeps what is before the step of this event, so it is the first step to come.
-    if (afterStep > 0) log.#add(afterStep + 1, { sessionStart: true });
+    if (afterStep > 0) log.#add(afterStep + 1, { start: true });
     try {
       await log.flush();
     } catch (error) {
@@ -72,7 +72,7 @@ export class TensorBoardLog {
    * finite ones are kept as they are: TensorBoard marks them.
    */
   scalars(step: number, values: Readonly<Record<string, number>>): void {
-    const summary = Object.entries(values).map(([tag, scalar]): Value => ({ tag, scalar }));
+    const summary = Object.entries(values).map(([tag, scalar]) => ({ tag, scalar }));
     this.#add(step, { summary });
   }
 
@@ -86,12 +86,12 @@ export class TensorBoardLog {
     this.#add(step, { summary: [{ tag, png }] });
   }
 
-  #add(step: number, what: Parameters<typeof encodeEvent>[2]): void {
+  #add(step: number, body: EventBody): void {
     if (this.#closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
     if (!Number.isSafeInteger(step) || step < 0) {
       throw new RangeError(`A step must be a whole number of at least 0, got ${step}`);
     }
-    this.#records.push(encodeRecord(encodeEvent(Date.now() / 1000, step, what)));
+    this.#records.push(encodeRecord(encodeEvent(Date.now() / 1000, step, body)));
   }
 
   /** Appends what was logged to the file. */
