@@ -39,7 +39,7 @@ function anchors(text: string): Set<string> {
   );
 }
 
-Deno.test("docs: every relative link and anchor leads somewhere", () => {
+Deno.test("pages: every relative link and anchor leads somewhere", () => {
   const all = pages();
   const dead: string[] = [];
   let links = 0;
@@ -73,7 +73,7 @@ function idx(dims: readonly number[], byte: (i: number) => number): Uint8Array {
   return bytes;
 }
 
-Deno.test("docs: the README's snippets are a program that runs", () =>
+Deno.test("pages: the README's snippets are a program that runs", () =>
   inFolder(async (folder) => {
     const readme = pages().get("README.md")!;
     const walk = readme.slice(
@@ -122,7 +122,7 @@ Deno.test("docs: the README's snippets are a program that runs", () =>
     }
   }));
 
-Deno.test("docs: the picture of the recorded graph, and its numbers, are the compiler's", async () => {
+Deno.test("pages: the picture of the recorded graph, and its numbers, are the compiler's", async () => {
   using gpu = await Gpu.request();
   const drawn = draw(gpu);
   equal(
