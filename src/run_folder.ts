@@ -43,7 +43,7 @@ export class RunFolder implements AsyncDisposable {
   private constructor(
     readonly path: string,
     private readonly pictures: PictureFolder,
-    { keep = 3, onMessage }: RunFolderOptions,
+    { keep, onMessage }: RunFolderOptions,
   ) {
     this.checkpoints = new CheckpointFolder(join(path, "training_checkpoints"), keep);
     this.say = onMessage;

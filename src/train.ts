@@ -277,6 +277,8 @@ async function begin(
       ? { path: resume, checkpoint: await readCheckpoint<Position>(resume) }
       : await folder!.checkpoints.latest<Position>((error) => say(`skipped: ${error.message}`));
     await trainer.restore(checkpoint, path);
+    // Another run's folder must not get a part of this one.
+    if (!folder?.checkpoints.has(path)) await folder?.clear(overwrite);
     say(`resumed ${path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
   } else {
     await folder?.clear(overwrite);

@@ -380,6 +380,43 @@ Deno.test("train: the newest checkpoints stay, and the best", () =>
     assert.match(said!, new RegExp(`ckpt-000${best}\\.safetensors`));
   }));
 
+Deno.test("train: a file of one run is not resumed in the folder of another", () =>
+  inFolder(async (dir) => {
+    const [a, b, c] = ["a", "b", "c"].map((name) => join(dir, name));
+    const { checkpoint } = await trainDCGAN({ ...SMALL, outDir: a, maxSteps: 7 });
+    await trainDCGAN({ ...SMALL, outDir: b, maxSteps: 9 });
+    const before = await Deno.readTextFile(join(b, "metrics.jsonl"));
+    await assert.rejects(
+      trainDCGAN({ ...SMALL, outDir: b, resume: checkpoint! }),
+      /b holds a run already/,
+    );
+    assert.equal(await Deno.readTextFile(join(b, "metrics.jsonl")), before);
+    // In an empty folder it goes on, and in its own.
+    assert.deepEqual(
+      await weights(await trainDCGAN({ ...SMALL, outDir: c, resume: checkpoint! })),
+      expected,
+    );
+    assert.deepEqual(
+      await weights(await trainDCGAN({ ...SMALL, outDir: a, resume: checkpoint! })),
+      expected,
+    );
+  }));
+
+Deno.test("train: epochs and what is written may change when a run is resumed", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, epochs: 1, outDir: dir });
+    using run = await trainDCGAN({
+      ...SMALL,
+      outDir: dir,
+      resume: true,
+      pictureCount: 4,
+      pictureEverySteps: 4,
+      checkpoint: { everyEpochs: 1, keep: 9 },
+    });
+    assert.deepEqual(await weights(run), expected);
+    assert.ok(names(dir).includes("image_at_step_000012.png"));
+  }));
+
 /** A checkpoint that only says how good it is. */
 const judged = (distance?: number) => ({
   tensors: new Map(),

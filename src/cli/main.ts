@@ -12,18 +12,21 @@ import {
   OutOfMemoryError,
 } from "../../mod.ts";
 import { calibrate } from "./calibrate.ts";
+import { exportModel } from "./export.ts";
 import { UsageError } from "./flags.ts";
 import { train } from "./train.ts";
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   train,
   calibrate,
+  export: exportModel,
 };
 
 const HELP = `usage: deno task COMMAND [OPTION...]
 
   train       train the DCGAN on MNIST; \`train --help\` explains its options
   calibrate   measure which kernels are fastest on this adapter
+  export      write a trained generator for other programs: ONNX, tfjs, safetensors
 `;
 
 /** Errors whose message is all that a person needs; others keep their stack. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type CheckpointPolicy, Gpu, loadMNIST, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import {
   describeFlags,
@@ -17,6 +17,7 @@ import {
   whole,
   wholes,
 } from "./flags.ts";
+import { CheckpointFolder, readCheckpoint } from "../io/checkpoints.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
 import { mnistPackageDir } from "./mnist_package.ts";
 import { standardOutput } from "./progress.ts";
@@ -61,7 +62,8 @@ const FLAGS = {
     value: "FILE",
     implied: "latest",
     help: "continue the run in --out (or out) from its newest checkpoint,\n" +
-      "or from FILE; as if it had never stopped, to the bit",
+      "or from FILE; as if it had never stopped, to the bit, with its\n" +
+      "hyperparameters (--epochs and what is written may change)",
   },
   force: {
     help: "start anew in an --out that holds a run, which is removed",
@@ -142,11 +144,19 @@ function userPath(path: string): string {
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }
 
+interface Place {
+  readonly outDir: string;
+  readonly resume?: boolean | string;
+}
+
 /** The folder of the run and what it resumes. Without --out, a new run gets a folder of its own. */
-async function placeOf(out: string | undefined, resume: string | undefined) {
+async function placeOf(out: string | undefined, resume: string | undefined): Promise<Place> {
+  if (resume === "latest") return { outDir: userPath(out ?? "out"), resume: true };
   if (resume !== undefined) {
-    const outDir = userPath(out ?? "out");
-    return { outDir, resume: resume === "latest" ? true : userPath(resume) };
+    const path = userPath(resume);
+    const run = dirname(dirname(path));
+    const inRun = basename(dirname(path)) === "training_checkpoints";
+    return { outDir: out !== undefined || !inRun ? userPath(out ?? "out") : run, resume: path };
   }
   if (out !== undefined) return { outDir: userPath(out) };
   let outDir = userPath("out");
@@ -154,6 +164,20 @@ async function placeOf(out: string | undefined, resume: string | undefined) {
     outDir = userPath(`out-${n}`);
   }
   return { outDir };
+}
+
+/** Hyperparameters of the run that is resumed: they need not be typed again. */
+async function resumed(
+  { outDir, resume }: Place,
+): Promise<Hyperparameters> {
+  if (!resume) return {};
+  const folder = new CheckpointFolder(join(outDir, "training_checkpoints"));
+  // The trainer says which checkpoints it skips.
+  const { configuration } = typeof resume === "string"
+    ? await readCheckpoint(resume)
+    : (await folder.latest(() => {})).checkpoint;
+  const { dataset: _, images: __, ...rest } = configuration;
+  return rest as Hyperparameters;
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -173,8 +197,10 @@ export async function train(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const options: Hyperparameters = {
-    ...PRESETS[(flags.preset ?? "tutorial") as "tutorial" | "quick"],
+  const place = await placeOf(flags.out as string | undefined, flags.resume as string | undefined);
+  const preset = flags.preset as "tutorial" | "quick" | undefined;
+  const options: Hyperparameters & { outDir: string } = {
+    ...(preset ? PRESETS[preset] : await resumed(place)),
     ...given<Hyperparameters>({
       epochs: flags.epochs as number,
       maxSteps: flags["max-steps"] as number,
@@ -190,7 +216,7 @@ export async function train(args: readonly string[]): Promise<number> {
       pictureCount: flags.pictures as number,
       pictureEverySteps: flags["picture-every"] as number,
     }),
-    ...await placeOf(flags.out as string | undefined, flags.resume as string | undefined),
+    ...place,
     overwrite: flags.force === true,
     calibrate: flags["no-calibrate"] ? false : { cacheDir: kernelCacheDir() },
     checkpoint: given<CheckpointPolicy>({

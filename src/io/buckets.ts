@@ -6,9 +6,10 @@
 
 /** What a stretch of steps held. */
 export interface Bucket {
-  /** The first step that falls into it, and how many do. */
+  /** The first step that falls into it. */
   readonly from: number;
-  readonly width: number;
+  /** The last one so far. */
+  readonly to: number;
   /** Finite values in it; without any, the others are NaN. */
   readonly count: number;
   readonly min: number;
@@ -17,12 +18,13 @@ export interface Bucket {
 }
 
 /**
- * Minimum, maximum and mean of a series over stretches of equal width. When a step lies beyond the
- * last one, the stretches double in width until it does not.
+ * Minimum, maximum and mean of a series over stretches of equal width, from its first step on. When
+ * a step lies beyond the last stretch, all double in width until it does not.
  */
 export class Buckets {
   #width = 1;
-  #used = 0;
+  #first = 0;
+  #last = 0;
   readonly #min: Float64Array;
   readonly #max: Float64Array;
   readonly #sum: Float64Array;
@@ -43,11 +45,12 @@ export class Buckets {
     return this.#width;
   }
 
-  /** @param step Counted from 1. */
+  /** @param step Counted from 1; not before the first that was added. */
   add(step: number, value: number): void {
-    while (step > this.#width * this.capacity) this.#halve();
-    const i = Math.floor((step - 1) / this.#width);
-    this.#used = Math.max(this.#used, i + 1);
+    this.#first ||= step;
+    this.#last = Math.max(this.#last, step);
+    while (step - this.#first >= this.#width * this.capacity) this.#halve();
+    const i = Math.floor((step - this.#first) / this.#width);
     if (!Number.isFinite(value)) return;
     this.#min[i] = Math.min(this.#min[i], value);
     this.#max[i] = Math.max(this.#max[i], value);
@@ -71,17 +74,18 @@ export class Buckets {
     max.fill(-Infinity, half);
     sum.fill(0, half);
     count.fill(0, half);
-    this.#used = Math.ceil(this.#used / 2);
     this.#width *= 2;
   }
 
   /** All stretches up to the last step's. */
   list(): Bucket[] {
-    return Array.from({ length: this.#used }, (_, i) => {
+    const steps = this.#last ? this.#last - this.#first + 1 : 0;
+    return Array.from({ length: Math.ceil(steps / this.#width) }, (_, i) => {
       const count = this.#count[i];
+      const from = this.#first + i * this.#width;
       return {
-        from: i * this.#width + 1,
-        width: this.#width,
+        from,
+        to: Math.min(from + this.#width - 1, this.#last),
         count,
         min: count ? this.#min[i] : NaN,
         max: count ? this.#max[i] : NaN,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "./safetensors.ts";
@@ -133,8 +133,8 @@ export class CheckpointFolder {
   /** Distances of checkpoints that can be read; others are never removed. */
   readonly #distances = new Map<string, number>();
 
-  /** @param keep how many of the newest to keep; the best stays, too, and others are removed. */
-  constructor(readonly path: string, private readonly keep: number) {}
+  /** @param keep how many of the newest to keep (3); the best stays, too, and others are removed. */
+  constructor(readonly path: string, private readonly keep = 3) {}
 
   /**
    * Writes one; in the middle of an epoch its name has the step, too.
@@ -181,6 +181,11 @@ export class CheckpointFolder {
       this.#distances.delete(path);
     }
     return best;
+  }
+
+  /** Whether a path is one of a file in this folder. */
+  has(path: string): boolean {
+    return resolve(dirname(path)) === resolve(this.path);
   }
 
   /** All checkpoints, the oldest first. */

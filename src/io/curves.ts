@@ -68,7 +68,7 @@ export class Curves {
   readonly #title: string;
   readonly #generator = new Buckets(CAPACITY);
   readonly #discriminator = new Buckets(CAPACITY);
-  #first = Infinity;
+  #first = 0;
   #last = 0;
   #notFinite = 0;
   #epochs = new Map<number, number>();
@@ -80,17 +80,22 @@ export class Curves {
   }
 
   /**
-   * Adds the losses of a step. One that is not finite leaves a gap, and the figure says so.
+   * Adds the losses of a step. One that is not finite, or beyond 32-bit floats, leaves a gap, and the
+   * figure says so.
    *
-   * @throws {RangeError} when the step is not a whole number of at least 1.
+   * @throws {RangeError} when the step is not a whole number of at least 1, or before the first one.
    */
   add(step: number, generatorLoss: number, discriminatorLoss: number): void {
     requireStep(step);
-    this.#first = Math.min(this.#first, step);
+    this.#first ||= step;
+    if (step < this.#first) {
+      throw new RangeError(`Cannot add step ${step} to curves that begin at step ${this.#first}`);
+    }
     this.#last = Math.max(this.#last, step);
-    this.#generator.add(step, generatorLoss);
-    this.#discriminator.add(step, discriminatorLoss);
-    if (!Number.isFinite(generatorLoss + discriminatorLoss)) this.#notFinite++;
+    const [g, d] = [Math.fround(generatorLoss), Math.fround(discriminatorLoss)];
+    this.#generator.add(step, Number.isFinite(g) ? generatorLoss : NaN);
+    this.#discriminator.add(step, Number.isFinite(d) ? discriminatorLoss : NaN);
+    if (!Number.isFinite(g) || !Number.isFinite(d)) this.#notFinite++;
   }
 
   /**
@@ -102,7 +107,7 @@ export class Curves {
     requireStep(step);
     if (epoch % this.#everyEpochs === 0) this.#epochs.set(epoch, step);
     if (this.#epochs.size <= MOST_EPOCHS) return;
-    this.#everyEpochs *= 2;
+    this.#everyEpochs *= 10; // The axis names multiples of powers of ten.
     for (const e of this.#epochs.keys()) if (e % this.#everyEpochs) this.#epochs.delete(e);
   }
 
@@ -112,8 +117,8 @@ export class Curves {
     const high = Math.max(this.#last, low + 2); // A lone step is in the middle.
     const sigma = Math.max(1, (high - low) / 200);
     const curves = [
-      curveOf(GENERATOR, this.#generator, this.#first, sigma),
-      curveOf(DISCRIMINATOR, this.#discriminator, this.#first, sigma),
+      curveOf(GENERATOR, this.#generator, sigma),
+      curveOf(DISCRIMINATOR, this.#discriminator, sigma),
     ];
     const top = heightOf(curves);
     const x = (step: number) => BOX.left + (step - low) / (high - low) * (BOX.right - BOX.left);
@@ -210,16 +215,15 @@ interface Curve {
   readonly peak: number;
 }
 
-function curveOf(series: Series, data: Buckets, first: number, sigma: number): Curve {
-  // Stretches before the first step, of a log that begins late, are no gap.
-  const buckets = data.list().filter(({ from, width }) => from + width > first);
+function curveOf(series: Series, data: Buckets, sigma: number): Curve {
+  const buckets = data.list();
   const smooth = smoothed(buckets, sigma / data.width);
   const peak = buckets.reduce((most, { max }) => max > most ? max : most, 0);
   return { series, buckets, smooth, peak };
 }
 
 /** The step in the middle of a stretch. */
-const middle = ({ from, width }: Bucket) => from + (width - 1) / 2;
+const middle = ({ from, to }: Bucket) => (from + to) / 2;
 
 /** Gaussian means, weighted by how many steps each stretch has; gaps stay gaps. */
 function smoothed(buckets: readonly Bucket[], sigma: number): Point[] {
@@ -343,7 +347,7 @@ function equilibria(y: Scale): string {
 function drawRange({ series, buckets }: Curve, x: Scale, y: Scale): string {
   const points = (value: (bucket: Bucket) => number) =>
     buckets.map((bucket): Point => [x(middle(bucket)), y(value(bucket))]);
-  if (buckets.every(({ width }) => width === 1)) {
+  if (buckets.every(({ from, to }) => from === to)) {
     const d = linePath(points(({ mean }) => mean));
     return `<path d="${d}" fill="none" stroke="${series.color}" stroke-width="0.8" opacity="0.4"/>`;
   }

@@ -83,6 +83,12 @@ const EPOCH: Fields = {
   seconds: "number",
 };
 
+const DESCRIPTION = {
+  count: "a whole number of at least 1",
+  number: "a number",
+  time: "a time",
+};
+
 /** JSON has no numbers for these. */
 const NOT_FINITE = new Map([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity]]);
 
@@ -107,6 +113,16 @@ function decodeRow(line: string): MetricsRow {
   return row as unknown as MetricsRow;
 }
 
+/** What a reader would object to; so nothing is written that cannot be read. */
+function mistake(line: string): string | undefined {
+  try {
+    decodeRow(line);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 function check(row: Record<string, unknown>, name: string, kind: Fields[string]): void {
   const value = row[name];
   if (kind === "number" && typeof value === "string" && NOT_FINITE.has(value)) {
@@ -118,7 +134,9 @@ function check(row: Record<string, unknown>, name: string, kind: Fields[string])
     : kind === "count"
     ? Number.isSafeInteger(value) && (value as number) >= 1
     : typeof value === "number";
-  if (!right) throw new Error(`its "${name}" is ${JSON.stringify(value)}, not a ${kind}`);
+  if (!right) {
+    throw new Error(`its "${name}" is ${JSON.stringify(value)}, not ${DESCRIPTION[kind]}`);
+  }
 }
 
 /** Watches that lines come in order, in a file as well as from a program. */
@@ -235,6 +253,8 @@ export class MetricsLog {
   #lines: string[] = [];
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
+  /** The epoch that the file's last line is of when a run is resumed. */
+  readonly #kept: Readonly<{ epoch: number; step: number }>;
 
   private constructor(
     /** The file. */
@@ -242,7 +262,9 @@ export class MetricsLog {
     private readonly file: Deno.FsFile,
     private length: number,
     private readonly order: Order,
-  ) {}
+  ) {
+    this.#kept = { epoch: order.epoch, step: order.epochStep };
+  }
 
   /**
    * Begins a log, or goes on with that of a run that is resumed. What lies beyond the step, and a
@@ -287,7 +309,7 @@ export class MetricsLog {
   /**
    * Logs a step.
    *
-   * @throws {RangeError} when it is not the one after the last.
+   * @throws {RangeError} when it is not the one after the last, or a number is not of its kind.
    */
   step(event: Omit<StepMetrics, "type" | "time">): void {
     const { step, epoch, images, generatorLoss, discriminatorLoss } = event;
@@ -314,6 +336,7 @@ export class MetricsLog {
           this.order.step,
       );
     }
+    if (epoch === this.#kept.epoch && step === this.#kept.step) return;
     const time = new Date().toISOString();
     this.#add({
       type: "epoch",
@@ -330,10 +353,11 @@ export class MetricsLog {
 
   #add(row: MetricsRow): void {
     if (this.#closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
-    const objection = this.order.objection(row);
+    const line = encodeRow(row);
+    const objection = this.order.objection(row) ?? mistake(line);
     if (objection) throw new RangeError(`Cannot log to ${this.path}: ${objection}`);
     this.order.accept(row);
-    this.#lines.push(encodeRow(row));
+    this.#lines.push(line);
   }
 
   /**

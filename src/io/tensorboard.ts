@@ -56,8 +56,9 @@ export class TensorBoardLog {
     const file = await Deno.open(path, { write: true, createNew: true });
     const log = new TensorBoardLog(path, file);
     log.#add(0, { fileVersion: "brain.Event:2" });
-    // TensorBoard keeps what is before the step of this event, so it is the first step to come.
-    if (afterStep > 0) log.#add(afterStep + 1, { start: true });
+    // TensorBoard keeps what is before the step of this event, so it is the first step to come. The
+    // first start of a folder it takes for the run's own and drops nothing, so a new run has one too.
+    log.#add(afterStep + 1, { start: true });
     try {
       await log.flush();
     } catch (error) {

@@ -51,6 +51,6 @@ export class Discriminator extends Sequential {
       ]),
       flatten(),
       dense(1),
-    ], { seed, stream: STREAM.discriminator });
+    ], { seed, stream: STREAM.discriminator, ends: ["pictures", "logits"] });
   }
 }

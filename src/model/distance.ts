@@ -20,9 +20,9 @@ const TILE = 32;
  * ```ts
  * import { energyDistance } from "@dcgan/webgpu";
  *
- * const generated = Float32Array.of(0, 1, 2, 3); // two pictures of two pixels
- * const real = Float32Array.of(0, 1, 2, 3);
- * console.log(energyDistance(generated, real, 2)); // -2.83: of both pairs between, half are 0
+ * const generated = Float32Array.of(0, 2); // two pictures of one pixel, 2 apart
+ * const real = Float32Array.of(3, 5);
+ * console.log(energyDistance(generated, real, 1)); // 2 * 3 - 2 - 2 = 2
  * ```
  *
  * @param a [count, size], count at least 2.

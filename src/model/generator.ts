@@ -1,11 +1,19 @@
 import type { Gpu } from "../graph/gpu.ts";
 import type { Shape } from "../graph/tensor.ts";
 import { requireSeed } from "../ops/random.ts";
-import { generatorSizes } from "./generator_sizes.ts";
-import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
-import { Sequential } from "./sequential.ts";
+import { type GeneratorSizes, generatorSizes } from "./generator_sizes.ts";
+import {
+  batchNormalization,
+  conv2DTranspose,
+  dense,
+  type LayerFactory,
+  leakyReLU,
+  reshape,
+} from "./layers.ts";
+import { buildLayers, Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requirePicture, requireWidths } from "./validate.ts";
+import { requireTopology } from "./topology.ts";
 import { readWeights, requireNoOthers, weightData } from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
@@ -22,6 +30,27 @@ export interface GeneratorOptions {
   readonly width?: number;
   /** Seed of the initial weights. Default 0. */
   readonly seed?: number;
+}
+
+function generatorLayers(
+  { widths: [first, second, third], channels, height, width }: Omit<GeneratorSizes, "noiseDim">,
+): LayerFactory[] {
+  const [h, w] = [height / 4, width / 4];
+  const convolve = (filters: number, strides: number, activation?: "tanh") =>
+    conv2DTranspose(filters, { kernelSize: 5, strides, useBias: false, activation });
+  return [
+    dense(h * w * first, { useBias: false }),
+    batchNormalization(),
+    leakyReLU(),
+    reshape([h, w, first]),
+    convolve(second, 1),
+    batchNormalization(),
+    leakyReLU(),
+    convolve(third, 2),
+    batchNormalization(),
+    leakyReLU(),
+    convolve(channels, 2, "tanh"),
+  ];
 }
 
 /**
@@ -53,30 +82,24 @@ export class Generator extends Sequential {
     requireCount("noiseDim", noiseDim);
     requireCount("channels", channels);
     requireWidths(widths, 3);
-    const [first, second, third] = widths;
-    const [h, w] = [height / 4, width / 4];
-    const convolve = (filters: number, strides: number, activation?: "tanh") =>
-      conv2DTranspose(filters, { kernelSize: 5, strides, useBias: false, activation });
-    super(gpu, "generator", [noiseDim], [
-      dense(h * w * first, { useBias: false }),
-      batchNormalization(),
-      leakyReLU(),
-      reshape([h, w, first]),
-      convolve(second, 1),
-      batchNormalization(),
-      leakyReLU(),
-      convolve(third, 2),
-      batchNormalization(),
-      leakyReLU(),
-      convolve(channels, 2, "tanh"),
-    ], { seed, stream: STREAM.generator, weights });
+    super(gpu, "generator", [noiseDim], generatorLayers({ widths, channels, height, width }), {
+      seed,
+      stream: STREAM.generator,
+      ends: ["noise", "pictures"],
+      weights,
+    });
     this.noiseDim = noiseDim;
   }
 
   /**
-   * A trained generator from a file: a checkpoint of a training run, or a safetensors file of the
-   * weights alone with Keras' names (`dense/kernel`) and layouts, with or without `generator/` before
-   * them. Its sizes come from the file; pictures are square where it does not say otherwise.
+   * A trained generator from a file. Its sizes come from the file, too:
+   *
+   * - a checkpoint of a training run
+   * - a safetensors file of the weights alone, with Keras' names (`dense/kernel`) and layouts, with or
+   *   without `generator/` before them; pictures are square unless its metadata has
+   *   `"picture": "[height, width, channels]"`
+   * - the `model.json` of a TensorFlow.js layers model with its shards beside it, or their folder, as
+   *   tfjs or tensorflowjs_converter writes the tutorial's generator; weights in float32 only
    *
    * ```ts
    * import { Generator, Gpu, ops } from "@dcgan/webgpu";
@@ -91,30 +114,19 @@ export class Generator extends Sequential {
    * const { pictures } = await program.read("pictures"); // [16, 28, 28, 1] on [-1, 1]
    * ```
    *
-   * Permissions: read for the file.
+   * Permissions: read for the file, or the folder of the tfjs model.
    *
-   * @throws {CheckpointError} when the file is missing or damaged, or a tensor is missing, unknown, of
-   *   another shape or type, or not finite. Nothing stays on the device then.
+   * @throws {CheckpointError} when the file is missing or damaged, a layer is not the tutorial's, or a
+   *   tensor is missing, unknown, of another shape or type, or not finite. Nothing stays on the device
+   *   then.
    */
   static async load(gpu: Gpu, path: string): Promise<Generator> {
     const file = await readWeights(path, "generator");
-    const used = new Set<string>();
-    const weights = (name: string, shape: Shape) => {
-      used.add(name);
-      return weightData(file, name, shape);
-    };
-    const generator = new Generator(gpu, generatorSizes(file), weights);
-    try {
-      requireNoOthers(file, used);
-      return generator;
-    } catch (error) {
-      generator.dispose();
-      throw error;
-    }
-  }
-
-  /** The pictures' size cannot be told from the weights. */
-  protected override metadata(): Record<string, string> {
-    return { picture: JSON.stringify(this.outputShape) };
+    const sizes = generatorSizes(file);
+    const inputShape = [sizes.noiseDim];
+    const layers = buildLayers(inputShape, generatorLayers(sizes));
+    if (file.layers) requireTopology(file.path, file.layers, layers, inputShape);
+    requireNoOthers(file, layers);
+    return new Generator(gpu, sizes, (name, shape) => weightData(file, name, shape));
   }
 }
