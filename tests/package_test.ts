@@ -42,6 +42,12 @@ Deno.test("package: what is staged for JSR has no text imports and works the sam
     assert.doesNotMatch(gemm, /type: "text"/);
     const mod = pathToFileURL(join(target, "mod.ts")).href;
     assert.equal(await run(dir, program(mod)), "7 10 15 22\n");
+    const cli = pathToFileURL(join(target, "src/cli/main.ts")).href;
+    const summary = `
+      import { main } from ${JSON.stringify(cli)};
+      Deno.exitCode = await main(["summary"]);
+    `;
+    assert.match(await run(dir, summary), /^Model: "generator"[^]*Total params: 212865/);
     await assert.rejects(stage(target), /not empty/);
   } finally {
     await Deno.remove(dir, { recursive: true });

@@ -90,7 +90,10 @@ export function checkLimits(
   needed: Readonly<Record<string, number>>,
   limits: Readonly<Record<string, number>>,
 ): Check[] {
-  return Object.entries(needed).map(([name, need]) => {
+  return Object.entries(needed).map(([name, need]): Check => {
+    if (limits[name] === undefined) {
+      return { name, status: "warn", found: `not known, needed ${amount(name, need)}` };
+    }
     const enough = limits[name] >= need;
     return {
       name,

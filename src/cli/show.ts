@@ -110,12 +110,22 @@ const found = ({ path, kind, number }: PictureFile): Found => ({ path, [kind]: n
 async function find(run: string | undefined, choice: Choice): Promise<Found> {
   if (run === undefined) return await pick(await newestRun(), choice);
   const path = userPath(run);
-  if ((await Deno.stat(path)).isDirectory) return await pick(path, choice);
+  if (!await isFile(path)) return await pick(path, choice);
   for (const [name, number] of Object.entries(choice)) {
     if (number === undefined) continue;
     throw new UsageError(`--${name} is for the folder of a run, and ${path} is a file`);
   }
   return { path };
+}
+
+/** What is not there counts as a folder, which then says so. */
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 async function pick(dir: string, { epoch, step }: Choice): Promise<Found> {

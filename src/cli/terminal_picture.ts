@@ -120,8 +120,9 @@ const CUBE = [0, 95, 135, 175, 215, 255];
 export function xterm256([r, g, b]: RGB): number {
   if (r === g && g === b) {
     // 232 to 255 are 8, 18, ... 238; the cube has black and white.
-    const step = Math.round((r - 8) / 10);
-    return step < 0 ? 16 : step > 23 ? 231 : 232 + step;
+    if (r < 4) return 16;
+    if (r > 246) return 231;
+    return 232 + Math.min(23, Math.max(0, Math.round((r - 8) / 10)));
   }
   const nearest = (value: number) => {
     const distances = CUBE.map((step) => Math.abs(step - value));

@@ -6,7 +6,12 @@
 
 import { resolve } from "node:path";
 
-/** Paths mean what they mean in the folder where the person is, not where the task runs. */
+/**
+ * Paths mean what they mean in the folder where the person is, not where the task runs: Deno says it
+ * in INIT_CWD. Without the permission to read that, it is no task.
+ */
 export function userPath(path: string): string {
-  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "INIT_CWD" });
+  const initial = state === "granted" ? Deno.env.get("INIT_CWD") : undefined;
+  return resolve(initial ?? Deno.cwd(), path);
 }

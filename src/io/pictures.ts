@@ -33,16 +33,29 @@ export interface PictureFile {
 
 const NAME = /^image_at_(step|epoch)_(\d+)\.png$/;
 
-/** The pictures in a folder: those of steps, then those of epochs, each in the order they were made. */
+/**
+ * The pictures in a folder: those of steps, then those of epochs, each in the order they were made.
+ *
+ * @throws {DataError} when there is no such folder.
+ */
 export async function listPictures(dir: string): Promise<PictureFile[]> {
   const files: PictureFile[] = [];
-  for await (const { name } of Deno.readDir(dir)) {
-    const match = NAME.exec(name);
-    if (!match) continue;
-    files.push({
-      path: join(dir, name),
-      kind: match[1] as PictureKind,
-      number: Number(match[2]),
+  try {
+    for await (const { name } of Deno.readDir(dir)) {
+      const match = NAME.exec(name);
+      if (!match) continue;
+      files.push({
+        path: join(dir, name),
+        kind: match[1] as PictureKind,
+        number: Number(match[2]),
+      });
+    }
+  } catch (cause) {
+    const absent = cause instanceof Deno.errors.NotFound ||
+      cause instanceof Deno.errors.NotADirectory;
+    if (!absent) throw cause;
+    throw new DataError(`There is no folder ${dir}: give the folder of a run, such as out`, {
+      cause,
     });
   }
   return files.sort((a, b) => b.kind.localeCompare(a.kind) || a.number - b.number);
