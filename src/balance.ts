@@ -37,8 +37,8 @@ const ADVICE: Record<Winner, string> = {
 };
 
 /**
- * Notices when one network overpowers the other for a hundred steps, and when that is over. The
- * tutorial: "it's important that the generator and discriminator do not overpower each other".
+ * Notices when one network overpowers the other for a hundred steps, which the tutorial warns of: what
+ * loses has nothing to learn from any more. And when that is over.
  *
  * ```ts
  * import { Balance } from "@dcgan/webgpu";
@@ -46,8 +46,9 @@ const ADVICE: Record<Winner, string> = {
  * const balance = new Balance();
  * for (let step = 1; step <= 200; step++) {
  *   const sentence = balance.add(step, 5, 0.01); // what the losses of a run would be
- *   if (sentence) console.log(sentence); // at step 100: the discriminator overpowers
+ *   if (sentence) console.log(sentence.slice(0, 4), step); // From 100
  * }
+ * console.log(balance.winner); // discriminator
  * ```
  */
 export class Balance {

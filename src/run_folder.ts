@@ -16,6 +16,9 @@ import { TensorBoardLog } from "./io/tensorboard.ts";
 import type { EpochEvent } from "./position.ts";
 import type { Snapshot, StepEvent, Trainer } from "./trainer.ts";
 
+/** The folder of checkpoints in that of a run. */
+export const CHECKPOINTS = "training_checkpoints";
+
 /** Options of {@linkcode RunFolder.open}. */
 export interface RunFolderOptions {
   /** Sizes of the pictures of one grid. */
@@ -45,7 +48,7 @@ export class RunFolder implements AsyncDisposable {
     private readonly pictures: PictureFolder,
     { keep, onMessage }: RunFolderOptions,
   ) {
-    this.checkpoints = new CheckpointFolder(join(path, "training_checkpoints"), keep);
+    this.checkpoints = new CheckpointFolder(join(path, CHECKPOINTS), keep);
     this.say = onMessage;
   }
 
@@ -72,10 +75,8 @@ export class RunFolder implements AsyncDisposable {
     }
     if (files.length && !overwrite) {
       throw new CheckpointError(
-        `${this.path} holds a run already (${
-          basename(files[0])
-        }): resume it, overwrite it, or use ` +
-          "another folder",
+        `${this.path} holds a run already (${basename(files[0])}): resume it (resume, --resume), ` +
+          "overwrite it (overwrite, --force), or use another folder",
       );
     }
     for (const file of files) await Deno.remove(file, { recursive: true });

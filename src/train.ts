@@ -4,14 +4,15 @@
  * @module
  */
 
+import { join } from "node:path";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
-import { readCheckpoint } from "./io/checkpoints.ts";
+import { type Checkpoint, CheckpointFolder, readCheckpoint } from "./io/checkpoints.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";
 import type { EpochEvent, Position } from "./position.ts";
-import { RunFolder } from "./run_folder.ts";
+import { CHECKPOINTS, RunFolder } from "./run_folder.ts";
 import { type StepEvent, Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** Pictures made on the way from the same noise. */
@@ -185,13 +186,14 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   const { height, width, channels } = options.dataset;
   const say = options.onMessage ?? (() => {});
 
+  const source = await sourceOf(options); // before anything is written
   await using folder = outDir === undefined ? undefined : await RunFolder.open(outDir, {
     pictures: { count: pictureCount, height, width, channels },
     keep: options.checkpoint ? options.checkpoint.keep : undefined,
     onMessage: say,
   });
   const policy = policyOf(options.checkpoint);
-  await begin(trainer, options, folder);
+  await begin(trainer, options, source, folder);
 
   const begunAt = trainer.steps;
   const told = new Map<number, EpochEvent>();
@@ -264,24 +266,37 @@ function policyOf(checkpoint: CheckpointPolicy | false | undefined) {
   return { everyEpochs, everyMinutes, atEnd: true };
 }
 
+interface Source {
+  readonly path: string;
+  readonly checkpoint: Checkpoint<Position>;
+}
+
+/** The checkpoint to go on from, if that is asked for. */
+async function sourceOf({ resume, outDir, onMessage }: TrainOptions): Promise<Source | undefined> {
+  if (!resume) return undefined;
+  if (typeof resume === "string") {
+    return { path: resume, checkpoint: await readCheckpoint<Position>(resume) };
+  }
+  const folder = new CheckpointFolder(join(outDir!, CHECKPOINTS));
+  return await folder.latest<Position>((error) => onMessage?.(`skipped: ${error.message}`));
+}
+
 /** Makes the folder ready for a new run, or goes on with an old one. */
 async function begin(
   trainer: Trainer,
-  options: TrainOptions,
+  { overwrite = false, command, onMessage }: TrainOptions,
+  source: Source | undefined,
   folder: RunFolder | undefined,
 ): Promise<void> {
-  const { resume, overwrite = false, onMessage: say = () => {} } = options;
-  if (resume) {
-    const { path, checkpoint } = typeof resume === "string"
-      ? { path: resume, checkpoint: await readCheckpoint<Position>(resume) }
-      : await folder!.checkpoints.latest<Position>((error) => say(`skipped: ${error.message}`));
+  if (source) {
+    const { path, checkpoint } = source;
     await trainer.restore(checkpoint, path);
     // Another run's folder must not get a part of this one.
     if (folder && !await folder.fits(trainer.configuration)) await folder.clear(overwrite);
-    say(`resumed ${path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
+    onMessage?.(`resumed ${path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
   } else {
     await folder?.clear(overwrite);
   }
   await trainer.prepare();
-  await folder?.begin(trainer, options.command);
+  await folder?.begin(trainer, command);
 }

@@ -422,13 +422,14 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /**
    * How far generated pictures are from real ones: the energy distance (Székely and Rizzo 2013)
    * between 256 of each, always the same noise and the same real pictures, as vectors of pixels on
-   * [-1, 1]. Lower is better, and equal distributions give about 0. Losses do not tell that: they only
+   * [-1, 1]. Lower is better, and equal distributions give about 0; NaN for a single picture. Losses do not tell that: they only
    * say which network is ahead.
    */
   async distance(): Promise<number> {
     if (this.#distance?.steps === this.steps) return this.#distance.value;
     const { images, count, height, width, channels } = this.#options.dataset;
     const size = height * width * channels;
+    if (count < 2) return NaN; // A single picture has no distribution.
     const pictures = Math.min(DISTANCE_PICTURES, count);
     const real = new Float32Array(pictures * size);
     for (let i = 0; i < pictures; i++) {

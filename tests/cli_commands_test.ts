@@ -218,6 +218,7 @@ async function writeCheckpoint(gpu: Gpu, run: string): Promise<string> {
     tensors: await model.save(),
     configuration: { dataset: [2, 28, 28, 1], noiseDim: 8, discriminatorWidths: [4, 12] },
     kernels: "{}",
+    version: "",
     position: {},
   });
   const folder = join(run, "training_checkpoints");

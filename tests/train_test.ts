@@ -362,6 +362,11 @@ Deno.test("train: its own device is freed with the result", async () => {
   assert.equal(result.gpu.memory.count, 0);
 });
 
+Deno.test("train: a single picture is a data set, though without a distance", async () => {
+  using run = await trainDCGAN({ ...SMALL, dataset: blobs(1), epochs: 2 });
+  assert.deepEqual(run.history.map((e) => [e.steps, e.distance]), [[1, NaN], [1, NaN]]);
+});
+
 Deno.test("train: the newest checkpoints stay, and the best", () =>
   inFolder(async (dir) => {
     const messages: string[] = [];

@@ -33,8 +33,11 @@ function speed(imagesPerSecond: number): string {
   return `${imagesPerSecond.toFixed(imagesPerSecond < 10 ? 1 : 0)} images/s`;
 }
 
+/** Losses that explode are shown by their size. */
+const loss = (value: number) => Math.abs(value) < 1e4 ? value.toFixed(4) : value.toPrecision(3);
+
 const losses = (generator: number, discriminator: number) =>
-  `generator ${generator.toFixed(4)}  discriminator ${discriminator.toFixed(4)}`;
+  `generator ${loss(generator)}  discriminator ${loss(discriminator)}`;
 
 /** Seconds between plain lines. */
 const PLAIN_INTERVAL = 15;

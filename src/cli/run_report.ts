@@ -53,7 +53,9 @@ export class PersonReport implements RunReport {
       );
     }
     if (gif) this.#progress.line(`wrote    ${gif}`);
-    this.#progress.end(`${aborted ? "stopped after" : "trained"} ${steps} steps`);
+    this.#progress.end(
+      `${aborted ? "stopped after" : "trained"} ${steps} step${steps === 1 ? "" : "s"}`,
+    );
   }
 }
 

@@ -102,7 +102,7 @@ class Search {
       [
         `MNIST's ${file.name} was not found. Tried:`,
         ...this.#tried.map((text) => `  ${text}`),
-        "Put the IDX files into a folder and pass it as `dir`",
+        "Put the IDX files into a folder and pass it as `dir` (--data)",
       ].join("\n"),
     );
   }

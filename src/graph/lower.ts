@@ -129,7 +129,7 @@ export interface GemmUse {
   readonly flops: number;
 }
 
-/** Good choices for each kind of adapter; KERNELS.md of the project says why. */
+/** Good choices for each kind of adapter; docs/kernels.md says why. */
 export const TUNING: Readonly<Record<AdapterKind, Tuning>> = {
   software: { gemm: "auto", parallelism: 1024 },
   gpu: { gemm: "tiled", parallelism: 65536 },

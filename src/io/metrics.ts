@@ -248,6 +248,13 @@ export async function* readMetrics(path: string): AsyncGenerator<MetricsRow> {
 /**
  * Writes the log of a run. Lines are held back until {@linkcode MetricsLog.flush}, and what a flush
  * could not write, the next one does.
+ *
+ * ```ts
+ * import { MetricsLog } from "@dcgan/webgpu";
+ *
+ * await using log = await MetricsLog.open("metrics.jsonl");
+ * log.step({ step: 1, epoch: 1, images: 256, generatorLoss: 0.69, discriminatorLoss: 1.39 });
+ * ```
  */
 export class MetricsLog {
   #lines: string[] = [];

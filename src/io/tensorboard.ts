@@ -22,7 +22,16 @@ export interface TensorBoardLogOptions {
 
 const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\./;
 
-/** Writes one event file. Events are held back until {@linkcode TensorBoardLog.flush}. */
+/**
+ * Writes one event file. Events are held back until {@linkcode TensorBoardLog.flush}.
+ *
+ * ```ts
+ * import { TensorBoardLog } from "@dcgan/webgpu";
+ *
+ * await using log = await TensorBoardLog.open("out/tensorboard");
+ * log.scalars(1, { "loss/generator": 0.69, "loss/discriminator": 1.39 });
+ * ```
+ */
 export class TensorBoardLog {
   #records: Uint8Array[] = [];
   #writing: Promise<void> = Promise.resolve();

@@ -20,9 +20,10 @@ const TILE = 32;
  * ```ts
  * import { energyDistance } from "@dcgan/webgpu";
  *
- * const generated = Float32Array.of(0, 2); // two pictures of one pixel, 2 apart
+ * const generated = Float32Array.of(0, 2); // two pictures of one pixel each
  * const real = Float32Array.of(3, 5);
- * console.log(energyDistance(generated, real, 1)); // 2 * 3 - 2 - 2 = 2
+ * // 2 * 3 (the mean distance between the two) - 2 - 2 (those within)
+ * console.log(energyDistance(generated, real, 1)); // 2
  * ```
  *
  * @param a [count, size], count at least 2.

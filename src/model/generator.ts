@@ -69,7 +69,7 @@ function generatorLayers(
  * ```ts
  * import { generatorArchitecture } from "@dcgan/webgpu";
  *
- * console.log(generatorArchitecture().outputShape); // [28, 28, 1]
+ * console.log(generatorArchitecture().outputShape); // [ 28, 28, 1 ]
  * ```
  *
  * @throws {RangeError} when an option is out of range.

@@ -30,7 +30,7 @@ function requireShare(t: number): void {
  * ```ts
  * import { lerp } from "@dcgan/webgpu";
  *
- * console.log(lerp([0, 2], [4, 4], 0.25)); // [1, 2.5]
+ * console.log([...lerp([0, 2], [4, 4], 0.25)]); // [ 1, 2.5 ]
  * ```
  *
  * @param a of any length
@@ -62,7 +62,7 @@ export function lerp(
  * ```ts
  * import { slerp } from "@dcgan/webgpu";
  *
- * console.log(slerp([1, 0], [0, 1], 0.5)); // [0.7071, 0.7071]
+ * console.log([...slerp([1, 0], [0, 1], 0.5)]); // [ 0.7071067690849304, 0.7071067690849304 ]
  * ```
  *
  * @param a of any length
@@ -122,7 +122,8 @@ export interface LatentPathOptions {
  *
  * const points = [0, 0, 4, 0, 4, 4]; // three points of two numbers
  * const path = latentPath(points, { noiseDim: 2, steps: 4, mode: "linear" });
- * console.log(path.length / 2); // 9 vectors: two legs of 4, and the last point
+ * // Two legs of four vectors each, and the last point.
+ * console.log(path.length / 2); // 9
  * ```
  *
  * @param points [count, noiseDim], at least two points
