@@ -46,7 +46,7 @@ const ADVICE: Record<Winner, string> = {
  * const balance = new Balance();
  * for (let step = 1; step <= 200; step++) {
  *   const sentence = balance.add(step, 5, 0.01); // what the losses of a run would be
- *   if (sentence) console.log(sentence.slice(0, 4), step); // From 100
+ *   if (sentence) console.log(sentence.slice(0, 4), step); // step 100
  * }
  * console.log(balance.winner); // discriminator
  * ```
