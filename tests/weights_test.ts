@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { safetensors } from "npm:@jax-js/loaders@0.1.1";
 import { CheckpointError, Discriminator, Generator, type GeneratorOptions, Gpu } from "../mod.ts";
 import { trainDCGAN } from "../mod.ts";
 import { checkpointPath } from "../src/cli/checkpoint_path.ts";
@@ -255,3 +256,18 @@ Deno.test("weights: files that cannot be written are refused before anything is 
   });
   await assert.rejects(generator.save("no/such/folder/a.safetensors"), /Create the folder/);
 });
+
+Deno.test("weights: another's reader sees the same names, shapes and values", () =>
+  inFolder(async (dir) => {
+    using gpu = await Gpu.request();
+    const generator = made(gpu);
+    const path = await generator.save(join(dir, "generator.safetensors"));
+    const { tensors, metadata } = safetensors.parse(await Deno.readFile(path));
+    assert.deepEqual({ ...metadata }, { picture: "[28,20,3]" });
+    assert.deepEqual(Object.keys(tensors), generator.variables.map((v) => v.name));
+    for (const variable of generator.variables) {
+      const { dtype, shape, data } = tensors[variable.name];
+      assert.deepEqual([dtype, shape], ["F32", variable.shape]);
+      assert.deepEqual(Float32Array.from(data as Float32Array), await variable.read());
+    }
+  }));

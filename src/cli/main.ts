@@ -18,6 +18,7 @@ import {
 import { VERSION } from "../version.ts";
 import { calibrate } from "./calibrate.ts";
 import { doctor } from "./doctor.ts";
+import { exportModel } from "./export.ts";
 import { nearest, PROGRAM, twoColumns, UsageError } from "./flags.ts";
 import { gif } from "./gif.ts";
 import { interpolate } from "./interpolate.ts";
@@ -42,6 +43,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
   "use a trained network": {
     sample: { what: "pictures of a trained generator", run: sample },
     interpolate: { what: "a path through its latent space, as GIF and strip", run: interpolate },
+    export: { what: "its generator for other programs: ONNX, tfjs, safetensors", run: exportModel },
     summary: { what: "the layers of both networks, as a table or drawn", run: summary },
   },
   "look at a run": {

@@ -7,14 +7,9 @@
 import { type Shape, sizeOf } from "../graph/tensor.ts";
 import type { Layer, LayerFactory } from "./layers.ts";
 import { summaryTable } from "./summary.ts";
+import { layerNames, type NamedLayer } from "./topology.ts";
 
-/** A layer with the name that it has in its model. */
-export interface NamedLayer {
-  /** Keras' name: `dense`, `batch_normalization_1`, ... */
-  readonly name: string;
-  /** What it computes. */
-  readonly layer: Layer;
-}
+export type { NamedLayer };
 
 /** The layers of a model, their shapes and their numbers of weights. Needs no device. */
 export interface Architecture {
@@ -34,15 +29,14 @@ export function architecture(
   inputShape: Shape,
   factories: readonly LayerFactory[],
 ): Architecture {
-  const seen = new Map<string, number>();
   let outputShape = inputShape;
-  const layers = factories.map((factory) => {
+  const made = factories.map((factory) => {
     const layer = factory(outputShape);
     outputShape = layer.outputShape;
-    const count = seen.get(layer.base) ?? 0;
-    seen.set(layer.base, count + 1);
-    return { layer, name: count ? `${layer.base}_${count}` : layer.base };
+    return layer;
   });
+  const names = layerNames(made.map(({ base }) => base));
+  const layers = made.map((layer, i) => ({ layer, name: names[i] }));
   return { name, inputShape, outputShape, layers };
 }
 

@@ -79,6 +79,10 @@ export class Discriminator extends Sequential {
     const { seed = 0 } = options;
     requireSeed(seed);
     const { inputShape, factories } = discriminatorLayers(options);
-    super(gpu, "discriminator", inputShape, factories, { seed, stream: STREAM.discriminator });
+    super(gpu, "discriminator", inputShape, factories, {
+      seed,
+      stream: STREAM.discriminator,
+      ends: ["pictures", "logits"],
+    });
   }
 }

@@ -14,6 +14,7 @@ import {
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requirePicture, requireWidths } from "./validate.ts";
+import { requireTopology } from "./topology.ts";
 import { readWeights, requireNoOthers, weightData } from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
@@ -103,14 +104,24 @@ export class Generator extends Sequential {
     const { seed = 0 } = options;
     requireSeed(seed);
     const { noiseDim, factories } = generatorLayers(options);
-    super(gpu, "generator", [noiseDim], factories, { seed, stream: STREAM.generator, weights });
+    super(gpu, "generator", [noiseDim], factories, {
+      seed,
+      stream: STREAM.generator,
+      ends: ["noise", "pictures"],
+      weights,
+    });
     this.noiseDim = noiseDim;
   }
 
   /**
-   * A trained generator from a file: a checkpoint of a training run, or a safetensors file of the
-   * weights alone with Keras' names (`dense/kernel`) and layouts, with or without `generator/` before
-   * them. Its sizes come from the file; pictures are square where it does not say otherwise.
+   * A trained generator from a file. Its sizes come from the file, too:
+   *
+   * - a checkpoint of a training run
+   * - a safetensors file of the weights alone, with Keras' names (`dense/kernel`) and layouts, with or
+   *   without `generator/` before them; pictures are square unless its metadata has
+   *   `"picture": "[height, width, channels]"`
+   * - the `model.json` of a TensorFlow.js layers model with its shards beside it, or their folder, as
+   *   tfjs or tensorflowjs_converter writes the tutorial's generator; weights in float32 only
    *
    * ```ts
    * import { Generator, Gpu, ops } from "@dcgan/webgpu";
@@ -125,30 +136,18 @@ export class Generator extends Sequential {
    * const { pictures } = await program.read("pictures"); // [16, 28, 28, 1] on [-1, 1]
    * ```
    *
-   * Permissions: read for the file.
+   * Permissions: read for the file, or the folder of the tfjs model.
    *
-   * @throws {CheckpointError} when the file is missing or damaged, or a tensor is missing, unknown, of
-   *   another shape or type, or not finite. Nothing stays on the device then.
+   * @throws {CheckpointError} when the file is missing or damaged, a layer is not the tutorial's, or a
+   *   tensor is missing, unknown, of another shape or type, or not finite. Nothing stays on the device
+   *   then.
    */
   static async load(gpu: Gpu, path: string): Promise<Generator> {
     const file = await readWeights(path, "generator");
-    const used = new Set<string>();
-    const weights = (name: string, shape: Shape) => {
-      used.add(name);
-      return weightData(file, name, shape);
-    };
-    const generator = new Generator(gpu, generatorSizes(file), weights);
-    try {
-      requireNoOthers(file, used);
-      return generator;
-    } catch (error) {
-      generator.dispose();
-      throw error;
-    }
-  }
-
-  /** The pictures' size cannot be told from the weights. */
-  protected override metadata(): Record<string, string> {
-    return { picture: JSON.stringify(this.outputShape) };
+    const sizes = generatorSizes(file);
+    const { inputShape, layers } = generatorArchitecture(sizes);
+    if (file.layers) requireTopology(file.path, file.layers, layers, inputShape);
+    requireNoOthers(file, layers);
+    return new Generator(gpu, sizes, (name, shape) => weightData(file, name, shape));
   }
 }

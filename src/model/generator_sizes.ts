@@ -17,6 +17,15 @@ export interface GeneratorSizes {
   readonly width: number;
 }
 
+/** The pictures that two doublings make of what the dense layer is reshaped to. */
+function pictureOf(layers: WeightFile["layers"]): [number, number] | undefined {
+  const shape = layers?.find(({ type }) => type === "Reshape")?.config.target_shape;
+  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n > 0)) {
+    return undefined;
+  }
+  return [4 * shape[0], 4 * shape[1]];
+}
+
 /**
  * Sizes of the generator in a file. Where the file does not say the height and width of its
  * pictures, they are equal.
@@ -25,7 +34,8 @@ export interface GeneratorSizes {
  *   cannot be told. Whether the shapes fit together is left to whoever reads the values.
  */
 export function generatorSizes(file: WeightFile): GeneratorSizes {
-  const { path, prefix, picture } = file;
+  const { path, called } = file;
+  const picture = file.picture ?? pictureOf(file.layers);
   const dense = requireTensor(file, "dense/kernel", 2, "[noiseDim, height/4 * width/4 * channels]");
   const [first, second, third] = ["", "_1", "_2"].map((suffix) =>
     requireTensor(file, `conv2d_transpose${suffix}/kernel`, 4, "[5, 5, out, in]").shape
@@ -34,8 +44,8 @@ export function generatorSizes(file: WeightFile): GeneratorSizes {
   const [noiseDim, units] = dense.shape;
   const fail = (reason: string): never => {
     throw new CheckpointError(
-      `In ${path}, ${prefix}dense/kernel is F32 ${show(dense.shape)} and ` +
-        `${prefix}conv2d_transpose/kernel F32 ${show(first)}: ${reason}`,
+      `In ${path}, ${called("dense/kernel")} is F32 ${show(dense.shape)} and ` +
+        `${called("conv2d_transpose/kernel")} F32 ${show(first)}: ${reason}`,
     );
   };
   const points = units / widths[0];

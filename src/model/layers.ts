@@ -50,6 +50,8 @@ export interface Layer {
   readonly type: string;
   /** What the layer's own name begins with. */
   readonly base: string;
+  /** Keras' settings of the layer, under the names that Keras' `get_config` gives them. */
+  readonly config: Readonly<Record<string, unknown>>;
   /** Shape of the output, without the batch axis. */
   readonly outputShape: Shape;
   /** In Keras' order. */
@@ -82,6 +84,7 @@ export function dense(units: number, { useBias = true } = {}): LayerFactory {
   return ([size]) => ({
     type: "Dense",
     base: "dense",
+    config: { units, activation: "linear", use_bias: useBias },
     outputShape: [units],
     weights: kernelAndBias([size, units], units, useBias),
     call: (x, [kernel, bias]) => plusBias(matmul(x, kernel), bias),
@@ -97,6 +100,19 @@ export interface ConvLayerOptions {
   readonly activation?: "tanh";
 }
 
+function convConfig(filters: number, options: ConvLayerOptions) {
+  const { kernelSize: k, strides, useBias = true, activation = "linear" } = options;
+  return {
+    filters,
+    kernel_size: [k, k],
+    strides: [strides, strides],
+    padding: "same",
+    data_format: "channels_last",
+    activation,
+    use_bias: useBias,
+  };
+}
+
 const activate = (y: Tensor, activation?: "tanh") => activation ? tanh(y) : y;
 
 /** Convolution with padding "same"; kernel [k, k, in, filters]. */
@@ -105,6 +121,7 @@ export function conv2D(filters: number, options: ConvLayerOptions): LayerFactory
   return ([height, width, channels]) => ({
     type: "Conv2D",
     base: "conv2d",
+    config: { ...convConfig(filters, options), dilation_rate: [1, 1] },
     outputShape: [Math.ceil(height / strides), Math.ceil(width / strides), filters],
     weights: kernelAndBias([k, k, channels, filters], filters, useBias),
     call: (x, [kernel, bias]) =>
@@ -118,6 +135,7 @@ export function conv2DTranspose(filters: number, options: ConvLayerOptions): Lay
   return ([height, width, channels]) => ({
     type: "Conv2DTranspose",
     base: "conv2d_transpose",
+    config: convConfig(filters, options),
     outputShape: [height * strides, width * strides, filters],
     weights: kernelAndBias([k, k, filters, channels], filters, useBias),
     call: (x, [kernel, bias]) =>
@@ -143,6 +161,7 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
     return {
       type: "BatchNormalization",
       base: "batch_normalization",
+      config: { axis: -1, momentum, epsilon, center: true, scale: true },
       outputShape: inputShape,
       weights: [
         weight("gamma", 1, true),
@@ -168,6 +187,7 @@ export function leakyReLU(slope = 0.3): LayerFactory {
   return (outputShape) => ({
     type: "LeakyReLU",
     base: "leaky_re_lu",
+    config: { alpha: slope },
     outputShape,
     weights: [],
     call: (x) => leakyReluOp.leakyRelu(x, slope),
@@ -179,6 +199,7 @@ export function dropout(rate: number): LayerFactory {
   return (outputShape) => ({
     type: "Dropout",
     base: "dropout",
+    config: { rate },
     outputShape,
     weights: [],
     call: (x, _weights, { training, ...random }) =>
@@ -191,6 +212,7 @@ export function reshape(shape: Shape): LayerFactory {
   return () => ({
     type: "Reshape",
     base: "reshape",
+    config: { target_shape: [...shape] },
     outputShape: shape,
     weights: [],
     call: (x) => reshapeOp.reshape(x, [x.shape[0], ...shape]),
@@ -204,6 +226,7 @@ export function flatten(): LayerFactory {
     return {
       type: "Flatten",
       base: "flatten",
+      config: {},
       outputShape: [size],
       weights: [],
       call: (x) => reshapeOp.reshape(x, [x.shape[0], size]),

@@ -8,25 +8,20 @@ import type { Gpu } from "../graph/gpu.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { type Shape, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
-import { encodeSafetensors } from "../io/safetensors.ts";
 import {
   type Architecture,
   architecture,
   architectureSummary,
   parameterCount,
 } from "./architecture.ts";
-import {
-  type CallOptions,
-  type Initializer,
-  type Layer,
-  type LayerFactory,
-  requireSamples,
-} from "./layers.ts";
+import { type CallOptions, type Initializer, type LayerFactory, requireSamples } from "./layers.ts";
+import { modelToONNX } from "./onnx.ts";
+import type { ModelParts } from "./parts.ts";
+import { requireForm, saveParts } from "./save.ts";
 import { RandomSequence } from "./threefry.ts";
+import type { NamedLayer } from "./topology.ts";
 
-interface BuiltLayer {
-  readonly layer: Layer;
+interface BuiltLayer extends NamedLayer {
   readonly variables: readonly Variable<"f32">[];
 }
 
@@ -49,6 +44,7 @@ export class Sequential {
   readonly outputShape: Shape;
   readonly #architecture: Architecture;
   readonly #layers: readonly BuiltLayer[];
+  readonly #ends: readonly [input: string, output: string];
 
   /**
    * Makes the weights.
@@ -56,6 +52,7 @@ export class Sequential {
    * @param name of the model, in its summary and messages
    * @param inputShape of one sample, without the batch axis
    * @param seed of the initial weights; `stream` keeps two models of one seed apart
+   * @param ends what goes in and comes out, in files of the model
    * @param weights gives the values of a weight by its name, in place of the seed; what it throws
    *   is thrown before anything is allocated
    */
@@ -64,9 +61,10 @@ export class Sequential {
     readonly name: string,
     inputShape: Shape,
     factories: readonly LayerFactory[],
-    { seed, stream, weights }: {
+    { seed, stream, ends = ["input", "output"], weights }: {
       readonly seed: number;
       readonly stream: number;
+      readonly ends?: readonly [input: string, output: string];
       readonly weights?: (name: string, shape: Shape) => Float32Array;
     },
   ) {
@@ -83,11 +81,13 @@ export class Sequential {
       }))
     );
     this.variables = gpu.variables(specs);
+    this.#ends = ends;
     this.trainableVariables = this.variables.filter((v) => v.trainable);
     this.inputShape = inputShape;
     this.outputShape = outputShape;
     let at = 0;
-    this.#layers = layers.map(({ layer }) => ({
+    this.#layers = layers.map(({ name, layer }) => ({
+      name,
       layer,
       variables: this.variables.slice(at, at += layer.weights.length),
     }));
@@ -108,36 +108,63 @@ export class Sequential {
   }
 
   /**
-   * Writes the weights as a safetensors file, with Keras' names and layouts. The file is there whole
-   * or not at all.
+   * Writes the model as it stands after everything enqueued so far. The end of the path says in which
+   * form:
+   *
+   * - `.safetensors`: the weights, with Keras' names (`dense/kernel`) and layouts
+   * - `.onnx`: the model for inference, see {@linkcode Sequential.toONNX}
+   * - `model.json`, or a folder (no extension, or one that exists): a TensorFlow.js layers model, with
+   *   its weights in `weights.bin` beside it; the folder is created
+   *
+   * Each file is there whole or not at all, and replaces one of its name.
+   *
+   * ```ts
+   * import { Generator, Gpu } from "@dcgan/webgpu";
+   *
+   * using gpu = await Gpu.request();
+   * const generator = await Generator.load(gpu, "out/training_checkpoints/ckpt-0050.safetensors");
+   * await generator.save("generator.safetensors");
+   * await generator.save("generator.onnx");
+   * await generator.save("web/generator"); // web/generator/model.json and weights.bin
+   * ```
    *
    * Permissions: read and write for the folder.
    *
-   * @param path ending in `.safetensors`; its folder must exist
-   * @returns the path
+   * @returns the path of the file that one opens: `web/generator/model.json`
    * @throws {RangeError} when the path ends otherwise.
+   * @throws {Error} when a file cannot be written, naming the path and the reason.
    */
   async save(path: string): Promise<string> {
-    if (!path.endsWith(".safetensors")) {
-      throw new RangeError(`Cannot save the ${this.name} as ${path}: use a name in .safetensors`);
-    }
-    const data = await this.#read();
-    const tensors = this.variables.map(({ name, shape }, i) =>
-      [name, { dtype: "F32", shape, data: data[i] }] as const
-    );
-    const metadata = this.metadata();
-    await writeFileAtomic(path, encodeSafetensors({ tensors: new Map(tensors), metadata }));
-    return path;
+    const form = await requireForm(path, this.name);
+    return await saveParts(await this.#parts(), path, form);
   }
 
-  /** What a file of the weights says beside them. */
-  protected metadata(): Record<string, string> {
-    return {};
+  /**
+   * The model in inference mode as an ONNX file (opset 17), weights inside. The generator's input is
+   * `noise` [N, noiseDim] and its output `pictures` [N, height, width, channels] on [-1, 1]; the
+   * discriminator takes `pictures` and gives `logits` [N, 1]. N may be any number.
+   *
+   * ```ts
+   * import { Generator, Gpu } from "@dcgan/webgpu";
+   *
+   * using gpu = await Gpu.request();
+   * const bytes = await new Generator(gpu).toONNX();
+   * await Deno.writeFile("generator.onnx", bytes);
+   * ```
+   */
+  async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
+    return modelToONNX(await this.#parts());
   }
 
-  /** Values of all weights; the reads are enqueued together and share one wait. */
-  #read(): Promise<Float32Array<ArrayBuffer>[]> {
-    return Promise.all(this.variables.map((variable) => variable.read()));
+  /** The reads are enqueued together and share one wait. */
+  async #parts(): Promise<ModelParts> {
+    const layers = this.#layers.map(async ({ name, layer, variables }) => ({
+      name,
+      layer,
+      data: await Promise.all(variables.map((variable) => variable.read())),
+    }));
+    const { name, inputShape, outputShape } = this;
+    return { name, ends: this.#ends, inputShape, outputShape, layers: await Promise.all(layers) };
   }
 
   /** Frees the weights; programs that use them must not run any more. */

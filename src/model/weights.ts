@@ -4,20 +4,25 @@
  * @module
  */
 
+import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { decodeSafetensors, type SafeTensor } from "../io/safetensors.ts";
+import { MODEL_FILE, readTfjsModel, type TfjsLayer } from "../io/tfjs_model.ts";
+import { type NamedLayer, nameWeights } from "./topology.ts";
 
 /** What a file says about a model. */
 export interface WeightFile {
   /** What messages call the file. */
   readonly path: string;
-  /** Before the names of the model's tensors: `generator/` in a checkpoint of a run, else nothing. */
-  readonly prefix: string;
+  /** What the file itself calls a tensor, `generator/dense/kernel`. */
+  readonly called: (name: string) => string;
   /** The model's tensors by name, `dense/kernel`. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;
   /** Height and width of the pictures, where the file says them. */
   readonly picture?: readonly [height: number, width: number];
+  /** The layers, where the file says them. */
+  readonly layers?: readonly TfjsLayer[];
 }
 
 /** Height and width from the metadata: of a model that was saved alone, or of the run's data set. */
@@ -45,13 +50,41 @@ function pictureOf(
   return [sizes[0], sizes[1]];
 }
 
+/** A tfjs model under our names. */
+async function readTfjs(path: string): Promise<WeightFile> {
+  const model = await readTfjsModel(path);
+  const weights = nameWeights(model);
+  const tensors = new Map(
+    [...weights].map(([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const),
+  );
+  const called = (name: string) => weights.get(name)?.name ?? name;
+  return { path, called, tensors, layers: model.layers };
+}
+
+/** Whether it is a folder, and not merely missing. */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    return false; // Opening it will say why.
+  }
+}
+
 /**
- * Reads the weights of `model` from a safetensors file: a checkpoint of a run, where other tensors
- * stand beside them, or a file of nothing else.
+ * Reads the weights of `model` from a safetensors file (a checkpoint of a run, where other tensors
+ * stand beside them, or a file of nothing else), or from a tfjs model (its `model.json`, or the folder
+ * with it).
  *
- * @throws {CheckpointError} when it cannot be opened, or is damaged.
+ * @throws {CheckpointError} when it cannot be opened, is damaged, or of a form that is not read.
  */
 export async function readWeights(path: string, model: string): Promise<WeightFile> {
+  if (path.endsWith(".json")) return await readTfjs(path);
+  if (await isFolder(path)) return await readTfjs(join(path, MODEL_FILE));
+  if (/\.(onnx|h5|keras|bin|pth?)$/.test(path)) {
+    throw new CheckpointError(
+      `Cannot take weights from ${path}: safetensors files and tfjs' model.json are read`,
+    );
+  }
   let bytes: Uint8Array;
   try {
     bytes = await Deno.readFile(path);
@@ -64,9 +97,9 @@ export async function readWeights(path: string, model: string): Promise<WeightFi
   const picture = pictureOf(metadata, path);
   const prefix = `${model}/`;
   const own = [...tensors].filter(([name]) => name.startsWith(prefix));
-  if (!own.length) return { path, prefix: "", tensors, picture };
+  if (!own.length) return { path, called: (name) => name, tensors, picture };
   const bare = own.map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
-  return { path, prefix, tensors: new Map(bare), picture };
+  return { path, called: (name) => prefix + name, tensors: new Map(bare), picture };
 }
 
 /**
@@ -76,19 +109,19 @@ export async function readWeights(path: string, model: string): Promise<WeightFi
  * @throws {CheckpointError} when it is missing, not of floats, or not of `rank` axes.
  */
 export function requireTensor(
-  { path, prefix, tensors }: WeightFile,
+  { path, called, tensors }: WeightFile,
   name: string,
   rank: number,
   expected: string,
 ): SafeTensor {
   const tensor = tensors.get(name);
   if (!tensor) {
-    throw new CheckpointError(`${path} has no tensor ${prefix}${name}: F32 ${expected} is needed`);
+    throw new CheckpointError(`${path} has no tensor ${called(name)}: F32 ${expected} is needed`);
   }
   const { dtype, shape } = tensor;
   if (dtype !== "F32" || shape.length !== rank || shape.includes(0)) {
     throw new CheckpointError(
-      `In ${path}, ${prefix}${name} is ${dtype} ${show(shape)}; this network needs F32 ${expected}`,
+      `In ${path}, ${called(name)} is ${dtype} ${show(shape)}; this network needs F32 ${expected}`,
     );
   }
   return tensor;
@@ -101,10 +134,10 @@ export function requireTensor(
  */
 export function weightData(file: WeightFile, name: string, shape: Shape): Float32Array {
   const tensor = requireTensor(file, name, shape.length, show(shape));
-  const { path, prefix } = file;
+  const { path, called } = file;
   if (!shape.every((n, i) => n === tensor.shape[i])) {
     throw new CheckpointError(
-      `In ${path}, ${prefix}${name} is F32 ${show(tensor.shape)}; ` +
+      `In ${path}, ${called(name)} is F32 ${show(tensor.shape)}; ` +
         `this network needs F32 ${show(shape)}`,
     );
   }
@@ -112,7 +145,7 @@ export function weightData(file: WeightFile, name: string, shape: Shape): Float3
   const at = data.findIndex((value) => !Number.isFinite(value));
   if (at >= 0) {
     throw new CheckpointError(
-      `In ${path}, ${prefix}${name} ${show(shape)} holds ${data[at]} at ${at}: ` +
+      `In ${path}, ${called(name)} ${show(shape)} holds ${data[at]} at ${at}: ` +
         "the run that made it diverged. Use an earlier checkpoint",
     );
   }
@@ -124,8 +157,11 @@ export function weightData(file: WeightFile, name: string, shape: Shape): Float3
  *
  * @throws {CheckpointError} naming the first.
  */
-export function requireNoOthers(file: WeightFile, used: ReadonlySet<string>): void {
+export function requireNoOthers(file: WeightFile, layers: readonly NamedLayer[]): void {
+  const used = new Set(
+    layers.flatMap(({ name, layer }) => layer.weights.map((weight) => `${name}/${weight.name}`)),
+  );
   const unknown = [...file.tensors.keys()].find((name) => !used.has(name));
   if (unknown === undefined) return;
-  throw new CheckpointError(`${file.path} has an unknown tensor ${file.prefix}${unknown}`);
+  throw new CheckpointError(`${file.path} has an unknown tensor ${file.called(unknown)}`);
 }

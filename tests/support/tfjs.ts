@@ -7,23 +7,35 @@
 
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
 import "npm:@tensorflow/tfjs-backend-cpu@4.22.0";
-import { layers, type Sequential, sequential } from "npm:@tensorflow/tfjs-layers@4.22.0";
+import {
+  layers,
+  loadLayersModel,
+  type Sequential,
+  sequential,
+} from "npm:@tensorflow/tfjs-layers@4.22.0";
 import type { Variable } from "../../mod.ts";
 import type { TestRandom } from "./random.ts";
 
 tf.enableProdMode(); // without advice to install the native add-on
 await tf.setBackend("cpu");
 
-export { layers, type Sequential, sequential, tf };
+export { layers, loadLayersModel, type Sequential, sequential, tf };
 
 /** Layers start from zeros here: their weights are copied from ours. */
 const kernelInitializer = "zeros";
 
 /** The tutorial's generator. */
 export function tutorialGenerator(
-  { noiseDim = 100, widths = [256, 128, 64], channels = 1 } = {},
+  {
+    noiseDim = 100,
+    widths = [256, 128, 64] as readonly number[],
+    channels = 1,
+    height = 28,
+    width = 28,
+  } = {},
 ): Sequential {
   const [first, second, third] = widths;
+  const [h, w] = [height / 4, width / 4];
   const convolve = (filters: number, strides: number, activation?: "tanh") =>
     layers.conv2dTranspose({
       filters,
@@ -37,14 +49,14 @@ export function tutorialGenerator(
   return sequential({
     layers: [
       layers.dense({
-        units: 7 * 7 * first,
+        units: h * w * first,
         useBias: false,
         inputShape: [noiseDim],
         kernelInitializer,
       }),
       layers.batchNormalization(),
       layers.leakyReLU({ alpha: 0.3 }),
-      layers.reshape({ targetShape: [7, 7, first] }),
+      layers.reshape({ targetShape: [h, w, first] }),
       convolve(second, 1),
       layers.batchNormalization(),
       layers.leakyReLU({ alpha: 0.3 }),

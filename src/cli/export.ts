@@ -1,0 +1,165 @@
+/**
+ * `export`: a run's generator for other programs.
+ *
+ * @module
+ */
+
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { Generator, Gpu } from "../../mod.ts";
+import { MODEL_FILE, SHARD_FILE } from "../io/tfjs_model.ts";
+import { type Form, requireForm } from "../model/save.ts";
+import { checkpointPath } from "./checkpoint_path.ts";
+import { describeFlags, type Flag, oneOf, parseFlags, UsageError } from "./flags.ts";
+
+const FLAGS = {
+  to: {
+    value: "PATH",
+    help: "where to; its end says in which form: .onnx, .safetensors,\n" +
+      "model.json or a folder (tfjs)",
+  },
+  format: {
+    value: "NAME",
+    help: "onnx, safetensors or tfjs; without --to, beside the\n" +
+      "checkpoint as generator.onnx, generator.safetensors or\ngenerator (a folder)",
+    parse: oneOf("onnx", "safetensors", "tfjs"),
+  },
+  force: { help: "overwrite what is there" },
+  json: { help: "print what was written as JSON" },
+  help: { help: "this text" },
+} satisfies Record<string, Flag>;
+
+const HELP = `Write a trained generator as a file for other programs.
+
+usage: deno task dcgan export CHECKPOINT --to PATH [OPTION...]
+
+CHECKPOINT is a checkpoint, a safetensors file of the generator's weights, a tfjs model.json, or the
+folder of a run, whose newest checkpoint is taken.
+
+${describeFlags(FLAGS)}
+
+onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to pictures
+             [N, height, width, channels] on [-1, 1]
+tfjs         a TensorFlow.js layers model, model.json and weights.bin, for tf.loadLayersModel
+safetensors  the weights alone, with Keras' names and layouts
+
+examples:
+  deno task dcgan export out --to generator.onnx
+  deno task dcgan export out --to web/generator
+  deno task dcgan export out/training_checkpoints/ckpt-0050.safetensors --format safetensors
+`;
+
+/** Paths mean what they mean in the folder where the person is, not where the task runs. */
+function userPath(path: string): string {
+  // A slash at the end says that a folder is meant.
+  const slash = /[/\\]$/.test(path) ? "/" : "";
+  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path) + slash;
+}
+
+/** The one argument that is no flag, and the flags. */
+function split(args: readonly string[]) {
+  const words: string[] = [];
+  const rest: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    if (!args[i].startsWith("-")) {
+      words.push(args[i]);
+      continue;
+    }
+    rest.push(args[i]);
+    const flag = (FLAGS as Record<string, Flag>)[args[i].slice(2)];
+    if (args[i].startsWith("--") && flag?.value && i + 1 < args.length) rest.push(args[++i]);
+  }
+  return { words, flags: parseFlags(FLAGS, rest) };
+}
+
+/** Where a form goes when nobody says: beside the run, or the file. */
+function defaultPath(checkpoint: string, format: string): string {
+  let folder = dirname(checkpoint);
+  if (basename(folder) === "training_checkpoints") folder = dirname(folder);
+  return join(folder, format === "tfjs" ? "generator/" : `generator.${format}`);
+}
+
+/** The files that saving to a path writes, the one that one opens first. */
+function filesOf(path: string, form: Form): string[] {
+  if (form === "folder") return [join(path, MODEL_FILE), join(path, SHARD_FILE)];
+  if (form === "tfjs") return [path, join(dirname(path), SHARD_FILE)];
+  return [path];
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** What `--format` demands of the end of `--to`, where both are given. */
+function requireSameFormat(format: string, to: string, form: Form): void {
+  const asked = form === "folder" ? "tfjs" : form;
+  if (format === asked) return;
+  throw new UsageError(
+    `--format ${format} does not go with --to ${to}, whose end (${
+      extname(to) || "a folder"
+    }) means ${asked}: give one of them`,
+  );
+}
+
+/** Runs the command. Returns the exit code. */
+export async function exportModel(args: readonly string[]): Promise<number> {
+  const { words, flags } = split(args);
+  if (flags.help) {
+    console.log(HELP);
+    return 0;
+  }
+  if (words.length !== 1) {
+    throw new UsageError(
+      words.length
+        ? `export takes one checkpoint, got ${words.join(" ")}`
+        : "export needs a checkpoint or the folder of a run, such as: export out --to generator.onnx",
+    );
+  }
+  const { to, format } = flags as { to?: string; format?: string };
+  if (to === undefined && format === undefined) {
+    throw new UsageError("export needs --to PATH, or --format onnx, safetensors or tfjs");
+  }
+  const say = flags.json ? console.error : console.log;
+  const checkpoint = await checkpointPath(
+    userPath(words[0]),
+    (error) => say(`skipped: ${error.message}`),
+  );
+  const path = to === undefined ? defaultPath(checkpoint, format!) : userPath(to);
+  const form = await requireForm(path, "generator");
+  if (format !== undefined) requireSameFormat(format, to ?? path, form);
+  const files = filesOf(path, form);
+  for (const file of files) {
+    if (file === checkpoint) {
+      throw new RangeError(`Cannot export ${checkpoint} to itself: use another --to`);
+    }
+    if (flags.force || !await exists(file)) continue;
+    throw new RangeError(`${file} exists: use --force to overwrite it, or another --to`);
+  }
+
+  using gpu = await Gpu.request();
+  const generator = await Generator.load(gpu, checkpoint);
+  await generator.save(path);
+  const sizes = await Promise.all(files.map(async (file) => (await Deno.stat(file)).size));
+  if (flags.json) {
+    const [height, width, channels] = generator.outputShape;
+    console.log(JSON.stringify({
+      checkpoint,
+      format: form === "folder" ? "tfjs" : form,
+      files: files.map((path, i) => ({ path, bytes: sizes[i] })),
+      noiseDim: generator.noiseDim,
+      height,
+      width,
+      channels,
+      weights: generator.parameterCount.total,
+    }));
+  } else {
+    say(`read   ${checkpoint}`);
+    files.forEach((file, i) => say(`wrote  ${file} (${(sizes[i] / 1e6).toFixed(2)} MB)`));
+  }
+  return 0;
+}

@@ -1,0 +1,122 @@
+/**
+ * The ONNX format: a graph of nodes with its weights, as protocol buffers. What is here is the part
+ * of the schema that a network for inference needs.
+ *
+ * Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+ *
+ * @module
+ */
+
+import {
+  bytes,
+  embedded,
+  type Encoded,
+  float,
+  floatBytes,
+  int64,
+  message,
+  packedInt64s,
+  string,
+} from "./protobuf.ts";
+
+/** Operators as of this version of the default domain, and the file format that came with it. */
+const OPSET = 17;
+const IR_VERSION = 8;
+
+/** TensorProto.DataType and AttributeProto.AttributeType. */
+const DATA = { float: 1, int64: 7 } as const;
+const ATTRIBUTE = { float: 1, int: 2, ints: 7 } as const;
+
+/** A whole number, a real one, or a list of whole ones, as the operator's attribute demands. */
+export type OnnxAttribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly ints: readonly number[] };
+
+/** One operator with the names of what it reads and computes. */
+export interface OnnxNode {
+  readonly name: string;
+  /** The operator, `ConvTranspose`. */
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
+}
+
+/** A constant of the graph: weights, or the shape that `Reshape` takes. */
+export interface OnnxTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array | { readonly int64: readonly number[] };
+}
+
+/** A tensor that goes in or out; a text instead of a size names an axis of any size. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
+}
+
+/** A model. */
+export interface OnnxModel {
+  readonly name: string;
+  /** Program that made it, and its version. */
+  readonly producer: readonly [name: string, version: string];
+  /** In an order in which each reads only what came before. */
+  readonly nodes: readonly OnnxNode[];
+  readonly tensors: readonly OnnxTensor[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+}
+
+function attribute(name: string, value: OnnxAttribute): Encoded {
+  const [type, field] = "int" in value
+    ? [ATTRIBUTE.int, int64(3, value.int)] as const
+    : "float" in value
+    ? [ATTRIBUTE.float, float(2, value.float)] as const
+    : [ATTRIBUTE.ints, packedInt64s(8, value.ints)] as const;
+  return message(string(1, name), field, int64(20, type));
+}
+
+function node({ name, op, inputs, outputs, attributes = {} }: OnnxNode): Encoded {
+  return message(
+    ...inputs.map((input) => string(1, input)),
+    ...outputs.map((output) => string(2, output)),
+    string(3, name),
+    string(4, op),
+    ...Object.entries(attributes).map(([key, value]) => embedded(5, attribute(key, value))),
+  );
+}
+
+function tensor({ name, shape, data }: OnnxTensor): Encoded {
+  return message(
+    packedInt64s(1, shape),
+    int64(2, data instanceof Float32Array ? DATA.float : DATA.int64),
+    string(8, name),
+    data instanceof Float32Array ? bytes(9, floatBytes(data)) : packedInt64s(7, data.int64),
+  );
+}
+
+function value({ name, shape }: OnnxValue): Encoded {
+  const axes = shape.map((n) => embedded(1, typeof n === "number" ? int64(1, n) : string(2, n)));
+  const tensorType = message(int64(1, DATA.float), embedded(2, message(...axes)));
+  return message(string(1, name), embedded(2, embedded(1, tensorType)));
+}
+
+/** The bytes of a model's file, weights inside. */
+export function encodeONNX(model: OnnxModel): Encoded {
+  const { name, producer, nodes, tensors, inputs, outputs } = model;
+  const graph = message(
+    ...nodes.map((each) => embedded(1, node(each))),
+    string(2, name),
+    ...tensors.map((each) => embedded(5, tensor(each))),
+    ...inputs.map((each) => embedded(11, value(each))),
+    ...outputs.map((each) => embedded(12, value(each))),
+  );
+  return message(
+    int64(1, IR_VERSION),
+    string(2, producer[0]),
+    string(3, producer[1]),
+    embedded(7, graph),
+    embedded(8, message(string(1, ""), int64(2, OPSET))),
+  );
+}

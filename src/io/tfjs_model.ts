@@ -1,0 +1,232 @@
+/**
+ * The files of a TensorFlow.js layers model: `model.json` with the topology and the list of weights,
+ * and beside it the shards that hold them.
+ *
+ * Source: https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+
+/** What tfjs calls the file with the topology. */
+export const MODEL_FILE = "model.json";
+/** What tfjs calls the one shard of the models that it saves. */
+export const SHARD_FILE = "weights.bin";
+
+/** A layer of the topology. */
+export interface TfjsLayer {
+  /** Keras' class name. */
+  readonly type: string;
+  readonly name: string;
+  /** Keras' settings. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** A weight with its values. */
+export interface TfjsWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** A sequential model. */
+export interface TfjsModel {
+  readonly layers: readonly TfjsLayer[];
+  /** In the order of the file. */
+  readonly weights: readonly TfjsWeight[];
+}
+
+/** The content of both files. */
+export function encodeTfjsModel(
+  { name, inputShape, layers, weights, generatedBy }: TfjsModel & {
+    readonly name: string;
+    /** Of one sample. */
+    readonly inputShape: readonly number[];
+    /** Program that made it, and its version. */
+    readonly generatedBy: string;
+  },
+): { readonly model: Uint8Array<ArrayBuffer>; readonly shard: Uint8Array<ArrayBuffer> } {
+  const file = {
+    format: "layers-model",
+    generatedBy,
+    convertedBy: null,
+    modelTopology: {
+      class_name: "Sequential",
+      config: {
+        name,
+        layers: layers.map(({ type, name, config }, i) => ({
+          class_name: type,
+          config: {
+            name,
+            trainable: true,
+            dtype: "float32",
+            ...i === 0 && { batch_input_shape: [null, ...inputShape] },
+            ...config,
+          },
+        })),
+      },
+    },
+    weightsManifest: [{
+      paths: [SHARD_FILE],
+      weights: weights.map(({ name, shape }) => ({ name, shape, dtype: "float32" })),
+    }],
+  };
+  const shard = new DataView(
+    new ArrayBuffer(weights.reduce((size, { data }) => size + data.byteLength, 0)),
+  );
+  let at = 0;
+  for (const { data } of weights) {
+    for (const value of data) {
+      shard.setFloat32(at, value, true);
+      at += 4;
+    }
+  }
+  return {
+    model: new TextEncoder().encode(JSON.stringify(file)),
+    shard: new Uint8Array(shard.buffer),
+  };
+}
+
+type Fail = (reason: string) => never;
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The layers; tfjs and tensorflowjs_converter wrap them differently. */
+function layersOf(topology: unknown, fail: Fail): TfjsLayer[] {
+  if (!isObject(topology)) {
+    return fail("it has no modelTopology, so nothing says what the layers are");
+  }
+  const model = topology.model_config ?? topology;
+  if (!isObject(model) || model.class_name !== "Sequential") {
+    const type = isObject(model) ? model.class_name : model;
+    return fail(`its model is ${JSON.stringify(type)}, Sequential is supported`);
+  }
+  const layers = isObject(model.config) ? model.config.layers : model.config;
+  if (!Array.isArray(layers)) return fail("its Sequential has no list of layers");
+  return layers.map((layer, i) => {
+    const { class_name: type, config } = isObject(layer) ? layer : {} as Record<string, unknown>;
+    if (typeof type !== "string" || !isObject(config)) {
+      return fail(`its layer ${i} has no class_name and config`);
+    }
+    return { type, name: typeof config.name === "string" ? config.name : `${type} ${i}`, config };
+  });
+}
+
+interface Entry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+function entryOf(weight: unknown, fail: Fail): Entry {
+  const { name, shape, dtype, quantization } = isObject(weight) ? weight : {};
+  if (typeof name !== "string") return fail("a weight of its manifest has no name");
+  const called = `its weight ${JSON.stringify(name)}`;
+  if (quantization !== undefined) {
+    return fail(
+      `${called} is quantized, float32 is supported: convert the model without quantization`,
+    );
+  }
+  if (dtype !== "float32") {
+    return fail(`${called} is ${JSON.stringify(dtype)}, float32 is supported`);
+  }
+  const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
+  const bytes = Array.isArray(shape) && shape.every(isSize)
+    ? shape.reduce((size: number, n: number) => size * n, 4)
+    : NaN;
+  if (!Number.isSafeInteger(bytes)) return fail(`${called} has no valid shape`);
+  return { name, shape: shape as number[], bytes };
+}
+
+/** Only files beside the model: a path of a foreign file must not lead anywhere else. */
+function requirePlainName(path: unknown, fail: Fail): string {
+  // Neither separators nor what Windows takes for a drive or a stream, nor control characters.
+  // deno-lint-ignore no-control-regex
+  if (typeof path !== "string" || /[/\\:\x00-\x1f]/.test(path) || /^\.{0,2}$/.test(path)) {
+    return fail(`its shard ${JSON.stringify(path)} is not the plain name of a file beside it`);
+  }
+  return path;
+}
+
+/** Reads one group of weights, whose shards are one sequence of bytes. */
+async function readGroup(group: unknown, folder: string, fail: Fail): Promise<TfjsWeight[]> {
+  const { paths, weights } = isObject(group) ? group : {};
+  if (!Array.isArray(paths) || !Array.isArray(weights)) {
+    return fail("a group of its weightsManifest has no paths and weights");
+  }
+  const entries = weights.map((weight) => entryOf(weight, fail));
+  const needed = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+  const names = paths.map((path) => requirePlainName(path, fail));
+  const sizes = await Promise.all(names.map(async (name) => {
+    try {
+      const { isFile, size } = await Deno.stat(join(folder, name));
+      return isFile ? size : fail(`its shard ${name} is not a file`);
+    } catch (cause) {
+      if (cause instanceof CheckpointError) throw cause;
+      return fail(`its shard ${name} cannot be opened: ${(cause as Error).message}`);
+    }
+  }));
+  const held = sizes.reduce((sum, size) => sum + size, 0);
+  if (held !== needed) {
+    const list = names.map((name, i) => `${name} (${sizes[i]} bytes)`).join(", ");
+    return fail(`its shards ${list} hold ${held} bytes, its weights need ${needed}`);
+  }
+  const bytes = new Uint8Array(needed);
+  let at = 0;
+  for (const [i, name] of names.entries()) {
+    const shard = await Deno.readFile(join(folder, name));
+    // It was measured before; it may have been replaced since.
+    if (shard.length !== sizes[i]) {
+      return fail(`its shard ${name} had ${sizes[i]} bytes and now has ${shard.length}`);
+    }
+    bytes.set(shard, at);
+    at += shard.length;
+  }
+  const view = new DataView(bytes.buffer);
+  let begin = 0;
+  return entries.map(({ name, shape, bytes: size }) => {
+    const data = Float32Array.from(
+      { length: size / 4 },
+      (_, i) => view.getFloat32(begin + 4 * i, true),
+    );
+    begin += size;
+    return { name, shape, data };
+  });
+}
+
+/**
+ * Reads a sequential model with weights of float32.
+ *
+ * @param path of the `model.json`
+ * @throws {CheckpointError} when a file is missing, damaged, or of another kind; the message says which
+ *   and why. Nothing is read but the shards beside it.
+ */
+export async function readTfjsModel(path: string): Promise<TfjsModel> {
+  const fail: Fail = (reason) => {
+    throw new CheckpointError(`Cannot read the tfjs model ${path}: ${reason}`);
+  };
+  let file: unknown;
+  try {
+    file = JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    fail((error as Error).message);
+  }
+  if (!isObject(file)) return fail("it is not a JSON object");
+  if (file.format !== undefined && file.format !== "layers-model") {
+    return fail(
+      `it is a ${JSON.stringify(file.format)}, layers models are supported: ` +
+        "convert it with --output_format=tfjs_layers_model",
+    );
+  }
+  const layers = layersOf(file.modelTopology, fail);
+  if (!Array.isArray(file.weightsManifest)) return fail("it has no weightsManifest");
+  const weights: TfjsWeight[] = [];
+  for (const group of file.weightsManifest) {
+    weights.push(...await readGroup(group, dirname(path), fail));
+  }
+  return { layers, weights };
+}

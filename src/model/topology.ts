@@ -1,0 +1,141 @@
+/**
+ * Keras' topology of a model, written by others, against ours.
+ *
+ * @module
+ */
+
+import { CheckpointError } from "../errors.ts";
+import { type Shape, show } from "../graph/tensor.ts";
+import type { TfjsLayer, TfjsModel, TfjsWeight } from "../io/tfjs_model.ts";
+import type { Layer } from "./layers.ts";
+
+/** A layer with the name that it has in the model. */
+export interface NamedLayer {
+  /** Keras' name: `dense`, `batch_normalization_1`, ... */
+  readonly name: string;
+  /** What it computes. */
+  readonly layer: Layer;
+}
+
+/** Names of layers in a model as Keras counts them: `dense`, `dense_1`. */
+export function layerNames(bases: readonly string[]): string[] {
+  const seen = new Map<string, number>();
+  return bases.map((base) => {
+    const count = seen.get(base) ?? 0;
+    seen.set(base, count + 1);
+    return count ? `${base}_${count}` : base;
+  });
+}
+
+/** Of the layers with weights: what their names begin with, and their weights. */
+const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: string[]]>> = {
+  Dense: ["dense", "kernel", "bias"],
+  Conv2D: ["conv2d", "kernel", "bias"],
+  Conv2DTranspose: ["conv2d_transpose", "kernel", "bias"],
+  BatchNormalization: [
+    "batch_normalization",
+    "gamma",
+    "beta",
+    "moving_mean",
+    "moving_variance",
+  ],
+};
+
+/**
+ * A model's weights under the names that they have here. They are found by the names of their layers,
+ * whatever stands before (`sequential/dense/kernel`); where none has such a name, weights of one kind are
+ * in the order of their layers. Weights that belong nowhere keep their names.
+ */
+export function nameWeights({ layers, weights }: TfjsModel): Map<string, TfjsWeight> {
+  const weighted = layers.filter(({ type }) => Object.hasOwn(WEIGHTED, type));
+  const names = layerNames(weighted.map(({ type }) => WEIGHTED[type][0]));
+  const places = weighted.flatMap(({ type, name, config }, i) =>
+    WEIGHTED[type].slice(1)
+      .filter((weight) => weight !== "bias" || config.use_bias !== false)
+      .map((weight) => ({ ours: `${names[i]}/${weight}`, theirs: `${name}/${weight}`, weight }))
+  );
+  const bare = (weight: TfjsWeight) => weight.name.replace(/:0$/, "");
+  const ends = (weight: TfjsWeight, name: string) =>
+    bare(weight) === name || bare(weight).endsWith(`/${name}`);
+  const named = places.some(({ theirs }) => weights.some((weight) => ends(weight, theirs)));
+  const left = new Set(weights);
+  const result = new Map<string, TfjsWeight>();
+  for (const { ours, theirs, weight } of places) {
+    const next = [...left].find((each) => ends(each, named ? theirs : weight));
+    if (!next) continue;
+    left.delete(next);
+    result.set(ours, next);
+  }
+  for (const weight of left) {
+    result.set(result.has(weight.name) ? `${weight.name} (again)` : weight.name, weight);
+  }
+  return result;
+}
+
+/** What Keras takes where a configuration does not say. */
+const DEFAULTS: Readonly<Record<string, unknown>> = {
+  activation: "linear",
+  use_bias: true,
+  strides: [1, 1],
+  padding: "valid",
+  data_format: "channels_last",
+  dilation_rate: [1, 1],
+  axis: -1,
+  epsilon: 1e-3,
+  center: true,
+  scale: true,
+  alpha: 0.3,
+};
+
+/** A setting in one form, whichever version of Keras wrote it. */
+function setting(config: TfjsLayer["config"], key: string, inputShape: Shape): unknown {
+  let value = config[key];
+  if (key === "alpha") value ??= config.negative_slope; // Keras 3's name
+  value ??= DEFAULTS[key];
+  if (key === "axis") {
+    if (Array.isArray(value) && value.length === 1) value = value[0];
+    return value === inputShape.length ? -1 : value; // counted with the batch axis
+  }
+  if (["kernel_size", "strides", "dilation_rate"].includes(key) && typeof value === "number") {
+    return [value, value];
+  }
+  return typeof value === "number" ? Math.fround(value) : value; // Some wrote float32 numbers out.
+}
+
+/**
+ * Refuses a topology that computes something else in inference.
+ *
+ * @param path what messages call its file
+ * @throws {CheckpointError} naming the first layer, or setting of one, that differs.
+ */
+export function requireTopology(
+  path: string,
+  layers: readonly TfjsLayer[],
+  ours: readonly NamedLayer[],
+  inputShape: Shape,
+): void {
+  const theirs = layers.filter(({ type }) => type !== "InputLayer");
+  const fail = (reason: string): never => {
+    throw new CheckpointError(`Cannot take the weights of the tfjs model ${path}: ${reason}`);
+  };
+  let shape = inputShape;
+  for (let i = 0; i < Math.max(theirs.length, ours.length); i++) {
+    const called = `its layer ${i + 1}${theirs[i] ? ` (${theirs[i].name})` : ""}`;
+    const needed = ours[i]?.layer.type ?? "no more layers";
+    if (theirs[i]?.type !== ours[i]?.layer.type) {
+      fail(`${called} is ${theirs[i]?.type ?? "missing"}, this network has ${needed}`);
+    }
+    const { config, outputShape } = ours[i].layer;
+    for (const key of Object.keys(config)) {
+      if (key === "momentum") continue; // It matters in training alone.
+      const [a, b] = [theirs[i].config, config].map((c) => setting(c, key, shape));
+      if (JSON.stringify(a) === JSON.stringify(b)) continue;
+      fail(
+        `${called}, a ${needed}, has ${key} ${JSON.stringify(theirs[i].config[key] ?? a)}, ` +
+          `this network ${JSON.stringify(config[key])} (from ${show(shape)} to ` +
+          `${show(outputShape)})`,
+      );
+    }
+    shape = outputShape;
+  }
+}
