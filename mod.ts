@@ -48,11 +48,8 @@ export {
   discriminatorArchitecture,
   type DiscriminatorOptions,
 } from "./src/model/discriminator.ts";
-export {
-  type Architecture,
-  architectureSummary,
-  type NamedLayer,
-} from "./src/model/architecture.ts";
+export { type Architecture, architectureSummary } from "./src/model/architecture.ts";
+export type { NamedLayer } from "./src/model/topology.ts";
 export type { Sequential } from "./src/model/sequential.ts";
 export type {
   CallOptions,
@@ -73,17 +70,49 @@ export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";
 export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
+export { loadPictures, type LoadPicturesOptions, type Pictures } from "./src/data/pictures.ts";
 
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/io/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
 export type { Picture } from "./src/io/picture.ts";
 export { decodePNG, encodePNG } from "./src/io/png.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafeTensor,
+  type SafetensorsFile,
+  type SafetensorsType,
+} from "./src/io/safetensors.ts";
 
 export {
-  type EpochEvent,
-  type PictureEvent,
+  type EpochMetrics,
+  MetricsLog,
+  type MetricsLogOptions,
+  type MetricsRow,
+  readMetrics,
+  type StepMetrics,
+} from "./src/io/metrics.ts";
+export { Curves, type CurvesOptions, lossCurves } from "./src/io/curves.ts";
+export { TensorBoardLog, type TensorBoardLogOptions } from "./src/io/tensorboard.ts";
+export type { RunRecord, RunSession } from "./src/io/run_record.ts";
+export type { Checkpoint } from "./src/io/checkpoints.ts";
+export { Balance } from "./src/balance.ts";
+export { energyDistance } from "./src/model/distance.ts";
+
+export type { EpochEvent, Position } from "./src/position.ts";
+export {
+  type Snapshot,
   type StepEvent,
+  Trainer,
+  type TrainerOptions,
+  type TrainEvent,
+} from "./src/trainer.ts";
+export {
+  type Checked,
+  type CheckpointPolicy,
+  type PictureEvent,
   trainDCGAN,
   type TrainOptions,
   type TrainResult,
+  type WatchOptions,
 } from "./src/train.ts";

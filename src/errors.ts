@@ -5,37 +5,120 @@
  * @module
  */
 
-/** No usable WebGPU adapter, or one that lacks what was asked for. */
+/**
+ * No usable WebGPU adapter, or one that lacks what was asked for.
+ *
+ * ```ts
+ * import { AdapterError, Gpu } from "@dcgan/webgpu";
+ *
+ * try {
+ *   using gpu = await Gpu.request();
+ *   console.log(gpu.info.description);
+ * } catch (error) {
+ *   if (!(error instanceof AdapterError)) throw error;
+ *   console.error(error.message); // what to install
+ * }
+ * ```
+ */
 export class AdapterError extends Error {
   /** The class's name. */
   override name = "AdapterError";
 }
 
-/** The device was lost (driver reset, unplugged, destroyed) and everything on it with it. */
+/**
+ * The device was lost (driver reset, unplugged, destroyed) and everything on it with it.
+ *
+ * ```ts
+ * import { DeviceLostError, type Program } from "@dcgan/webgpu";
+ *
+ * async function survives(program: Program): Promise<boolean> {
+ *   try {
+ *     program.run();
+ *     await program.read();
+ *     return true;
+ *   } catch (error) {
+ *     if (error instanceof DeviceLostError) return false; // request another, restore a checkpoint
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
 export class DeviceLostError extends Error {
   /** The class's name. */
   override name = "DeviceLostError";
 }
 
-/** The device ran out of memory, or a program was refused because it would. */
+/**
+ * The device ran out of memory, or a program was refused because it would.
+ *
+ * ```ts
+ * import { Gpu, ops, OutOfMemoryError } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * try {
+ *   gpu.compile({ x: [1e6, 1e6] }, ({ x }) => ({ y: ops.tanh(x) }));
+ * } catch (error) {
+ *   console.log(error instanceof OutOfMemoryError); // true
+ * }
+ * ```
+ */
 export class OutOfMemoryError extends Error {
   /** The class's name. */
   override name = "OutOfMemoryError";
 }
 
-/** The device refused a command. The message carries the label of the op that asked for it. */
+/**
+ * The device refused a command. The message carries the label of the op that asked for it.
+ *
+ * ```ts
+ * import { GpuValidationError, type Program } from "@dcgan/webgpu";
+ *
+ * function isRefused(program: Program): boolean {
+ *   try {
+ *     program.run(); // throws what the device said about the run before
+ *     return false;
+ *   } catch (error) {
+ *     return error instanceof GpuValidationError;
+ *   }
+ * }
+ * ```
+ */
 export class GpuValidationError extends Error {
   /** The class's name. */
   override name = "GpuValidationError";
 }
 
-/** A checkpoint that is missing, damaged, foreign, or contradicts the run it should continue. */
+/**
+ * A checkpoint that is missing, damaged, foreign, or contradicts the run it should continue.
+ *
+ * ```ts
+ * import { CheckpointError, decodeSafetensors } from "@dcgan/webgpu";
+ *
+ * try {
+ *   decodeSafetensors(new Uint8Array(4), "empty.safetensors");
+ * } catch (error) {
+ *   console.log(error instanceof CheckpointError); // true
+ * }
+ * ```
+ */
 export class CheckpointError extends Error {
   /** The class's name. */
   override name = "CheckpointError";
 }
 
-/** A data set that is missing, damaged or of the wrong form. */
+/**
+ * A data set that is missing, damaged or of the wrong form.
+ *
+ * ```ts
+ * import { DataError, decodePNG } from "@dcgan/webgpu";
+ *
+ * try {
+ *   decodePNG(new TextEncoder().encode("not a picture, but a text of some length"));
+ * } catch (error) {
+ *   console.log(error instanceof DataError); // true
+ * }
+ * ```
+ */
 export class DataError extends Error {
   /** The class's name. */
   override name = "DataError";

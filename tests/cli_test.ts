@@ -10,6 +10,7 @@ import {
   wholes,
 } from "../src/cli/flags.ts";
 import { bar, duration, type Output, Progress } from "../src/cli/progress.ts";
+import { inFolder } from "./support/folder.ts";
 
 const FLAGS = {
   "batch-size": { value: "N", help: "pictures a step", parse: whole(1) },
@@ -103,7 +104,14 @@ Deno.test("progress: plain lines elsewhere, without control characters", () => {
   const progress = new Progress(out, 3);
   progress.step({ ...STEP, step: 1 });
   progress.step({ ...STEP, step: 2 });
-  progress.epoch({ epoch: 1, steps: 2, generatorLoss: 0.7, discriminatorLoss: 1.4, seconds: 75 });
+  progress.epoch({
+    epoch: 1,
+    step: 2,
+    steps: 2,
+    generatorLoss: 0.7,
+    discriminatorLoss: 1.4,
+    seconds: 75,
+  });
   progress.end("trained 2 steps");
   assert.deepEqual(out.text.split("\n").slice(0, 2), [
     "epoch 1/3  step 1/100  generator 0.7000  discriminator 1.4000",
@@ -153,25 +161,64 @@ const TINY = [
   "--noise-dim=8",
 ];
 
-Deno.test("command line: trains on real MNIST, relative paths are the person's", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("command line: trains on real MNIST, relative paths are the person's", () =>
+  inFolder(async (dir) => {
     const run = await dcgan(["train", ...TINY, "--max-steps=3", "--out=runs/a"], { INIT_CWD: dir });
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stdout, /data {5}MNIST from .*checksum verified\), 60000 pictures/);
     assert.match(run.stdout, /epoch 1\/50 {2}generator \d\.\d{4} {2}discriminator \d\.\d{4}/);
     assert.match(run.stdout, /trained 3 steps in/);
     const files = [...Deno.readDirSync(join(dir, "runs/a"))].map((e) => e.name).sort();
-    assert.deepEqual(files, ["dcgan.gif", "image_at_epoch_0001.png", "training_checkpoints"]);
+    assert.deepEqual(files, [
+      "dcgan.gif",
+      "image_at_epoch_0001.png",
+      "losses.svg",
+      "metrics.jsonl",
+      "run.json",
+      "tensorboard",
+      "training_checkpoints",
+    ]);
     const again = await dcgan(["train", ...TINY, "--max-steps=3", "--out=runs/a"], {
       INIT_CWD: dir,
     });
     assert.equal(again.code, 1);
     assert.match(again.stderr, /^error: .* holds a run already/m);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+
+    // Hyperparameters are the checkpoint's unless they are given, and then they must be the same.
+    const resume = (...args: string[]) =>
+      dcgan(["train", "--resume", "--out=runs/a", ...args], { INIT_CWD: dir });
+    const more = await resume("--max-steps=5");
+    assert.equal(more.code, 0, more.stderr);
+    assert.match(more.stdout, /trained 5 steps in/);
+    const other = await resume("--max-steps=7", "--noise-dim=9");
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /made with noiseDim 8, this run asks for 9/);
+    const record = JSON.parse(await Deno.readTextFile(join(dir, "runs/a/run.json")));
+    assert.deepEqual(
+      record.sessions.map((s: { fromStep: number; command: string[] }) => [s.fromStep, s.command]),
+      [[0, ["train", ...TINY, "--max-steps=3", "--out=runs/a"]], [3, [
+        "train",
+        "--resume",
+        "--out=runs/a",
+        "--max-steps=5",
+      ]]],
+    );
+  }));
+
+Deno.test("command line: a program reads JSON lines, and --quiet says nothing", () =>
+  inFolder(async (dir) => {
+    const train = ["train", ...TINY, "--no-calibrate", "--max-steps=2"];
+    const json = await dcgan([...train, "--out=a", "--json"], { INIT_CWD: dir });
+    assert.equal(json.code, 0, json.stderr);
+    const lines = json.stdout.trim().split("\n").map((line) => JSON.parse(line));
+    const types = lines.map((line) => line.type).filter((type) => type !== "message");
+    assert.deepEqual(types, ["step", "step", "picture", "epoch", "end"]);
+    const { steps, aborted, gif, checkpoint } = lines.at(-1);
+    assert.deepEqual([steps, aborted, gif], [2, false, join(dir, "a", "dcgan.gif")]);
+    assert.ok(checkpoint.endsWith("ckpt-0001-step-2.safetensors"));
+    const quiet = await dcgan([...train, "--out=b", "--quiet"], { INIT_CWD: dir });
+    assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
+  }));
 
 Deno.test("command line: help explains every flag; mistakes exit with 2 and a sentence", async () => {
   const help = await dcgan(["train", "--help"]);

@@ -332,6 +332,9 @@ Deno.test("gather, gatherImages, softmax, dropout, random, constant", () => {
   }
   refuses(RangeError, [], () => ops.randomUniform([3], { minimum: -3e38, maximum: 3e38 }), 3e38);
   refuses(TypeError, [], () => ops.constant(1, [-2]), [-2]);
+  for (const value of [NaN, Infinity, -1e39]) {
+    refuses(RangeError, [], () => ops.constant(value), "constant", value);
+  }
 });
 
 Deno.test("assign names the variable and both shapes", () => {

@@ -11,9 +11,9 @@ import {
   type TrainOptions,
   type TrainResult,
 } from "../mod.ts";
-import { decodePNG, tutorialFrames } from "../mod.ts";
+import { decodePNG, readMetrics, tutorialFrames } from "../mod.ts";
 import { DCGAN } from "../src/dcgan.ts";
-import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
+import { CheckpointFolder, encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { GifReader } from "npm:omggif@1.0.10";
 import { blobs } from "./support/dataset.ts";
 import { inFolder } from "./support/folder.ts";
@@ -128,11 +128,11 @@ Deno.test("train: an outDir gets pictures, the GIF and checkpoints", () =>
       "image_at_epoch_0001.png",
       "image_at_epoch_0002.png",
       "image_at_epoch_0003.png",
+      "losses.svg",
+      "metrics.jsonl",
+      "run.json",
+      "tensorboard",
       "training_checkpoints",
-    ]);
-    assert.deepEqual(names(join(dir, "training_checkpoints")), [
-      "ckpt-0002.safetensors",
-      "ckpt-0003.safetensors",
     ]);
     const { width, height } = decodePNG(await Deno.readFile(join(dir, "image_at_epoch_0001.png")));
     assert.equal(width, 4 * 84 + 5 * 3);
@@ -210,7 +210,7 @@ Deno.test("train: a run that is not finite any more is resumed as it was", () =>
 
     const path = join(dir, "position.safetensors");
     const position = { sums: [NaN, Infinity, -Infinity, 1.5], text: "Infinite" };
-    const rest = { tensors: new Map(), configuration: {}, kernels: "" };
+    const rest = { tensors: new Map(), configuration: {}, kernels: "", version: "" };
     await Deno.writeFile(path, encodeCheckpoint({ ...rest, position }));
     assert.deepEqual((await readCheckpoint(path)).position, position);
     // Version 0.1.0 wrote all three as null.
@@ -360,4 +360,187 @@ Deno.test("train: its own device is freed with the result", async () => {
   const result = await trainDCGAN({ ...options, maxSteps: 1 });
   result[Symbol.dispose]();
   assert.equal(result.gpu.memory.count, 0);
+});
+
+Deno.test("train: the newest checkpoints stay, and the best", () =>
+  inFolder(async (dir) => {
+    const messages: string[] = [];
+    const { history } = await trainDCGAN({
+      ...SMALL,
+      epochs: 6,
+      outDir: dir,
+      checkpoint: { everyEpochs: 1, keep: 2 },
+      onMessage: (text) => messages.push(text),
+    });
+    const distances = history.map((e) => e.distance!);
+    const best = distances.indexOf(Math.min(...distances)) + 1;
+    const kept = [...new Set([best, 5, 6])].map((n) => `ckpt-000${n}.safetensors`).sort();
+    assert.deepEqual(names(join(dir, "training_checkpoints")), kept);
+    const said = messages.findLast((text) => text.includes("the best so far"));
+    assert.match(said!, new RegExp(`ckpt-000${best}\\.safetensors`));
+  }));
+
+Deno.test("train: a file of one run is not resumed in the folder of another", () =>
+  inFolder(async (dir) => {
+    const [a, b, c] = ["a", "b", "c"].map((name) => join(dir, name));
+    const { checkpoint } = await trainDCGAN({ ...SMALL, outDir: a, maxSteps: 7 });
+    await trainDCGAN({ ...SMALL, seed: 4, outDir: b, maxSteps: 9 });
+    const before = await Deno.readTextFile(join(b, "metrics.jsonl"));
+    await assert.rejects(
+      trainDCGAN({ ...SMALL, outDir: b, resume: checkpoint! }),
+      /b holds a run already/,
+    );
+    assert.equal(await Deno.readTextFile(join(b, "metrics.jsonl")), before);
+    // In an empty folder it goes on, and in its own.
+    assert.deepEqual(
+      await weights(await trainDCGAN({ ...SMALL, outDir: c, resume: checkpoint! })),
+      expected,
+    );
+    assert.deepEqual(
+      await weights(await trainDCGAN({ ...SMALL, outDir: a, resume: checkpoint! })),
+      expected,
+    );
+  }));
+
+Deno.test("train: epochs and what is written may change when a run is resumed", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, epochs: 1, outDir: dir });
+    using run = await trainDCGAN({
+      ...SMALL,
+      outDir: dir,
+      resume: true,
+      pictureCount: 4,
+      pictureEverySteps: 4,
+      checkpoint: { everyEpochs: 1, keep: 9 },
+    });
+    assert.deepEqual(await weights(run), expected);
+    assert.ok(names(dir).includes("image_at_step_000012.png"));
+  }));
+
+/** A checkpoint that only says how good it is. */
+const judged = (distance?: number) => ({
+  tensors: new Map(),
+  configuration: {},
+  kernels: "",
+  version: "",
+  distance,
+  position: {},
+});
+
+Deno.test("checkpoints: what is kept, of files of earlier runs too", () =>
+  inFolder(async (dir) => {
+    const first = new CheckpointFolder(dir, 2);
+    for (const [epoch, distance] of [[1, 3], [2, 1], [3, 2], [4, 2.5]] as const) {
+      const { best } = await first.save(epoch, undefined, judged(distance));
+      assert.equal(best, epoch <= 2);
+    }
+    assert.deepEqual(names(dir).map((name) => name.slice(5, 9)), ["0002", "0003", "0004"]);
+    // Another process finds the best of those that are there; what it cannot read it leaves alone.
+    await Deno.truncate(join(dir, "ckpt-0003.safetensors"), 20);
+    const second = new CheckpointFolder(dir, 1);
+    await second.save(5, 7, judged());
+    assert.deepEqual(names(dir), [
+      "ckpt-0002.safetensors",
+      "ckpt-0003.safetensors",
+      "ckpt-0005-step-7.safetensors",
+    ]);
+    // Gone back to an earlier one, what is written stays although newer ones are there.
+    await second.save(4, 1, judged(NaN));
+    assert.ok(names(dir).includes("ckpt-0004-step-1.safetensors"));
+    assert.equal((await second.save(6, undefined, judged(0.5))).best, true);
+    assert.ok(!names(dir).includes("ckpt-0002.safetensors"));
+  }));
+
+Deno.test("train: a folder that holds a run is not overwritten, whatever of it is there", () =>
+  inFolder(async (dir) => {
+    for (const name of ["run.json", "metrics.jsonl", "image_at_epoch_0001.png", "dcgan.gif"]) {
+      const path = join(dir, name);
+      await Deno.writeTextFile(path, "of another run");
+      await assert.rejects(
+        trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir }),
+        (error: Error) => error instanceof CheckpointError && error.message.includes(name),
+      );
+      assert.equal(await Deno.readTextFile(path), "of another run");
+      await Deno.remove(path);
+    }
+    await Deno.writeTextFile(join(dir, "notes.txt"), "mine");
+    using _run = await trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir });
+    using _anew = await trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir, overwrite: true });
+    assert.equal(await Deno.readTextFile(join(dir, "notes.txt")), "mine");
+  }));
+
+Deno.test("train: checkpoints by the clock, in the middle of epochs", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyMinutes: 1e-9, keep: 100 } });
+    // Every step of three epochs of five; the last of each is the epoch's.
+    const expected = [1, 2, 3].flatMap((epoch) =>
+      [1, 2, 3, 4, 5].map((i) => {
+        const step = (epoch - 1) * 5 + i;
+        return `ckpt-000${epoch}${i < 5 ? `-step-${step}` : ""}.safetensors`;
+      })
+    ).sort();
+    assert.deepEqual(names(join(dir, "training_checkpoints")), expected);
+    await assert.rejects(
+      trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyMinutes: 0 } }),
+      /checkpoint.everyMinutes must be a number above 0, got 0/,
+    );
+  }));
+
+Deno.test("train: the log, curves and record of a resumed run are whole", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 7, command: ["train", "--seed=3"] });
+    await Deno.writeTextFile(join(dir, "metrics.jsonl"), '{"type":"st', { append: true });
+    const { history } = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
+    const steps: number[] = [];
+    const epochs: unknown[] = [];
+    for await (const row of readMetrics(join(dir, "metrics.jsonl"))) {
+      if (row.type === "step") steps.push(row.step);
+      else epochs.push([row.epoch, row.steps, row.generatorLoss, row.distance]);
+    }
+    assert.deepEqual(steps, Array.from({ length: 15 }, (_, i) => i + 1));
+    const whole = history.map((e) => [e.epoch, e.steps, e.generatorLoss, e.distance]);
+    // The line of the epoch that was cut stands before that of the whole one.
+    assert.deepEqual(epochs.filter((_, i) => i !== 1), whole);
+    assert.equal(history[1].picture, join(dir, "image_at_epoch_0002.png"));
+    const record = JSON.parse(await Deno.readTextFile(join(dir, "run.json")));
+    assert.equal(record.seed, 3);
+    assert.equal(record.configuration.batchSize, 16);
+    const sessions = record.sessions as { fromStep: number; command?: string[] }[];
+    assert.deepEqual(sessions.map((s) => [s.fromStep, s.command]), [
+      [0, ["train", "--seed=3"]],
+      [7, undefined],
+    ]);
+    assert.match(await Deno.readTextFile(join(dir, "losses.svg")), /^<svg|^<\?xml/);
+    assert.equal(names(join(dir, "tensorboard")).length, 2);
+  }));
+
+Deno.test("train: a log that cannot be read is put aside, and training goes on", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 7 });
+    const path = join(dir, "metrics.jsonl");
+    const lines = (await Deno.readTextFile(path)).split("\n");
+    lines[2] = "rubbish";
+    await Deno.writeTextFile(path, lines.join("\n"));
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    const run = await trainDCGAN({ ...SMALL, outDir: dir, resume: true, onMessage });
+    assert.deepEqual(await weights(run), expected);
+    assert.ok(messages.some((m) => /Line 3.*it is now .*\.damaged/.test(m)), messages.join("\n"));
+    assert.equal(await Deno.readTextFile(`${path}.damaged`), lines.join("\n"));
+  }));
+
+Deno.test("train: a network that overpowers the other is said, with the numbers", async () => {
+  const messages: string[] = [];
+  const onMessage = (text: string) => messages.push(text);
+  // The generator cannot keep up: it has next to no channels.
+  using _run = await trainDCGAN({
+    ...SMALL,
+    generatorWidths: [1, 1, 1],
+    discriminatorWidths: [16, 32],
+    dropout: 0,
+    learningRate: 2e-3,
+    epochs: 60,
+    onMessage,
+  });
+  assert.ok(messages.some((m) => /discriminator overpowers/.test(m)), messages.join("\n"));
 });

@@ -64,6 +64,15 @@ export function real(least: number, below: number): (text: string) => number {
   };
 }
 
+/** A number above 0. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0 && value < Infinity)) {
+    throw new UsageError("a number above 0");
+  }
+  return value;
+}
+
 /** So many whole numbers with commas between them. */
 export function wholes(count: number): (text: string) => number[] {
   return (text) => {

@@ -42,8 +42,11 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
   },
   "use a trained network": {
     sample: { what: "pictures of a trained generator", run: sample },
+    export: {
+      what: "write its generator for other programs: ONNX, tfjs, safetensors",
+      run: exportModel,
+    },
     interpolate: { what: "a path through its latent space, as GIF and strip", run: interpolate },
-    export: { what: "its generator for other programs: ONNX, tfjs, safetensors", run: exportModel },
     summary: { what: "the layers of both networks, as a table or drawn", run: summary },
   },
   "look at a run": {

@@ -16,7 +16,6 @@ import {
 import { writeFileAtomic } from "../io/atomic.ts";
 import { readCheckpoint } from "../io/checkpoints.ts";
 import { parameterCount, weightsOf } from "../model/architecture.ts";
-import { decodeSafetensors } from "../io/safetensors.ts";
 import { generatorSizes } from "../model/generator_sizes.ts";
 import { readWeights } from "../model/weights.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
@@ -88,21 +87,16 @@ function drawing(file: string): (models: readonly Architecture[]) => string {
   );
 }
 
-/** Whether a file is the checkpoint of a run, with both networks, and not one network's weights. */
-async function isOfRun(file: string): Promise<boolean> {
-  if (!file.endsWith(".safetensors")) return false;
-  return "configuration" in decodeSafetensors(await Deno.readFile(file), file).metadata;
-}
-
 /** The networks of a run's checkpoint; of a file of weights the generator alone. */
 async function stored(path: string): Promise<Architecture[]> {
   const file = await checkpointPath(
     userPath(path),
     (error) => console.error(`skipped: ${error.message}`),
   );
-  const sizes = generatorSizes(await readWeights(file, "generator"));
+  const weights = await readWeights(file, "generator");
+  const sizes = generatorSizes(weights);
   const models = [generatorArchitecture(sizes)];
-  if (!await isOfRun(file)) return models;
+  if (!weights.ofRun) return models;
   const { height, width, channels } = sizes;
   const { configuration } = await readCheckpoint(file);
   try {

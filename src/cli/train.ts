@@ -4,12 +4,24 @@
  * @module
  */
 
-import { resolve } from "node:path";
-import { Gpu, loadMNIST, trainDCGAN, type TrainOptions } from "../../mod.ts";
-import { describeFlags, type Flag, oneOf, parseFlags, real, whole, wholes } from "./flags.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { type CheckpointPolicy, Gpu, loadMNIST, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import {
+  describeFlags,
+  type Flag,
+  oneOf,
+  parseFlags,
+  positive,
+  real,
+  type Values,
+  whole,
+  wholes,
+} from "./flags.ts";
+import { CheckpointFolder, readCheckpoint } from "../io/checkpoints.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
 import { mnistPackageDir } from "./mnist_package.ts";
-import { Progress, standardOutput } from "./progress.ts";
+import { standardOutput } from "./progress.ts";
+import { JSONReport, PersonReport, type RunReport, SILENCE } from "./run_report.ts";
 
 const FLAGS = {
   preset: {
@@ -50,12 +62,23 @@ const FLAGS = {
     value: "FILE",
     implied: "latest",
     help: "continue the run in --out (or out) from its newest checkpoint,\n" +
-      "or from FILE; as if it had never stopped, to the bit",
+      "or from FILE; as if it had never stopped, to the bit, with its\n" +
+      "hyperparameters (--epochs and what is written may change)",
   },
   force: {
-    help: "start anew in an --out that holds a run; its checkpoints and\npictures are removed",
+    help: "start anew in an --out that holds a run, which is removed",
   },
   "checkpoint-every": { value: "N", help: "epochs between checkpoints (15)", parse: whole(1) },
+  "checkpoint-minutes": {
+    value: "M",
+    help: "minutes between checkpoints, instead of epochs; 0.5 are\n30 seconds",
+    parse: positive,
+  },
+  keep: {
+    value: "N",
+    help: "checkpoints that stay, the newest; the best stays, too (3)",
+    parse: whole(1),
+  },
   data: {
     value: "DIR",
     help: "folder with MNIST's IDX files, raw or gzip\n(default: found or fetched, and verified)",
@@ -66,6 +89,10 @@ const FLAGS = {
   },
   pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1) },
   "picture-every": { value: "N", help: "write pictures every N steps, too", parse: whole(1) },
+  quiet: { help: "say nothing but errors" },
+  json: {
+    help: "one JSON object a line, for programs: messages, steps, epochs,\npictures, the end",
+  },
   help: { help: "this text" },
 } satisfies Record<string, Flag>;
 
@@ -80,6 +107,7 @@ examples:
   deno task train --preset quick
   deno task train --epochs 5 --seed 7 --out runs/seven
   deno task train --out runs/seven --epochs 10 --resume
+  deno task train --json | grep '"type":"epoch"'
 
 Ctrl-C stops after the step under way and writes a checkpoint; --resume goes on from there.
 `;
@@ -100,9 +128,15 @@ const PRESETS: Record<"tutorial" | "quick", Hyperparameters> = {
   },
 };
 
-/** Drops what was not given, so that a preset's value stays. */
-function given(options: Hyperparameters): Hyperparameters {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** Drops what was not given, so that a preset's or the library's value stays. */
+function given<T extends object>(options: T): T {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as T;
+}
+
+function reportOf({ quiet, json }: Values<typeof FLAGS>, epochs: number): RunReport {
+  if (quiet) return SILENCE;
+  return json ? new JSONReport(standardOutput()) : new PersonReport(standardOutput(), epochs);
 }
 
 /** Paths mean what they mean in the folder where the person is, not where the task runs. */
@@ -110,11 +144,19 @@ function userPath(path: string): string {
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }
 
+interface Place {
+  readonly outDir: string;
+  readonly resume?: boolean | string;
+}
+
 /** The folder of the run and what it resumes. Without --out, a new run gets a folder of its own. */
-async function placeOf(out: string | undefined, resume: string | undefined) {
+async function placeOf(out: string | undefined, resume: string | undefined): Promise<Place> {
+  if (resume === "latest") return { outDir: userPath(out ?? "out"), resume: true };
   if (resume !== undefined) {
-    const outDir = userPath(out ?? "out");
-    return { outDir, resume: resume === "latest" ? true : userPath(resume) };
+    const path = userPath(resume);
+    const run = dirname(dirname(path));
+    const inRun = basename(dirname(path)) === "training_checkpoints";
+    return { outDir: out !== undefined || !inRun ? userPath(out ?? "out") : run, resume: path };
   }
   if (out !== undefined) return { outDir: userPath(out) };
   let outDir = userPath("out");
@@ -122,6 +164,20 @@ async function placeOf(out: string | undefined, resume: string | undefined) {
     outDir = userPath(`out-${n}`);
   }
   return { outDir };
+}
+
+/** Hyperparameters of the run that is resumed: they need not be typed again. */
+async function resumed(
+  { outDir, resume }: Place,
+): Promise<Hyperparameters> {
+  if (!resume) return {};
+  const folder = new CheckpointFolder(join(outDir, "training_checkpoints"));
+  // The trainer says which checkpoints it skips.
+  const { configuration } = typeof resume === "string"
+    ? await readCheckpoint(resume)
+    : (await folder.latest(() => {})).checkpoint;
+  const { dataset: _, images: __, ...rest } = configuration;
+  return rest as Hyperparameters;
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -141,9 +197,11 @@ export async function train(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const options: Hyperparameters = {
-    ...PRESETS[(flags.preset ?? "tutorial") as "tutorial" | "quick"],
-    ...given({
+  const place = await placeOf(flags.out as string | undefined, flags.resume as string | undefined);
+  const preset = flags.preset as "tutorial" | "quick" | undefined;
+  const options: Hyperparameters & { outDir: string } = {
+    ...(preset ? PRESETS[preset] : await resumed(place)),
+    ...given<Hyperparameters>({
       epochs: flags.epochs as number,
       maxSteps: flags["max-steps"] as number,
       batchSize: flags["batch-size"] as number,
@@ -158,54 +216,49 @@ export async function train(args: readonly string[]): Promise<number> {
       pictureCount: flags.pictures as number,
       pictureEverySteps: flags["picture-every"] as number,
     }),
-    ...await placeOf(flags.out as string | undefined, flags.resume as string | undefined),
+    ...place,
     overwrite: flags.force === true,
     calibrate: flags["no-calibrate"] ? false : { cacheDir: kernelCacheDir() },
-    checkpoint: { everyEpochs: flags["checkpoint-every"] as number | undefined },
+    checkpoint: given<CheckpointPolicy>({
+      everyEpochs: flags["checkpoint-every"] as number,
+      everyMinutes: flags["checkpoint-minutes"] as number,
+      keep: flags.keep as number,
+    }),
+    command: ["train", ...args],
   };
 
-  const progress = new Progress(standardOutput(), options.epochs ?? 50);
+  const report = reportOf(flags, options.epochs ?? 50);
   using gpu = await Gpu.request();
-  progress.line(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
+  report.message(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
   const dataset = await loadMNIST({
     dir: flags.data === undefined ? undefined : userPath(flags.data as string),
     fallback: mnistPackageDir,
-    onMessage: (text) => progress.line(`data     ${text}`),
+    onMessage: (text) => report.message(`data     ${text}`),
   });
-  progress.line(`data     ${dataset.source}, ${dataset.count} pictures`);
-  progress.line(`out      ${options.outDir}`);
+  report.message(`data     ${dataset.source}, ${dataset.count} pictures`);
+  report.message(`out      ${options.outDir}`);
 
   const stop = new AbortController();
   let interrupts = 0;
   const onInterrupt = () => {
     if (++interrupts > 1) Deno.exit(130);
-    progress.line("stopping after this step; Ctrl-C again to stop at once");
+    report.message("stopping after this step; Ctrl-C again to stop at once");
     stop.abort();
   };
   Deno.addSignalListener("SIGINT", onInterrupt);
   try {
-    const { steps, aborted, gif, stats } = await trainDCGAN({
+    const result = await trainDCGAN({
       ...options,
       gpu,
       dataset,
       signal: stop.signal,
-      onStep: (event) => progress.step(event),
-      onEpoch: (event) => progress.epoch(event),
-      onPicture: (event) => progress.picture(event),
-      onMessage: (text) => progress.line(text),
+      onStep: (event) => report.step(event),
+      onEpoch: (event) => report.epoch(event),
+      onPicture: (event) => report.picture(event),
+      onMessage: (text) => report.message(text),
     });
-    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
-    if (stats) {
-      progress.line(
-        `step     ${stats.dispatches} dispatches, ${
-          megabytes(stats.plannedBytes)
-        } for tensors that ` +
-          `would hold ${megabytes(stats.tensorBytes)} without sharing`,
-      );
-    }
-    if (gif) progress.line(`wrote    ${gif}`);
-    progress.end(`${aborted ? "stopped after" : "trained"} ${steps} steps`);
-    return aborted ? 130 : 0;
+    report.end(result);
+    return result.aborted ? 130 : 0;
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
   }

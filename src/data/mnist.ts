@@ -226,6 +226,8 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
  * Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
  *
  * ```ts
+ * import { loadMNIST } from "@dcgan/webgpu";
+ *
  * const mnist = await loadMNIST({ split: "test" });
  * console.log(mnist.source, mnist.count); // 10000
  * ```

@@ -90,13 +90,33 @@ export class Gpu extends GpuDevice {
     return new Gpu(device, info, true, options.tuning);
   }
 
-  /** Uses the caller's device. Disposing frees what was allocated here and leaves the device alone. */
+  /**
+   * Uses the caller's device. Disposing frees what was allocated here and leaves the device alone.
+   *
+   * ```ts
+   * import { Gpu } from "@dcgan/webgpu";
+   *
+   * const adapter = await navigator.gpu.requestAdapter();
+   * const device = await adapter!.requestDevice();
+   * using gpu = Gpu.from(device);
+   * console.log(gpu.info.description);
+   * ```
+   */
   static from(device: Device, options: GpuOptions = {}): Gpu {
     return new Gpu(device, undefined, false, options.tuning);
   }
 
   /**
    * Persistent state on the device; zeros without data.
+   *
+   * ```ts
+   * import { Gpu } from "@dcgan/webgpu";
+   *
+   * using gpu = await Gpu.request();
+   * const kernel = gpu.variable([2, 2], [1, 2, 3, 4], { name: "kernel" });
+   * const zeros = gpu.variable([8]);
+   * console.log(await kernel.read()); // Float32Array(4) [ 1, 2, 3, 4 ]
+   * ```
    *
    * @throws {TypeError} when the shape is not one, or data has another number of values.
    */

@@ -50,6 +50,20 @@ export type InputData = ArrayLike<number>;
 /**
  * A compiled recording with inputs I and outputs O, which are read as the arrays A. Outputs are of
  * Float32Array where their tensors' types do not say otherwise.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * using program = gpu.compile({ x: [2], y: [2] }, ({ x, y }) => ({
+ *   sum: ops.add(x, y),
+ *   product: ops.mul(x, y),
+ * }));
+ * program.run({ x: [1, 2], y: [3, 4] });
+ * program.run({ x: [5, 6] }); // y stays
+ * const { product } = await program.read("product");
+ * console.log(product); // Float32Array(2) [ 15, 24 ]
+ * ```
  */
 export class Program<
   I extends string = string,

@@ -45,7 +45,21 @@ export function validateShape(shape: Shape, what: string): void {
   }
 }
 
-/** A value that a node computes. Where the type of its elements is left open, it is most often f32. */
+/**
+ * A value that a node computes. Where the type of its elements is left open, it is most often f32.
+ *
+ * ```ts
+ * import { Gpu, ops, type Tensor } from "@dcgan/webgpu";
+ *
+ * const square = (x: Tensor) => ops.mul(x, x);
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => {
+ *   const y = square(x);
+ *   console.log(y.shape, y.rank, y.size, y.dtype); // [ 2, 3 ] 2 6 f32
+ *   return { y };
+ * });
+ * ```
+ */
 export class Tensor<D extends DType = DType> {
   /** @ignore Tensors are made by ops. */
   constructor(

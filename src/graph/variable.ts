@@ -52,7 +52,18 @@ export function toArray(
     : new Array(data);
 }
 
-/** State that outlives a run: parameters, moments, counters, data sets. */
+/**
+ * State that outlives a run: parameters, moments, counters, data sets.
+ *
+ * ```ts
+ * import { Gpu } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const weights = gpu.variable([3], [1, 2, 3], { name: "weights" });
+ * weights.write([4, 5, 6]);
+ * console.log(await weights.read()); // Float32Array(3) [ 4, 5, 6 ]
+ * ```
+ */
 export class Variable<D extends DType = DType> {
   /** @ignore Variables are made by `gpu.variable`. */
   constructor(

@@ -57,6 +57,20 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
   }
 }
 
+/** Of {@linkcode writeFileAtomic}'s temporary files. */
+const TEMPORARY = /^\..+\.[0-9a-f]{8}\.tmp$/;
+
+/** Removes temporary files that a process left in a folder when it was killed while it wrote. */
+export async function removeTemporary(folder: string): Promise<void> {
+  try {
+    for await (const { name, isFile } of Deno.readDir(folder)) {
+      if (isFile && TEMPORARY.test(name)) await Deno.remove(join(folder, name));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 async function writeAndFlush(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, createNew: true });
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));

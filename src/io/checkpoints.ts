@@ -19,6 +19,10 @@ export interface Checkpoint<Position> {
   readonly configuration: Readonly<Record<string, unknown>>;
   /** The kernel choices that it was made with; other ones give other bits. */
   readonly kernels: string;
+  /** Version of the library that made it. */
+  readonly version: string;
+  /** How far generated pictures were from real ones, if that was measured: lower is better. */
+  readonly distance?: number;
   /** Where the run stands. */
   readonly position: Position;
 }
@@ -36,12 +40,14 @@ function unpack(_key: string, value: unknown): unknown {
 
 /** Bytes of a checkpoint file. */
 export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<ArrayBuffer> {
-  const { tensors, configuration, kernels, position } = checkpoint;
+  const { tensors, configuration, kernels, version, distance, position } = checkpoint;
   const metadata = {
     format: String(FORMAT),
+    version,
     configuration: JSON.stringify(configuration),
     kernels,
     position: JSON.stringify(position, pack),
+    ...(distance === undefined ? {} : { distance: String(distance) }),
   };
   return encodeSafetensors({ tensors, metadata });
 }
@@ -57,7 +63,7 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
     });
   }
   const { tensors, metadata } = decodeSafetensors(bytes, path);
-  const { format, configuration, kernels = "unknown", position } = metadata;
+  const { format, configuration, kernels = "unknown", version = "0.1.0", position } = metadata;
   if (format === undefined || configuration === undefined || position === undefined) {
     throw new CheckpointError(`${path} is a safetensors file, but not a checkpoint of a run`);
   }
@@ -72,6 +78,8 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
       tensors,
       configuration: JSON.parse(configuration),
       kernels,
+      version,
+      distance: metadata.distance === undefined ? undefined : Number(metadata.distance),
       position: JSON.parse(position, unpack) as P,
     };
   } catch (cause) {
@@ -103,53 +111,90 @@ export function requireSameConfiguration(
 
 const NAME = /^ckpt-(\d{4,})(?:-step-(\d+))?\.safetensors$/;
 
+/** A checkpoint in its folder. */
+interface Entry {
+  readonly path: string;
+  readonly epoch: number;
+  /** Infinite at the end of an epoch, which comes after all its steps. */
+  readonly step: number;
+}
+
+function entryOf(folder: string, name: string): Entry | undefined {
+  const match = NAME.exec(name);
+  if (!match) return undefined;
+  const step = match[2] === undefined ? Infinity : Number(match[2]);
+  return { path: join(folder, name), epoch: Number(match[1]), step };
+}
+
+const byAge = (a: Entry, b: Entry) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1);
+
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
-  /** @param keep how many to keep; older ones are removed. */
-  constructor(readonly path: string, private readonly keep: number) {}
+  /** Distances of checkpoints that can be read; others are never removed. */
+  readonly #distances = new Map<string, number>();
 
-  /** Writes one; in the middle of an epoch its name has the step, too. */
-  async save<P>(epoch: number, step: number | undefined, checkpoint: Checkpoint<P>) {
+  /** @param keep how many of the newest to keep (3); the best stays, too, and others are removed. */
+  constructor(readonly path: string, private readonly keep = 3) {}
+
+  /**
+   * Writes one; in the middle of an epoch its name has the step, too.
+   *
+   * @returns its path, and whether it is the best of the folder
+   */
+  async save<P>(
+    epoch: number,
+    step: number | undefined,
+    checkpoint: Checkpoint<P>,
+  ): Promise<{ path: string; best: boolean }> {
     await Deno.mkdir(this.path, { recursive: true });
     const number = String(epoch).padStart(4, "0");
     const name = step === undefined ? `ckpt-${number}` : `ckpt-${number}-step-${step}`;
     const path = join(this.path, `${name}.safetensors`);
     await writeFileAtomic(path, encodeCheckpoint(checkpoint));
-    for (const old of (await this.list()).slice(0, -this.keep)) await Deno.remove(old);
-    return path;
+    this.#distances.set(path, checkpoint.distance ?? NaN);
+    return { path, best: await this.#prune(path) === path };
   }
 
-  /**
-   * Makes room for a new run.
-   *
-   * @throws {CheckpointError} when the folder holds one already and `overwrite` is false.
-   */
-  async begin(overwrite: boolean): Promise<void> {
-    const old = await this.list();
-    if (old.length && !overwrite) {
-      throw new CheckpointError(
-        `${this.path} holds a run already (${basename(old[old.length - 1])}): resume it, ` +
-          "overwrite it, or use another folder",
-      );
+  /** Removes what is neither new nor the best, and says which one is the best. */
+  async #prune(written: string): Promise<string | undefined> {
+    const readable: string[] = [];
+    for (const path of await this.list()) {
+      if (!this.#distances.has(path)) {
+        try {
+          this.#distances.set(path, (await readCheckpoint(path)).distance ?? NaN);
+        } catch (error) {
+          if (!(error instanceof CheckpointError)) throw error;
+          continue; // Not ours to judge; a resume says what is wrong with it.
+        }
+      }
+      readable.push(path);
     }
-    for (const path of old) await Deno.remove(path);
+    const measured = readable.filter((path) => !Number.isNaN(this.#distances.get(path)));
+    const best = measured.reduce<string | undefined>(
+      // The newer one of two that are equally good.
+      (a, b) => a !== undefined && this.#distances.get(a)! < this.#distances.get(b)! ? a : b,
+      undefined,
+    );
+    for (const path of readable.slice(0, -this.keep)) {
+      if (path === best || path === written) continue;
+      await Deno.remove(path);
+      this.#distances.delete(path);
+    }
+    return best;
   }
 
   /** All checkpoints, the oldest first. */
   async list(): Promise<string[]> {
-    const found: { path: string; epoch: number; step: number }[] = [];
+    const entries: Entry[] = [];
     try {
       for await (const { name, isFile } of Deno.readDir(this.path)) {
-        const match = isFile && NAME.exec(name);
-        if (!match) continue;
-        // Within epoch 3, step 500 comes before the end of the epoch.
-        const step = match[2] === undefined ? Infinity : Number(match[2]);
-        found.push({ path: join(this.path, name), epoch: Number(match[1]), step });
+        const entry = isFile && entryOf(this.path, name);
+        if (entry) entries.push(entry);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
-    return found.sort((a, b) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1)).map((f) => f.path);
+    return entries.sort(byAge).map(({ path }) => path);
   }
 
   /**

@@ -94,6 +94,19 @@ function validate(frames: readonly Picture[], delayMs: number): void {
  * Writes pictures as an animated GIF. Gray ones, and RGB ones of at most 256 colours each, are
  * written without loss; others with their 256 most representative colours.
  *
+ * ```ts
+ * import { encodeGIF } from "@dcgan/webgpu";
+ *
+ * const frame = (gray: number) => ({
+ *   width: 2,
+ *   height: 2,
+ *   channels: 1,
+ *   data: new Uint8Array(4).fill(gray),
+ * });
+ * const gif = encodeGIF([frame(0), frame(255)], { delayMs: 200 });
+ * console.log(new TextDecoder().decode(gif.subarray(0, 6))); // GIF89a
+ * ```
+ *
  * @param frames Pictures of one size, all with 1 or all with 3 channels.
  * @throws {RangeError} when there is no frame, or a size, the channels or the delay is out of range.
  * @throws {TypeError} when the frames differ in size, or one's bytes contradict its size.
@@ -123,8 +136,15 @@ export function encodeGIF(frames: readonly Picture[], options: GIFOptions): Uint
  * training slows down. Picture i is shown when 2 * sqrt(i), rounded, is higher than before; the last
  * picture is shown at the end, again if need be.
  *
+ * ```ts
+ * import { tutorialFrames } from "@dcgan/webgpu";
+ *
+ * console.log(tutorialFrames(5)); // [ 0, 1, 2, 4, 4 ]
+ * ```
+ *
  * @param count Number of pictures there are.
  * @returns Indices of pictures in the order of the frames; none for a count of 0.
+ * @throws {RangeError} when the count is no whole number, or negative.
  */
 export function tutorialFrames(count: number): number[] {
   if (!Number.isSafeInteger(count) || count < 0) {

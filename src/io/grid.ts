@@ -65,6 +65,16 @@ function validate(images: Float32Array, options: GridOptions): void {
 /**
  * Lays pictures out in rows, as bytes. NaN becomes 0.
  *
+ * ```ts
+ * import { encodePNG, imageGrid } from "@dcgan/webgpu";
+ *
+ * const pictures = new Float32Array(16 * 28 * 28); // on [-1, 1]
+ * const sizes = { count: 16, height: 28, width: 28, channels: 1 };
+ * const grid = imageGrid(pictures, { ...sizes, columns: 4, scale: 2 });
+ * console.log(grid.width, grid.height); // 224 224
+ * const png = encodePNG(grid);
+ * ```
+ *
  * @param images [count, height, width, channels], values on `range`.
  * @returns [rows * (height * scale + padding) + padding, the same with columns and width, channels].
  * @throws {RangeError} when an option is out of range.

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { basename, join } from "node:path";
-import { CheckpointError, DataError } from "../errors.ts";
+import { join } from "node:path";
+import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "./gif.ts";
 import { imageGrid } from "./grid.ts";
@@ -116,32 +116,17 @@ export class PictureFolder {
   /**
    * Writes `dcgan.gif` from the pictures in the folder, by the tutorial's schedule: those of steps
    * and the last epoch's, or else those of epochs. Nothing without any. A resumed run finds the
-   * pictures from before.
+   * pictures from before; those beyond `upTo` are of a part that was not trained again.
    */
-  async writeGIF(): Promise<string | undefined> {
-    const all = animated(await listPictures(this.path));
+  async writeGIF(
+    upTo: Readonly<Record<PictureKind, number>> = { step: Infinity, epoch: Infinity },
+  ): Promise<string | undefined> {
+    const files = await listPictures(this.path);
+    const all = animated(files.filter(({ kind, number }) => number <= upTo[kind]));
     if (!all.length) return undefined;
     const shown = tutorialFrames(all.length).map((i) => all[i].path);
     const path = join(this.path, "dcgan.gif");
     await writeFileAtomic(path, await animate(shown, FRAME_MS));
     return path;
-  }
-
-  /**
-   * Makes room for a new run.
-   *
-   * @throws {CheckpointError} when the folder holds pictures already and `overwrite` is false.
-   */
-  async begin(overwrite: boolean): Promise<void> {
-    const old = await listPictures(this.path);
-    if (old.length && !overwrite) {
-      throw new CheckpointError(
-        `${this.path} holds a run already (${
-          basename(old[0].path)
-        }): resume it, overwrite it, or ` +
-          "use another folder",
-      );
-    }
-    for (const { path } of old) await Deno.remove(path);
   }
 }

@@ -11,6 +11,14 @@ import { type Picture, requirePicture } from "./picture.ts";
 /**
  * Writes a picture as PNG, without loss.
  *
+ * ```ts
+ * import { encodePNG } from "@dcgan/webgpu";
+ *
+ * const data = Uint8Array.of(255, 0, 0, 0, 0, 255); // a red pixel and a blue one
+ * const png = encodePNG({ width: 2, height: 1, channels: 3, data });
+ * console.log(png[0]); // 137
+ * ```
+ *
  * @throws {RangeError} when a size is not a whole number of at least 1, or channels not 1 to 4.
  * @throws {TypeError} when there are more or fewer bytes than the sizes say.
  */
@@ -23,6 +31,14 @@ export function encodePNG(picture: Picture): Uint8Array {
 /**
  * Reads a PNG of any kind. Palettes become RGB (or RGB and alpha), and depths other than 8 bits are
  * scaled to 8.
+ *
+ * ```ts
+ * import { decodePNG, encodePNG } from "@dcgan/webgpu";
+ *
+ * const png = encodePNG({ width: 2, height: 1, channels: 1, data: Uint8Array.of(0, 255) });
+ * const { width, height, channels, data } = decodePNG(png, "two.png");
+ * console.log(width, height, channels, data); // 2 1 1 Uint8Array(2) [ 0, 255 ]
+ * ```
  *
  * @param name What to call the file in messages.
  * @throws {DataError} when it is not a PNG file or is damaged.

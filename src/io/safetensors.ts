@@ -34,7 +34,20 @@ const METADATA = "__metadata__";
 const MAX_HEADER = 100_000_000; // the reference implementation's limit
 const ARRAYS = { F32: Float32Array, U32: Uint32Array };
 
-/** The bytes of a file. */
+/**
+ * The bytes of a file.
+ *
+ * ```ts
+ * import { decodeSafetensors, encodeSafetensors } from "@dcgan/webgpu";
+ *
+ * const kernel = { dtype: "F32", shape: [2], data: Float32Array.of(1, 2) } as const;
+ * const bytes = encodeSafetensors({
+ *   tensors: new Map([["kernel", kernel]]),
+ *   metadata: { epoch: "3" },
+ * });
+ * console.log(decodeSafetensors(bytes, "memory").metadata.epoch); // 3
+ * ```
+ */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array<ArrayBuffer> {
   let end = 0;
   const entries = [...tensors].map(([name, { dtype, shape, data }]) => {
@@ -75,6 +88,14 @@ function isSize(value: unknown): value is number {
 
 /**
  * Reads a file.
+ *
+ * ```ts
+ * import { decodeSafetensors } from "@dcgan/webgpu";
+ *
+ * const file = "model.safetensors";
+ * const { tensors } = decodeSafetensors(await Deno.readFile(file), file);
+ * for (const [name, { shape }] of tensors) console.log(name, shape);
+ * ```
  *
  * @param name what messages call the file
  * @throws {CheckpointError} when it is truncated, damaged or no safetensors file; the message says

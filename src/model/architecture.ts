@@ -9,8 +9,6 @@ import type { Layer, LayerFactory } from "./layers.ts";
 import { summaryTable } from "./summary.ts";
 import { layerNames, type NamedLayer } from "./topology.ts";
 
-export type { NamedLayer };
-
 /** The layers of a model, their shapes and their numbers of weights. Needs no device. */
 export interface Architecture {
   /** Name of the model. */
@@ -30,14 +28,18 @@ export function architecture(
   factories: readonly LayerFactory[],
 ): Architecture {
   let outputShape = inputShape;
-  const made = factories.map((factory) => {
+  const layers = factories.map((factory) => {
     const layer = factory(outputShape);
     outputShape = layer.outputShape;
     return layer;
   });
-  const names = layerNames(made.map(({ base }) => base));
-  const layers = made.map((layer, i) => ({ layer, name: names[i] }));
-  return { name, inputShape, outputShape, layers };
+  const names = layerNames(layers.map(({ base }) => base));
+  return {
+    name,
+    inputShape,
+    outputShape,
+    layers: layers.map((layer, i) => ({ name: names[i], layer })),
+  };
 }
 
 /** Number of weights of a layer. */

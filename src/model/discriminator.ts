@@ -68,6 +68,19 @@ export function discriminatorArchitecture(options: DiscriminatorOptions = {}): A
  *
  * Convolutions 5 x 5 of stride 2 to 64 and 128 channels, each with LeakyReLU and dropout; then
  * dense to one logit. 212,865 weights.
+ *
+ * ```ts
+ * import { Discriminator, Gpu } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const discriminator = new Discriminator(gpu, { seed: 1 });
+ * console.log(discriminator.parameterCount.total); // 212865
+ * const program = gpu.compile({ x: [2, 28, 28, 1] }, ({ x }) => {
+ *   const logits = discriminator.call(x, { training: false });
+ *   console.log(logits.shape); // [ 2, 1 ]
+ *   return { logits };
+ * });
+ * ```
  */
 export class Discriminator extends Sequential {
   /**

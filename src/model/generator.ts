@@ -85,6 +85,19 @@ export function generatorArchitecture(options: GeneratorOptions = {}): Architect
  * Dense to 7 x 7 x 256; transposed convolutions 5 x 5 to 128 (stride 1), 64 (stride 2) and 1
  * (stride 2, tanh); batch normalization and LeakyReLU after each but the last; no biases.
  * 2,330,944 weights, 2,305,472 of them trainable.
+ *
+ * ```ts
+ * import { Generator, Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const generator = new Generator(gpu, { seed: 1 });
+ * const program = gpu.compile({}, () => {
+ *   const noise = ops.randomNormal([16, generator.noiseDim], { seed: 1 });
+ *   const pictures = generator.call(noise, { training: false });
+ *   console.log(pictures.shape); // [ 16, 28, 28, 1 ]
+ *   return { pictures };
+ * });
+ * ```
  */
 export class Generator extends Sequential {
   /** Length of the noise vector. */

@@ -14,8 +14,18 @@ export function crossEntropy(logits: TensorLike, label: number): Tensor {
 /**
  * The generator's loss: how far the discriminator is from taking its pictures for real.
  *
+ * ```ts
+ * import { generatorLoss, Gpu } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ fake: [2, 1] }, ({ fake }) => ({ loss: generatorLoss(fake) }));
+ * program.run({ fake: [100, 100] });
+ * console.log((await program.read()).loss); // Float32Array(1) [ 0 ]
+ * ```
+ *
  * @param fakeLogits [batch, 1], the discriminator's decision on generated pictures
  * @returns a scalar: mean binary cross-entropy with ones
+ * @throws {TypeError} when the logits are not f32.
  */
 export function generatorLoss(fakeLogits: TensorLike): Tensor {
   return crossEntropy(fakeLogits, 1);
@@ -24,7 +34,21 @@ export function generatorLoss(fakeLogits: TensorLike): Tensor {
 /**
  * The discriminator's loss: real pictures should give ones, generated ones zeros.
  *
+ * ```ts
+ * import { discriminatorLoss, Gpu } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ real: [2, 1], fake: [2, 1] }, ({ real, fake }) => ({
+ *   loss: discriminatorLoss(real, fake),
+ * }));
+ * program.run({ real: [100, 100], fake: [-100, 50] });
+ * console.log((await program.read()).loss); // Float32Array(1) [ 25 ]
+ * ```
+ *
+ * @param realLogits [batch, 1], the decision on real pictures
+ * @param fakeLogits [batch, 1], the decision on generated pictures
  * @returns a scalar: the sum of both mean binary cross-entropies
+ * @throws {TypeError} when the logits are not f32.
  */
 export function discriminatorLoss(realLogits: TensorLike, fakeLogits: TensorLike): Tensor {
   return add(crossEntropy(realLogits, 1), crossEntropy(fakeLogits, 0));

@@ -86,7 +86,7 @@ export class Sequential {
     this.inputShape = inputShape;
     this.outputShape = outputShape;
     let at = 0;
-    this.#layers = layers.map(({ name, layer }) => ({
+    this.#layers = layers.map(({ layer, name }) => ({
       name,
       layer,
       variables: this.variables.slice(at, at += layer.weights.length),

@@ -23,6 +23,8 @@ export interface WeightFile {
   readonly picture?: readonly [height: number, width: number];
   /** The layers, where the file says them. */
   readonly layers?: readonly TfjsLayer[];
+  /** Whether other networks' tensors stand beside them, as in the checkpoint of a run. */
+  readonly ofRun?: boolean;
 }
 
 /** Height and width from the metadata: of a model that was saved alone, or of the run's data set. */
@@ -99,7 +101,7 @@ export async function readWeights(path: string, model: string): Promise<WeightFi
   const own = [...tensors].filter(([name]) => name.startsWith(prefix));
   if (!own.length) return { path, called: (name) => name, tensors, picture };
   const bare = own.map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
-  return { path, called: (name) => prefix + name, tensors: new Map(bare), picture };
+  return { path, called: (name) => prefix + name, tensors: new Map(bare), picture, ofRun: true };
 }
 
 /**

@@ -11,7 +11,22 @@ const absOp: Op = {
   instruction: () => ({ code: CODE.abs }),
 };
 
-/** Absolute value, elementwise; its gradient at 0 is 0. */
+/**
+ * Absolute value, elementwise; its gradient at 0 is 0.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [3] }, ({ x }) => ({ y: ops.abs(x) }));
+ * program.run({ x: [-2, 0, 3] });
+ * console.log((await program.read()).y); // Float32Array(3) [ 2, 0, 3 ]
+ * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
+ */
 export function abs(x: TensorLike): Tensor {
   return unary(absOp, x);
 }

@@ -23,6 +23,22 @@ const assignOp: Op = {
  * Overwrites a variable when the program runs. What was recorded before sees its old value, what is
  * recorded afterwards the new one.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const count = gpu.variable([1]);
+ * const program = gpu.compile({}, () => {
+ *   ops.assign(count, ops.add(count, 1));
+ *   return {};
+ * });
+ * program.run();
+ * program.run();
+ * console.log(await count.read()); // Float32Array(1) [ 2 ]
+ * ```
+ *
+ * @param variable what is overwritten
+ * @param value of the variable's shape and type
  * @throws {TypeError} when shape or type differ.
  */
 export function assign(variable: Variable, value: TensorLike): void {

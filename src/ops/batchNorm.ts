@@ -180,10 +180,24 @@ function scaleAndShift(
  * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the biased variance, as Keras'
  * BatchNormalization computes it in training.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile(
+ *   { x: [2, 1], gamma: [1], beta: [1] },
+ *   ({ x, gamma, beta }) => ops.batchNorm(x, gamma, beta, { epsilon: 0 }),
+ * );
+ * program.run({ x: [1, 3], gamma: [1], beta: [10] });
+ * const { y, mean, variance } = await program.read();
+ * console.log(y, mean[0], variance[0]); // Float32Array(2) [ 9, 11 ] 2 1
+ * ```
+ *
  * @param x [..., channels]
  * @param gamma [channels]
  * @param beta [channels]
  * @returns y of x's shape, and the batch's mean and variance [channels]
+ * @throws {TypeError} when gamma or beta is not [channels].
  */
 export function batchNorm(
   x: TensorLike,
@@ -207,7 +221,24 @@ export function batchNorm(
 /**
  * Batch normalization by given statistics, as in inference. See {@linkcode batchNorm}.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 1], one: [1], zero: [1] }, ({ x, one, zero }) => ({
+ *   y: ops.batchNormInference(x, one, zero, zero, one, { epsilon: 3 }),
+ * }));
+ * program.run({ x: [2, 4], one: [1], zero: [0] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 1, 2 ]
+ * ```
+ *
+ * @param x [..., channels]
+ * @param gamma [channels]
+ * @param beta [channels]
+ * @param mean [channels]
+ * @param variance [channels]
  * @returns y of x's shape
+ * @throws {TypeError} when one of the four is not [channels].
  */
 export function batchNormInference(
   x: TensorLike,

@@ -28,6 +28,17 @@ const expandOp: Op = {
  * Repeats x along axes of size 1 (and new leading ones) until it has the given shape. Costs nothing
  * where an elementwise op reads it.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 1] }, ({ x }) => ({ y: ops.broadcastTo(x, [2, 2]) }));
+ * program.run({ x: [1, 2] });
+ * console.log((await program.read()).y); // Float32Array(4) [ 1, 1, 2, 2 ]
+ * ```
+ *
+ * @param x f32, its axes of the shape's sizes or 1
+ * @returns f32 of the shape
  * @throws {TypeError} when x does not broadcast to the shape.
  */
 export function broadcastTo(x: TensorLike, shape: Shape): Tensor {

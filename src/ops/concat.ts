@@ -28,6 +28,17 @@ const concatOp: Op = {
 /**
  * Joins tensors along an axis (default the first).
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ a: [1, 2], b: [1, 1] }, ({ a, b }) => ({ y: ops.concat([a, b], 1) }));
+ * program.run({ a: [1, 2], b: [3] });
+ * console.log((await program.read()).y); // Float32Array(3) [ 1, 2, 3 ]
+ * ```
+ *
+ * @param tensors at least one, alike but for their size along the axis
+ * @param axis from 0, or from the end if negative. Default 0
  * @throws {TypeError} when their other axes or types differ.
  */
 export function concat<X extends TensorLike>(tensors: readonly X[], axis = 0): SameType<X> {

@@ -21,6 +21,17 @@ const conv2dOp: Op = {
 /**
  * 2-D convolution (cross-correlation, as in Keras' Conv2D) without bias.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [8, 28, 28, 1], kernel: [5, 5, 1, 64] }, ({ x, kernel }) => {
+ *   const y = ops.conv2d(x, kernel, { strides: 2, padding: "same" });
+ *   console.log(y.shape); // [ 8, 14, 14, 64 ]
+ *   return { y };
+ * });
+ * ```
+ *
  * @param x [batch, height, width, in]
  * @param kernel [kh, kw, in, out]
  * @returns [batch, h, w, out]; "same": h = ceil(height / stride), "valid":

@@ -33,6 +33,18 @@ export interface FilterGradOptions extends ConvOptions {
 /**
  * The gradient of conv2d's kernel: for y = conv2d(x, w) and a cotangent dy, that of w.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [8, 28, 28, 1], dy: [8, 14, 14, 64] }, ({ x, dy }) => {
+ *   const options = { kernelSize: 5, strides: 2, padding: "same" } as const;
+ *   const dw = ops.conv2dFilterGrad(x, dy, options);
+ *   console.log(dw.shape); // [ 5, 5, 1, 64 ]
+ *   return { dw };
+ * });
+ * ```
+ *
  * @param x [batch, height, width, in]
  * @param dy [batch, h, w, out]
  * @returns [kh, kw, in, out]

@@ -29,6 +29,17 @@ const conv2dTransposeOp: Op = {
  * 2-D transposed convolution (Keras' Conv2DTranspose) without bias: the gradient, with respect to
  * its input, of the convolution of the same kernel, strides and padding.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [8, 7, 7, 128], kernel: [5, 5, 64, 128] }, ({ x, kernel }) => {
+ *   const y = ops.conv2dTranspose(x, kernel, { strides: 2, padding: "same" });
+ *   console.log(y.shape); // [ 8, 14, 14, 64 ]
+ *   return { y };
+ * });
+ * ```
+ *
  * @param x [batch, height, width, in]
  * @param kernel [kh, kw, out, in]
  * @returns [batch, h, w, out]; "same": h = height * stride, "valid":

@@ -26,8 +26,21 @@ const sigmoidCrossEntropyOp: Op = {
  * Binary cross-entropy of each logit with its label, in the stable form
  * max(x, 0) - x * t + log1p(exp(-|x|)).
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ logits: [2], labels: [2] }, ({ logits, labels }) => ({
+ *   loss: ops.mean(ops.sigmoidCrossEntropyWithLogits(logits, labels)),
+ * }));
+ * program.run({ logits: [0, 100], labels: [1, 1] });
+ * console.log((await program.read()).loss); // Float32Array(1) [ 0.3465735912322998 ]
+ * ```
+ *
+ * @param logits f32 of any shape
  * @param labels in [0, 1], of a shape that broadcasts with the logits.
  * @returns one loss an element; take the mean for the loss of a batch.
+ * @throws {TypeError} when the shapes do not broadcast.
  */
 export function sigmoidCrossEntropyWithLogits(logits: TensorLike, labels: TensorLike): Tensor {
   return binary(sigmoidCrossEntropyOp, logits, labels);
@@ -36,9 +49,21 @@ export function sigmoidCrossEntropyWithLogits(logits: TensorLike, labels: Tensor
 /**
  * Cross-entropy of softmax(logits) with labels along the last axis, stable for any logits.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ logits: [2, 2], labels: [2, 2] }, ({ logits, labels }) => ({
+ *   losses: ops.softmaxCrossEntropyWithLogits(logits, labels),
+ * }));
+ * program.run({ logits: [0, 0, 100, 0], labels: [1, 0, 1, 0] });
+ * console.log((await program.read()).losses); // Float32Array(2) [ 0.6931471824645996, 0 ]
+ * ```
+ *
  * @param logits [..., classes]
  * @param labels probabilities, of the same shape (one-hot rows for class labels).
  * @returns one loss a row, [...]
+ * @throws {TypeError} when the shapes differ.
  */
 export function softmaxCrossEntropyWithLogits(logits: TensorLike, labels: TensorLike): Tensor {
   const [x, t] = [toTensor(logits, "the logits"), toTensor(labels, "the labels")];

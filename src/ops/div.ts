@@ -26,7 +26,25 @@ const constantDivOp: Op = {
   instruction: (node) => ({ code: CODE.constantDiv, constant: node.attributes }),
 };
 
-/** a / b, elementwise with broadcasting; either may be a number. */
+/**
+ * a / b, elementwise with broadcasting; either may be a number.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.div(a, b) }));
+ * program.run({ a: [10, 20], b: [2, 8] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 5, 2.5 ]
+ * ```
+ *
+ * @param a f32, or a number
+ * @param b f32, or a number
+ * @returns f32 of the shape to which both broadcast
+ * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are
+ *   numbers.
+ * @throws {RangeError} when a number is not finite, or divides as 0.
+ */
 export function div(a: Operand, b: Operand): Tensor {
   if (b === 0) throw new RangeError("div got the constant divisor 0");
   if (typeof b === "number") return unary(divConstantOp, notNumber(a, "div"), b);

@@ -62,10 +62,21 @@ const gatherGradOp: Op = {
  * Rows of x by index. An f32 index is rounded. One beyond the last row means the last row, a negative
  * one or NaN the first.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [3, 2], i: { shape: [2], dtype: "u32" } }, ({ x, i }) => ({ y: ops.gather(x, i) }));
+ * program.run({ x: [1, 2, 3, 4, 5, 6], i: [2, 0] });
+ * console.log((await program.read()).y); // Float32Array(4) [ 5, 6, 1, 2 ]
+ * ```
+ *
  * @param x [n, ...]
  * @param indices u32 or f32 of any shape, values from 0 to n - 1
  * @param axis the axis of x that is indexed. Default the first.
  * @returns [...indices, ...]: x's shape with the axis replaced by the indices' axes
+ * @throws {TypeError} when x has no axis, or x or the indices are bytes.
+ * @throws {RangeError} when there is no such axis.
  */
 export function gather<X extends TensorLike>(
   x: X,
@@ -111,9 +122,20 @@ const gatherImagesOp: Op = {
  * Pictures of a data set by index, scaled from bytes to [-1, 1] as the tutorial does:
  * (byte - 127.5) / 127.5.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const images = gpu.variable([2, 1, 2, 1], [7, 8, 0, 255], { dtype: "u8" });
+ * const program = gpu.compile({ i: { shape: [1], dtype: "u32" } }, ({ i }) => ({ y: ops.gatherImages(images, i) }));
+ * program.run({ i: [1] });
+ * console.log((await program.read()).y); // Float32Array(2) [ -1, 1 ]
+ * ```
+ *
  * @param images a u8 variable [n, height, width, channels]
  * @param indices u32 [batch]
  * @returns f32 [batch, height, width, channels]
+ * @throws {TypeError} when the images are not u8, or the indices no list.
  */
 export function gatherImages(images: TensorLike, indices: TensorLike): Tensor {
   const tensor = toTensor(images, "the images of gatherImages");

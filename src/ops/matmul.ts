@@ -63,6 +63,17 @@ const matmulOp: Op = {
  * Matrix product of [m, k] and [k, n]; with `transposeA`, a is [k, m], with `transposeB`, b is
  * [n, k].
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ a: [2, 2], b: [2, 1] }, ({ a, b }) => ({ y: ops.matmul(a, b) }));
+ * program.run({ a: [1, 2, 3, 4], b: [5, 6] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 17, 39 ]
+ * ```
+ *
+ * @param a f32 [m, k]
+ * @param b f32 [k, n]
  * @returns [m, n]
  * @throws {TypeError} when the inner sizes differ, or an operand is not a matrix.
  */

@@ -23,6 +23,16 @@ const padOp: Op = {
 /**
  * Adds zeros around x.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [1, 2] }, ({ x }) => ({ y: ops.pad(x, [[0, 0], [1, 2]]) }));
+ * program.run({ x: [1, 2] });
+ * console.log((await program.read()).y); // Float32Array(5) [ 0, 1, 2, 0, 0 ]
+ * ```
+ *
+ * @param x of any shape
  * @param padding `[before, after]` for each axis.
  * @throws {RangeError} when an amount is negative or not whole.
  */

@@ -102,7 +102,23 @@ function floatBelow(x: number): number {
   return value[0];
 }
 
-/** Raw 32-bit words (u32). Every random op of a program draws from a stream of its own. */
+/**
+ * Raw 32-bit words (u32). Every random op of a program draws from a stream of its own.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({}, () => ({ words: ops.randomBits([4], { seed: 1 }) }));
+ * program.run();
+ * console.log((await program.read()).words.length); // 4
+ * ```
+ *
+ * @param shape of the result
+ * @returns u32 of the shape
+ * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1.
+ * @throws {TypeError} when the state is not u32 [2].
+ */
 export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor<"u32"> {
   return draw(bitsOp, shape, options, "u32") as Tensor<"u32">;
 }
@@ -111,6 +127,20 @@ export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor<"u
  * Uniform numbers on [minimum, maximum), default [0, 1); other numbers in every run. The bounds are
  * rounded to float32; rounding never makes a number the maximum.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({}, () => ({
+ *   y: ops.randomUniform([1000], { seed: 1, minimum: -1, maximum: 1 }),
+ * }));
+ * program.run();
+ * const { y } = await program.read();
+ * console.log(y.every((value) => value >= -1 && value < 1)); // true
+ * ```
+ *
+ * @param shape of the result
+ * @returns f32 of the shape
  * @throws {RangeError} when there is no float32 between them, or they are too far apart for one.
  */
 export function randomUniform(
@@ -129,7 +159,25 @@ export function randomUniform(
   return draw(uniformOp, shape, options, "f32", range);
 }
 
-/** Normal numbers, default mean 0 and standard deviation 1; other numbers in every run. */
+/**
+ * Normal numbers, default mean 0 and standard deviation 1; other numbers in every run.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * // A state of one's own can be saved, and goes on where it was.
+ * const state = gpu.variable([2], [7, 0], { dtype: "u32", trainable: false });
+ * const program = gpu.compile({}, () => ({ noise: ops.randomNormal([16, 100], { state }) }));
+ * program.run();
+ * console.log(await state.read()); // Uint32Array(2) [ 7, 1 ]
+ * ```
+ *
+ * @param shape of the result
+ * @returns f32 of the shape
+ * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1.
+ * @throws {TypeError} when the state is not u32 [2].
+ */
 export function randomNormal(
   shape: Shape,
   options: RandomOptions & { readonly mean?: number; readonly stddev?: number } = {},

@@ -10,6 +10,18 @@ const reshapeOp: Op = {
 /**
  * The same elements under another shape; costs nothing. One axis may be -1: what is left.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 6] }, ({ x }) => {
+ *   const y = ops.reshape(x, [3, -1]);
+ *   console.log(y.shape); // [ 3, 4 ]
+ *   return { y };
+ * });
+ * ```
+ *
+ * @param x of any shape and type
  * @throws {TypeError} when the number of elements would change.
  */
 export function reshape<X extends TensorLike>(x: X, shape: Shape): SameType<X> {

@@ -24,6 +24,19 @@ const sliceOp: Op = {
  * The box of `size` elements that begins at `begin`, an entry an axis; a size of -1 means the rest
  * of the axis.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.slice(x, [0, 1], [-1, 2]) }));
+ * program.run({ x: [1, 2, 3, 4, 5, 6] });
+ * console.log((await program.read()).y); // Float32Array(4) [ 2, 3, 5, 6 ]
+ * ```
+ *
+ * @param x of any shape
+ * @param begin first index along each axis
+ * @param size elements along each axis, -1 for the rest
+ * @returns [...size]
  * @throws {RangeError} when the box leaves the tensor.
  */
 export function slice<X extends TensorLike>(

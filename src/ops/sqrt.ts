@@ -11,7 +11,22 @@ const sqrtOp: Op = {
   instruction: () => ({ code: CODE.sqrt }),
 };
 
-/** Square root, elementwise; its gradient at 0 is infinite. */
+/**
+ * Square root, elementwise; its gradient at 0 is infinite.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.sqrt(x) }));
+ * program.run({ x: [4, 9] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 2, 3 ]
+ * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
+ */
 export function sqrt(x: TensorLike): Tensor {
   return unary(sqrtOp, x);
 }

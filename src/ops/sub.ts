@@ -19,7 +19,25 @@ const constantSubOp: Op = {
   instruction: (node) => ({ code: CODE.constantSub, constant: node.attributes }),
 };
 
-/** a - b with broadcasting; either may be a number. */
+/**
+ * a - b with broadcasting; either may be a number.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.sub(a, b) }));
+ * program.run({ a: [10, 20], b: [1, 2] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 9, 18 ]
+ * ```
+ *
+ * @param a f32, or a number
+ * @param b f32, or a number
+ * @returns f32 of the shape to which both broadcast
+ * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are
+ *   numbers.
+ * @throws {RangeError} when a number is not finite.
+ */
 export function sub(a: Operand, b: Operand): Tensor {
   if (typeof b === "number") return add(notNumber(a, "sub"), -b);
   if (typeof a === "number") return unary(constantSubOp, b, a);

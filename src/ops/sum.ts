@@ -118,20 +118,69 @@ function reduce(
 /**
  * Sum over some axes (default all), in an order that depends on the shape alone.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.sum(x, -1) }));
+ * program.run({ x: [1, 2, 3, 4, 5, 6] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 6, 15 ]
+ * ```
+ *
+ * @param x f32 of any shape
  * @param axes an axis, several, or options that hold both
  * @param keepDims keeps the summed axes with size 1. Default false.
+ * @returns x's shape without the summed axes
+ * @throws {TypeError} when x is not f32.
+ * @throws {RangeError} when there is no such axis, or one is named twice.
  */
 export function sum(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(sumOp, x, axes, keepDims);
 }
 
-/** Mean over some axes (default all). See {@linkcode sum}. */
+/**
+ * Mean over some axes (default all). See {@linkcode sum}.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.mean(x, -1) }));
+ * program.run({ x: [1, 2, 3, 4, 5, 6] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 2, 5 ]
+ * ```
+ *
+ * @param x f32 of any shape
+ * @param axes an axis, several, or options that hold both
+ * @param keepDims keeps the reduced axes with size 1. Default false.
+ * @returns x's shape without the reduced axes
+ * @throws {TypeError} when x is not f32.
+ * @throws {RangeError} when there is no such axis, or one is named twice.
+ */
 export function mean(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   const total = reduce(sumOp, x, axes, keepDims, "mean");
   return div(total, toTensor(x).size / total.size);
 }
 
-/** Maximum over some axes (default all). It has no gradient: it is for subtracting before exp. */
+/**
+ * Maximum over some axes (default all). It has no gradient: it is for subtracting before exp.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.max(x, -1) }));
+ * program.run({ x: [1, 2, 3, 4, 5, 6] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 3, 6 ]
+ * ```
+ *
+ * @param x f32 of any shape
+ * @param axes an axis, several, or options that hold both
+ * @param keepDims keeps the reduced axes with size 1. Default false.
+ * @returns x's shape without the reduced axes
+ * @throws {TypeError} when x is not f32.
+ * @throws {RangeError} when there is no such axis, or one is named twice.
+ */
 export function max(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(maxOp, x, axes, keepDims);
 }

@@ -11,7 +11,22 @@ const tanhOp: Op = {
   instruction: () => ({ code: CODE.tanh }),
 };
 
-/** Hyperbolic tangent, elementwise. */
+/**
+ * Hyperbolic tangent, elementwise.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.tanh(x) }));
+ * program.run({ x: [0, 100] });
+ * console.log((await program.read()).y); // Float32Array(2) [ 0, 1 ]
+ * ```
+ *
+ * @param x f32 of any shape
+ * @returns f32 of x's shape
+ * @throws {TypeError} when x is not f32.
+ */
 export function tanh(x: TensorLike): Tensor {
   return unary(tanhOp, x);
 }

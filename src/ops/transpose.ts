@@ -25,6 +25,17 @@ const transposeOp: Op = {
 /**
  * Axes in another order: axis i of the result is axis `permutation[i]` of x. Default: reversed.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 2] }, ({ x }) => ({ y: ops.transpose(x) }));
+ * program.run({ x: [1, 2, 3, 4] });
+ * console.log((await program.read()).y); // Float32Array(4) [ 1, 3, 2, 4 ]
+ * ```
+ *
+ * @param x of any shape
+ * @param permutation each axis of x once
  * @throws {TypeError} when `permutation` does not name every axis once.
  */
 export function transpose<X extends TensorLike>(

@@ -86,6 +86,21 @@ const adamOp: Op = {
  * p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + epsilon).
  *
  * A network whose variables lie side by side (those of a model do) is updated in one dispatch.
+ *
+ * ```ts
+ * import { Adam, Gpu, grad, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const w = gpu.variable([1], [1]);
+ * const adam = new Adam(gpu, [w], { learningRate: 0.25 });
+ * const program = gpu.compile({}, () => {
+ *   const loss = ops.sum(ops.mul(w, w));
+ *   adam.apply(grad(loss, [w]));
+ *   return { loss };
+ * });
+ * program.run();
+ * console.log(await w.read()); // Float32Array(1) [ 0.75 ]
+ * ```
  */
 export class Adam {
   /** What it updates, in the order in which {@linkcode Adam.apply} expects gradients. */

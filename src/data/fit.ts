@@ -1,0 +1,109 @@
+/**
+ * Bringing a picture to another number of channels and another size.
+ *
+ * @module
+ */
+
+import type { Picture } from "../io/picture.ts";
+
+/** The weights of red, green and blue in the brightness of a colour, by ITU-R BT.601. */
+const LUMA = [0.299, 0.587, 0.114];
+
+/**
+ * A picture without transparency, gray (1) or RGB (3), on 0 to 255.
+ *
+ * @param background the gray that transparent pixels are put on
+ * @returns [height, width, channels], not rounded
+ */
+export function toChannels(picture: Picture, channels: 1 | 3, background: number): Float32Array {
+  const { width, height, channels: stored, data } = picture;
+  const colours = stored < 3 ? 1 : 3;
+  const hasAlpha = stored > colours;
+  const values = new Float32Array(height * width * channels);
+  for (let pixel = 0; pixel < height * width; pixel++) {
+    const from = pixel * stored;
+    const alpha = hasAlpha ? data[from + colours] / 255 : 1;
+    // Of gray pictures all three are the one value there is.
+    const colour = (c: number) =>
+      data[from + Math.min(c, colours - 1)] * alpha + background * (1 - alpha);
+    if (channels === 3) {
+      for (let c = 0; c < 3; c++) values[3 * pixel + c] = colour(c);
+    } else if (colours === 1) {
+      values[pixel] = colour(0);
+    } else {
+      values[pixel] = LUMA.reduce((sum, weight, c) => sum + weight * colour(c), 0);
+    }
+  }
+  return values;
+}
+
+/** Which samples make up one sample of the result, and how much of each. */
+interface Tap {
+  readonly first: number;
+  readonly weights: readonly number[];
+}
+
+/**
+ * The taps along one axis: a triangle around the place of each output, as wide as a step of the
+ * outputs or of the inputs, whichever is larger. So enlarging is linear interpolation, and shrinking
+ * averages all that an output covers.
+ *
+ * @param from number of samples there are
+ * @param to number of samples wanted
+ * @param scale samples there are for each one wanted; what is left over is cut on both sides
+ */
+function taps(from: number, to: number, scale: number): Tap[] {
+  const begin = (from - to * scale) / 2;
+  const support = Math.max(1, scale);
+  return Array.from({ length: to }, (_, i) => {
+    const centre = begin + (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(centre - support));
+    const last = Math.min(from - 1, Math.ceil(centre + support) - 1);
+    const weights = Array.from(
+      { length: last - first + 1 },
+      (_, k) => Math.max(0, 1 - Math.abs(first + k + 0.5 - centre) / support),
+    );
+    const sum = weights.reduce((a, b) => a + b);
+    return { first, weights: weights.map((w) => w / sum) };
+  });
+}
+
+/**
+ * A picture scaled to cover a size, with what is beyond cut off on both sides alike.
+ *
+ * @param values [height, width, channels] on 0 to 255
+ * @param source the height and width that they have
+ * @param size the height and width wanted
+ * @returns bytes [...size, channels]
+ */
+export function fitPicture(
+  values: Float32Array,
+  { height, width }: { readonly height: number; readonly width: number },
+  [toHeight, toWidth]: readonly [number, number],
+): Uint8ClampedArray {
+  if (height === toHeight && width === toWidth) return Uint8ClampedArray.from(values);
+  const channels = values.length / (height * width);
+  const scale = Math.min(height / toHeight, width / toWidth);
+
+  // Along rows first, then along columns.
+  const across = new Float32Array(height * toWidth * channels);
+  const columns = taps(width, toWidth, scale);
+  for (let y = 0; y < height; y++) {
+    columns.forEach(({ first, weights }, x) => {
+      weights.forEach((weight, k) => {
+        for (let c = 0; c < channels; c++) {
+          across[(y * toWidth + x) * channels + c] += weight *
+            values[(y * width + first + k) * channels + c];
+        }
+      });
+    });
+  }
+  const row = toWidth * channels;
+  const result = new Float32Array(toHeight * row);
+  taps(height, toHeight, scale).forEach(({ first, weights }, y) => {
+    weights.forEach((weight, k) => {
+      for (let i = 0; i < row; i++) result[y * row + i] += weight * across[(first + k) * row + i];
+    });
+  });
+  return Uint8ClampedArray.from(result); // which rounds
+}

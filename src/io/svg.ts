@@ -1,0 +1,69 @@
+/**
+ * Pieces of SVG figures.
+ *
+ * @module
+ */
+
+/** Text as XML has it. What XML cannot hold at all, such as a NUL, is left out. */
+export function escapeXML(text: string): string {
+  return text
+    // deno-lint-ignore no-control-regex
+    .replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "")
+    .toWellFormed()
+    .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** A coordinate with as many digits as one sees. */
+export function round(value: number): string {
+  return String(Math.round(value * 10) / 10);
+}
+
+/** A point; without a `y` that is finite, the line has a gap there. */
+export type Point = readonly [x: number, y: number];
+
+/** The stretches of a line between its gaps. */
+export function stretches(points: readonly Point[]): Point[][] {
+  const all: Point[][] = [];
+  let open = false;
+  for (const point of points) {
+    const there = Number.isFinite(point[1]);
+    if (there && !open) all.push([]);
+    if (there) all[all.length - 1].push(point);
+    open = there;
+  }
+  return all;
+}
+
+/** The `d` of a line. A lone point gets a length of 0, which round caps show as a dot. */
+export function linePath(points: readonly Point[]): string {
+  return stretches(points).map((part) => {
+    const d = "M" + part.map(([x, y]) => `${round(x)},${round(y)}`).join("L");
+    return part.length === 1 ? `${d}h0` : d;
+  }).join("");
+}
+
+/**
+ * Round numbers that divide a range, at most `most` of them.
+ *
+ * @param whole Whether they must be whole numbers.
+ */
+export function ticks(low: number, high: number, most: number, whole = false): number[] {
+  const raw = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const nice = [1, 2, 5, 10].map((n) => n * power).find((step) => step >= raw * (1 - 1e-9))!;
+  const step = whole ? Math.max(1, Math.round(nice)) : nice;
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  // Multiplied, not added up, and rid of 0.30000000000000004.
+  return Array.from(
+    { length: Math.max(0, last - first + 1) },
+    (_, i) => Number(((first + i) * step).toPrecision(12)),
+  );
+}
+
+/** A number with thin spaces between groups of three digits, as SI has it. */
+export function grouped(value: number): string {
+  const [whole, fraction] = String(value).split(".");
+  const groups = whole.length > 4 ? whole.replace(/\B(?=(\d{3})+$)/g, "\u2009") : whole;
+  return fraction === undefined ? groups : `${groups}.${fraction}`;
+}

@@ -1,0 +1,78 @@
+/**
+ * The few messages of TensorFlow's `event.proto` and `summary.proto` that a training log takes.
+ *
+ * @module
+ */
+
+import {
+  bytes,
+  double,
+  embedded,
+  type Encoded,
+  float,
+  int64,
+  message,
+  string,
+  varint,
+} from "./protobuf.ts";
+
+/** One value of a summary: a number, or a picture as a whole PNG file. */
+export type SummaryValue =
+  | { readonly tag: string; readonly scalar: number }
+  | { readonly tag: string; readonly png: Uint8Array };
+
+/** What an event says. */
+export type EventBody =
+  /** The first event of a file. */
+  | { readonly fileVersion: string }
+  /** Training begins at this event's step, and what was logged of it and later steps is void. */
+  | { readonly start: true }
+  | { readonly summary: readonly SummaryValue[] };
+
+/** `SessionLog.SessionStatus.START` */
+const START = 1;
+
+/** `Summary.Image.colorspace` for PNG's colour types; a palette's colours are RGB. */
+const COLORSPACE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
+
+/**
+ * An `Event` message.
+ *
+ * @param wallTime Seconds since 1970.
+ * @throws {RangeError} when a picture is not a PNG file.
+ */
+export function encodeEvent(wallTime: number, step: number, body: EventBody): Encoded {
+  return message(double(1, wallTime), int64(2, step), encodeBody(body));
+}
+
+function encodeBody(body: EventBody): Encoded {
+  if ("fileVersion" in body) return string(3, body.fileVersion);
+  if ("start" in body) return embedded(7, message(varint(1, START)));
+  return embedded(5, message(...body.summary.map((value) => embedded(1, encodeValue(value)))));
+}
+
+function encodeValue(value: SummaryValue): Encoded {
+  return message(
+    string(1, value.tag),
+    "scalar" in value ? float(2, value.scalar) : embedded(4, encodeImage(value.png)),
+  );
+}
+
+function encodeImage(png: Uint8Array): Encoded {
+  const { width, height, colorspace } = readHeader(png);
+  return message(varint(1, height), varint(2, width), varint(3, colorspace), bytes(4, png));
+}
+
+/** The signature, then the header's chunk: length, "IHDR", width, height, depth, colour type. */
+function readHeader(png: Uint8Array): { width: number; height: number; colorspace: number } {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  const right = png.length > 25 && view.getBigUint64(0) === 0x89504e470d0a1a0an &&
+    view.getUint32(12) === 0x49484452;
+  const colorspace = right ? COLORSPACE[png[25]] : undefined;
+  if (colorspace === undefined) {
+    throw new RangeError(
+      `A picture of ${png.length} bytes is not a PNG file: encode it first, as with encodePNG`,
+    );
+  }
+  return { width: view.getUint32(16), height: view.getUint32(20), colorspace };
+}

@@ -1,0 +1,213 @@
+/**
+ * What a run leaves behind in its folder.
+ *
+ * @module
+ */
+
+import { basename, join } from "node:path";
+import { CheckpointError, DataError } from "./errors.ts";
+import { removeTemporary, writeFileAtomic } from "./io/atomic.ts";
+import { CheckpointFolder } from "./io/checkpoints.ts";
+import { Curves } from "./io/curves.ts";
+import { MetricsLog, type MetricsRow } from "./io/metrics.ts";
+import { listPictures, PictureFolder, type PictureShape } from "./io/pictures.ts";
+import { readRunRecord, writeRunRecord } from "./io/run_record.ts";
+import { TensorBoardLog } from "./io/tensorboard.ts";
+import type { EpochEvent } from "./position.ts";
+import type { Snapshot, StepEvent, Trainer } from "./trainer.ts";
+
+/** Options of {@linkcode RunFolder.open}. */
+export interface RunFolderOptions {
+  /** Sizes of the pictures of one grid. */
+  readonly pictures: PictureShape;
+  /** How many of the newest checkpoints stay. Default 3. */
+  readonly keep?: number;
+  /** Called with what a person should know. */
+  readonly onMessage: (text: string) => void;
+}
+
+/** Files and folders that are a run's, apart from its pictures and checkpoints. */
+const NAMES = ["metrics.jsonl", "tensorboard", "losses.svg", "run.json", "dcgan.gif"];
+
+/** Seconds between flushes of the log. */
+const FLUSH_SECONDS = 0.5;
+
+/** Pictures, checkpoints, logs, curves and the record of a run. */
+export class RunFolder implements AsyncDisposable {
+  readonly checkpoints: CheckpointFolder;
+  #metrics: MetricsLog | undefined;
+  #tensorboard: TensorBoardLog | undefined;
+  readonly #curves = new Curves();
+  #flushed = performance.now();
+
+  private constructor(
+    readonly path: string,
+    private readonly pictures: PictureFolder,
+    { keep, onMessage }: RunFolderOptions,
+  ) {
+    this.checkpoints = new CheckpointFolder(join(path, "training_checkpoints"), keep);
+    this.say = onMessage;
+  }
+
+  private readonly say: (text: string) => void;
+
+  /** Makes the folder, so that a run fails early if it cannot be written to. */
+  static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
+    const pictures = await PictureFolder.open(path, options.pictures);
+    const folder = new RunFolder(path, pictures, options);
+    // What a process left that was killed while it wrote.
+    for (const dir of [path, folder.checkpoints.path]) await removeTemporary(dir);
+    return folder;
+  }
+
+  /**
+   * Makes room for a new run.
+   *
+   * @throws {CheckpointError} when the folder holds one already and `overwrite` is false.
+   */
+  async clear(overwrite: boolean): Promise<void> {
+    const files = [...await this.checkpoints.list(), ...await picturesIn(this.path)];
+    for (const name of NAMES) {
+      if (await exists(join(this.path, name))) files.push(join(this.path, name));
+    }
+    if (files.length && !overwrite) {
+      throw new CheckpointError(
+        `${this.path} holds a run already (${
+          basename(files[0])
+        }): resume it, overwrite it, or use ` +
+          "another folder",
+      );
+    }
+    for (const file of files) await Deno.remove(file, { recursive: true });
+  }
+
+  /**
+   * Whether it holds a run of this configuration, of which a trainer may be the continuation. Without
+   * a record nothing speaks against it.
+   */
+  async fits(configuration: Readonly<Record<string, unknown>>): Promise<boolean> {
+    const record = await readRunRecord(this.path);
+    if (!record) return true;
+    const text = (value: unknown) => JSON.stringify(value);
+    const keys = new Set([...Object.keys(record.configuration), ...Object.keys(configuration)]);
+    return [...keys].every((key) => text(record.configuration[key]) === text(configuration[key]));
+  }
+
+  /** Begins the logs, or goes on with them after the trainer's step. */
+  async begin(trainer: Trainer, command?: readonly string[]): Promise<void> {
+    const { configuration, gpu, steps: fromStep } = trainer;
+    const seed = configuration.seed as number;
+    await writeRunRecord(
+      this.path,
+      { configuration, seed, adapter: gpu.info, kernels: gpu.tuning, fromStep, command },
+      this.say,
+    );
+    this.#metrics = await this.#openMetrics(fromStep);
+    this.#tensorboard = await TensorBoardLog.open(join(this.path, "tensorboard"), {
+      afterStep: fromStep,
+    });
+  }
+
+  /** A log that cannot be read must not stop a run: it is put aside. */
+  async #openMetrics(afterStep: number): Promise<MetricsLog> {
+    const path = join(this.path, "metrics.jsonl");
+    const onRow = (row: MetricsRow) => this.#draw(row);
+    try {
+      return await MetricsLog.open(path, { afterStep, onRow });
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      const aside = `${path}.damaged`;
+      await Deno.rename(path, aside);
+      this.say(`${error.message}; it is now ${aside}, and a new log begins`);
+      return await MetricsLog.open(path, { afterStep });
+    }
+  }
+
+  #draw(row: MetricsRow): void {
+    if (row.type === "step") this.#curves.add(row.step, row.generatorLoss, row.discriminatorLoss);
+    else this.#curves.markEpoch(row.step, row.epoch);
+  }
+
+  /** Logs a step. */
+  async step(event: StepEvent): Promise<void> {
+    const { step, generatorLoss, discriminatorLoss } = event;
+    this.#metrics!.step(event);
+    this.#tensorboard!.scalars(step, {
+      "loss/generator": generatorLoss,
+      "loss/discriminator": discriminatorLoss,
+    });
+    this.#curves.add(step, generatorLoss, discriminatorLoss);
+    if (performance.now() - this.#flushed > 1000 * FLUSH_SECONDS) await this.#flush();
+  }
+
+  /** Logs an epoch and draws the curves anew. */
+  async epoch(event: EpochEvent): Promise<void> {
+    const { step, epoch, distance } = event;
+    this.#metrics!.epoch(event);
+    if (distance !== undefined) this.#tensorboard!.scalars(step, { distance });
+    if (event.picture !== undefined) {
+      this.#tensorboard!.image(step, "pictures", await Deno.readFile(event.picture));
+    }
+    this.#curves.markEpoch(step, epoch);
+    await this.#flush();
+    await this.writeCurves();
+  }
+
+  /** Writes pictures on [-1, 1] and gives their path. */
+  picture(
+    pictures: Float32Array,
+    { step, epoch, ofEpoch }: {
+      readonly step: number;
+      readonly epoch: number;
+      readonly ofEpoch: boolean;
+    },
+  ): Promise<string> {
+    const name = ofEpoch
+      ? `image_at_epoch_${String(epoch).padStart(4, "0")}`
+      : `image_at_step_${String(step).padStart(6, "0")}`;
+    return this.pictures.save(name, pictures);
+  }
+
+  /** Writes a checkpoint; what was logged up to it is on the disk before. */
+  async save(epoch: number, step: number | undefined, snapshot: Snapshot) {
+    await this.#flush(true);
+    return await this.checkpoints.save(epoch, step, snapshot);
+  }
+
+  /** Draws the curves of both losses as `losses.svg`. */
+  async writeCurves(): Promise<void> {
+    const svg = new TextEncoder().encode(this.#curves.svg());
+    await writeFileAtomic(join(this.path, "losses.svg"), svg);
+  }
+
+  /** Writes `dcgan.gif` from the pictures up to here. */
+  writeGIF(upTo: { readonly step: number; readonly epoch: number }): Promise<string | undefined> {
+    return this.pictures.writeGIF(upTo);
+  }
+
+  async #flush(sync = false): Promise<void> {
+    await this.#metrics!.flush({ sync });
+    await this.#tensorboard!.flush();
+    this.#flushed = performance.now();
+  }
+
+  /** Writes and closes the logs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#metrics?.close();
+    await this.#tensorboard?.close();
+  }
+}
+
+async function picturesIn(dir: string): Promise<string[]> {
+  return (await listPictures(dir)).map(({ path }) => path);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * A small run in a process of its own, to be killed:
+ *
+ *   deno run tests/support/train_worker.ts DIR MAX_STEPS [resume]
+ *
+ * Writes a checkpoint after every step, and prints its path.
+ *
+ * @module
+ */
+
+import { trainDCGAN } from "../../mod.ts";
+import { blobs } from "./dataset.ts";
+
+const [outDir, maxSteps, resume] = Deno.args;
+using _run = await trainDCGAN({
+  dataset: blobs(70), // five steps an epoch
+  batchSize: 16,
+  noiseDim: 10,
+  generatorWidths: [16, 8, 8],
+  discriminatorWidths: [8, 8],
+  seed: 3,
+  maxSteps: Number(maxSteps),
+  outDir,
+  checkpoint: { everyMinutes: 1e-9, keep: 3 },
+  resume: resume === "resume",
+  onMessage: (text) => console.log(text),
+});
+console.log("done");
