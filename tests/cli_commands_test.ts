@@ -22,6 +22,7 @@ import { invocations, kernel, workgroupBytes } from "../src/gpu/shader.ts";
 import { encodeCheckpoint } from "../src/io/checkpoints.ts";
 import { animated, listPictures } from "../src/io/pictures.ts";
 import { generate, Sampler, seedNoise } from "../src/model/sampler.ts";
+import { VERSION } from "../src/version.ts";
 import { blobs } from "./support/dataset.ts";
 import { inFolder } from "./support/folder.ts";
 import { assertClose } from "./support/close.ts";
@@ -218,7 +219,7 @@ async function writeCheckpoint(gpu: Gpu, run: string): Promise<string> {
     tensors: await model.save(),
     configuration: { dataset: [2, 28, 28, 1], noiseDim: 8, discriminatorWidths: [4, 12] },
     kernels: "{}",
-    version: "",
+    version: VERSION,
     position: {},
   });
   const folder = join(run, "training_checkpoints");
