@@ -4,12 +4,22 @@
  * @module
  */
 
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { Generator, Gpu } from "../../mod.ts";
 import { MODEL_FILE, SHARD_FILE } from "../io/tfjs_model.ts";
 import { type Form, requireForm } from "../model/save.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
-import { describeFlags, type Flag, oneOf, parseFlags, UsageError } from "./flags.ts";
+import {
+  COMMON,
+  describeCommand,
+  type Flag,
+  oneOf,
+  parseCommandLine,
+  UsageError,
+} from "./flags.ts";
+import { Report } from "./report.ts";
+import { CHECKPOINT } from "./trained.ts";
+import { userPath } from "./user_path.ts";
 
 const FLAGS = {
   to: {
@@ -24,52 +34,24 @@ const FLAGS = {
     parse: oneOf("onnx", "safetensors", "tfjs"),
   },
   force: { help: "overwrite what is there" },
-  json: { help: "print what was written as JSON" },
-  help: { help: "this text" },
+  ...COMMON,
 } satisfies Record<string, Flag>;
 
-const HELP = `Write a trained generator as a file for other programs.
-
-usage: deno task dcgan export CHECKPOINT --to PATH [OPTION...]
-
-CHECKPOINT is a checkpoint, a safetensors file of the generator's weights, a tfjs model.json, or the
-folder of a run, whose newest checkpoint is taken.
-
-${describeFlags(FLAGS)}
-
-onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to pictures
+const HELP = describeCommand({
+  command: "export",
+  what: "Write a trained generator as a file for other programs.",
+  args: [CHECKPOINT],
+  flags: FLAGS,
+  examples: [
+    "export out --to generator.onnx",
+    "export out --to web/generator",
+    "export out/training_checkpoints/ckpt-0050.safetensors --format safetensors",
+  ],
+  more: `onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to pictures
              [N, height, width, channels] on [-1, 1]
 tfjs         a TensorFlow.js layers model, model.json and weights.bin, for tf.loadLayersModel
-safetensors  the weights alone, with Keras' names and layouts
-
-examples:
-  deno task dcgan export out --to generator.onnx
-  deno task dcgan export out --to web/generator
-  deno task dcgan export out/training_checkpoints/ckpt-0050.safetensors --format safetensors
-`;
-
-/** Paths mean what they mean in the folder where the person is, not where the task runs. */
-function userPath(path: string): string {
-  // A slash at the end says that a folder is meant.
-  const slash = /[/\\]$/.test(path) ? "/" : "";
-  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path) + slash;
-}
-
-/** The one argument that is no flag, and the flags. */
-function split(args: readonly string[]) {
-  const words: string[] = [];
-  const rest: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    if (!args[i].startsWith("-")) {
-      words.push(args[i]);
-      continue;
-    }
-    rest.push(args[i]);
-    const flag = (FLAGS as Record<string, Flag>)[args[i].slice(2)];
-    if (args[i].startsWith("--") && flag?.value && i + 1 < args.length) rest.push(args[++i]);
-  }
-  return { words, flags: parseFlags(FLAGS, rest) };
-}
+safetensors  the weights alone, with Keras' names and layouts`,
+});
 
 /** Where a form goes when nobody says: beside the run, or the file. */
 function defaultPath(checkpoint: string, format: string): string {
@@ -107,27 +89,20 @@ function requireSameFormat(format: string, to: string, form: Form): void {
 }
 
 /** Runs the command. Returns the exit code. */
-export async function exportModel(args: readonly string[]): Promise<number> {
-  const { words, flags } = split(args);
+export async function exportModel(argv: readonly string[]): Promise<number> {
+  const { flags, args: [source] } = parseCommandLine(FLAGS, [CHECKPOINT], argv);
   if (flags.help) {
     console.log(HELP);
     return 0;
   }
-  if (words.length !== 1) {
-    throw new UsageError(
-      words.length
-        ? `export takes one checkpoint, got ${words.join(" ")}`
-        : "export needs a checkpoint or the folder of a run, such as: export out --to generator.onnx",
-    );
-  }
-  const { to, format } = flags as { to?: string; format?: string };
+  const { to, format } = flags;
   if (to === undefined && format === undefined) {
     throw new UsageError("export needs --to PATH, or --format onnx, safetensors or tfjs");
   }
-  const say = flags.json ? console.error : console.log;
+  const report = new Report(flags);
   const checkpoint = await checkpointPath(
-    userPath(words[0]),
-    (error) => say(`skipped: ${error.message}`),
+    userPath(source),
+    (error) => console.error(`skipped: ${error.message}`),
   );
   const path = to === undefined ? defaultPath(checkpoint, format!) : userPath(to);
   const form = await requireForm(path, "generator");
@@ -145,21 +120,18 @@ export async function exportModel(args: readonly string[]): Promise<number> {
   const generator = await Generator.load(gpu, checkpoint);
   await generator.save(path);
   const sizes = await Promise.all(files.map(async (file) => (await Deno.stat(file)).size));
-  if (flags.json) {
-    const [height, width, channels] = generator.outputShape;
-    console.log(JSON.stringify({
-      checkpoint,
-      format: form === "folder" ? "tfjs" : form,
-      files: files.map((path, i) => ({ path, bytes: sizes[i] })),
-      noiseDim: generator.noiseDim,
-      height,
-      width,
-      channels,
-      weights: generator.parameterCount.total,
-    }));
-  } else {
-    say(`read   ${checkpoint}`);
-    files.forEach((file, i) => say(`wrote  ${file} (${(sizes[i] / 1e6).toFixed(2)} MB)`));
-  }
+  report.note("read", checkpoint);
+  for (const file of files) report.wrote(file);
+  const [height, width, channels] = generator.outputShape;
+  report.result({
+    checkpoint,
+    format: form === "folder" ? "tfjs" : form,
+    files: files.map((path, i) => ({ path, bytes: sizes[i] })),
+    noiseDim: generator.noiseDim,
+    height,
+    width,
+    channels,
+    weights: generator.parameterCount.total,
+  });
   return 0;
 }

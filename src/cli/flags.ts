@@ -74,6 +74,8 @@ export function positive(text: string): number {
 }
 
 /** So many whole numbers with commas between them. */
+export function wholes(count: 2): (text: string) => [number, number];
+export function wholes(count: 3): (text: string) => [number, number, number];
 export function wholes(count: number): (text: string) => number[] {
   return (text) => {
     const values = text.split(",");

@@ -4,10 +4,13 @@
  * @module
  */
 
-import { basename, dirname, join, resolve } from "node:path";
-import { type CheckpointPolicy, Gpu, loadMNIST, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { basename, dirname, join } from "node:path";
+import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { CheckpointFolder, readCheckpoint } from "../io/checkpoints.ts";
+import { CHECKPOINTS } from "../run_folder.ts";
+import { loadData } from "./data.ts";
 import {
-  describeFlags,
+  describeCommand,
   type Flag,
   oneOf,
   parseFlags,
@@ -17,11 +20,11 @@ import {
   whole,
   wholes,
 } from "./flags.ts";
-import { CheckpointFolder, readCheckpoint } from "../io/checkpoints.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
-import { mnistPackageDir } from "./mnist_package.ts";
 import { standardOutput } from "./progress.ts";
 import { JSONReport, PersonReport, type RunReport, SILENCE } from "./run_report.ts";
+import { seed } from "./trained.ts";
+import { userPath } from "./user_path.ts";
 
 const FLAGS = {
   preset: {
@@ -52,7 +55,7 @@ const FLAGS = {
     value: "N",
     help:
       "of weights, order, noise and dropout (0); the same seed on\nthe same adapter with the same kernels gives the same bits",
-    parse: whole(0),
+    parse: seed,
   },
   out: {
     value: "DIR",
@@ -81,7 +84,14 @@ const FLAGS = {
   },
   data: {
     value: "DIR",
-    help: "folder with MNIST's IDX files, raw or gzip\n(default: found or fetched, and verified)",
+    help: "folder with MNIST's IDX files, raw or gzip, or with PNG files\n" +
+      "(default: MNIST, found or fetched, and verified)",
+  },
+  "picture-size": {
+    value: "H,W",
+    help: "of PNG files: scale and crop them to this height and width,\n" +
+      "multiples of 4 (default: all must be of one size)",
+    parse: wholes(2),
   },
   "no-calibrate": {
     help: "use the default kernels of this kind of adapter; else they are\n" +
@@ -96,21 +106,21 @@ const FLAGS = {
   help: { help: "this text" },
 } satisfies Record<string, Flag>;
 
-const HELP = `Train the TensorFlow tutorial's DCGAN on MNIST.
-
-usage: deno task train [OPTION...]
-
-${describeFlags(FLAGS)}
-
-examples:
-  deno task train
-  deno task train --preset quick
-  deno task train --epochs 5 --seed 7 --out runs/seven
-  deno task train --out runs/seven --epochs 10 --resume
-  deno task train --json | grep '"type":"epoch"'
-
-Ctrl-C stops after the step under way and writes a checkpoint; --resume goes on from there.
-`;
+const HELP = describeCommand({
+  command: "train",
+  what: "Train the TensorFlow tutorial's DCGAN on MNIST, or on pictures of your own.",
+  flags: FLAGS,
+  examples: [
+    "train",
+    "train --preset quick",
+    "train --epochs 5 --seed 7 --out runs/seven",
+    "train --out runs/seven --epochs 10 --resume",
+    "train --data my-pictures --picture-size 64,64",
+    `train --json | grep '"type":"epoch"'`,
+  ],
+  more:
+    "Ctrl-C stops after the step under way and writes a checkpoint; --resume goes on from there.",
+});
 
 type Hyperparameters = Omit<TrainOptions, "dataset">;
 
@@ -139,11 +149,6 @@ function reportOf({ quiet, json }: Values<typeof FLAGS>, epochs: number): RunRep
   return json ? new JSONReport(standardOutput()) : new PersonReport(standardOutput(), epochs);
 }
 
-/** Paths mean what they mean in the folder where the person is, not where the task runs. */
-function userPath(path: string): string {
-  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
-}
-
 interface Place {
   readonly outDir: string;
   readonly resume?: boolean | string;
@@ -155,7 +160,7 @@ async function placeOf(out: string | undefined, resume: string | undefined): Pro
   if (resume !== undefined) {
     const path = userPath(resume);
     const run = dirname(dirname(path));
-    const inRun = basename(dirname(path)) === "training_checkpoints";
+    const inRun = basename(dirname(path)) === CHECKPOINTS;
     return { outDir: out !== undefined || !inRun ? userPath(out ?? "out") : run, resume: path };
   }
   if (out !== undefined) return { outDir: userPath(out) };
@@ -171,7 +176,7 @@ async function resumed(
   { outDir, resume }: Place,
 ): Promise<Hyperparameters> {
   if (!resume) return {};
-  const folder = new CheckpointFolder(join(outDir, "training_checkpoints"));
+  const folder = new CheckpointFolder(join(outDir, CHECKPOINTS));
   // The trainer says which checkpoints it skips.
   const { configuration } = typeof resume === "string"
     ? await readCheckpoint(resume)
@@ -197,32 +202,32 @@ export async function train(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const place = await placeOf(flags.out as string | undefined, flags.resume as string | undefined);
-  const preset = flags.preset as "tutorial" | "quick" | undefined;
+  const place = await placeOf(flags.out, flags.resume);
+  const { preset } = flags;
   const options: Hyperparameters & { outDir: string } = {
     ...(preset ? PRESETS[preset] : await resumed(place)),
     ...given<Hyperparameters>({
-      epochs: flags.epochs as number,
-      maxSteps: flags["max-steps"] as number,
-      batchSize: flags["batch-size"] as number,
-      noiseDim: flags["noise-dim"] as number,
-      learningRate: flags["learning-rate"] as number,
-      beta1: flags.beta1 as number,
-      beta2: flags.beta2 as number,
-      generatorWidths: flags["generator-widths"] as [number, number, number],
-      discriminatorWidths: flags["discriminator-widths"] as [number, number],
-      dropout: flags.dropout as number,
-      seed: flags.seed as number,
-      pictureCount: flags.pictures as number,
-      pictureEverySteps: flags["picture-every"] as number,
+      epochs: flags.epochs,
+      maxSteps: flags["max-steps"],
+      batchSize: flags["batch-size"],
+      noiseDim: flags["noise-dim"],
+      learningRate: flags["learning-rate"],
+      beta1: flags.beta1,
+      beta2: flags.beta2,
+      generatorWidths: flags["generator-widths"],
+      discriminatorWidths: flags["discriminator-widths"],
+      dropout: flags.dropout,
+      seed: flags.seed,
+      pictureCount: flags.pictures,
+      pictureEverySteps: flags["picture-every"],
     }),
     ...place,
     overwrite: flags.force === true,
     calibrate: flags["no-calibrate"] ? false : { cacheDir: kernelCacheDir() },
     checkpoint: given<CheckpointPolicy>({
-      everyEpochs: flags["checkpoint-every"] as number,
-      everyMinutes: flags["checkpoint-minutes"] as number,
-      keep: flags.keep as number,
+      everyEpochs: flags["checkpoint-every"],
+      everyMinutes: flags["checkpoint-minutes"],
+      keep: flags.keep,
     }),
     command: ["train", ...args],
   };
@@ -230,12 +235,7 @@ export async function train(args: readonly string[]): Promise<number> {
   const report = reportOf(flags, options.epochs ?? 50);
   using gpu = await Gpu.request();
   report.message(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
-  const dataset = await loadMNIST({
-    dir: flags.data === undefined ? undefined : userPath(flags.data as string),
-    fallback: mnistPackageDir,
-    onMessage: (text) => report.message(`data     ${text}`),
-  });
-  report.message(`data     ${dataset.source}, ${dataset.count} pictures`);
+  const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
   report.message(`out      ${options.outDir}`);
 
   const stop = new AbortController();
