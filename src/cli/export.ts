@@ -4,12 +4,14 @@
  * @module
  */
 
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { Generator, Gpu } from "../../mod.ts";
 import { MODEL_FILE, SHARD_FILE } from "../io/tfjs_model.ts";
 import { type Form, requireForm } from "../model/save.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
-import { describeFlags, type Flag, oneOf, parseFlags, UsageError } from "./flags.ts";
+import { describeCommand, type Flag, oneOf, parseCommandLine, UsageError } from "./flags.ts";
+import { CHECKPOINT } from "./trained.ts";
+import { userPath } from "./user_path.ts";
 
 const FLAGS = {
   to: {
@@ -28,47 +30,25 @@ const FLAGS = {
   help: { help: "this text" },
 } satisfies Record<string, Flag>;
 
-const HELP = `Write a trained generator as a file for other programs.
-
-usage: deno task dcgan export CHECKPOINT --to PATH [OPTION...]
-
-CHECKPOINT is a checkpoint, a safetensors file of the generator's weights, a tfjs model.json, or the
-folder of a run, whose newest checkpoint is taken.
-
-${describeFlags(FLAGS)}
-
-onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to pictures
+const HELP = describeCommand({
+  command: "export",
+  what: "Write a trained generator as a file for other programs.",
+  args: [CHECKPOINT],
+  flags: FLAGS,
+  examples: [
+    "export out --to generator.onnx",
+    "export out --to web/generator",
+    "export out/training_checkpoints/ckpt-0050.safetensors --format safetensors",
+  ],
+  more: `onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to pictures
              [N, height, width, channels] on [-1, 1]
 tfjs         a TensorFlow.js layers model, model.json and weights.bin, for tf.loadLayersModel
-safetensors  the weights alone, with Keras' names and layouts
+safetensors  the weights alone, with Keras' names and layouts`,
+});
 
-examples:
-  deno task dcgan export out --to generator.onnx
-  deno task dcgan export out --to web/generator
-  deno task dcgan export out/training_checkpoints/ckpt-0050.safetensors --format safetensors
-`;
-
-/** Paths mean what they mean in the folder where the person is, not where the task runs. */
-function userPath(path: string): string {
-  // A slash at the end says that a folder is meant.
-  const slash = /[/\\]$/.test(path) ? "/" : "";
-  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path) + slash;
-}
-
-/** The one argument that is no flag, and the flags. */
-function split(args: readonly string[]) {
-  const words: string[] = [];
-  const rest: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    if (!args[i].startsWith("-")) {
-      words.push(args[i]);
-      continue;
-    }
-    rest.push(args[i]);
-    const flag = (FLAGS as Record<string, Flag>)[args[i].slice(2)];
-    if (args[i].startsWith("--") && flag?.value && i + 1 < args.length) rest.push(args[++i]);
-  }
-  return { words, flags: parseFlags(FLAGS, rest) };
+/** The person's path. A slash at its end says that a folder is meant. */
+function placeOf(path: string): string {
+  return userPath(path) + (/[/\\]$/.test(path) ? "/" : "");
 }
 
 /** Where a form goes when nobody says: beside the run, or the file. */
@@ -108,28 +88,21 @@ function requireSameFormat(format: string, to: string, form: Form): void {
 
 /** Runs the command. Returns the exit code. */
 export async function exportModel(args: readonly string[]): Promise<number> {
-  const { words, flags } = split(args);
+  const { flags, args: [given] } = parseCommandLine(FLAGS, [CHECKPOINT], args);
   if (flags.help) {
     console.log(HELP);
     return 0;
   }
-  if (words.length !== 1) {
-    throw new UsageError(
-      words.length
-        ? `export takes one checkpoint, got ${words.join(" ")}`
-        : "export needs a checkpoint or the folder of a run, such as: export out --to generator.onnx",
-    );
-  }
-  const { to, format } = flags as { to?: string; format?: string };
+  const { to, format } = flags;
   if (to === undefined && format === undefined) {
     throw new UsageError("export needs --to PATH, or --format onnx, safetensors or tfjs");
   }
   const say = flags.json ? console.error : console.log;
   const checkpoint = await checkpointPath(
-    userPath(words[0]),
+    userPath(given),
     (error) => say(`skipped: ${error.message}`),
   );
-  const path = to === undefined ? defaultPath(checkpoint, format!) : userPath(to);
+  const path = to === undefined ? defaultPath(checkpoint, format!) : placeOf(to);
   const form = await requireForm(path, "generator");
   if (format !== undefined) requireSameFormat(format, to ?? path, form);
   const files = filesOf(path, form);
