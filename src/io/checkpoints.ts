@@ -14,6 +14,7 @@ const FORMAT = 1;
 
 /** A checkpoint: tensors, and what they belong to. */
 export interface Checkpoint<Position> {
+  /** All state of the run, by name. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;
   /** Hyperparameters that a resumed run must share. */
   readonly configuration: Readonly<Record<string, unknown>>;

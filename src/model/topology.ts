@@ -11,7 +11,9 @@ import type { Layer } from "./layers.ts";
 
 /** A layer with the name that it has in the model. */
 export interface NamedLayer {
+  /** Keras' name: `dense`, `batch_normalization_1`, ... */
   readonly name: string;
+  /** What it computes. */
   readonly layer: Layer;
 }
 
