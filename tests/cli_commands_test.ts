@@ -250,6 +250,10 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     const wanted = imageGrid(pictures, { ...shape, count: 5, columns: 3, scale: 2, padding: 2 });
     assert.deepEqual(await pictureAt(out), wanted);
 
+    const huge = await dcgan(dir, ["sample", "out", "--count=99999999"]);
+    assert.equal(huge.code, 1);
+    assert.match(huge.stderr, /^error: 99999999 pictures of 84 x 84 are \d+ pixels, more than/);
+
     const single = await dcgan(
       dir,
       ["sample", checkpoint, "--count=5", "--scale=1", "--seed=7", "--separate=one", "--quiet"],

@@ -115,8 +115,8 @@ Deno.test("export: mistakes exit with a sentence, and write nothing", () =>
       assert.match(run.stderr, message);
       assert.doesNotMatch(run.stderr, /^ +at /m);
     };
-    await refused(2, /export needs a checkpoint/);
-    await refused(2, /export takes one checkpoint, got a b/, "a", "b", "--to", "c.onnx");
+    await refused(2, /CHECKPOINT is missing: a run's folder/);
+    await refused(2, /"b" is one too many: there is only CHECKPOINT/, "a", "b", "--to", "c.onnx");
     await refused(2, /export needs --to PATH, or --format/, "out");
     await refused(2, /--format takes onnx or safetensors or tfjs/, "out", "--format", "h5");
     await refused(2, /there is no --form; did you mean --format\?/, "out", "--form", "onnx");

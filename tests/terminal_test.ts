@@ -39,6 +39,8 @@ Deno.test("terminal: the protocol follows from the environment", () => {
   assert.equal(of({ TERM: "xterm-kitty" }, true, true), "kitty");
   // tmux keeps the outer terminal's variables and swallows its protocol.
   assert.equal(of({ TERM: "tmux-256color", TMUX: "x", KITTY_WINDOW_ID: "1" }), "256");
+  assert.equal(of({ ...xterm, STY: "1.pts", KITTY_WINDOW_ID: "1" }), "256");
+  assert.equal(of({ ...xterm, TMUX: "x", KITTY_WINDOW_ID: "1" }), "256");
   assert.equal(of({ TERM: "screen-256color", TERM_PROGRAM: "iTerm.app" }), "256");
 });
 

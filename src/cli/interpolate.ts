@@ -81,6 +81,7 @@ export async function interpolate(argv: readonly string[]): Promise<number> {
   }
   const report = new Report(flags);
   using trained = await Trained.open(checkpoint);
+  trained.requireSize(points * (steps + 1), scale);
   report.note("from", trained.path);
   const { noiseDim } = trained.generator;
   const path = latentPath(seedNoise(points, noiseDim, seed), { noiseDim, steps, mode, loop });

@@ -65,6 +65,7 @@ export async function sample(argv: readonly string[]): Promise<number> {
   const { count = 16, scale = 3, seed = 0 } = flags;
   const report = new Report(flags);
   using trained = await Trained.open(checkpoint);
+  trained.requireSize(count, scale);
   report.note("from", trained.path);
   const pictures = await trained.pictures(seedNoise(count, trained.generator.noiseDim, seed));
   const result = { checkpoint: trained.path, count, seed };

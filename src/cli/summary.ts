@@ -159,13 +159,13 @@ export async function summary(argv: readonly string[]): Promise<number> {
       width,
       channels,
       noiseDim: flags["noise-dim"],
-      widths: flags["generator-widths"] as [number, number, number] | undefined,
+      widths: flags["generator-widths"],
     }),
     discriminatorArchitecture({
       height,
       width,
       channels,
-      widths: flags["discriminator-widths"] as [number, number] | undefined,
+      widths: flags["discriminator-widths"],
     }),
   ];
 

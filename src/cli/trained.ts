@@ -24,6 +24,9 @@ export function seed(text: string): number {
   return value;
 }
 
+/** Most pixels of all pictures together; more would not fit into memory in the middle of the work. */
+const MOST_PIXELS = 2 ** 28;
+
 /** A generator on a device. */
 export class Trained {
   private constructor(
@@ -55,6 +58,21 @@ export class Trained {
       gpu[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /**
+   * Refuses more than can be held, before any of it is made.
+   *
+   * @throws {RangeError} naming the pixels and the most there may be.
+   */
+  requireSize(count: number, scale: number): void {
+    const [height, width] = this.generator.outputShape;
+    const pixels = count * height * width * scale ** 2;
+    if (pixels <= MOST_PIXELS) return;
+    throw new RangeError(
+      `${count} pictures of ${width * scale} x ${height * scale} are ${pixels} pixels, more than ` +
+        `${MOST_PIXELS}: use a smaller --scale, or make fewer at once`,
+    );
   }
 
   /** Pictures [count, height, width, channels] of noise [count, noiseDim]. */
