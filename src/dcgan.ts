@@ -8,7 +8,9 @@
 import type { Dataset } from "./data/dataset.ts";
 import { CheckpointError } from "./errors.ts";
 import type { Timing } from "./gpu/commands.ts";
+import type { Buffer, BufferView } from "./gpu/memory.ts";
 import type { Gpu } from "./graph/gpu.ts";
+import { currentGraph } from "./graph/graph.ts";
 import type { GemmUse } from "./graph/lower.ts";
 import type { ProgramNeeds } from "./graph/needs.ts";
 import type { Program, ProgramStats } from "./graph/program.ts";
@@ -35,6 +37,9 @@ export class DCGAN {
   readonly losses: LossRing;
   readonly #state: StepState;
   readonly #programs = new Map<number, Program<"indices">>();
+  #health: Program | undefined;
+  /** A copy of all state on the device, buffer by buffer. */
+  #backup: (readonly [of: BufferView, copy: BufferView])[] | undefined;
 
   /** Makes the weights and puts the data set on the device. */
   constructor(private readonly gpu: Gpu, dataset: Dataset, options: DCGANOptions) {
@@ -98,6 +103,62 @@ export class DCGAN {
     return this.#program(indices.length).profile();
   }
 
+  /**
+   * The first weight, statistic or moment with a number that is not finite, if there is one; after
+   * everything enqueued so far.
+   */
+  health(): Promise<string | undefined> {
+    this.#health ??= this.gpu.compile({}, () => {
+      const graph = currentGraph();
+      for (const variable of this.#variables().values()) graph.variable(variable);
+      return {};
+    }, { label: "health of the state", watch: true });
+    this.#health.run();
+    return this.#health.firstNonFinite();
+  }
+
+  /** Keeps a copy of all state on the device, which `rollBack` goes back to. */
+  backUp(): void {
+    if (!this.#backup) {
+      const buffers = new Set([...this.#variables().values()].map(({ view }) => view.buffer));
+      this.#backup = [...buffers].map((buffer) => {
+        const view = (of: Buffer) => ({ buffer: of, offset: 0, bytes: of.bytes });
+        return [view(buffer), view(this.gpu.memory.buffer(buffer.bytes, "backup"))];
+      });
+    }
+    this.gpu.copy(this.#backup, "backup");
+  }
+
+  /** Goes back to the state of the last `backUp`. */
+  rollBack(): void {
+    this.gpu.copy(this.#backup!.map(([of, copy]) => [copy, of]), "roll back");
+  }
+
+  /**
+   * Trains batches, one after another, until a number is not finite.
+   *
+   * @returns which of the batches it was, from 0, and what made the first such number; nothing if all
+   *   numbers stay finite
+   */
+  async findNonFinite(
+    batches: readonly Uint32Array[],
+  ): Promise<{ readonly batch: number; readonly where: string } | undefined> {
+    using made = new DisposableStack();
+    const programs = new Map<number, Program<"indices">>();
+    for (const [batch, indices] of batches.entries()) {
+      let program = programs.get(indices.length);
+      if (!program) {
+        program = made.use(compileStep(this.gpu, this.#state, indices.length, { watch: true }));
+        programs.set(indices.length, program);
+      }
+      program.run({ indices });
+      const where = await program.firstNonFinite();
+      this.losses.skip(1);
+      if (where !== undefined) return { batch, where };
+    }
+    return undefined;
+  }
+
   /** All state by name, as it stands after everything enqueued so far. */
   async save(): Promise<Map<string, SafeTensor>> {
     const entries = [...this.#variables()];
@@ -137,6 +198,10 @@ export class DCGAN {
   /** Frees everything but the networks. */
   finish(): void {
     this.recompile();
+    this.#health?.[Symbol.dispose]();
+    this.#health = undefined;
+    for (const [, { buffer }] of this.#backup ?? []) this.gpu.memory.free(buffer);
+    this.#backup = undefined;
     const { generatorOptimizer, discriminatorOptimizer, images, random } = this.#state;
     for (const part of [generatorOptimizer, discriminatorOptimizer, images, random, this.losses]) {
       part.dispose();

@@ -176,6 +176,22 @@ export class GpuDevice {
     );
   }
 
+  /** Copies buffer views onto others of their size, in queue order, with one submit. */
+  copy(pairs: readonly (readonly [from: BufferView, to: BufferView])[], label: string): void {
+    const encoder = this.device.createCommandEncoder({ label });
+    for (const [from, to] of pairs) {
+      encoder.copyBufferToBuffer(
+        from.buffer.raw,
+        from.offset,
+        to.buffer.raw,
+        to.offset,
+        from.bytes,
+      );
+      to.buffer.version++;
+    }
+    this.device.queue.submit([encoder.finish()]);
+  }
+
   /** Reads buffer views in queue order; all of them share one wait. */
   async read(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
     this.check();

@@ -12,6 +12,7 @@ import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
 import { type GemmUse, Lowering, type Step, Storage, type Tuning } from "./lower.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
+import { Watch } from "./watch.ts";
 
 /** A lowered recording. */
 export interface Lowered {
@@ -26,10 +27,16 @@ export interface Lowered {
   readonly inputs: ReadonlyMap<string, Storage>;
   /** Where each output is left. */
   readonly outputs: ReadonlyMap<string, Storage>;
+  /** Tests of its results, if they were asked for. */
+  readonly watch?: Watch;
 }
 
-/** Lowers a recording. Needs no device. */
-export function lower(recording: Recording, tuning: Tuning): Lowered {
+/**
+ * Lowers a recording. Needs no device.
+ *
+ * @param watched whether each result is tested for numbers that are not finite
+ */
+export function lower(recording: Recording, tuning: Tuning, watched = false): Lowered {
   const { nodes } = recording.graph;
   const outputs = new Set(Object.values(recording.outputs));
   const live = liveNodes(nodes, outputs);
@@ -38,6 +45,9 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
   const snapshots = findSnapshots(recording, consumers, positionOf, live);
 
   const lowering = new Lowering(tuning);
+  const watch = watched
+    ? new Watch(nodes.reduce((sum, { outputs }) => sum + outputs.length, 0))
+    : undefined;
   const inputs = new Map<string, Storage>();
   // Inputs that nobody needs are accepted all the same.
   for (const [name, tensor] of Object.entries(recording.inputs)) {
@@ -50,8 +60,10 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
     inputs.set(name, storage);
   }
   for (const node of nodes) {
-    if (!live.has(node) || node.op === inputOp) continue;
     lowering.enter(node);
+    // What a variable holds is tested whether the recording reads it or not.
+    if (watch && (node.op === variableOp || node.op === inputOp)) watchLeaf(node, watch, lowering);
+    if (!live.has(node) || node.op === inputOp) continue;
     if (node.op === variableOp) {
       lowerVariable(node, snapshots.has(node.outputs[0]), lowering);
     } else if (node.op === seedOp) {
@@ -66,6 +78,7 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
       if (!node.op.lower) throw new TypeError(`The op ${node.op.name} has no lowering`);
       node.op.lower(node, lowering);
     }
+    if (watch) watchResults(node, watch, lowering, chains);
   }
   const results = new Map<string, Storage>();
   for (const [name, tensor] of Object.entries(recording.outputs)) {
@@ -73,7 +86,32 @@ export function lower(recording: Recording, tuning: Tuning): Lowered {
   }
   const { steps, count, sources } = findInvariants(lowering.steps);
   const gemms = [...lowering.gemms.values()];
-  return { steps, invariant: count, sources, gemms, inputs, outputs: results };
+  return { steps, invariant: count, sources, gemms, inputs, outputs: results, watch };
+}
+
+function watchLeaf(node: Node, watch: Watch, lowering: Lowering): void {
+  const [tensor] = node.outputs;
+  if (tensor.dtype !== "f32") return;
+  const storage = node.op === variableOp
+    ? lowering.variable(node.attributes as Variable)
+    : lowering.storage(tensor);
+  watch.test(storage, tensor.size, storage.label, lowering);
+}
+
+function watchResults(
+  node: Node,
+  watch: Watch,
+  lowering: Lowering,
+  chains: ReadonlyMap<Node, readonly Node[]>,
+): void {
+  const { op, outputs } = node;
+  if (op === variableOp || op.alias || (op.instruction && !chains.has(node))) return;
+  const names = op.instruction ? chains.get(node)!.map((n) => n.op.name).join(", ") : op.name;
+  for (const tensor of outputs) {
+    if (tensor.dtype !== "f32") continue;
+    const label = `${names} ${show(tensor.shape)}`;
+    watch.test(lowering.storage(tensor), tensor.size, label, lowering);
+  }
 }
 
 function liveNodes(nodes: readonly Node[], outputs: ReadonlySet<Tensor>): Set<Node> {

@@ -167,6 +167,8 @@ export class Gpu extends GpuDevice {
    * Records `body` once and compiles it: dead nodes dropped, elementwise chains fused, memory
    * planned by liveness, every pipeline and bind group made.
    *
+   * @param options.watch test every result for numbers that are not finite, for
+   *   {@linkcode Program.firstNonFinite}; it costs a dispatch each. Default false.
    * @throws {TypeError} when a shape is wrong; the message names the op and both shapes.
    * @throws {OutOfMemoryError} when a tensor is larger than the device allows.
    */
@@ -176,11 +178,20 @@ export class Gpu extends GpuDevice {
   >(
     inputs: S,
     body: (inputs: InputTensors<S>) => T,
-    options: { readonly label?: string; readonly tuning?: Partial<Tuning> } = {},
+    options: {
+      readonly label?: string;
+      readonly tuning?: Partial<Tuning>;
+      readonly watch?: boolean;
+    } = {},
   ): Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>> {
     this.check();
     const recording = record(inputs, body, this);
     const tuning = { ...this.tuning, ...requireTuning(options.tuning ?? {}) };
-    return new Program(this, recording, lower(recording, tuning), options.label ?? "program");
+    return new Program(
+      this,
+      recording,
+      lower(recording, tuning, options.watch),
+      options.label ?? "program",
+    );
   }
 }

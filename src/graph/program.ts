@@ -90,6 +90,8 @@ export class Program<
   #failures = -1;
   /** Variables' buffers that a run writes. */
   #written: ReadonlySet<Buffer>;
+  /** Tests of its results: what they are called, and where their flags are. */
+  #watch: { readonly labels: readonly string[]; readonly flags: BufferView } | undefined;
   #disposed = false;
 
   /** @ignore Programs are made by `gpu.compile`. */
@@ -120,6 +122,10 @@ export class Program<
       }
       const { resolve, plannedBytes, tensorBytes } = this.#allocate(lowered);
       for (const step of lowered.steps) this.#emit(step, resolve);
+      if (lowered.watch) {
+        const { labels, flags } = lowered.watch;
+        this.#watch = { labels, flags: resolve(flags) as BufferView };
+      }
       for (const [name, storage] of lowered.outputs) {
         const { shape, dtype } = recording.outputs[name];
         this.#outputs.set(name, { shape, dtype, view: resolve(storage) as BufferView });
@@ -157,6 +163,7 @@ export class Program<
     this.#requireInputs(entries.map(([name]) => name));
     // Nothing is written before everything is checked.
     for (const { to, data } of writes) this.gpu.write(to, data);
+    if (this.#watch) this.gpu.write(this.#watch.flags, new Uint32Array(this.#watch.labels.length));
     this.#missing.clear();
     const versions = this.#sources.map(({ version }) => version);
     const same = this.#versions.length === versions.length &&
@@ -197,6 +204,38 @@ export class Program<
       result[wanted[i]] = fromBytes(data[i], dtype, sizeOf(shape));
     });
     return result as Pick<A, N>;
+  }
+
+  /**
+   * What held or made the first number of the last run that is not finite (NaN or infinite): an
+   * input, a variable or an op with its shape; nothing if all are finite. The program must have been
+   * compiled with `watch`. Fused ops count as one, and what variables hold after a run is looked at,
+   * too.
+   *
+   * ```ts
+   * import { Gpu, ops } from "@dcgan/webgpu";
+   *
+   * using gpu = await Gpu.request();
+   * const program = gpu.compile(
+   *   { x: [2] },
+   *   ({ x }) => ({ y: ops.sum(ops.log(x)) }),
+   *   { watch: true },
+   * );
+   * program.run({ x: [1, 0] });
+   * console.log(await program.firstNonFinite()); // log [2]
+   * ```
+   *
+   * @throws {TypeError} when the program was compiled without `watch`.
+   */
+  async firstNonFinite(): Promise<string | undefined> {
+    this.#ready();
+    if (!this.#watch) {
+      throw new TypeError(`Cannot look into ${this.label}: compile it with { watch: true }`);
+    }
+    const { labels, flags } = this.#watch;
+    const [bytes] = await this.gpu.read([{ ...flags, bytes: 4 * labels.length }]);
+    const first = new Uint32Array(bytes).indexOf(1);
+    return first < 0 ? undefined : labels[first];
   }
 
   /** Runs once with the last inputs and measures each dispatch with timestamps. */

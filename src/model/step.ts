@@ -57,6 +57,11 @@ export class LossRing {
     this.#count.dispose();
   }
 
+  /** Leaves out the next pairs: those of steps that were run for another reason. */
+  skip(steps: number): void {
+    this.#read += steps;
+  }
+
   /** The pairs kept since the last call, given how many steps were enqueued since then. */
   async take(steps: number): Promise<[number, number][]> {
     if (steps > this.capacity) {
@@ -139,7 +144,12 @@ export function gradientsOf({ generator, discriminator, fake, realLogits, fakeLo
  *
  * The program's only input is `indices`, the batch's places in the data set.
  */
-export function compileStep(gpu: Gpu, state: StepState, batch: number): Program<"indices"> {
+export function compileStep(
+  gpu: Gpu,
+  state: StepState,
+  batch: number,
+  { watch = false }: { readonly watch?: boolean } = {},
+): Program<"indices"> {
   const { generator, discriminator, random } = state;
   return gpu.compile(
     { indices: { shape: [batch], dtype: "u32" } },
@@ -158,6 +168,6 @@ export function compileStep(gpu: Gpu, state: StepState, batch: number): Program<
       state.losses.record(lossOfGenerator, lossOfDiscriminator);
       return {};
     },
-    { label: `training step, batch ${batch}` },
+    { label: `training step, batch ${batch}`, watch },
   );
 }
