@@ -3,7 +3,9 @@ import { join } from "node:path";
 import {
   CheckpointError,
   DataError,
+  encodeSafetensors,
   type EpochEvent,
+  Generator,
   Gpu,
   type PictureEvent,
   type StepEvent,
@@ -420,6 +422,56 @@ Deno.test("train: epochs and what is written may change when a run is resumed", 
     });
     assert.deepEqual(await weights(run), expected);
     assert.ok(names(dir).includes("image_at_step_000012.png"));
+  }));
+
+Deno.test("checkpoints: a file with a changed bit is refused, and named by what was changed", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } });
+    const path = join(dir, "training_checkpoints", "ckpt-0003.safetensors");
+    const whole = await Deno.readFile(path);
+    const start = 8 + Number(new DataView(whole.buffer).getBigUint64(0, true));
+    const header = new TextDecoder().decode(whole.subarray(8, start));
+    const changed = async (at: number) => {
+      const bytes = whole.slice();
+      bytes[at] ^= 1;
+      await Deno.writeFile(path, bytes);
+    };
+    const refused = async (at: number, message: RegExp) => {
+      await changed(at);
+      await assert.rejects(readCheckpoint(path), (error: Error) => {
+        assert.ok(error instanceof CheckpointError, error.stack);
+        assert.match(error.message, message);
+        return true;
+      });
+    };
+    // Every tensor, at its first byte: what no reader of the format can notice.
+    for (const name of (await readCheckpoint(path)).tensors.keys()) {
+      const [, offset] = header.split(`"${name}":`)[1].match(/"data_offsets":\[(\d+)/)!;
+      await refused(start + Number(offset), new RegExp(`the tensor ${name} has the CRC-32`));
+      await assert.rejects(Generator.load(gpu, path), /has the CRC-32/);
+    }
+    // A digit of the position, a letter of a tensor's name.
+    await refused(8 + header.indexOf('\\"steps\\":15') + 11, /its metadata has the CRC-32/);
+    await refused(8 + header.indexOf('"random":') + 1, /the tensor sandom has no checksum/);
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    using resumed = await trainDCGAN({ ...SMALL, outDir: dir, resume: true, onMessage });
+    assert.match(messages[0], /^skipped: .*ckpt-0003.*no checksum/);
+    assert.deepEqual(await weights(resumed), expected);
+  }));
+
+Deno.test("checkpoints: metadata that is JSON, but no configuration, is refused", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "a.safetensors");
+    for (const configuration of ["null", "3", "[]"]) {
+      const metadata = { format: "1", configuration, position: "{}" };
+      await Deno.writeFile(path, encodeSafetensors({ tensors: new Map(), metadata }));
+      await assert.rejects(
+        trainDCGAN({ ...SMALL, resume: path }),
+        (error: Error) =>
+          error instanceof CheckpointError && error.message.includes("its configuration is"),
+      );
+    }
   }));
 
 /** A checkpoint that only says how good it is. */

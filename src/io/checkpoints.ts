@@ -7,6 +7,7 @@
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
+import { requireChecksums, withChecksums } from "./checksums.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "./safetensors.ts";
 
 /** Version of what is in the metadata; files of a newer one are refused. */
@@ -50,7 +51,7 @@ export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<Array
     position: JSON.stringify(position, pack),
     ...(distance === undefined ? {} : { distance: String(distance) }),
   };
-  return encodeSafetensors({ tensors, metadata });
+  return encodeSafetensors(withChecksums({ tensors, metadata }));
 }
 
 /** Reads a checkpoint file. @throws {CheckpointError} when it is damaged, foreign or newer. */
@@ -63,7 +64,8 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
       cause,
     });
   }
-  const { tensors, metadata } = decodeSafetensors(bytes, path);
+  const file = decodeSafetensors(bytes, path);
+  const { tensors, metadata } = file;
   const { format, configuration, kernels = "unknown", version = "0.1.0", position } = metadata;
   if (format === undefined || configuration === undefined || position === undefined) {
     throw new CheckpointError(`${path} is a safetensors file, but not a checkpoint of a run`);
@@ -74,20 +76,31 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
         "use a newer version of @dcgan/webgpu",
     );
   }
+  requireChecksums(file, path);
   try {
     return {
       tensors,
-      configuration: JSON.parse(configuration),
+      configuration: requireObject(JSON.parse(configuration)),
       kernels,
       version,
       distance: metadata.distance === undefined ? undefined : Number(metadata.distance),
       position: JSON.parse(position, unpack) as P,
     };
   } catch (cause) {
-    throw new CheckpointError(`The metadata of ${path} is not JSON: the file is damaged`, {
-      cause,
-    });
+    const reason = (cause as Error).message;
+    throw new CheckpointError(
+      `The metadata of ${path} cannot be read (${reason}): the file is damaged. ` +
+        "Use another checkpoint",
+      { cause },
+    );
   }
+}
+
+function requireObject(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new TypeError(`its configuration is ${JSON.stringify(value)}`);
 }
 
 /**
