@@ -142,6 +142,9 @@ function entryOf(folder: string, name: string): Entry | undefined {
 
 const byAge = (a: Entry, b: Entry) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1);
 
+/** Where checkpoints go that a run was taken back from. */
+export const SUPERSEDED = "superseded";
+
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
   /** Distances of checkpoints that can be read; others are never removed. */
@@ -197,8 +200,36 @@ export class CheckpointFolder {
     return best;
   }
 
+  /**
+   * Puts aside what is newer than the place that a run goes on from: it would be taken for the newest
+   * of what is trained from now on, and count among those that stay.
+   *
+   * @param step in the middle of the epoch; none at its end
+   * @returns The folder in which they are, and their old paths.
+   */
+  async supersede(epoch: number, step = Infinity): Promise<{ folder: string; paths: string[] }> {
+    const folder = join(this.path, SUPERSEDED);
+    const newer = (await this.#entries()).filter((entry) =>
+      entry.epoch > epoch || (entry.epoch === epoch && entry.step > step)
+    );
+    if (newer.length) await Deno.mkdir(folder, { recursive: true });
+    for (const { path } of newer) await Deno.rename(path, join(folder, basename(path)));
+    return { folder, paths: newer.map(({ path }) => path) };
+  }
+
+  /** Removes them all, those put aside, too. */
+  async clear(): Promise<void> {
+    for (const path of await this.list()) await Deno.remove(path);
+    const aside = new CheckpointFolder(join(this.path, SUPERSEDED));
+    for (const path of await aside.list()) await Deno.remove(path);
+  }
+
   /** All checkpoints, the oldest first. */
   async list(): Promise<string[]> {
+    return (await this.#entries()).map(({ path }) => path);
+  }
+
+  async #entries(): Promise<Entry[]> {
     const entries: Entry[] = [];
     try {
       for await (const { name, isFile } of Deno.readDir(this.path)) {
@@ -208,7 +239,7 @@ export class CheckpointFolder {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
-    return entries.sort(byAge).map(({ path }) => path);
+    return entries.sort(byAge);
   }
 
   /**
