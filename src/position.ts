@@ -18,7 +18,10 @@ export interface EpochEvent {
   readonly generatorLoss: number;
   /** Mean over its steps. */
   readonly discriminatorLoss: number;
-  /** Wall-clock time of its training, without what was done with events. */
+  /**
+   * Wall-clock time of its training, without what was done with events; of an epoch that was resumed
+   * in its middle, since then.
+   */
   readonly seconds: number;
   /** See `Trainer.distance`. */
   readonly distance?: number;

@@ -57,10 +57,7 @@ export class RunFolder implements AsyncDisposable {
   /** Makes the folder, so that a run fails early if it cannot be written to. */
   static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
     const pictures = await PictureFolder.open(path, options.pictures);
-    const folder = new RunFolder(path, pictures, options);
-    // What a process left that was killed while it wrote.
-    for (const dir of [path, folder.checkpoints.path]) await removeTemporary(dir);
-    return folder;
+    return new RunFolder(path, pictures, options);
   }
 
   /**
@@ -69,16 +66,19 @@ export class RunFolder implements AsyncDisposable {
    * @throws {CheckpointError} when the folder holds one already and `overwrite` is false.
    */
   async clear(overwrite: boolean): Promise<void> {
-    const files = [...await this.checkpoints.list(), ...await picturesIn(this.path)];
+    const checkpoints = await this.checkpoints.list();
+    const files = await picturesIn(this.path);
     for (const name of NAMES) {
       if (await exists(join(this.path, name))) files.push(join(this.path, name));
     }
-    if (files.length && !overwrite) {
+    const [first] = [...checkpoints, ...files];
+    if (first !== undefined && !overwrite) {
       throw new CheckpointError(
-        `${this.path} holds a run already (${basename(files[0])}): resume it (resume, --resume), ` +
+        `${this.path} holds a run already (${basename(first)}): resume it (resume, --resume), ` +
           "overwrite it (overwrite, --force), or use another folder",
       );
     }
+    await this.checkpoints.clear();
     for (const file of files) await Deno.remove(file, { recursive: true });
   }
 
@@ -98,6 +98,10 @@ export class RunFolder implements AsyncDisposable {
   async begin(trainer: Trainer, command?: readonly string[]): Promise<void> {
     const { configuration, gpu, steps: fromStep } = trainer;
     const seed = configuration.seed as number;
+    // What a process left that was killed while it wrote. Not before: where the folder was refused,
+    // another one may be writing there.
+    for (const dir of [this.path, this.checkpoints.path]) await removeTemporary(dir);
+    await this.#supersede(trainer);
     await writeRunRecord(
       this.path,
       { configuration, seed, adapter: gpu.info, kernels: gpu.tuning, fromStep, command },
@@ -107,6 +111,16 @@ export class RunFolder implements AsyncDisposable {
     this.#tensorboard = await TensorBoardLog.open(join(this.path, "tensorboard"), {
       afterStep: fromStep,
     });
+  }
+
+  /** The log is cut after the trainer's step, and so are the checkpoints. */
+  async #supersede({ betweenEpochs, currentEpoch, steps }: Trainer): Promise<void> {
+    const { folder, paths } = betweenEpochs
+      ? await this.checkpoints.supersede(currentEpoch - 1)
+      : await this.checkpoints.supersede(currentEpoch, steps);
+    if (!paths.length) return;
+    const names = paths.map((path) => basename(path)).join(", ");
+    this.say(`newer than what is resumed, and now in ${folder}: ${names}`);
   }
 
   /** A log that cannot be read must not stop a run: it is put aside. */
@@ -182,8 +196,16 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /** Writes `dcgan.gif` from the pictures up to here. */
-  writeGIF(upTo: { readonly step: number; readonly epoch: number }): Promise<string | undefined> {
-    return this.pictures.writeGIF(upTo);
+  async writeGIF(
+    upTo: { readonly step: number; readonly epoch: number },
+  ): Promise<string | undefined> {
+    try {
+      return await this.pictures.writeGIF(upTo);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      this.say(`dcgan.gif is not written: ${error.message}`); // Nothing to lose a run for.
+      return undefined;
+    }
   }
 
   async #flush(sync = false): Promise<void> {
@@ -194,8 +216,8 @@ export class RunFolder implements AsyncDisposable {
 
   /** Writes and closes the logs. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await using _ = this.#tensorboard; // closed even if the other cannot be
     await this.#metrics?.close();
-    await this.#tensorboard?.close();
   }
 }
 

@@ -186,7 +186,9 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   const { height, width, channels } = options.dataset;
   const say = options.onMessage ?? (() => {});
 
-  const source = await sourceOf(options); // before anything is written
+  // What is refused is refused before anything is written.
+  const source = await sourceOf(options);
+  if (source) await trainer.restore(source.checkpoint, source.path);
   await using folder = outDir === undefined ? undefined : await RunFolder.open(outDir, {
     pictures: { count: pictureCount, height, width, channels },
     keep: options.checkpoint ? options.checkpoint.keep : undefined,
@@ -251,10 +253,13 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   return {
     history: trainer.history.map((event) => told.get(event.epoch) ?? event),
     steps: trainer.steps,
-    aborted: signal?.aborted ?? false,
+    aborted: signal?.aborted === true && trainer.steps < trainer.totalSteps,
     stats: trainer.steps > begunAt ? trainer.stats : undefined,
     checkpoint: saved.path,
-    gif: await folder?.writeGIF({ step: trainer.steps, epoch: trainer.currentEpoch }),
+    gif: await folder?.writeGIF({
+      step: trainer.steps,
+      epoch: trainer.history.at(-1)?.epoch ?? 0,
+    }),
   };
 }
 
@@ -289,11 +294,9 @@ async function begin(
   folder: RunFolder | undefined,
 ): Promise<void> {
   if (source) {
-    const { path, checkpoint } = source;
-    await trainer.restore(checkpoint, path);
     // Another run's folder must not get a part of this one.
     if (folder && !await folder.fits(trainer.configuration)) await folder.clear(overwrite);
-    onMessage?.(`resumed ${path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
+    onMessage?.(`resumed ${source.path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
   } else {
     await folder?.clear(overwrite);
   }

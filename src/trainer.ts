@@ -188,7 +188,10 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
   /** Kernel choices of this run, once it has begun. */
   #kernels: string | undefined;
-  #epochBegun: number | undefined;
+  /** When the first of the steps enqueued began. */
+  #begun: number | undefined;
+  /** Milliseconds that the epoch under way has taken, as far as its losses are read. */
+  #taken = 0;
   #distance: { readonly steps: number; readonly value: number } | undefined;
   #busy: string | undefined;
   #diverged = false;
@@ -394,7 +397,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
         }
         // An epoch that maxSteps cut is told as far as it came; a resumed run finishes it.
         const { at } = this.#position;
-        if (at > 0 && at < count && this.steps >= this.totalSteps && !signal?.aborted) {
+        if (at > 0 && at < count && this.steps >= this.totalSteps) {
           this.#events.push(await this.#endEpoch());
         }
       });
@@ -422,11 +425,12 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /**
    * How far generated pictures are from real ones: the energy distance (Székely and Rizzo 2013)
    * between 256 of each, always the same noise and the same real pictures, as vectors of pixels on
-   * [-1, 1]. Lower is better, and equal distributions give about 0; NaN for a single picture. Losses do not tell that: they only
-   * say which network is ahead.
+   * [-1, 1]. Lower is better, and equal distributions give about 0; NaN for a single picture. Losses
+   * do not tell that: they only say which network is ahead.
    */
   async distance(): Promise<number> {
-    if (this.#distance?.steps === this.steps) return this.#distance.value;
+    const { steps } = this; // A step may begin before the pictures are there.
+    if (this.#distance?.steps === steps) return this.#distance.value;
     const { images, count, height, width, channels } = this.#options.dataset;
     const size = height * width * channels;
     if (count < 2) return NaN; // A single picture has no distribution.
@@ -438,7 +442,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       for (let j = 0; j < size; j++) real[i * size + j] = images[from + j] / 127.5 - 1;
     }
     const value = energyDistance(await this.sample({ count: pictures }), real, size);
-    this.#distance = { steps: this.steps, value };
+    this.#distance = { steps, value };
     return value;
   }
 
@@ -487,7 +491,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#events = [];
       this.#order = undefined;
       this.#distance = undefined;
-      this.#epochBegun = undefined;
+      this.#taken = 0;
+      this.#diverged = false;
       this.#balance = new Balance();
       this.#useKernels(checkpoint.kernels, path);
     });
@@ -554,7 +559,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       const random = new RandomSequence(this.#seed, STREAM.order + epoch);
       this.#order = { epoch, indices: permutation(count, random) };
     }
-    this.#epochBegun ??= performance.now();
+    this.#begun ??= performance.now();
     const end = Math.min(count, at + this.#batchSize);
     this.#model.step(this.#order.indices.subarray(at, end));
     this.#position = { ...this.#position, at: end, steps: steps + 1 };
@@ -583,6 +588,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       return { type: "step", step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
     });
     this.#pending = 0;
+    this.#taken += performance.now() - (this.#begun ?? performance.now());
+    this.#begun = undefined;
     this.#pace.tick();
     if (this.#position.at >= count) events.push(await this.#endEpoch());
     return events;
@@ -602,7 +609,6 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   async #endEpoch(): Promise<TrainEvent> {
     const { epoch, at, steps: step, sums, history } = this.#position;
-    const seconds = (performance.now() - this.#epochBegun!) / 1000;
     const distance = this.#options.distance === false ? {} : { distance: await this.distance() };
     const event: EpochEvent = {
       epoch,
@@ -610,7 +616,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       steps: sums.steps,
       generatorLoss: sums.generator / sums.steps,
       discriminatorLoss: sums.discriminator / sums.steps,
-      seconds,
+      seconds: this.#taken / 1000,
       ...distance,
     };
     const through = at >= this.#options.dataset.count;
@@ -622,7 +628,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       at: through ? 0 : at,
       sums: through ? { steps: 0, generator: 0, discriminator: 0 } : sums,
     };
-    if (through) this.#epochBegun = undefined;
+    if (through) this.#taken = 0;
     return { type: "epoch", ...event };
   }
 }

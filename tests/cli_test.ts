@@ -163,10 +163,11 @@ const TINY = [
 
 Deno.test("command line: trains on real MNIST, relative paths are the person's", () =>
   inFolder(async (dir) => {
-    const run = await dcgan(["train", ...TINY, "--max-steps=3", "--out=runs/a"], { INIT_CWD: dir });
+    const first = ["train", ...TINY, "--epochs=7", "--max-steps=3", "--out=runs/a"];
+    const run = await dcgan(first, { INIT_CWD: dir });
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stdout, /data {5}MNIST from .*checksum verified\), 60000 pictures/);
-    assert.match(run.stdout, /epoch 1\/50 {2}generator \d\.\d{4} {2}discriminator \d\.\d{4}/);
+    assert.match(run.stdout, /epoch 1\/7 {2}generator \d\.\d{4} {2}discriminator \d\.\d{4}/);
     assert.match(run.stdout, /trained 3 steps in/);
     const files = [...Deno.readDirSync(join(dir, "runs/a"))].map((e) => e.name).sort();
     assert.deepEqual(files, [
@@ -184,24 +185,26 @@ Deno.test("command line: trains on real MNIST, relative paths are the person's",
     assert.equal(again.code, 1);
     assert.match(again.stderr, /^error: .* holds a run already/m);
 
-    // Hyperparameters are the checkpoint's unless they are given, and then they must be the same.
+    // Hyperparameters are the checkpoint's, and epochs the run's, unless they are given, and then they must be the same.
     const resume = (...args: string[]) =>
       dcgan(["train", "--resume", "--out=runs/a", ...args], { INIT_CWD: dir });
     const more = await resume("--max-steps=5");
     assert.equal(more.code, 0, more.stderr);
     assert.match(more.stdout, /trained 5 steps in/);
+    assert.match(more.stdout, /epoch 1\/7 {2}generator/);
+    const longer = await resume("--max-steps=6", "--epochs=9");
+    assert.match(longer.stdout, /epoch 1\/9 {2}generator/);
     const other = await resume("--max-steps=7", "--noise-dim=9");
     assert.equal(other.code, 1);
     assert.match(other.stderr, /made with noiseDim 8, this run asks for 9/);
     const record = JSON.parse(await Deno.readTextFile(join(dir, "runs/a/run.json")));
     assert.deepEqual(
       record.sessions.map((s: { fromStep: number; command: string[] }) => [s.fromStep, s.command]),
-      [[0, ["train", ...TINY, "--max-steps=3", "--out=runs/a"]], [3, [
-        "train",
-        "--resume",
-        "--out=runs/a",
-        "--max-steps=5",
-      ]]],
+      [
+        [0, first],
+        [3, ["train", "--resume", "--out=runs/a", "--max-steps=5"]],
+        [5, ["train", "--resume", "--out=runs/a", "--max-steps=6", "--epochs=9"]],
+      ],
     );
   }));
 

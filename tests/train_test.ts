@@ -3,7 +3,9 @@ import { join } from "node:path";
 import {
   CheckpointError,
   DataError,
+  encodeSafetensors,
   type EpochEvent,
+  Generator,
   Gpu,
   type PictureEvent,
   type StepEvent,
@@ -11,7 +13,7 @@ import {
   type TrainOptions,
   type TrainResult,
 } from "../mod.ts";
-import { decodePNG, readMetrics, tutorialFrames } from "../mod.ts";
+import { decodePNG, MetricsLog, readMetrics, TensorBoardLog, tutorialFrames } from "../mod.ts";
 import { DCGAN } from "../src/dcgan.ts";
 import { CheckpointFolder, encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { GifReader } from "npm:omggif@1.0.10";
@@ -160,6 +162,33 @@ Deno.test("train: a resumed run's GIF has the pictures from before", () =>
     assert.equal(reader.numFrames(), tutorialFrames(3).length);
   }));
 
+Deno.test("train: a resumed run's GIF leaves out pictures of another number and of another time", () =>
+  inFolder(async (dir) => {
+    const frames = async (gif?: string) => new GifReader(await Deno.readFile(gif!)).numFrames();
+    const options = { ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } };
+    await trainDCGAN({ ...options, epochs: 4 });
+    // Of four epochs two are taken back.
+    const resume = join(dir, "training_checkpoints", "ckpt-0002.safetensors");
+    const { gif } = await trainDCGAN({ ...options, epochs: 2, resume });
+    assert.equal(await frames(gif), tutorialFrames(2).length);
+    const { gif: other } = await trainDCGAN({ ...options, resume: true, pictureCount: 4 });
+    // Epoch 3 alone has four pictures; the schedule of three shows the last one so often:
+    const last = tutorialFrames(3).filter((i) => i === 2).length;
+    assert.equal(await frames(other), last);
+  }));
+
+Deno.test("train: a picture that cannot be read costs the GIF, not the run", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, epochs: 1 });
+    await Deno.writeTextFile(join(dir, "image_at_epoch_0001.png"), "rubbish");
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    const run = await trainDCGAN({ ...SMALL, outDir: dir, resume: true, onMessage });
+    assert.deepEqual(await weights(run), expected);
+    assert.equal(run.gif, undefined);
+    assert.match(messages.at(-1)!, /dcgan.gif is not written: .*image_at_epoch_0001.png/);
+  }));
+
 Deno.test("train: another data set of the same shape is refused", () =>
   inFolder(async (dir) => {
     await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 1 });
@@ -287,6 +316,29 @@ Deno.test("train: a signal stops it, and the run can be resumed", () =>
     assert.deepEqual(await weights(resumed), expected);
   }));
 
+Deno.test("train: a signal that comes with the last step has not stopped the run", async () => {
+  const stop = new AbortController();
+  const onStep = ({ step }: StepEvent) => step === 7 && stop.abort();
+  using run = await trainDCGAN({ ...SMALL, maxSteps: 7, signal: stop.signal, onStep });
+  assert.deepEqual([run.steps, run.aborted], [7, false]);
+  assert.deepEqual(run.history.map((e) => [e.epoch, e.steps]), [[1, 5], [2, 2]]);
+});
+
+Deno.test("train: what was saved is not saved again", () =>
+  inFolder(async (dir) => {
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    const options = { ...SMALL, epochs: 2, outDir: dir, checkpoint: { everyEpochs: 1 }, onMessage };
+    using _run = await trainDCGAN(options);
+    const wrote = () => messages.flatMap((text) => text.match(/^wrote .*(ckpt-\d+)/)?.[1] ?? []);
+    assert.deepEqual(wrote(), ["ckpt-0001", "ckpt-0002"]);
+    // A run that has nothing left to train writes none.
+    using resumed = await trainDCGAN({ ...options, epochs: 1, resume: true });
+    assert.equal(resumed.checkpoint, undefined);
+    assert.equal(resumed.stats, undefined);
+    assert.equal(wrote().length, 2);
+  }));
+
 Deno.test("train: a damaged newest checkpoint is skipped, and that is said", () =>
   inFolder(async (dir) => {
     const folder = join(dir, "training_checkpoints");
@@ -316,7 +368,15 @@ Deno.test("train: a contradiction to the checkpoint is refused with both values"
       });
     await refused({ resume: true, seed: 4 }, /made with seed 3, this run asks for 4/);
     await refused({ resume: true, learningRate: 1 }, /learningRate 0.0001, this run asks for 1/);
+    // Of another process that writes there.
+    const temporary = join(dir, ".run.json.0123abcd.tmp");
+    await Deno.writeTextFile(temporary, "half");
     await refused({}, /holds a run already/);
+    assert.equal(await Deno.readTextFile(temporary), "half");
+    const checkpoint = join(dir, "training_checkpoints", "ckpt-0001-step-2.safetensors");
+    const elsewhere = { ...SMALL, seed: 4, outDir: join(dir, "new"), resume: checkpoint };
+    await assert.rejects(trainDCGAN(elsewhere), /made with seed 3/);
+    await assert.rejects(Deno.stat(elsewhere.outDir), Deno.errors.NotFound);
     await refused({ resume: join(dir, "none.safetensors") }, /Cannot open the checkpoint/);
     await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 1, overwrite: true });
     assert.deepEqual(names(join(dir, "training_checkpoints")), ["ckpt-0001-step-1.safetensors"]);
@@ -422,6 +482,56 @@ Deno.test("train: epochs and what is written may change when a run is resumed", 
     assert.ok(names(dir).includes("image_at_step_000012.png"));
   }));
 
+Deno.test("checkpoints: a file with a changed bit is refused, and named by what was changed", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } });
+    const path = join(dir, "training_checkpoints", "ckpt-0003.safetensors");
+    const whole = await Deno.readFile(path);
+    const start = 8 + Number(new DataView(whole.buffer).getBigUint64(0, true));
+    const header = new TextDecoder().decode(whole.subarray(8, start));
+    const changed = async (at: number) => {
+      const bytes = whole.slice();
+      bytes[at] ^= 1;
+      await Deno.writeFile(path, bytes);
+    };
+    const refused = async (at: number, message: RegExp) => {
+      await changed(at);
+      await assert.rejects(readCheckpoint(path), (error: Error) => {
+        assert.ok(error instanceof CheckpointError, error.stack);
+        assert.match(error.message, message);
+        return true;
+      });
+    };
+    // Every tensor, at its first byte: what no reader of the format can notice.
+    for (const name of (await readCheckpoint(path)).tensors.keys()) {
+      const [, offset] = header.split(`"${name}":`)[1].match(/"data_offsets":\[(\d+)/)!;
+      await refused(start + Number(offset), new RegExp(`the tensor ${name} has the CRC-32`));
+      await assert.rejects(Generator.load(gpu, path), /has the CRC-32/);
+    }
+    // A digit of the position, a letter of a tensor's name.
+    await refused(8 + header.indexOf('\\"steps\\":15') + 11, /its metadata has the CRC-32/);
+    await refused(8 + header.indexOf('"random":') + 1, /the tensor sandom has no checksum/);
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    using resumed = await trainDCGAN({ ...SMALL, outDir: dir, resume: true, onMessage });
+    assert.match(messages[0], /^skipped: .*ckpt-0003.*no checksum/);
+    assert.deepEqual(await weights(resumed), expected);
+  }));
+
+Deno.test("checkpoints: metadata that is JSON, but no configuration, is refused", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "a.safetensors");
+    for (const configuration of ["null", "3", "[]"]) {
+      const metadata = { format: "1", configuration, position: "{}" };
+      await Deno.writeFile(path, encodeSafetensors({ tensors: new Map(), metadata }));
+      await assert.rejects(
+        trainDCGAN({ ...SMALL, resume: path }),
+        (error: Error) =>
+          error instanceof CheckpointError && error.message.includes("its configuration is"),
+      );
+    }
+  }));
+
 /** A checkpoint that only says how good it is. */
 const judged = (distance?: number) => ({
   tensors: new Map(),
@@ -474,6 +584,30 @@ Deno.test("train: a folder that holds a run is not overwritten, whatever of it i
     assert.equal(await Deno.readTextFile(join(dir, "notes.txt")), "mine");
   }));
 
+Deno.test("train: checkpoints are written when the options say so, and not else", () =>
+  inFolder(async (dir) => {
+    // One step an epoch.
+    const small = { ...SMALL, dataset: blobs(2), pictureCount: 1, distance: false, epochs: 16 };
+    const written = async (checkpoint: TrainOptions["checkpoint"], signal?: AbortSignal) => {
+      const messages: string[] = [];
+      const onMessage = (text: string) => messages.push(text);
+      const outDir = await Deno.makeTempDir({ dir });
+      using run = await trainDCGAN({ ...small, outDir, checkpoint, signal, onMessage });
+      const names = messages.flatMap((text) => text.match(/^wrote .*ckpt-(\d+)/)?.[1] ?? []);
+      assert.equal(run.checkpoint === undefined, names.length === 0);
+      return names;
+    };
+    assert.deepEqual(await written({}), ["0015", "0016"]);
+    assert.deepEqual(await written({ everyMinutes: 1e6 }), ["0016"]);
+    assert.deepEqual(await written({ everyEpochs: 7, everyMinutes: 1e6 }), [
+      "0007",
+      "0014",
+      "0016",
+    ]);
+    assert.deepEqual(await written(false), []);
+    assert.deepEqual(await written({}, AbortSignal.abort()), [], "nothing was trained");
+  }));
+
 Deno.test("train: checkpoints by the clock, in the middle of epochs", () =>
   inFolder(async (dir) => {
     await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyMinutes: 1e-9, keep: 100 } });
@@ -489,6 +623,76 @@ Deno.test("train: checkpoints by the clock, in the middle of epochs", () =>
       trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyMinutes: 0 } }),
       /checkpoint.everyMinutes must be a number above 0, got 0/,
     );
+  }));
+
+Deno.test("train: checkpoints by the clock come after what is told of an epoch, and start it anew", () =>
+  inFolder(async (dir) => {
+    const folder = join(dir, "training_checkpoints");
+    const { step } = DCGAN.prototype;
+    const { now } = performance;
+    let minutes = 0;
+    DCGAN.prototype.step = function (indices) {
+      minutes++;
+      step.call(this, indices);
+    };
+    performance.now = () => minutes * 60_000;
+    try {
+      using _run = await trainDCGAN({
+        ...SMALL,
+        outDir: dir,
+        checkpoint: { everyMinutes: 3, keep: 9 },
+        onEpoch: ({ epoch }) => assert.ok(!names(folder).includes(`ckpt-000${epoch}.safetensors`)),
+      });
+    } finally {
+      DCGAN.prototype.step = step;
+      performance.now = now;
+    }
+    assert.deepEqual(names(folder), [
+      "ckpt-0001-step-3.safetensors",
+      "ckpt-0002-step-6.safetensors",
+      "ckpt-0002-step-9.safetensors",
+      "ckpt-0003-step-12.safetensors",
+      "ckpt-0003.safetensors",
+    ]);
+  }));
+
+Deno.test("train: gone back to an older checkpoint, the run goes on from there for good", () =>
+  inFolder(async (dir) => {
+    const folder = join(dir, "training_checkpoints");
+    const options = { ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } };
+    await trainDCGAN(options);
+    const messages: string[] = [];
+    await trainDCGAN({
+      ...options,
+      resume: join(folder, "ckpt-0001.safetensors"),
+      maxSteps: 7,
+      onMessage: (text) => messages.push(text),
+    });
+    assert.ok(messages.some((m) => /superseded: ckpt-0002.safetensors, ckpt-0003/.test(m)));
+    assert.deepEqual(names(folder), [
+      "ckpt-0001.safetensors",
+      "ckpt-0002-step-7.safetensors",
+      "superseded",
+    ]);
+    // What is put aside can be resumed by its path.
+    assert.deepEqual(names(join(folder, "superseded")), [
+      "ckpt-0002.safetensors",
+      "ckpt-0003.safetensors",
+    ]);
+    const resumed = await trainDCGAN({
+      ...options,
+      resume: true,
+      onMessage: (m) => messages.push(m),
+    });
+    assert.ok(messages.some((m) => /^resumed .*ckpt-0002-step-7/.test(m)), messages.join("\n"));
+    assert.deepEqual(await weights(resumed), expected);
+    const steps: number[] = [];
+    for await (const row of readMetrics(join(dir, "metrics.jsonl"))) {
+      if (row.type === "step") steps.push(row.step);
+    }
+    assert.deepEqual(steps, Array.from({ length: 15 }, (_, i) => i + 1), "no step is missing");
+    await trainDCGAN({ ...options, maxSteps: 1, overwrite: true });
+    assert.deepEqual(names(join(folder, "superseded")), []);
   }));
 
 Deno.test("train: the log, curves and record of a resumed run are whole", () =>
@@ -532,6 +736,40 @@ Deno.test("train: a log that cannot be read is put aside, and training goes on",
     assert.deepEqual(await weights(run), expected);
     assert.ok(messages.some((m) => /Line 3.*it is now .*\.damaged/.test(m)), messages.join("\n"));
     assert.equal(await Deno.readTextFile(`${path}.damaged`), lines.join("\n"));
+  }));
+
+Deno.test("train: a record that says nothing does not stop a resume", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 2 });
+    const path = join(dir, "run.json");
+    await Deno.writeTextFile(path, '{"format":1,"sessions":[]}');
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    using _run = await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 3, resume: true, onMessage });
+    assert.ok(messages.some((text) => /run.json .*it has no configuration/.test(text)));
+    assert.equal(JSON.parse(await Deno.readTextFile(path)).configuration.seed, 3);
+  }));
+
+Deno.test("train: a log that cannot be closed does not keep the other open", () =>
+  inFolder(async (dir) => {
+    const { close: ofMetrics } = MetricsLog.prototype;
+    const { close: ofTensorBoard } = TensorBoardLog.prototype;
+    let closed = 0;
+    MetricsLog.prototype.close = async function () {
+      await ofMetrics.call(this);
+      throw new Error("planted");
+    };
+    TensorBoardLog.prototype.close = async function () {
+      await ofTensorBoard.call(this);
+      closed++;
+    };
+    try {
+      await assert.rejects(trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir }), /planted/);
+    } finally {
+      MetricsLog.prototype.close = ofMetrics;
+      TensorBoardLog.prototype.close = ofTensorBoard;
+    }
+    assert.equal(closed, 1);
   }));
 
 Deno.test("train: a network that overpowers the other is said, with the numbers", async () => {

@@ -238,6 +238,42 @@ Deno.test("trainer: the distance falls as training goes on; it can be left out",
   assert.equal((await without.snapshot()).distance, undefined);
 });
 
+Deno.test("trainer: a distance is of the weights as they were when it was asked for", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const before = trainer.distance();
+  await trainer.step(); // begins while the pictures are on their way
+  const [first, second] = [await before, await trainer.distance()];
+  using other = await Trainer.create(SMALL);
+  assert.equal(first, await other.distance());
+  await other.step();
+  assert.equal(second, await other.distance());
+});
+
+Deno.test("trainer: an epoch's seconds are those of training, not of its caller", async () => {
+  using trainer = await Trainer.create({ ...SMALL, distance: false });
+  const begun = performance.now();
+  await trainer.step();
+  const pause = 1000 + performance.now() - begun;
+  await new Promise((done) => setTimeout(done, pause));
+  const rest = performance.now();
+  const { seconds } = await trainer.epoch();
+  const most = (performance.now() - rest + pause - 1000) / 1000;
+  assert.ok(seconds > 0 && seconds <= most, `${seconds}, not at most ${most}`);
+});
+
+Deno.test("trainer: after a restore, losses that are not finite are said again", async () => {
+  const messages: string[] = [];
+  const onMessage = (text: string) => messages.push(text);
+  using trainer = await Trainer.create({ ...SMALL, learningRate: 1e30, onMessage });
+  const snapshot = await trainer.snapshot();
+  await trainer.epoch();
+  const said = messages.length;
+  assert.equal(said, 1);
+  await trainer.restore(snapshot);
+  await trainer.epoch();
+  assert.deepEqual(messages, [messages[0], messages[0]]);
+});
+
 Deno.test("trainer: everything is freed", async () => {
   const before = [gpu.memory.count, gpu.memory.bytes];
   const trainer = await Trainer.create({ ...SMALL, epochs: 1 });

@@ -6,7 +6,8 @@
 
 import { basename, dirname, join } from "node:path";
 import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
-import { CheckpointFolder, readCheckpoint } from "../io/checkpoints.ts";
+import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../io/checkpoints.ts";
+import { readRunRecord } from "../io/run_record.ts";
 import { CHECKPOINTS } from "../run_folder.ts";
 import { loadData } from "./data.ts";
 import {
@@ -66,7 +67,8 @@ const FLAGS = {
     implied: "latest",
     help: "continue the run in --out (or out) from its newest checkpoint,\n" +
       "or from FILE; as if it had never stopped, to the bit, with its\n" +
-      "hyperparameters (--epochs and what is written may change)",
+      "hyperparameters, epochs and pictures (--epochs and what is\n" +
+      "written may change)",
   },
   force: {
     help: "start anew in an --out that holds a run, which is removed",
@@ -159,9 +161,11 @@ async function placeOf(out: string | undefined, resume: string | undefined): Pro
   if (resume === "latest") return { outDir: userPath(out ?? "out"), resume: true };
   if (resume !== undefined) {
     const path = userPath(resume);
-    const run = dirname(dirname(path));
-    const inRun = basename(dirname(path)) === CHECKPOINTS;
-    return { outDir: out !== undefined || !inRun ? userPath(out ?? "out") : run, resume: path };
+    let folder = dirname(path);
+    if (basename(folder) === SUPERSEDED) folder = dirname(folder);
+    const inRun = basename(folder) === CHECKPOINTS;
+    const outDir = out !== undefined || !inRun ? userPath(out ?? "out") : dirname(folder);
+    return { outDir, resume: path };
   }
   if (out !== undefined) return { outDir: userPath(out) };
   let outDir = userPath("out");
@@ -182,7 +186,31 @@ async function resumed(
     ? await readCheckpoint(resume)
     : (await folder.latest(() => {})).checkpoint;
   const { dataset: _, images: __, ...rest } = configuration;
-  return rest as Hyperparameters;
+  return { ...await scheduleOf(outDir), ...rest as Hyperparameters };
+}
+
+/**
+ * How long the run was to go on and how often it was to show pictures, by the commands in its record:
+ * a checkpoint does not say, and a run of three epochs that is resumed is not one of fifty.
+ */
+async function scheduleOf(outDir: string): Promise<Hyperparameters> {
+  let schedule: Hyperparameters = {};
+  for (const { command: [name, ...args] = [] } of (await readRunRecord(outDir))?.sessions ?? []) {
+    if (name !== "train") continue;
+    let flags: Values<typeof FLAGS>;
+    try {
+      flags = parseFlags(FLAGS, args);
+    } catch {
+      continue; // Of another version.
+    }
+    const { epochs, pictureEverySteps } = flags.preset ? PRESETS[flags.preset] : schedule;
+    schedule = given({
+      epochs: flags.epochs ?? epochs,
+      pictureCount: flags.pictures ?? schedule.pictureCount,
+      pictureEverySteps: flags["picture-every"] ?? pictureEverySteps,
+    });
+  }
+  return schedule;
 }
 
 async function exists(path: string): Promise<boolean> {

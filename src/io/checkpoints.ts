@@ -7,6 +7,7 @@
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
+import { requireChecksums, withChecksums } from "./checksums.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "./safetensors.ts";
 
 /** Version of what is in the metadata; files of a newer one are refused. */
@@ -50,7 +51,7 @@ export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<Array
     position: JSON.stringify(position, pack),
     ...(distance === undefined ? {} : { distance: String(distance) }),
   };
-  return encodeSafetensors({ tensors, metadata });
+  return encodeSafetensors(withChecksums({ tensors, metadata }));
 }
 
 /** Reads a checkpoint file. @throws {CheckpointError} when it is damaged, foreign or newer. */
@@ -63,7 +64,8 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
       cause,
     });
   }
-  const { tensors, metadata } = decodeSafetensors(bytes, path);
+  const file = decodeSafetensors(bytes, path);
+  const { tensors, metadata } = file;
   const { format, configuration, kernels = "unknown", version = "0.1.0", position } = metadata;
   if (format === undefined || configuration === undefined || position === undefined) {
     throw new CheckpointError(`${path} is a safetensors file, but not a checkpoint of a run`);
@@ -74,20 +76,31 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
         "use a newer version of @dcgan/webgpu",
     );
   }
+  requireChecksums(file, path);
   try {
     return {
       tensors,
-      configuration: JSON.parse(configuration),
+      configuration: requireObject(JSON.parse(configuration)),
       kernels,
       version,
       distance: metadata.distance === undefined ? undefined : Number(metadata.distance),
       position: JSON.parse(position, unpack) as P,
     };
   } catch (cause) {
-    throw new CheckpointError(`The metadata of ${path} is not JSON: the file is damaged`, {
-      cause,
-    });
+    const reason = (cause as Error).message;
+    throw new CheckpointError(
+      `The metadata of ${path} cannot be read (${reason}): the file is damaged. ` +
+        "Use another checkpoint",
+      { cause },
+    );
   }
+}
+
+function requireObject(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new TypeError(`its configuration is ${JSON.stringify(value)}`);
 }
 
 /**
@@ -128,6 +141,9 @@ function entryOf(folder: string, name: string): Entry | undefined {
 }
 
 const byAge = (a: Entry, b: Entry) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1);
+
+/** Where checkpoints go that a run was taken back from. */
+export const SUPERSEDED = "superseded";
 
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
@@ -184,8 +200,36 @@ export class CheckpointFolder {
     return best;
   }
 
+  /**
+   * Puts aside what is newer than the place that a run goes on from: it would be taken for the newest
+   * of what is trained from now on, and count among those that stay.
+   *
+   * @param step in the middle of the epoch; none at its end
+   * @returns The folder in which they are, and their old paths.
+   */
+  async supersede(epoch: number, step = Infinity): Promise<{ folder: string; paths: string[] }> {
+    const folder = join(this.path, SUPERSEDED);
+    const newer = (await this.#entries()).filter((entry) =>
+      entry.epoch > epoch || (entry.epoch === epoch && entry.step > step)
+    );
+    if (newer.length) await Deno.mkdir(folder, { recursive: true });
+    for (const { path } of newer) await Deno.rename(path, join(folder, basename(path)));
+    return { folder, paths: newer.map(({ path }) => path) };
+  }
+
+  /** Removes them all, those put aside, too. */
+  async clear(): Promise<void> {
+    for (const path of await this.list()) await Deno.remove(path);
+    const aside = new CheckpointFolder(join(this.path, SUPERSEDED));
+    for (const path of await aside.list()) await Deno.remove(path);
+  }
+
   /** All checkpoints, the oldest first. */
   async list(): Promise<string[]> {
+    return (await this.#entries()).map(({ path }) => path);
+  }
+
+  async #entries(): Promise<Entry[]> {
     const entries: Entry[] = [];
     try {
       for await (const { name, isFile } of Deno.readDir(this.path)) {
@@ -195,7 +239,7 @@ export class CheckpointFolder {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
-    return entries.sort(byAge).map(({ path }) => path);
+    return entries.sort(byAge);
   }
 
   /**

@@ -74,10 +74,7 @@ export function animated(files: readonly PictureFile[]): readonly PictureFile[] 
  * @throws {DataError} when a file is no PNG, or two differ in size.
  */
 export async function animate(paths: readonly string[], delayMs: number): Promise<Uint8Array> {
-  const frames: Picture[] = [];
-  for (const path of paths) frames.push(decodePNG(await Deno.readFile(path), path));
-  const show = ({ width, height, channels }: Picture) =>
-    `${width} x ${height} with ${channels} channels`;
+  const frames = await readFrames(paths);
   const other = frames.findIndex((frame) => show(frame) !== show(frames[0]));
   if (other >= 0) {
     throw new DataError(
@@ -86,6 +83,16 @@ export async function animate(paths: readonly string[], delayMs: number): Promis
     );
   }
   return encodeGIF(frames, { delayMs, loop: true });
+}
+
+async function readFrames(paths: readonly string[]): Promise<Picture[]> {
+  const frames: Picture[] = [];
+  for (const path of paths) frames.push(decodePNG(await Deno.readFile(path), path));
+  return frames;
+}
+
+function show({ width, height, channels }: Picture): string {
+  return `${width} x ${height} with ${channels} channels`;
 }
 
 /** How long a frame of a run's animation is shown, in milliseconds. */
@@ -116,7 +123,10 @@ export class PictureFolder {
   /**
    * Writes `dcgan.gif` from the pictures in the folder, by the tutorial's schedule: those of steps
    * and the last epoch's, or else those of epochs. Nothing without any. A resumed run finds the
-   * pictures from before; those beyond `upTo` are of a part that was not trained again.
+   * pictures from before; those beyond `upTo` are of a part that was not trained again. Those of
+   * another size than the last one are left out: the number of pictures may change with a resume.
+   *
+   * @throws {DataError} when a file is no PNG.
    */
   async writeGIF(
     upTo: Readonly<Record<PictureKind, number>> = { step: Infinity, epoch: Infinity },
@@ -124,9 +134,10 @@ export class PictureFolder {
     const files = await listPictures(this.path);
     const all = animated(files.filter(({ kind, number }) => number <= upTo[kind]));
     if (!all.length) return undefined;
-    const shown = tutorialFrames(all.length).map((i) => all[i].path);
+    const frames = await readFrames(tutorialFrames(all.length).map((i) => all[i].path));
+    const alike = frames.filter((frame) => show(frame) === show(frames.at(-1)!));
     const path = join(this.path, "dcgan.gif");
-    await writeFileAtomic(path, await animate(shown, FRAME_MS));
+    await writeFileAtomic(path, encodeGIF(alike, { delayMs: FRAME_MS, loop: true }));
     return path;
   }
 }

@@ -108,6 +108,9 @@ export async function readRunRecord(
     const record = JSON.parse(await Deno.readTextFile(path));
     if (record?.format !== 1) throw new Error(`its format is ${JSON.stringify(record?.format)}`);
     if (!Array.isArray(record.sessions)) throw new Error("it has no list of sessions");
+    if (typeof record.configuration !== "object" || record.configuration === null) {
+      throw new Error("it has no configuration");
+    }
     return record;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
+import { requireChecksums } from "../io/checksums.ts";
 import { decodeSafetensors, type SafeTensor } from "../io/safetensors.ts";
 import { MODEL_FILE, readTfjsModel, type TfjsLayer } from "../io/tfjs_model.ts";
 import { type NamedLayer, nameWeights } from "./topology.ts";
@@ -95,7 +96,9 @@ export async function readWeights(path: string, model: string): Promise<WeightFi
       cause,
     });
   }
-  const { tensors, metadata } = decodeSafetensors(bytes, path);
+  const file = decodeSafetensors(bytes, path);
+  requireChecksums(file, path);
+  const { tensors, metadata } = file;
   const picture = pictureOf(metadata, path);
   const prefix = `${model}/`;
   const own = [...tensors].filter(([name]) => name.startsWith(prefix));

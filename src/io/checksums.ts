@@ -1,0 +1,61 @@
+/**
+ * Checksums of a checkpoint's parts: a disk that lost a bit is found out, and where.
+ *
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+import { CheckpointError } from "../errors.ts";
+import type { SafetensorsFile } from "./safetensors.ts";
+
+/** The metadata that holds them. */
+const KEY = "crc32";
+
+/** What stands for all other metadata among the tensors' names. */
+const METADATA = "__metadata__";
+
+/** The same file with a checksum of every tensor, and of the metadata, in its metadata. */
+export function withChecksums({ tensors, metadata }: SafetensorsFile): SafetensorsFile {
+  const sums = Object.fromEntries(checksums({ tensors, metadata }));
+  return { tensors, metadata: { ...metadata, [KEY]: JSON.stringify(sums) } };
+}
+
+/**
+ * Refuses a file that was changed after {@linkcode withChecksums}. One without checksums is taken as
+ * it is: version 0.1.0 wrote none.
+ *
+ * @param path what messages call the file
+ * @throws {CheckpointError} naming the tensor that was changed.
+ */
+export function requireChecksums(file: SafetensorsFile, path: string): void {
+  const text = file.metadata[KEY];
+  if (text === undefined) return;
+  const refuse = (what: string): never => {
+    throw new CheckpointError(`${path} is damaged: ${what}. Use another checkpoint`);
+  };
+  let expected: Map<string, unknown>;
+  try {
+    expected = new Map(Object.entries(JSON.parse(text)));
+  } catch {
+    return refuse("its checksums are not JSON");
+  }
+  for (const [name, sum] of checksums(file)) {
+    const what = name === METADATA ? "its metadata" : `the tensor ${name}`;
+    if (!expected.has(name)) refuse(`${what} has no checksum`);
+    if (expected.get(name) !== sum) {
+      refuse(`${what} has the CRC-32 ${sum}, it was written with ${expected.get(name)}`);
+    }
+    expected.delete(name);
+  }
+  for (const name of expected.keys()) refuse(`it has no tensor ${name}, but its checksum`);
+}
+
+function* checksums({ tensors, metadata }: SafetensorsFile): Generator<[string, string]> {
+  const hex = (bytes: Uint8Array | string) => crc32(bytes).toString(16).padStart(8, "0");
+  const entries = Object.entries(metadata).filter(([key]) => key !== KEY);
+  // First, since all else is read by it.
+  yield [METADATA, hex(JSON.stringify(entries.toSorted(([a], [b]) => a < b ? -1 : 1)))];
+  for (const [name, { data }] of tensors) {
+    yield [name, hex(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
+  }
+}
