@@ -89,6 +89,26 @@ export class GpuValidationError extends Error {
 }
 
 /**
+ * A loss, gradient or weight that is NaN or infinite. The message names the step and the op in which
+ * the first such number appeared.
+ */
+export class NonFiniteError extends Error {
+  /** The class's name. */
+  override name = "NonFiniteError";
+  /** The step of the whole run, counted from 1. */
+  readonly step: number;
+  /** What held or made the first such number. */
+  readonly where: string;
+
+  /** Makes the error. */
+  constructor(message: string, { step, where }: { readonly step: number; readonly where: string }) {
+    super(message);
+    this.step = step;
+    this.where = where;
+  }
+}
+
+/**
  * A checkpoint that is missing, damaged, foreign, or contradicts the run it should continue.
  *
  * ```ts

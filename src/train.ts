@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { NonFiniteError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { type Checkpoint, CheckpointFolder, readCheckpoint } from "./io/checkpoints.ts";
@@ -229,25 +230,34 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   const pictureDue = (step: number) => !!pictureEverySteps && step % pictureEverySteps === 0;
   const saveDue = () => performance.now() - savedAt >= policy.everyMinutes * 60_000;
 
-  for await (const event of trainer.run({ pauseAfter: (n) => pictureDue(n) || saveDue() })) {
-    if (event.type === "step") {
-      await folder?.step(event);
-      options.onStep?.(event);
-    } else if (event.type === "pause") {
-      if (pictureDue(event.step)) await show(event.step, event.epoch, false);
-      // At an epoch's end its picture and its line in the log come first: a run that is killed after
-      // the checkpoint would lack them for good.
-      if (saveDue() && !trainer.betweenEpochs) await save();
-    } else {
-      const { type: _, ...rest } = event;
-      const picture = await show(event.step, event.epoch, true);
-      const epoch = picture === undefined ? rest : { ...rest, picture };
-      told.set(epoch.epoch, epoch);
-      await folder?.epoch(epoch);
-      await options.onEpoch?.(epoch);
-      const due = epoch.epoch % policy.everyEpochs === 0 || saveDue();
-      if (trainer.betweenEpochs && due) await save();
+  const train = async () => {
+    for await (const event of trainer.run({ pauseAfter: (n) => pictureDue(n) || saveDue() })) {
+      if (event.type === "step") {
+        await folder?.step(event);
+        options.onStep?.(event);
+      } else if (event.type === "pause") {
+        if (pictureDue(event.step)) await show(event.step, event.epoch, false);
+        // At an epoch's end its picture and its line in the log come first: a run that is killed after
+        // the checkpoint would lack them for good.
+        if (saveDue() && !trainer.betweenEpochs) await save();
+      } else {
+        const { type: _, ...rest } = event;
+        const picture = await show(event.step, event.epoch, true);
+        const epoch = picture === undefined ? rest : { ...rest, picture };
+        told.set(epoch.epoch, epoch);
+        await folder?.epoch(epoch);
+        await options.onEpoch?.(epoch);
+        const due = epoch.epoch % policy.everyEpochs === 0 || saveDue();
+        if (trainer.betweenEpochs && due) await save();
+      }
     }
+  };
+  try {
+    await train();
+  } catch (error) {
+    // The trainer stands before the first such number: that state is worth keeping.
+    if (error instanceof NonFiniteError) await save();
+    throw error;
   }
   await save();
   return {

@@ -8,6 +8,7 @@ import { Balance } from "./balance.ts";
 import { calibrate, type CalibrateOptions } from "./calibrate.ts";
 import { type Dataset, validateDataset } from "./data/dataset.ts";
 import { DCGAN } from "./dcgan.ts";
+import { NonFiniteError } from "./errors.ts";
 import { Gpu } from "./graph/gpu.ts";
 import { requireTuning, type Tuning } from "./graph/lower.ts";
 import type { ProgramStats } from "./graph/program.ts";
@@ -89,6 +90,13 @@ export interface TrainerOptions {
    * second for MNIST. Default true.
    */
   readonly distance?: boolean;
+  /**
+   * What to do when a loss, weight or moment is NaN or infinite, which is looked at whenever losses are
+   * read, about twice a second. "stop" (default): go back to the state of the look before, find the
+   * first op and step by training the steps since then again, and throw a {@linkcode NonFiniteError}.
+   * "warn": say it once, and go on. "stop" keeps a copy of all state on the device.
+   */
+  readonly onNonFinite?: "stop" | "warn";
   /** Stops the run after the step under way. */
   readonly signal?: AbortSignal;
   /** Called with what a person should know: losses that are not finite, a network that wins. */
@@ -195,6 +203,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   #distance: { readonly steps: number; readonly value: number } | undefined;
   #busy: string | undefined;
   #diverged = false;
+  /** Where the copy of the state on the device stands; all of it is finite. */
+  #good: Position | undefined;
 
   private constructor(
     options: TrainerOptions,
@@ -493,6 +503,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#distance = undefined;
       this.#taken = 0;
       this.#diverged = false;
+      this.#good = undefined;
       this.#balance = new Balance();
       this.#useKernels(checkpoint.kernels, path);
     });
@@ -560,6 +571,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#order = { epoch, indices: permutation(count, random) };
     }
     this.#begun ??= performance.now();
+    if (!this.#good && this.#stops) this.#keep();
     const end = Math.min(count, at + this.#batchSize);
     this.#model.step(this.#order.indices.subarray(at, end));
     this.#position = { ...this.#position, at: end, steps: steps + 1 };
@@ -577,7 +589,13 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     const { dataset: { count } } = this.#options;
     const { sums, epoch, steps } = this.#position;
     const { totalSteps } = this;
-    const losses = await this.#model.losses.take(this.#pending);
+    // Both reads share one wait.
+    const [losses, sick] = await Promise.all([
+      this.#model.losses.take(this.#pending),
+      this.#stops ? this.#model.health() : undefined,
+    ]);
+    const finite = sick === undefined && losses.flat().every(Number.isFinite);
+    if (this.#stops && !finite) await this.#stop(sick);
     const events = losses.map(([generatorLoss, discriminatorLoss], i): TrainEvent => {
       const step = steps - losses.length + i + 1;
       sums.steps++;
@@ -592,7 +610,40 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.#begun = undefined;
     this.#pace.tick();
     if (this.#position.at >= count) events.push(await this.#endEpoch());
+    if (this.#stops) this.#keep();
     return events;
+  }
+
+  get #stops(): boolean {
+    return this.#options.onNonFinite !== "warn";
+  }
+
+  /** Keeps a copy of the state as it stands, to come back to. */
+  #keep(): void {
+    this.#model.backUp();
+    this.#good = structuredClone(this.#position);
+  }
+
+  /** Goes back to the last finite state, and says what the first number was that is not finite. */
+  async #stop(sick: string | undefined): Promise<never> {
+    const good = this.#good!;
+    const batches = Array.from({ length: this.#pending }, (_, i) => {
+      const at = good.at + i * this.#batchSize;
+      return this.#order!.indices.subarray(at, at + this.#batchSize);
+    });
+    this.#model.rollBack();
+    const found = await this.#model.findNonFinite(batches);
+    this.#model.rollBack();
+    this.#position = good;
+    this.#pending = 0;
+    this.#begun = undefined;
+    const step = good.steps + 1 + (found?.batch ?? 0);
+    const where = found?.where ?? sick ?? "a loss";
+    throw new NonFiniteError(
+      `${where} is not finite in step ${step} (NaN or infinite), for the first time: the run ` +
+        `stands at step ${good.steps} again. Try a lower learning rate, or look at the data`,
+      { step, where },
+    );
   }
 
   #watch(step: number, generatorLoss: number, discriminatorLoss: number): void {

@@ -221,14 +221,19 @@ Deno.test("train: options reach the optimizers, the order and dropout (pinned lo
 Deno.test("train: losses that are no longer finite are said once", async () => {
   const messages: string[] = [];
   const onMessage = (text: string) => messages.push(text);
-  using _result = await trainDCGAN({ ...SMALL, learningRate: 1e30, onMessage });
+  using _result = await trainDCGAN({
+    ...SMALL,
+    learningRate: 1e30,
+    onNonFinite: "warn",
+    onMessage,
+  });
   assert.equal(messages.length, 1);
   assert.match(messages[0], /no longer finite at step \d+/);
 });
 
 Deno.test("train: a run that is not finite any more is resumed as it was", () =>
   inFolder(async (dir) => {
-    const options = { ...SMALL, learningRate: 1e30, outDir: dir };
+    const options = { ...SMALL, learningRate: 1e30, onNonFinite: "warn", outDir: dir } as const;
     const losses = ({ history }: TrainResult) =>
       history.map((e) => [e.epoch, e.generatorLoss, e.discriminatorLoss]);
     const whole = losses(await trainDCGAN({ ...options, outDir: undefined }));

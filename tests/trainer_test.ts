@@ -264,7 +264,12 @@ Deno.test("trainer: an epoch's seconds are those of training, not of its caller"
 Deno.test("trainer: after a restore, losses that are not finite are said again", async () => {
   const messages: string[] = [];
   const onMessage = (text: string) => messages.push(text);
-  using trainer = await Trainer.create({ ...SMALL, learningRate: 1e30, onMessage });
+  using trainer = await Trainer.create({
+    onNonFinite: "warn",
+    ...SMALL,
+    learningRate: 1e30,
+    onMessage,
+  });
   const snapshot = await trainer.snapshot();
   await trainer.epoch();
   const said = messages.length;

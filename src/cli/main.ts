@@ -13,6 +13,7 @@ import {
   CheckpointError,
   DataError,
   DeviceLostError,
+  NonFiniteError,
   OutOfMemoryError,
 } from "../../mod.ts";
 import { VERSION } from "../version.ts";
@@ -89,6 +90,7 @@ const EXPECTED = [
   CheckpointError,
   DataError,
   DeviceLostError,
+  NonFiniteError,
   OutOfMemoryError,
   RangeError,
 ];

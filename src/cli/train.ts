@@ -95,6 +95,12 @@ const FLAGS = {
       "multiples of 4 (default: all must be of one size)",
     parse: wholes(2),
   },
+  "non-finite": {
+    value: "WHAT",
+    help: "when a loss or weight is NaN or infinite: stop, saying where it\n" +
+      "began (default), or warn",
+    parse: oneOf("stop", "warn"),
+  },
   "no-calibrate": {
     help: "use the default kernels of this kind of adapter; else they are\n" +
       "measured once, for a few seconds, and remembered",
@@ -248,6 +254,7 @@ export async function train(args: readonly string[]): Promise<number> {
       seed: flags.seed,
       pictureCount: flags.pictures,
       pictureEverySteps: flags["picture-every"],
+      onNonFinite: flags["non-finite"],
     }),
     ...place,
     overwrite: flags.force === true,

@@ -28,8 +28,12 @@ export class Watch {
   test(storage: Storage, count: number, label: string, lowering: Lowering): void {
     lowering.dispatch({
       kernel: nonFinite,
-      constants: { COUNT: count, SLOT: this.labels.length },
-      bindings: { x: storage, flags: this.flags },
+      constants: {},
+      bindings: {
+        x: storage,
+        flags: this.flags,
+        task: lowering.constant([count, this.labels.length], "what to test"),
+      },
       workgroups: grid(Math.ceil(count / 4), 256),
       detail: "is finite?",
     });
