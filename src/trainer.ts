@@ -131,6 +131,9 @@ class Pace {
 /** Pictures on each side of {@linkcode Trainer.distance}. */
 const DISTANCE_PICTURES = 256;
 
+/** Numbers of pictures whose samplers stay compiled, and on the device: grids, distances, two more. */
+const SAMPLERS = 4;
+
 function validate(options: TrainerOptions): void {
   validateDataset(options.dataset);
   const { epochs, batchSize, noiseDim, maxSteps } = options;
@@ -179,7 +182,9 @@ async function configurationOf(options: TrainerOptions): Promise<Record<string, 
 export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   readonly #options: TrainerOptions;
   readonly #model: DCGAN;
+  /** By number of pictures; the one that was used last comes last. */
   readonly #samplers = new Map<number, Sampler>();
+  #sampling = 0;
   readonly #pace = new Pace();
   #balance = new Balance();
   #position: Position = {
@@ -425,11 +430,16 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     { count = 16, seed = this.#seed }: { readonly count?: number; readonly seed?: number } = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     requireCount("count", count);
-    let sampler = this.#samplers.get(count);
-    if (!sampler) {
-      this.#samplers.set(count, sampler = new Sampler(this.gpu, this.generator, count));
+    const sampler = this.#samplers.get(count) ?? new Sampler(this.gpu, this.generator, count);
+    this.#samplers.delete(count);
+    this.#samplers.set(count, sampler); // as the newest
+    this.#sampling++;
+    try {
+      return await sampler.sample(seedNoise(count, this.#noiseDim, seed));
+    } finally {
+      // One that is still read from must not go.
+      if (--this.#sampling === 0) this.#freeSamplers(SAMPLERS);
     }
-    return await sampler.sample(seedNoise(count, this.#noiseDim, seed));
   }
 
   /**
@@ -526,9 +536,13 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     if (!this.#options.gpu) this.gpu[Symbol.dispose]();
   }
 
-  #freeSamplers(): void {
-    for (const sampler of this.#samplers.values()) sampler[Symbol.dispose]();
-    this.#samplers.clear();
+  /** Frees all samplers but the newest. */
+  #freeSamplers(keep = 0): void {
+    const surplus = Math.max(0, this.#samplers.size - keep);
+    for (const [count, sampler] of [...this.#samplers].slice(0, surplus)) {
+      sampler[Symbol.dispose]();
+      this.#samplers.delete(count);
+    }
   }
 
   /** Refuses overlapping calls, which would read each other's losses. */

@@ -152,3 +152,38 @@ Deno.test("resume: after Ctrl-C in the middle of an epoch the command line goes 
     assert.deepEqual(await stateOf(join(dir, "a")), await stateOf(join(dir, "b")));
     assert.deepEqual(await logged(join(dir, "a")), await logged(join(dir, "b")));
   }));
+
+Deno.test("resume: Ctrl-C that ends the reader of the output, too, still leaves a checkpoint", () =>
+  inFolder(async (dir) => {
+    const process = new Deno.Command("deno", {
+      args: [
+        ...DENO,
+        "--lock=src/cli/deno.lock",
+        "--frozen",
+        "--allow-env",
+        "src/cli/main.ts",
+        "train",
+        "--batch-size=64",
+        "--generator-widths=8,8,8",
+        "--discriminator-widths=8,8",
+        "--noise-dim=8",
+        "--no-calibrate",
+        "--json",
+        "--out=a",
+      ],
+      env: { NO_COLOR: "1", INIT_CWD: dir },
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const errors = new Response(process.stderr).text();
+    // As in `train | tee log`: both processes get the signal, and the other one dies first.
+    let text = "";
+    for await (const chunk of process.stdout) {
+      text += decode(chunk);
+      if (/"type":"step"/.test(text)) break; // closes the pipe
+    }
+    process.kill("SIGINT");
+    await process.status;
+    assert.equal(await errors, "");
+    assert.equal((await checkpoints(join(dir, "a"))).length, 1);
+  }));

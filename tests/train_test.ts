@@ -461,6 +461,15 @@ Deno.test("train: a file of one run is not resumed in the folder of another", ()
       /b holds a run already/,
     );
     assert.equal(await Deno.readTextFile(join(b, "metrics.jsonl")), before);
+    await trainDCGAN({
+      ...SMALL,
+      outDir: b,
+      resume: checkpoint!,
+      overwrite: true,
+      maxSteps: 8,
+    });
+    const kept = names(join(b, "training_checkpoints"));
+    assert.deepEqual(kept, ["ckpt-0002-step-8.safetensors"], "nothing of the other run");
     // In an empty folder it goes on, and in its own.
     assert.deepEqual(
       await weights(await trainDCGAN({ ...SMALL, outDir: c, resume: checkpoint! })),

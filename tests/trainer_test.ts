@@ -238,6 +238,20 @@ Deno.test("trainer: the distance falls as training goes on; it can be left out",
   assert.equal((await without.snapshot()).distance, undefined);
 });
 
+Deno.test("trainer: samples of many numbers do not fill the device", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const wanted = await trainer.sample({ count: 2 });
+  for (const count of [3, 4, 5]) await trainer.sample({ count });
+  const { count: before } = gpu.memory;
+  for (const count of [6, 7, 8, 9]) await trainer.sample({ count });
+  assert.equal(gpu.memory.count, before);
+  // Several at once, which end in any order.
+  const many = await Promise.all([2, 3, 4, 5, 6, 2].map((count) => trainer.sample({ count })));
+  assert.deepEqual(many.map((pictures) => pictures.length / 784), [2, 3, 4, 5, 6, 2]);
+  assert.deepEqual([many[0], many[5]], [wanted, wanted]);
+  assert.equal(gpu.memory.count, before);
+});
+
 Deno.test("trainer: a distance is of the weights as they were when it was asked for", async () => {
   using trainer = await Trainer.create(SMALL);
   const before = trainer.distance();

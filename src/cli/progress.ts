@@ -112,6 +112,25 @@ export class Progress {
   }
 }
 
+/** The same output, but what is written after its reader has gone is lost; `onGone` hears of that. */
+export function untilGone(out: Output, onGone: () => void): Output {
+  let gone = false;
+  return {
+    isTerminal: out.isTerminal,
+    columns: () => out.columns(),
+    write(text) {
+      if (gone) return;
+      try {
+        out.write(text);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        gone = true;
+        onGone();
+      }
+    },
+  };
+}
+
 /** Standard output, as far as it is a terminal. */
 export function standardOutput(): Output {
   const encoder = new TextEncoder();

@@ -22,7 +22,7 @@ import {
   wholes,
 } from "./flags.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
-import { standardOutput } from "./progress.ts";
+import { type Output, standardOutput, untilGone } from "./progress.ts";
 import { JSONReport, PersonReport, type RunReport, SILENCE } from "./run_report.ts";
 import { seed } from "./trained.ts";
 import { userPath } from "./user_path.ts";
@@ -152,9 +152,9 @@ function given<T extends object>(options: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-function reportOf({ quiet, json }: Values<typeof FLAGS>, epochs: number): RunReport {
+function reportOf({ quiet, json }: Values<typeof FLAGS>, epochs: number, out: Output): RunReport {
   if (quiet) return SILENCE;
-  return json ? new JSONReport(standardOutput()) : new PersonReport(standardOutput(), epochs);
+  return json ? new JSONReport(out) : new PersonReport(out, epochs);
 }
 
 interface Place {
@@ -267,13 +267,15 @@ export async function train(args: readonly string[]): Promise<number> {
     command: ["train", ...args],
   };
 
-  const report = reportOf(flags, options.epochs ?? 50);
+  const stop = new AbortController();
+  // `| head` has seen enough, or Ctrl-C ended `| tee`, too: there is a checkpoint all the same.
+  const out = untilGone(standardOutput(), () => stop.abort());
+  const report = reportOf(flags, options.epochs ?? 50, out);
   using gpu = await Gpu.request();
   report.message(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
   report.message(`out      ${options.outDir}`);
 
-  const stop = new AbortController();
   let interrupts = 0;
   const onInterrupt = () => {
     if (++interrupts > 1) Deno.exit(130);
@@ -293,7 +295,7 @@ export async function train(args: readonly string[]): Promise<number> {
       onMessage: (text) => report.message(text),
     });
     report.end(result);
-    return result.aborted ? 130 : 0;
+    return result.aborted && interrupts > 0 ? 130 : 0;
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
   }
