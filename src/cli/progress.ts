@@ -112,6 +112,22 @@ export class Progress {
   }
 }
 
+/** An output that, once its reader has closed it, tells so and says nothing any more. */
+export function untilClosed(out: Output, closed: () => void): Output {
+  return {
+    isTerminal: out.isTerminal,
+    columns: () => out.columns(),
+    write(text) {
+      try {
+        out.write(text);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        closed();
+      }
+    },
+  };
+}
+
 /** Standard output, as far as it is a terminal. */
 export function standardOutput(): Output {
   const encoder = new TextEncoder();

@@ -16,15 +16,16 @@ import {
   parseFlags,
   positive,
   real,
+  UsageError,
   type Values,
   whole,
   wholes,
 } from "./flags.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
-import { standardOutput } from "./progress.ts";
+import { standardOutput, untilClosed } from "./progress.ts";
 import { JSONReport, PersonReport, type RunReport, SILENCE } from "./run_report.ts";
 import { seed } from "./trained.ts";
-import { userPath } from "./user_path.ts";
+import { exists, userPath } from "./user_path.ts";
 
 const FLAGS = {
   preset: {
@@ -65,7 +66,7 @@ const FLAGS = {
     value: "FILE",
     implied: "latest",
     help: "continue the run in --out (or out) from its newest checkpoint,\n" +
-      "or from FILE; as if it had never stopped, to the bit, with its\n" +
+      "or from FILE, a checkpoint or the folder of a run; as if it had never stopped, to the bit, with its\n" +
       "hyperparameters (--epochs and what is written may change)",
   },
   force: {
@@ -144,9 +145,14 @@ function given<T extends object>(options: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-function reportOf({ quiet, json }: Values<typeof FLAGS>, epochs: number): RunReport {
+function reportOf(
+  { quiet, json }: Values<typeof FLAGS>,
+  epochs: number,
+  closed: () => void,
+): RunReport {
   if (quiet) return SILENCE;
-  return json ? new JSONReport(standardOutput()) : new PersonReport(standardOutput(), epochs);
+  const out = untilClosed(standardOutput(), closed);
+  return json ? new JSONReport(out) : new PersonReport(out, epochs);
 }
 
 interface Place {
@@ -159,6 +165,10 @@ async function placeOf(out: string | undefined, resume: string | undefined): Pro
   if (resume === "latest") return { outDir: userPath(out ?? "out"), resume: true };
   if (resume !== undefined) {
     const path = userPath(resume);
+    if (await isFolder(path)) {
+      if (out === undefined) return { outDir: path, resume: true };
+      throw new UsageError(`--resume ${resume} is the folder of a run: leave out --out`);
+    }
     const run = dirname(dirname(path));
     const inRun = basename(dirname(path)) === CHECKPOINTS;
     return { outDir: out !== undefined || !inRun ? userPath(out ?? "out") : run, resume: path };
@@ -169,6 +179,10 @@ async function placeOf(out: string | undefined, resume: string | undefined): Pro
     outDir = userPath(`out-${n}`);
   }
   return { outDir };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await exists(path) && (await Deno.stat(path)).isDirectory;
 }
 
 /** Hyperparameters of the run that is resumed: they need not be typed again. */
@@ -185,22 +199,15 @@ async function resumed(
   return rest as Hyperparameters;
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** Runs the command. Returns the exit code. */
 export async function train(args: readonly string[]): Promise<number> {
   const flags = parseFlags(FLAGS, args);
   if (flags.help) {
     console.log(HELP);
     return 0;
+  }
+  if (flags.force && flags.resume !== undefined) {
+    throw new UsageError("--resume goes on with a run and --force removes it: leave out one");
   }
   const place = await placeOf(flags.out, flags.resume);
   const { preset } = flags;
@@ -232,13 +239,14 @@ export async function train(args: readonly string[]): Promise<number> {
     command: ["train", ...args],
   };
 
-  const report = reportOf(flags, options.epochs ?? 50);
+  const stop = new AbortController();
+  // Whoever read along has gone (`| head`): stop as on Ctrl-C, so that nothing is lost.
+  const report = reportOf(flags, options.epochs ?? 50, () => stop.abort());
   using gpu = await Gpu.request();
   report.message(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
   report.message(`out      ${options.outDir}`);
 
-  const stop = new AbortController();
   let interrupts = 0;
   const onInterrupt = () => {
     if (++interrupts > 1) Deno.exit(130);
