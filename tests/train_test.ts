@@ -728,8 +728,37 @@ Deno.test("train: the log, curves and record of a resumed run are whole", () =>
       [0, ["train", "--seed=3"]],
       [7, undefined],
     ]);
-    assert.match(await Deno.readTextFile(join(dir, "losses.svg")), /^<svg|^<\?xml/);
+    // The curves begin with the first step, and the epochs are where they were.
+    const other = join(dir, "straight");
+    await trainDCGAN({ ...SMALL, outDir: other });
+    const svg = (of: string) => Deno.readTextFile(join(of, "losses.svg"));
+    assert.match(await svg(dir), /^<svg|^<\?xml/);
+    assert.equal(await svg(dir), await svg(other));
     assert.equal(names(join(dir, "tensorboard")).length, 2);
+  }));
+
+Deno.test("train: what happened is in the log before it is told or saved", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "metrics.jsonl");
+    const last = () => JSON.parse(Deno.readTextFileSync(path).trimEnd().split("\n").at(-1)!);
+    const seen: unknown[] = [];
+    using _run = await trainDCGAN({
+      ...SMALL,
+      maxSteps: 7,
+      outDir: dir,
+      checkpoint: { everyMinutes: 1e-9 },
+      onEpoch: ({ epoch }) => {
+        assert.deepEqual([last().type, last().epoch], ["epoch", epoch]);
+        seen.push(`epoch ${epoch}`);
+      },
+      onMessage: (text) => {
+        const step = text.match(/^wrote .*-step-(\d+)/)?.[1];
+        if (step === undefined) return;
+        assert.equal(last().step, Number(step));
+        seen.push(Number(step));
+      },
+    });
+    assert.deepEqual(seen, [1, 2, 3, 4, "epoch 1", 6, 7, "epoch 2"]);
   }));
 
 Deno.test("train: a log that cannot be read is put aside, and training goes on", () =>

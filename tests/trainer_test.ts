@@ -141,6 +141,18 @@ Deno.test("trainer: a snapshot in memory is a point to come back to, more than o
   }
 });
 
+Deno.test("trainer: what was not told before a restore is not told after it", async () => {
+  using trainer = await Trainer.create(SMALL);
+  await trainer.epoch();
+  const snapshot = await trainer.snapshot();
+  // Losses are read in bunches, after the first step of at least two.
+  for await (const event of trainer) if (event.type === "step" && event.step === 6) break;
+  assert.ok(trainer.steps > 6, "there is something left to tell");
+  await trainer.restore(snapshot);
+  const steps = (await collect(trainer)).flatMap((e) => e.type === "step" ? e.step : []);
+  assert.deepEqual(steps, [6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+});
+
 Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
   inFolder(async (dir) => {
     using trainer = await Trainer.create(SMALL);
