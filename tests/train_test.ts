@@ -527,6 +527,28 @@ Deno.test("checkpoints: a file with a changed bit is refused, and named by what 
     assert.deepEqual(await weights(resumed), expected);
   }));
 
+Deno.test("checkpoints: newer and foreign files are refused; steps are in order of their numbers", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "ckpt-0001.safetensors");
+    const refused = async (metadata: Record<string, string>, message: RegExp) => {
+      await Deno.writeFile(path, encodeSafetensors({ tensors: new Map(), metadata }));
+      await assert.rejects(readCheckpoint(path), (error: Error) => {
+        assert.ok(error instanceof CheckpointError, error.stack);
+        assert.match(error.message, message);
+        return true;
+      });
+    };
+    const rest = { configuration: "{}", position: "{}" };
+    await refused({ format: "2", ...rest }, /format 2, this version reads up to 1: use a newer/);
+    await refused({ format: "x", ...rest }, /format x/);
+    await refused({ format: "1", configuration: "{}" }, /but not a checkpoint of a run/);
+    const folder = new CheckpointFolder(dir, 9);
+    await assert.rejects(folder.latest(() => {}), /can be read \(tried ckpt-0001.safetensors\)/);
+    for (const step of [9, 10, 100]) await folder.save(2, step, judged());
+    const { path: newest } = await folder.latest(() => {});
+    assert.match(newest, /ckpt-0002-step-100/);
+  }));
+
 Deno.test("checkpoints: metadata that is JSON, but no configuration, is refused", () =>
   inFolder(async (dir) => {
     const path = join(dir, "a.safetensors");

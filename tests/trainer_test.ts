@@ -181,7 +181,10 @@ Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
     await refused(wrong({ at: 70 }), /of 70 pictures it has trained 70/);
     await refused(wrong({ steps: 1.5 }), /its steps are 1.5/);
     await refused(wrong({ sums: {} }), /its sums are \{\}/);
+    await refused(wrong({ sums: { steps: 1, generator: 1 } as never }), /its sums are/);
     await refused(wrong({ history: [{}] }), /its history is/);
+    const nameless = { generatorLoss: 1, discriminatorLoss: 1 };
+    await refused(wrong({ history: [nameless] }), /its history is/);
     await refused({ position: null }, /its epoch is undefined/);
     await assert.rejects(trainer.restore(join(dir, "none")), /Cannot open the checkpoint/);
   }));
