@@ -14,7 +14,8 @@ import { listPictures, PictureFolder, type PictureShape } from "./io/pictures.ts
 import { readRunRecord, writeRunRecord } from "./io/run_record.ts";
 import { TensorBoardLog } from "./io/tensorboard.ts";
 import type { EpochEvent } from "./position.ts";
-import type { Snapshot, StepEvent, Trainer } from "./trainer.ts";
+import type { Snapshot, Trainer } from "./trainer.ts";
+import type { StepEvent } from "./trainer_options.ts";
 
 /** The folder of checkpoints in that of a run. */
 export const CHECKPOINTS = "training_checkpoints";

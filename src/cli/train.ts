@@ -273,8 +273,14 @@ export async function train(args: readonly string[]): Promise<number> {
   // `| head` has seen enough, or Ctrl-C ended `| tee`, too: there is a checkpoint all the same.
   const out = untilGone(standardOutput(), () => stop.abort());
   const report = reportOf(flags, options.epochs ?? 50, out);
-  using gpu = await Gpu.request();
-  report.message(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
+  // The first is requested before the data is loaded; the trainer asks for another if it is lost.
+  let first: Gpu | undefined = await Gpu.request();
+  report.message(`adapter  ${first.info.description || first.info.vendor} (${first.kind})`);
+  const gpu = async () => {
+    const next = first ?? await Gpu.request();
+    first = undefined;
+    return next;
+  };
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
   report.message(`out      ${options.outDir}`);
 
@@ -286,7 +292,7 @@ export async function train(args: readonly string[]): Promise<number> {
   };
   Deno.addSignalListener("SIGINT", onInterrupt);
   try {
-    const result = await trainDCGAN({
+    using result = await trainDCGAN({
       ...options,
       gpu,
       dataset,
@@ -300,5 +306,6 @@ export async function train(args: readonly string[]): Promise<number> {
     return result.aborted ? 130 : 0;
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
+    first?.[Symbol.dispose]();
   }
 }
