@@ -5,7 +5,7 @@
  */
 
 import type { GpuDevice } from "./device.ts";
-import { type BufferView, copyToTexture, type Texture } from "./memory.ts";
+import { type Buffer, type BufferView, copyToTexture, type Texture } from "./memory.ts";
 import type { Constants } from "./pipelines.ts";
 import type { Kernel } from "./shader.ts";
 
@@ -31,6 +31,7 @@ interface Dispatch {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
+  readonly uses: readonly (Buffer | Texture)[];
   readonly workgroups: readonly [number, number, number];
   readonly flops: number;
   readonly bytes: number;
@@ -105,6 +106,7 @@ export class CommandList {
       label,
       pipeline,
       group,
+      uses: Object.values(bindings).map((r) => "view" in r ? r : r.buffer),
       workgroups: options.workgroups,
       flops: options.flops ?? 0,
       bytes: options.bytes ?? 0,
@@ -147,12 +149,11 @@ export class CommandList {
     for (const command of this.#commands.slice(first)) {
       const { label } = command;
       const named = `${label} (${this.label})`;
-      if (command.kind === "copy") {
-        // Whether their buffers live is only looked at when they are submitted.
-        const { from, to } = command;
-        const live = [from.buffer, "view" in to ? to : to.buffer].every((r) => memory.holds(r));
-        if (!live) return named;
-      }
+      const uses = command.kind === "dispatch"
+        ? command.uses
+        : [command.from.buffer, "view" in command.to ? command.to : command.to.buffer];
+      // Whether they live is only looked at when commands are submitted.
+      if (uses.some((resource) => !memory.holds(resource))) return named;
       device.pushErrorScope("validation");
       const encoder = device.createCommandEncoder({ label });
       if (command.kind === "copy") encodeCopy(encoder, command);

@@ -73,7 +73,7 @@ export type Ask = <T>(
 ) => T;
 
 /** What helps against too little memory where results are the largest part of it. */
-const ADVICE = "Use a smaller batch or a narrower network";
+export const ADVICE = "Use a smaller batch or a narrower network";
 
 /** Allocates and frees, and keeps count. */
 export class Memory {

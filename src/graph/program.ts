@@ -7,6 +7,7 @@
 import { CommandList, type Resource, type Timing } from "../gpu/commands.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import {
+  ADVICE,
   ALIGNMENT,
   type Buffer,
   type BufferView,
@@ -292,12 +293,18 @@ export class Program<
     const textureBlocks = mirrors.map((m) => block(textureBytes(m), lives.get(m)!));
     const buffers = plan(bufferBlocks);
     const textures = plan(textureBlocks);
-    const slots = buffers.slotBytes.map((bytes, i) =>
-      this.#own(this.gpu.memory.buffer(bytes, `${this.label} slot ${i}`))
-    );
-    const textureSlots = textures.slotBytes.map((bytes, i) =>
-      this.#own(this.gpu.memory.texture(textureRows(bytes), `${this.label} texture ${i}`))
-    );
+    // A slot is as large as the largest that it holds, which is what a message should name.
+    const largest = (slot: number, slotOf: readonly number[], all: readonly Storage[]) =>
+      all.filter((_, i) => slotOf[i] === slot).reduce((a, b) => b.bytes > a.bytes ? b : a).label;
+    const slots = buffers.slotBytes.map((bytes, i) => {
+      const label = `${this.label} slot ${i} (${largest(i, buffers.slotOf, storages)})`;
+      return this.#own(this.gpu.memory.buffer(bytes, label));
+    });
+    const mirrored = mirrors.map(({ storage }) => storage);
+    const textureSlots = textures.slotBytes.map((bytes, i) => {
+      const label = `${this.label} texture ${i} (${largest(i, textures.slotOf, mirrored)})`;
+      return this.#own(this.gpu.memory.texture(textureRows(bytes), label));
+    });
     const bufferOf = new Map(storages.map((s, i) => [s, slots[buffers.slotOf[i]]]));
     const textureOf = new Map(mirrors.map((m, i) => [m, textureSlots[textures.slotOf[i]]]));
     const resolve = (operand: Storage | Mirror): Resource => {
@@ -350,6 +357,11 @@ export class Program<
  */
 function requireLimits({ steps }: Lowered, gpu: GpuDevice): void {
   const { limits } = gpu.device;
+  const variables = new Set(
+    steps.flatMap((step) => step.kind === "copy" ? [step.from] : Object.values(step.bindings))
+      .flatMap((operand) => (operand instanceof Mirror ? operand.storage : operand).fixed ?? [])
+      .map(({ bytes }) => bytes),
+  );
   const require = (
     limit: "maxStorageBufferBindingSize" | "maxBufferSize" | "maxTextureDimension2D",
     most: number,
@@ -357,10 +369,10 @@ function requireLimits({ steps }: Lowered, gpu: GpuDevice): void {
     needs: () => string,
   ) => {
     if (most <= limits[limit]) return;
-    // What has its place already is a variable: no batch makes it smaller.
-    const advice = of.root.fixed
-      ? ADVICE_FOR_VARIABLES
-      : "Use a smaller batch or a narrower network";
+    // What has its place already is a variable, and what is as large is a gradient: no batch makes it
+    // smaller.
+    const ofVariable = of.root.fixed || variables.has(roundUp(of.bytes, ALIGNMENT));
+    const advice = ofVariable ? ADVICE_FOR_VARIABLES : ADVICE;
     throw new OutOfMemoryError(`${needs()}: this device's ${limit} is ${limits[limit]}. ${advice}`);
   };
   for (const step of steps) {
