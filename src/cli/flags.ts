@@ -6,6 +6,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { permissionFlags, PERMISSIONS } from "./permissions.ts";
 
 /** A flag's declaration. */
 export interface Flag {
@@ -262,6 +263,7 @@ export function describeCommand({ command, what, args = [], flags, examples, mor
     `usage: ${[PROGRAM, command, ...places, "[OPTION...]"].join(" ")}`,
     ...(args.length ? [twoColumns(args.map(({ name, help }) => [name, help]))] : []),
     describeFlags(flags),
+    `permissions:\n  ${permissionFlags(PERMISSIONS[command]).join("\n  ")}`,
     ["examples:", ...examples.map((line) => `  ${PROGRAM} ${line}`)].join("\n"),
     ...(more ? [more] : []),
   ].join("\n\n") + "\n";

@@ -258,7 +258,6 @@ export async function train(args: readonly string[]): Promise<number> {
     }),
     ...place,
     overwrite: flags.force === true,
-    calibrate: flags["no-calibrate"] ? false : { cacheDir: kernelCacheDir() },
     checkpoint: given<CheckpointPolicy>({
       everyEpochs: flags["checkpoint-every"],
       everyMinutes: flags["checkpoint-minutes"],
@@ -286,6 +285,9 @@ export async function train(args: readonly string[]): Promise<number> {
   try {
     const result = await trainDCGAN({
       ...options,
+      calibrate: flags["no-calibrate"]
+        ? false
+        : { cacheDir: kernelCacheDir((text) => report.message(text)) },
       gpu,
       dataset,
       signal: stop.signal,
