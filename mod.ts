@@ -100,13 +100,8 @@ export { Balance } from "./src/balance.ts";
 export { energyDistance } from "./src/model/distance.ts";
 
 export type { EpochEvent, Position } from "./src/position.ts";
-export {
-  type Snapshot,
-  type StepEvent,
-  Trainer,
-  type TrainerOptions,
-  type TrainEvent,
-} from "./src/trainer.ts";
+export { type Snapshot, Trainer } from "./src/trainer.ts";
+export type { StepEvent, TrainerOptions, TrainEvent } from "./src/trainer_options.ts";
 export {
   type Checked,
   type CheckpointPolicy,

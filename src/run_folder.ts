@@ -9,12 +9,14 @@ import { CheckpointError, DataError } from "./errors.ts";
 import { removeTemporary, writeFileAtomic } from "./io/atomic.ts";
 import { CheckpointFolder } from "./io/checkpoints.ts";
 import { Curves } from "./io/curves.ts";
+import { FolderLock } from "./io/lock.ts";
 import { MetricsLog, type MetricsRow } from "./io/metrics.ts";
 import { listPictures, PictureFolder, type PictureShape } from "./io/pictures.ts";
 import { readRunRecord, writeRunRecord } from "./io/run_record.ts";
 import { TensorBoardLog } from "./io/tensorboard.ts";
 import type { EpochEvent } from "./position.ts";
-import type { Snapshot, StepEvent, Trainer } from "./trainer.ts";
+import type { Snapshot, Trainer } from "./trainer.ts";
+import type { StepEvent } from "./trainer_options.ts";
 
 /** The folder of checkpoints in that of a run. */
 export const CHECKPOINTS = "training_checkpoints";
@@ -46,6 +48,7 @@ export class RunFolder implements AsyncDisposable {
   private constructor(
     readonly path: string,
     private readonly pictures: PictureFolder,
+    private readonly lock: FolderLock | undefined,
     { keep, onMessage }: RunFolderOptions,
   ) {
     this.checkpoints = new CheckpointFolder(join(path, CHECKPOINTS), keep);
@@ -54,10 +57,15 @@ export class RunFolder implements AsyncDisposable {
 
   private readonly say: (text: string) => void;
 
-  /** Makes the folder, so that a run fails early if it cannot be written to. */
+  /**
+   * Makes the folder, so that a run fails early if it cannot be written to, and takes it for itself.
+   *
+   * @throws {CheckpointError} when another run is writing to it.
+   */
   static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
     const pictures = await PictureFolder.open(path, options.pictures);
-    return new RunFolder(path, pictures, options);
+    const lock = await FolderLock.take(path, options.onMessage);
+    return new RunFolder(path, pictures, lock, options);
   }
 
   /**
@@ -214,9 +222,11 @@ export class RunFolder implements AsyncDisposable {
     this.#flushed = performance.now();
   }
 
-  /** Writes and closes the logs. */
+  /** Writes and closes the logs, and gives the folder free. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await using _ = this.#tensorboard; // closed even if the other cannot be
+    // Each is closed even if another cannot be; the lock goes last.
+    await using _lock = this.lock;
+    await using _tensorboard = this.#tensorboard;
     await this.#metrics?.close();
   }
 }

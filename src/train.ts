@@ -14,7 +14,8 @@ import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";
 import type { EpochEvent, Position } from "./position.ts";
 import { CHECKPOINTS, RunFolder } from "./run_folder.ts";
-import { type StepEvent, Trainer, type TrainerOptions } from "./trainer.ts";
+import { Trainer } from "./trainer.ts";
+import type { StepEvent, TrainerOptions } from "./trainer_options.ts";
 
 /** Pictures made on the way from the same noise. */
 export interface PictureEvent {

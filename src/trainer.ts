@@ -5,12 +5,10 @@
  */
 
 import { Balance } from "./balance.ts";
-import { calibrate, type CalibrateOptions } from "./calibrate.ts";
-import { type Dataset, validateDataset } from "./data/dataset.ts";
+import { calibrate } from "./calibrate.ts";
 import { DCGAN } from "./dcgan.ts";
-import { NonFiniteError } from "./errors.ts";
+import { AdapterError, DeviceLostError, GpuValidationError, NonFiniteError } from "./errors.ts";
 import { Gpu } from "./graph/gpu.ts";
-import { requireTuning, type Tuning } from "./graph/lower.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { writeFileAtomic } from "./io/atomic.ts";
 import {
@@ -25,141 +23,35 @@ import type { Generator } from "./model/generator.ts";
 import { Sampler, seedNoise } from "./model/sampler.ts";
 import { permutation, RandomSequence, STREAM } from "./model/threefry.ts";
 import { requireCount } from "./model/validate.ts";
+import { Pace } from "./pace.ts";
 import { type EpochEvent, type Position, requirePosition } from "./position.ts";
+import { describeKernels, tuningOf } from "./run_kernels.ts";
+import {
+  configurationOf,
+  type StepEvent,
+  type TrainerOptions,
+  type TrainEvent,
+  validateTrainerOptions,
+} from "./trainer_options.ts";
 import { VERSION } from "./version.ts";
-
-/** One trained batch. */
-export interface StepEvent {
-  /** Counted from 1 over the whole run. */
-  readonly step: number;
-  /** Counted from 1. */
-  readonly epoch: number;
-  /** Mean binary cross-entropy over the batch. */
-  readonly generatorLoss: number;
-  /** Sum of those on real and on generated pictures. */
-  readonly discriminatorLoss: number;
-  /** Pictures trained so far. */
-  readonly images: number;
-  /** Steps of the whole run. */
-  readonly totalSteps: number;
-}
-
-/** What a {@linkcode Trainer} tells while it trains. At "epoch" and "pause" no later step has begun. */
-export type TrainEvent =
-  | { readonly type: "step" } & StepEvent
-  | { readonly type: "epoch" } & EpochEvent
-  | { readonly type: "pause"; readonly step: number; readonly epoch: number };
-
-/** Options of {@linkcode Trainer.create}; the defaults are the tutorial's. */
-export interface TrainerOptions {
-  /** What to train on; `await loadMNIST()` gives the tutorial's. */
-  readonly dataset: Dataset;
-  /** Where to train. Default: a device of its own. */
-  readonly gpu?: Gpu;
-  /** Default 50. */
-  readonly epochs?: number;
-  /** Default 256. The last, smaller batch of an epoch is trained too. */
-  readonly batchSize?: number;
-  /** Length of the noise vector. Default 100. */
-  readonly noiseDim?: number;
-  /** Of both Adams. Default 1e-4. */
-  readonly learningRate?: number;
-  /** Of both Adams. Default 0.9. */
-  readonly beta1?: number;
-  /** Of both Adams. Default 0.999. */
-  readonly beta2?: number;
-  /** Channels of the generator's hidden layers. Default [256, 128, 64]. */
-  readonly generatorWidths?: readonly [number, number, number];
-  /** Channels of the discriminator's hidden layers. Default [64, 128]. */
-  readonly discriminatorWidths?: readonly [number, number];
-  /** Share of the discriminator's activations dropped in training. Default 0.3. */
-  readonly dropout?: number;
-  /** Of weights, order, noise and dropout, 0 to 2^32 - 1. Default 0. Same seed, same adapter: same bits. */
-  readonly seed?: number;
-  /** Stop after so many steps of the whole run. Default: when the epochs are done. */
-  readonly maxSteps?: number;
-  /**
-   * Measure which kernels are fastest on this adapter before the first step, a few seconds at most
-   * (see `calibrate`). Two measurements may choose differently, and then the same seed gives the same
-   * training, but not the same bits; a resumed run keeps its choices. The choices stay with `gpu`.
-   * Default false: kernels by kind of adapter.
-   */
-  readonly calibrate?: boolean | CalibrateOptions;
-  /**
-   * Whether epochs and checkpoints get a {@linkcode Trainer.distance}, which takes a few tenths of a
-   * second for MNIST. Default true.
-   */
-  readonly distance?: boolean;
-  /**
-   * What to do when a loss, weight or moment is NaN or infinite, which is looked at whenever losses are
-   * read, about twice a second. "stop" (default): go back to the state of the look before, find the
-   * first op and step by training the steps since then again, and throw a {@linkcode NonFiniteError}.
-   * "warn": say it once, and go on. "stop" keeps a copy of all state on the device.
-   */
-  readonly onNonFinite?: "stop" | "warn";
-  /** Stops the run after the step under way. */
-  readonly signal?: AbortSignal;
-  /** Called with what a person should know: losses that are not finite, a network that wins. */
-  readonly onMessage?: (text: string) => void;
-}
 
 /** All state of a run at one moment. */
 export type Snapshot = Checkpoint<Position>;
 
-/** How often losses are read: about twice a second, since a wait costs 10 ms whatever its size. */
-class Pace {
-  #interval = 1;
-  #since = performance.now();
-
-  /** Steps to enqueue before the next read. It bounds how far the queue runs ahead, too. */
-  get interval(): number {
-    return this.#interval;
-  }
-
-  /** Says that a read is done. */
-  tick(): void {
-    const milliseconds = performance.now() - this.#since;
-    // After the first step, which a person waits for, no step waits for its own losses.
-    if (milliseconds < 300 || this.#interval === 1) {
-      this.#interval = Math.min(64, this.#interval * 2);
-    }
-    if (milliseconds > 1200) this.#interval = Math.max(2, this.#interval >> 1);
-    this.#since = performance.now();
-  }
-}
+/** Where a run begins. */
+const BEGINNING: Position = {
+  epoch: 1,
+  at: 0,
+  steps: 0,
+  sums: { steps: 0, generator: 0, discriminator: 0 },
+  history: [],
+};
 
 /** Pictures on each side of {@linkcode Trainer.distance}. */
 const DISTANCE_PICTURES = 256;
 
 /** Numbers of pictures whose samplers stay compiled, and on the device: grids, distances, two more. */
 const SAMPLERS = 4;
-
-function validate(options: TrainerOptions): void {
-  validateDataset(options.dataset);
-  const { epochs, batchSize, noiseDim, maxSteps } = options;
-  for (const [name, value] of Object.entries({ epochs, batchSize, noiseDim, maxSteps })) {
-    if (value !== undefined) requireCount(name, value);
-  }
-}
-
-/** What a resumed run must share with the one it continues, defaults filled in. */
-async function configurationOf(options: TrainerOptions): Promise<Record<string, unknown>> {
-  const { images, count, height, width, channels } = options.dataset;
-  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(images));
-  return {
-    dataset: [count, height, width, channels],
-    images: `sha256 ${new Uint8Array(digest).toHex()}`,
-    batchSize: options.batchSize ?? 256,
-    noiseDim: options.noiseDim ?? 100,
-    learningRate: options.learningRate ?? 1e-4,
-    beta1: options.beta1 ?? 0.9,
-    beta2: options.beta2 ?? 0.999,
-    generatorWidths: options.generatorWidths ?? [256, 128, 64],
-    discriminatorWidths: options.discriminatorWidths ?? [64, 128],
-    dropout: options.dropout ?? 0.3,
-    seed: options.seed ?? 0,
-  };
-}
 
 /**
  * The tutorial's training with the loop in your hands. It writes no files but those that `save` is
@@ -178,22 +70,20 @@ async function configurationOf(options: TrainerOptions): Promise<Record<string, 
  *
  * One thing at a time: a step, an epoch, an iteration, a snapshot or a restore must be over before
  * the next begins; what overlaps is refused.
+ *
+ * When its own device is lost, the trainer requests another and goes on; `gpu`, `generator` and
+ * `discriminator` are then other ones than before.
  */
 export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   readonly #options: TrainerOptions;
-  readonly #model: DCGAN;
+  #gpu: Gpu;
+  #model: DCGAN;
   /** By number of pictures; the one that was used last comes last. */
   readonly #samplers = new Map<number, Sampler>();
   #sampling = 0;
   readonly #pace = new Pace();
   #balance = new Balance();
-  #position: Position = {
-    epoch: 1,
-    at: 0,
-    steps: 0,
-    sums: { steps: 0, generator: 0, discriminator: 0 },
-    history: [],
-  };
+  #position: Position = structuredClone(BEGINNING);
   /** Steps enqueued whose losses are not read yet; all of one epoch. */
   #pending = 0;
   /** Events that no one has taken yet. */
@@ -210,16 +100,19 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   #diverged = false;
   /** Where the copy of the state on the device stands; all of it is finite. */
   #good: Position | undefined;
+  /** The newest state in the host's memory, for another device; none is the beginning. */
+  #newest: Snapshot | undefined;
+  #lost = 0;
 
   private constructor(
     options: TrainerOptions,
-    /** The device that holds everything. */
-    readonly gpu: Gpu,
+    gpu: Gpu,
     /** What a checkpoint must share with this run to be restored; see `requireSameConfiguration`. */
     readonly configuration: Readonly<Record<string, unknown>>,
     model: DCGAN,
   ) {
     this.#options = options;
+    this.#gpu = gpu;
     this.#model = model;
   }
 
@@ -231,25 +124,15 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * @throws {AdapterError} when no device is given and none is found.
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    validate(options);
+    validateTrainerOptions(options);
     const configuration = await configurationOf(options);
-    const gpu = options.gpu ?? await Gpu.request();
-    try {
-      const model = new DCGAN(gpu, options.dataset, {
-        seed: options.seed ?? 0,
-        generator: { noiseDim: options.noiseDim, widths: options.generatorWidths },
-        discriminator: { widths: options.discriminatorWidths, dropout: options.dropout },
-        adam: {
-          learningRate: options.learningRate ?? 1e-4,
-          beta1: options.beta1,
-          beta2: options.beta2,
-        },
-      });
-      return new Trainer(options, gpu, configuration, model);
-    } catch (error) {
-      if (!options.gpu) gpu[Symbol.dispose]();
-      throw error;
-    }
+    const { gpu, model } = await place(options);
+    return new Trainer(options, gpu, configuration, model);
+  }
+
+  /** The device that holds everything. */
+  get gpu(): Gpu {
+    return this.#gpu;
   }
 
   /** The generator under training. */
@@ -430,6 +313,10 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     { count = 16, seed = this.#seed }: { readonly count?: number; readonly seed?: number } = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     requireCount("count", count);
+    return await this.#surviving(() => this.#sample(count, seed));
+  }
+
+  async #sample(count: number, seed: number): Promise<Float32Array<ArrayBuffer>> {
     const sampler = this.#samplers.get(count) ?? new Sampler(this.gpu, this.generator, count);
     this.#samplers.delete(count);
     this.#samplers.set(count, sampler); // as the newest
@@ -449,6 +336,10 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * do not tell that: they only say which network is ahead.
    */
   async distance(): Promise<number> {
+    return await this.#surviving(() => this.#measure());
+  }
+
+  async #measure(): Promise<number> {
     const { steps } = this; // A step may begin before the pictures are there.
     if (this.#distance?.steps === steps) return this.#distance.value;
     const { images, count, height, width, channels } = this.#options.dataset;
@@ -461,7 +352,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       const from = Math.floor(i * count / pictures) * size;
       for (let j = 0; j < size; j++) real[i * size + j] = images[from + j] / 127.5 - 1;
     }
-    const value = energyDistance(await this.sample({ count: pictures }), real, size);
+    const value = energyDistance(await this.#sample(pictures, this.#seed), real, size);
     this.#distance = { steps, value };
     return value;
   }
@@ -471,14 +362,20 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * epoch. `restore` takes it.
    */
   async snapshot(): Promise<Snapshot> {
-    return await this.#exclusively("a snapshot", async () => ({
+    return await this.#exclusively("a snapshot", () => this.#take());
+  }
+
+  async #take(): Promise<Snapshot> {
+    const snapshot = {
       tensors: await this.#model.save(),
       configuration: this.configuration,
       kernels: this.#kernels ?? describeKernels(this.gpu),
       version: VERSION,
-      distance: this.#options.distance === false ? undefined : await this.distance(),
+      distance: this.#options.distance === false ? undefined : await this.#measure(),
       position: structuredClone(this.#position),
-    }));
+    };
+    if (this.#replaceable) this.#newest = snapshot;
+    return snapshot;
   }
 
   /**
@@ -506,16 +403,12 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
         : [name, source];
       requireSameConfiguration(path, checkpoint.configuration, this.configuration);
       requirePosition(checkpoint.position, this.#options.dataset.count, path);
-      this.#model.restore(checkpoint.tensors, path);
-      this.#position = structuredClone(checkpoint.position);
+      this.#put(checkpoint, path);
       this.#events = [];
-      this.#order = undefined;
-      this.#distance = undefined;
-      this.#taken = 0;
       this.#diverged = false;
-      this.#good = undefined;
       this.#balance = new Balance();
       this.#useKernels(checkpoint.kernels, path);
+      if (this.#replaceable) this.#newest = checkpoint;
     });
   }
 
@@ -533,7 +426,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   [Symbol.dispose](): void {
     this.#freeSamplers();
     this.#model[Symbol.dispose]();
-    if (!this.#options.gpu) this.gpu[Symbol.dispose]();
+    if (!(this.#options.gpu instanceof Gpu)) this.gpu[Symbol.dispose]();
   }
 
   /** Frees all samplers but the newest. */
@@ -545,6 +438,89 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     }
   }
 
+  /** Makes the state that of a checkpoint, which fits. */
+  #put({ tensors, position }: Snapshot, name: string): void {
+    this.#model.restore(tensors, name);
+    this.#stand(position);
+  }
+
+  #stand(position: Position): void {
+    this.#position = structuredClone(position);
+    this.#pending = 0;
+    this.#begun = undefined;
+    this.#distance = undefined;
+    this.#taken = 0;
+    this.#good = undefined;
+  }
+
+  /** Whether another device may take the place of one that is lost. */
+  get #replaceable(): boolean {
+    const { gpu, deviceLosses = 3 } = this.#options;
+    return !(gpu instanceof Gpu) && this.#lost < deviceLosses;
+  }
+
+  /** Does something again on another device when its own is lost meanwhile. */
+  async #surviving<T>(body: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const device = this.#gpu;
+      try {
+        return await body();
+      } catch (failed) {
+        const error = failed instanceof GpuValidationError ? await device.explain(failed) : failed;
+        if (!(error instanceof DeviceLostError)) throw error;
+        // Two that wait for the same device share the next.
+        if (this.#gpu !== device) continue;
+        const target = this.#position.steps - this.#pending;
+        for (let failure: Error | undefined = error; failure;) {
+          failure = await this.#replaceDevice(failure, target);
+        }
+      }
+    }
+  }
+
+  /**
+   * Requests another device and trains up to the step where the lost one was; nobody is told that
+   * again.
+   *
+   * @returns what failed, if that is worth another attempt
+   */
+  async #replaceDevice(lost: Error, target: number): Promise<Error | undefined> {
+    if (!this.#replaceable) throw lost;
+    this.#lost++;
+    try {
+      await this.#goOnFrom(this.#newest, lost, target);
+      return undefined;
+    } catch (error) {
+      if (error instanceof DeviceLostError) return error;
+      if (!(error instanceof AdapterError)) throw error;
+      // A driver that starts anew takes a while.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return error;
+    }
+  }
+
+  async #goOnFrom(newest: Snapshot | undefined, lost: Error, target: number): Promise<void> {
+    const { deviceLosses = 3 } = this.#options;
+    const from = newest?.position.steps ?? 0;
+    this.#say(
+      `${lost.message.split(". ")[0]}: requesting another and going on from step ${from} ` +
+        `(${this.#lost} of ${deviceLosses} times)`,
+    );
+    const { tuning } = this.#gpu;
+    this.#freeSamplers();
+    this.#model[Symbol.dispose]();
+    this.#gpu[Symbol.dispose]();
+    const { gpu, model } = await place(this.#options);
+    [this.#gpu, this.#model] = [gpu, model];
+    gpu.tune(tuning);
+    if (newest) this.#put(newest, "the snapshot");
+    else this.#stand(BEGINNING);
+    while (this.#position.steps < target) {
+      this.#enqueue();
+      if (this.#due || this.#position.steps === target) await this.#flush(true);
+    }
+  }
+
   /** Refuses overlapping calls, which would read each other's losses. */
   async #exclusively<T>(what: string, body: () => Promise<T>): Promise<T> {
     if (this.#busy) {
@@ -552,7 +528,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     }
     this.#busy = what;
     try {
-      return await body();
+      return await this.#surviving(body);
     } finally {
       this.#busy = undefined;
     }
@@ -598,8 +574,12 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#position.at >= this.#options.dataset.count;
   }
 
-  /** Reads the losses of the steps enqueued since the last time, and ends an epoch that is through. */
-  async #flush(): Promise<TrainEvent[]> {
+  /**
+   * Reads the losses of the steps enqueued since the last time, and ends an epoch that is through.
+   *
+   * @param again whether they were told before, on a device that was lost
+   */
+  async #flush(again = false): Promise<TrainEvent[]> {
     const { dataset: { count } } = this.#options;
     const { sums, epoch, steps } = this.#position;
     const { totalSteps } = this;
@@ -615,16 +595,18 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       sums.steps++;
       sums.generator += generatorLoss;
       sums.discriminator += discriminatorLoss;
-      this.#watch(step, generatorLoss, discriminatorLoss);
+      if (!again) this.#watch(step, generatorLoss, discriminatorLoss);
       const images = (epoch - 1) * count + Math.min(sums.steps * this.#batchSize, count);
       return { type: "step", step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
     });
-    this.#pending = 0;
     this.#taken += performance.now() - (this.#begun ?? performance.now());
     this.#begun = undefined;
     this.#pace.tick();
-    if (this.#position.at >= count) events.push(await this.#endEpoch());
+    const through = this.#position.at >= count;
+    if (through) events.push(await this.#endEpoch());
     if (this.#stops) this.#keep();
+    if (through && this.#replaceable) await this.#take();
+    this.#pending = 0; // Last: until here a device that is lost means that nothing of it was told.
     return events;
   }
 
@@ -674,7 +656,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   async #endEpoch(): Promise<TrainEvent> {
     const { epoch, at, steps: step, sums, history } = this.#position;
-    const distance = this.#options.distance === false ? {} : { distance: await this.distance() };
+    const distance = this.#options.distance === false ? {} : { distance: await this.#measure() };
     const event: EpochEvent = {
       epoch,
       step,
@@ -698,18 +680,20 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 }
 
-/** The kernel choices of a run: what they are, and where they were made. */
-function describeKernels(gpu: Gpu): string {
-  return JSON.stringify({ adapter: gpu.info.description, tuning: gpu.tuning });
-}
-
-/** The kernel choices that a checkpoint names; nothing if they are of another adapter, or none. */
-function tuningOf(kernels: string, here: string): Tuning | undefined {
+/** Makes the networks of a run on its device. */
+async function place(options: TrainerOptions): Promise<{ gpu: Gpu; model: DCGAN }> {
+  const { gpu: given = () => Gpu.request(), learningRate = 1e-4, beta1, beta2 } = options;
+  const gpu = given instanceof Gpu ? given : await given();
   try {
-    const { adapter, tuning: { gemm, parallelism, choices } } = JSON.parse(kernels);
-    if (adapter !== here || gemm === undefined || parallelism === undefined) return undefined;
-    return requireTuning({ gemm, parallelism, choices });
-  } catch {
-    return undefined;
+    const model = new DCGAN(gpu, options.dataset, {
+      seed: options.seed ?? 0,
+      generator: { noiseDim: options.noiseDim, widths: options.generatorWidths },
+      discriminator: { widths: options.discriminatorWidths, dropout: options.dropout },
+      adam: { learningRate, beta1, beta2 },
+    });
+    return { gpu, model };
+  } catch (error) {
+    if (gpu !== given) gpu[Symbol.dispose]();
+    throw error;
   }
 }

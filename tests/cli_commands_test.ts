@@ -203,6 +203,8 @@ Deno.test("show: not in a terminal it prints the path; the newest picture of the
     const missing = await dcgan(dir, ["show", "out", "--epoch=3"]);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /no picture after epoch 3: there are epochs 1, 2/);
+    const quiet = await dcgan(dir, ["show", "out", "--epoch=2", "--quiet"]);
+    assert.equal(quiet.stdout, join(dir, "out", "image_at_epoch_0002.png") + "\n");
     const forced = await dcgan(dir, ["show", "out", "--as=kitty"]);
     assert.match(forced.stdout, new RegExp(`;${gray(20).toBase64().slice(0, 40)}`));
   }));
@@ -253,6 +255,16 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     const huge = await dcgan(dir, ["sample", "out", "--count=99999999"]);
     assert.equal(huge.code, 1);
     assert.match(huge.stderr, /^error: 99999999 pictures of 84 x 84 are \d+ pixels, more than/);
+
+    const jpeg = await dcgan(dir, ["sample", "out", "--out=a.jpg"]);
+    assert.equal(jpeg.code, 2);
+    assert.match(jpeg.stderr, /--out takes a name that ends in \.png, got "a\.jpg"/);
+    const inTheWay = await dcgan(dir, ["sample", "out", `--separate=${checkpoint}`]);
+    assert.equal(inTheWay.code, 1);
+    assert.match(
+      inTheWay.stderr,
+      /^error: Cannot make the folder .*: File exists .*\. A file is in the way: choose another name/,
+    );
 
     const single = await dcgan(
       dir,
@@ -330,6 +342,7 @@ Deno.test("main: help, versions, and commands that do not exist", () =>
     const about = await dcgan(dir, ["help", "gif"]);
     assert.match(about.stdout, /usage: deno task dcgan gif DIR \[OPTION\.\.\.\][^]*examples:/);
     assert.deepEqual(await dcgan(dir, ["gif", "--help"]), about);
+    assert.deepEqual(await dcgan(dir, ["help", "help"]), help);
     const typo = await dcgan(dir, ["sampel"]);
     assert.equal(typo.code, 2);
     assert.equal(typo.stdout, "");

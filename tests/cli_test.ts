@@ -4,6 +4,7 @@ import {
   describeFlags,
   oneOf,
   parseFlags,
+  programOf,
   real,
   UsageError,
   whole,
@@ -46,8 +47,18 @@ Deno.test("flags: what cannot be understood is named, with what was expected", (
   refused(["--widths", "1,2,3"], /2 whole numbers such as 256,128/);
   refused(["--mode", "medium"], /fast or slow, got "medium"/);
   refused(["--bach-size", "1"], /there is no --bach-size; did you mean --batch-size\?/);
-  refused(["--batch-size"], /batch-size/);
+  refused(["--batch-size"], /^--batch-size needs a value; [^\n]*--batch-size=-1$/);
+  refused(["--batch-size", "-1"], /^--batch-size needs a value/);
+  refused(["--force=yes"], /^--force takes no value$/);
   refused(["stray"], /stray/);
+});
+
+Deno.test("flags: the help names the program as it was started", () => {
+  assert.equal(programOf("file:///somewhere/src/cli/flags.ts"), "deno task dcgan");
+  assert.equal(
+    programOf("https://jsr.io/@dcgan/webgpu/0.1.0/src/cli/flags.ts"),
+    "deno run -A jsr:@dcgan/webgpu/cli",
+  );
 });
 
 Deno.test("flags: the help is two columns", () => {
@@ -194,6 +205,11 @@ Deno.test("command line: trains on real MNIST, relative paths are the person's",
     assert.match(more.stdout, /epoch 1\/7 {2}generator/);
     const longer = await resume("--max-steps=6", "--epochs=9");
     assert.match(longer.stdout, /epoch 1\/9 {2}generator/);
+    const folder = await dcgan(["train", "--resume", "runs/a", "--max-steps=6"], { INIT_CWD: dir });
+    assert.equal(folder.code, 0, folder.stderr);
+    const both = await resume("--force");
+    assert.equal(both.code, 2);
+    assert.match(both.stderr, /--resume goes on with a run and --force removes it/);
     const other = await resume("--max-steps=7", "--noise-dim=9");
     assert.equal(other.code, 1);
     assert.match(other.stderr, /made with noiseDim 8, this run asks for 9/);
@@ -204,6 +220,7 @@ Deno.test("command line: trains on real MNIST, relative paths are the person's",
         [0, first],
         [3, ["train", "--resume", "--out=runs/a", "--max-steps=5"]],
         [5, ["train", "--resume", "--out=runs/a", "--max-steps=6", "--epochs=9"]],
+        [6, ["train", "--resume", "runs/a", "--max-steps=6"]],
       ],
     );
   }));
@@ -223,6 +240,41 @@ Deno.test("command line: a program reads JSON lines, and --quiet says nothing", 
     assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
   }));
 
+Deno.test("command line: training stops with a checkpoint when its reader has gone", () =>
+  inFolder(async (dir) => {
+    const process = new Deno.Command("deno", {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--lock=src/cli/deno.lock",
+        "--frozen",
+        "--allow-read",
+        "--allow-write",
+        "--allow-env",
+        "src/cli/main.ts",
+        "train",
+        ...TINY,
+        "--no-calibrate",
+        "--json",
+      ],
+      env: { NO_COLOR: "1", INIT_CWD: dir },
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; !text.includes('"type":"step"');) {
+      const { value, done } = await reader.read();
+      assert.ok(!done, text);
+      text += value;
+    }
+    await reader.cancel(); // Nobody reads the rest.
+    const stderr = await new Response(process.stderr).text();
+    assert.equal((await process.status).code, 130, stderr);
+    const [checkpoint] = Deno.readDirSync(join(dir, "out", "training_checkpoints"));
+    assert.match(checkpoint.name, /^ckpt-0001-step-\d+\.safetensors$/);
+  }));
+
 Deno.test("command line: help explains every flag; mistakes exit with 2 and a sentence", async () => {
   const help = await dcgan(["train", "--help"]);
   assert.equal(help.code, 0);
@@ -239,7 +291,10 @@ Deno.test("command line: help explains every flag; mistakes exit with 2 and a se
   assert.match(command.stderr, /there is no command "tran"/);
   const data = await dcgan(["train", "--data", "no/such/folder"]);
   assert.equal(data.code, 1);
-  assert.match(data.stderr, /^error: .*no\/such\/folder/m);
+  assert.match(data.stderr, /^error: There is no folder .*no\/such\/folder/m);
+  const size = await dcgan(["train", "--picture-size", "32,32"]);
+  assert.equal(size.code, 2);
+  assert.match(size.stderr, /--picture-size is for PNG files, and --data names no folder of them/);
 });
 
 Deno.test("command line: calibrate prints its table, and train uses it", async () => {

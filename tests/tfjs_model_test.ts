@@ -329,6 +329,10 @@ Deno.test("tfjs model: whatever is wrong is named, and nothing stays behind", ()
     // The topology.
     await wrong(/is a "graph-model", layers models/, (m) => m.format = "graph-model");
     await wrong(/no modelTopology/, (m) => delete m.modelTopology);
+    await wrong(/no modelTopology: it is another kind of file/, (m) => {
+      delete m.modelTopology;
+      m.format = 1; // Such as run.json.
+    });
     await wrong(/its model is "Model", Sequential/, (m) => m.modelTopology.class_name = "Model");
     await wrong(/no list of layers/, (m) => delete m.modelTopology.config.layers);
     await wrong(/its layer 0 has no class_name/, (m) => m.modelTopology.config.layers[0] = 1);

@@ -532,6 +532,28 @@ Deno.test("checkpoints: a file with a changed bit is refused, and named by what 
     assert.deepEqual(await weights(resumed), expected);
   }));
 
+Deno.test("checkpoints: newer and foreign files are refused; steps are in order of their numbers", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "ckpt-0001.safetensors");
+    const refused = async (metadata: Record<string, string>, message: RegExp) => {
+      await Deno.writeFile(path, encodeSafetensors({ tensors: new Map(), metadata }));
+      await assert.rejects(readCheckpoint(path), (error: Error) => {
+        assert.ok(error instanceof CheckpointError, error.stack);
+        assert.match(error.message, message);
+        return true;
+      });
+    };
+    const rest = { configuration: "{}", position: "{}" };
+    await refused({ format: "2", ...rest }, /format 2, this version reads up to 1: use a newer/);
+    await refused({ format: "x", ...rest }, /format x/);
+    await refused({ format: "1", configuration: "{}" }, /but not a checkpoint of a run/);
+    const folder = new CheckpointFolder(dir, 9);
+    await assert.rejects(folder.latest(() => {}), /can be read \(tried ckpt-0001.safetensors\)/);
+    for (const step of [9, 10, 100]) await folder.save(2, step, judged());
+    const { path: newest } = await folder.latest(() => {});
+    assert.match(newest, /ckpt-0002-step-100/);
+  }));
+
 Deno.test("checkpoints: metadata that is JSON, but no configuration, is refused", () =>
   inFolder(async (dir) => {
     const path = join(dir, "a.safetensors");
@@ -733,8 +755,37 @@ Deno.test("train: the log, curves and record of a resumed run are whole", () =>
       [0, ["train", "--seed=3"]],
       [7, undefined],
     ]);
-    assert.match(await Deno.readTextFile(join(dir, "losses.svg")), /^<svg|^<\?xml/);
+    // The curves begin with the first step, and the epochs are where they were.
+    const other = join(dir, "straight");
+    await trainDCGAN({ ...SMALL, outDir: other });
+    const svg = (of: string) => Deno.readTextFile(join(of, "losses.svg"));
+    assert.match(await svg(dir), /^<svg|^<\?xml/);
+    assert.equal(await svg(dir), await svg(other));
     assert.equal(names(join(dir, "tensorboard")).length, 2);
+  }));
+
+Deno.test("train: what happened is in the log before it is told or saved", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "metrics.jsonl");
+    const last = () => JSON.parse(Deno.readTextFileSync(path).trimEnd().split("\n").at(-1)!);
+    const seen: unknown[] = [];
+    using _run = await trainDCGAN({
+      ...SMALL,
+      maxSteps: 7,
+      outDir: dir,
+      checkpoint: { everyMinutes: 1e-9 },
+      onEpoch: ({ epoch }) => {
+        assert.deepEqual([last().type, last().epoch], ["epoch", epoch]);
+        seen.push(`epoch ${epoch}`);
+      },
+      onMessage: (text) => {
+        const step = text.match(/^wrote .*-step-(\d+)/)?.[1];
+        if (step === undefined) return;
+        assert.equal(last().step, Number(step));
+        seen.push(Number(step));
+      },
+    });
+    assert.deepEqual(seen, [1, 2, 3, 4, "epoch 1", 6, 7, "epoch 2"]);
   }));
 
 Deno.test("train: a log that cannot be read is put aside, and training goes on", () =>

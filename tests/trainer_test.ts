@@ -141,6 +141,18 @@ Deno.test("trainer: a snapshot in memory is a point to come back to, more than o
   }
 });
 
+Deno.test("trainer: what was not told before a restore is not told after it", async () => {
+  using trainer = await Trainer.create(SMALL);
+  await trainer.epoch();
+  const snapshot = await trainer.snapshot();
+  // Losses are read in bunches, after the first step of at least two.
+  for await (const event of trainer) if (event.type === "step" && event.step === 6) break;
+  assert.ok(trainer.steps > 6, "there is something left to tell");
+  await trainer.restore(snapshot);
+  const steps = (await collect(trainer)).flatMap((e) => e.type === "step" ? e.step : []);
+  assert.deepEqual(steps, [6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+});
+
 Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
   inFolder(async (dir) => {
     using trainer = await Trainer.create(SMALL);
@@ -169,7 +181,10 @@ Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
     await refused(wrong({ at: 70 }), /of 70 pictures it has trained 70/);
     await refused(wrong({ steps: 1.5 }), /its steps are 1.5/);
     await refused(wrong({ sums: {} }), /its sums are \{\}/);
+    await refused(wrong({ sums: { steps: 1, generator: 1 } as never }), /its sums are/);
     await refused(wrong({ history: [{}] }), /its history is/);
+    const nameless = { generatorLoss: 1, discriminatorLoss: 1 };
+    await refused(wrong({ history: [nameless] }), /its history is/);
     await refused({ position: null }, /its epoch is undefined/);
     await assert.rejects(trainer.restore(join(dir, "none")), /Cannot open the checkpoint/);
   }));

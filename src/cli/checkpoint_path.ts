@@ -54,7 +54,8 @@ export async function checkpointPath(
   }
   throw new CheckpointError(
     checkpoints.length
-      ? `None of the ${checkpoints.length} checkpoints in ${folder} can be read`
+      ? `${folder} holds no checkpoint that can be read (tried ${checkpoints.length}): ` +
+        "give another checkpoint"
       : `${folder} holds no checkpoint: give the folder of a run, or a checkpoint file`,
   );
 }

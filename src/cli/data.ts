@@ -4,9 +4,10 @@
  * @module
  */
 
-import { type Dataset, loadMNIST, loadPictures } from "../../mod.ts";
+import { DataError, type Dataset, loadMNIST, loadPictures } from "../../mod.ts";
+import { UsageError } from "./flags.ts";
 import { mnistPackageDir } from "./mnist_package.ts";
-import { userPath } from "./user_path.ts";
+import { exists, userPath } from "./user_path.ts";
 
 /** Whether a folder, or one in it, has PNG files. */
 async function hasPictures(dir: string, depth = 1): Promise<boolean> {
@@ -23,6 +24,9 @@ export async function loadData(
   say: (text: string) => void,
 ): Promise<Dataset> {
   const dir = data === undefined ? undefined : userPath(data);
+  if (dir !== undefined && !await exists(dir)) {
+    throw new DataError(`There is no folder ${dir}: --data names one with IDX or PNG files`);
+  }
   // A folder that cannot be read is reported by whoever loads it.
   if (dir !== undefined && await hasPictures(dir).catch(() => false)) {
     const pictures = await loadPictures(dir, { size });
@@ -30,6 +34,13 @@ export async function loadData(
     const kinds = classes.length ? ` in ${classes.length} folders` : "";
     say(`${dir}, ${count} pictures of ${height} x ${width} x ${channels}${kinds}`);
     return pictures;
+  }
+  if (size !== undefined) {
+    throw new UsageError(
+      `--picture-size is for PNG files, and ${
+        dir === undefined ? "--data names no folder of them" : `${dir} has none`
+      }`,
+    );
   }
   const mnist = await loadMNIST({ dir, fallback: mnistPackageDir, onMessage: say });
   say(`${mnist.source}, ${mnist.count} pictures`);

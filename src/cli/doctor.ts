@@ -253,7 +253,10 @@ export async function checkData(dir?: string): Promise<Check> {
   }
 }
 
-/** Whether a run's folder can be written to: itself, or the nearest folder above that exists. */
+/** A checkpoint of the tutorial's networks, their optimizers with them, fits into that. */
+const CHECKPOINT_BYTES = 31e6;
+
+/** Whether a run's folder can hold a checkpoint: itself, or the nearest folder above that exists. */
 export async function checkFolder(out: string): Promise<Check> {
   const name = "folder";
   let folder = out;
@@ -269,7 +272,11 @@ export async function checkFolder(out: string): Promise<Check> {
       }
     }
     const probe = await Deno.makeTempFile({ dir: folder, prefix: ".dcgan-doctor-" });
-    await Deno.remove(probe);
+    try {
+      await Deno.writeFile(probe, new Uint8Array(CHECKPOINT_BYTES).fill(1));
+    } finally {
+      await Deno.remove(probe);
+    }
     return { name, status: "ok", found: `${folder} can be written to` };
   } catch (error) {
     const reason = (error as Error).message.replace(/: \w+ '.*$/s, "").replace(

@@ -19,7 +19,7 @@ import {
 } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT } from "./trained.ts";
-import { userPath } from "./user_path.ts";
+import { exists, userPath } from "./user_path.ts";
 
 const FLAGS = {
   to: {
@@ -65,16 +65,6 @@ function filesOf(path: string, form: Form): string[] {
   if (form === "folder") return [join(path, MODEL_FILE), join(path, SHARD_FILE)];
   if (form === "tfjs") return [path, join(dirname(path), SHARD_FILE)];
   return [path];
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** What `--format` demands of the end of `--to`, where both are given. */

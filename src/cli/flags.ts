@@ -90,6 +90,14 @@ export function wholes(count: number): (text: string) => number[] {
   };
 }
 
+/** A file whose name ends so. */
+export function endingIn(suffix: ".png" | ".gif"): (text: string) => string {
+  return (text) => {
+    if (!text.toLowerCase().endsWith(suffix)) throw new UsageError(`a name that ends in ${suffix}`);
+    return text;
+  };
+}
+
 /** One of some words. */
 export function oneOf<T extends string>(...words: T[]): (text: string) => T {
   return (text) => {
@@ -184,8 +192,15 @@ function requireArguments(expected: readonly Argument[], given: readonly string[
   );
 }
 
-/** Node's message without its advice about `--`, and with the flag that was probably meant. */
+/** What was wrong, in place of Node's message, and with the flag that was probably meant. */
 function nicer(error: Error, known: readonly string[]): string {
+  const { code } = error as Error & { code?: string };
+  if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") {
+    const name = /'(?:-\w, )?(--[^' ]+)/.exec(error.message)?.[1];
+    return / does not take /.test(error.message)
+      ? `${name} takes no value`
+      : `${name} needs a value; one that begins with - is given as ${name}=-1`;
+  }
   const unknown = /Unknown option '(-[^']*)'/.exec(error.message)?.[1];
   if (!unknown) return error.message.split(". ")[0];
   const bare = unknown.replace(/^-+/, "");
@@ -249,8 +264,13 @@ export interface Help {
   readonly more?: string;
 }
 
-/** How the program is started in a checkout. */
-export const PROGRAM = "deno task dcgan";
+/** How the program is started: by a checkout's task, or from the registry that `url` names. */
+export function programOf(url: string): string {
+  return url.startsWith("file:") ? "deno task dcgan" : "deno run -A jsr:@dcgan/webgpu/cli";
+}
+
+/** How this program was started. */
+export const PROGRAM = programOf(import.meta.url);
 
 /** The help text of a command. */
 export function describeCommand({ command, what, args = [], flags, examples, more }: Help): string {

@@ -12,6 +12,7 @@ import {
   type Argument,
   COMMON,
   describeCommand,
+  endingIn,
   type Flag,
   parseCommandLine,
   UsageError,
@@ -32,7 +33,11 @@ const FLAGS = {
       "only the pictures after steps (default: those and the last epoch's,\nif there are any, else those after epochs)",
   },
   delay: { value: "MS", help: `milliseconds a picture (${FRAME_MS})`, parse: whole(0) },
-  out: { value: "FILE", help: "the GIF (default: dcgan.gif in DIR, as training writes it)" },
+  out: {
+    value: "FILE",
+    help: "the GIF (default: dcgan.gif in DIR, as training writes it)",
+    parse: endingIn(".gif"),
+  },
   ...COMMON,
 } satisfies Record<string, Flag>;
 

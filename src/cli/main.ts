@@ -122,7 +122,7 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<number> {
       if (extra !== undefined) {
         throw new UsageError(`help is for one command, got ${rest.join(" ")}`);
       }
-      if (about !== undefined) return await commandOf(about).run(["--help"]);
+      if (about !== undefined && about !== "help") return await commandOf(about).run(["--help"]);
       console.log(help());
       return 0;
     }

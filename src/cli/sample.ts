@@ -6,12 +6,13 @@
 
 import { join } from "node:path";
 import { encodePNG } from "../../mod.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
 import { seedNoise } from "../model/sampler.ts";
 import {
   type Argument,
   COMMON,
   describeCommand,
+  endingIn,
   type Flag,
   parseCommandLine,
   UsageError,
@@ -32,7 +33,11 @@ const FLAGS = {
     help: "of the noise (0); the same seed gives the same pictures",
     parse: seed,
   },
-  out: { value: "FILE", help: "a PNG of all pictures in a grid (samples.png)" },
+  out: {
+    value: "FILE",
+    help: "a PNG of all pictures in a grid (samples.png)",
+    parse: endingIn(".png"),
+  },
   separate: { value: "DIR", help: "a PNG for each picture instead: DIR/sample_0001.png ..." },
   ...COMMON,
 } satisfies Record<string, Flag>;
@@ -80,7 +85,7 @@ export async function sample(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const folder = userPath(flags.separate);
-  await Deno.mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const digits = Math.max(4, String(count).length);
   const files: string[] = [];
   for (const [i, picture] of trained.single(pictures, scale).entries()) {

@@ -40,8 +40,7 @@ const FLAGS = {
       "that the terminal is known to understand, path elsewhere",
     parse: oneOf("kitty", "iterm2", "truecolor", "256", "path"),
   },
-  json: COMMON.json,
-  help: COMMON.help,
+  ...COMMON,
 } satisfies Record<string, Flag>;
 
 const HELP = describeCommand({

@@ -17,6 +17,7 @@ import {
   parseFlags,
   positive,
   real,
+  UsageError,
   type Values,
   whole,
   wholes,
@@ -25,7 +26,7 @@ import { kernelCacheDir } from "./kernel_cache.ts";
 import { type Output, standardOutput, untilGone } from "./progress.ts";
 import { JSONReport, PersonReport, type RunReport, SILENCE } from "./run_report.ts";
 import { seed } from "./trained.ts";
-import { userPath } from "./user_path.ts";
+import { exists, userPath } from "./user_path.ts";
 
 const FLAGS = {
   preset: {
@@ -66,9 +67,9 @@ const FLAGS = {
     value: "FILE",
     implied: "latest",
     help: "continue the run in --out (or out) from its newest checkpoint,\n" +
-      "or from FILE; as if it had never stopped, to the bit, with its\n" +
-      "hyperparameters, epochs and pictures (--epochs and what is\n" +
-      "written may change)",
+      "or from FILE, a checkpoint or the folder of a run; as if it had\n" +
+      "never stopped, to the bit, with its hyperparameters, epochs and\n" +
+      "pictures (--epochs and what is written may change)",
   },
   force: {
     help: "start anew in an --out that holds a run, which is removed",
@@ -167,6 +168,10 @@ async function placeOf(out: string | undefined, resume: string | undefined): Pro
   if (resume === "latest") return { outDir: userPath(out ?? "out"), resume: true };
   if (resume !== undefined) {
     const path = userPath(resume);
+    if (await isFolder(path)) {
+      if (out === undefined) return { outDir: path, resume: true };
+      throw new UsageError(`--resume ${resume} is the folder of a run: leave out --out`);
+    }
     let folder = dirname(path);
     if (basename(folder) === SUPERSEDED) folder = dirname(folder);
     const inRun = basename(folder) === CHECKPOINTS;
@@ -179,6 +184,10 @@ async function placeOf(out: string | undefined, resume: string | undefined): Pro
     outDir = userPath(`out-${n}`);
   }
   return { outDir };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await exists(path) && (await Deno.stat(path)).isDirectory;
 }
 
 /** Hyperparameters of the run that is resumed: they need not be typed again. */
@@ -219,22 +228,15 @@ async function scheduleOf(outDir: string): Promise<Hyperparameters> {
   return schedule;
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** Runs the command. Returns the exit code. */
 export async function train(args: readonly string[]): Promise<number> {
   const flags = parseFlags(FLAGS, args);
   if (flags.help) {
     console.log(HELP);
     return 0;
+  }
+  if (flags.force && flags.resume !== undefined) {
+    throw new UsageError("--resume goes on with a run and --force removes it: leave out one");
   }
   const place = await placeOf(flags.out, flags.resume);
   const { preset } = flags;
@@ -270,8 +272,14 @@ export async function train(args: readonly string[]): Promise<number> {
   // `| head` has seen enough, or Ctrl-C ended `| tee`, too: there is a checkpoint all the same.
   const out = untilGone(standardOutput(), () => stop.abort());
   const report = reportOf(flags, options.epochs ?? 50, out);
-  using gpu = await Gpu.request();
-  report.message(`adapter  ${gpu.info.description || gpu.info.vendor} (${gpu.kind})`);
+  // The first is requested before the data is loaded; the trainer asks for another if it is lost.
+  let first: Gpu | undefined = await Gpu.request();
+  report.message(`adapter  ${first.info.description || first.info.vendor} (${first.kind})`);
+  const gpu = async () => {
+    const next = first ?? await Gpu.request();
+    first = undefined;
+    return next;
+  };
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
   report.message(`out      ${options.outDir}`);
 
@@ -283,7 +291,7 @@ export async function train(args: readonly string[]): Promise<number> {
   };
   Deno.addSignalListener("SIGINT", onInterrupt);
   try {
-    const result = await trainDCGAN({
+    using result = await trainDCGAN({
       ...options,
       calibrate: flags["no-calibrate"]
         ? false
@@ -297,8 +305,9 @@ export async function train(args: readonly string[]): Promise<number> {
       onMessage: (text) => report.message(text),
     });
     report.end(result);
-    return result.aborted && interrupts > 0 ? 130 : 0;
+    return result.aborted ? 130 : 0;
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
+    first?.[Symbol.dispose]();
   }
 }

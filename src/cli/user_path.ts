@@ -16,3 +16,16 @@ export function userPath(path: string): string {
   const initial = state === "granted" ? Deno.env.get("INIT_CWD") : undefined;
   return resolve(initial ?? Deno.cwd(), path) + (/.[/\\]$/.test(path) ? "/" : "");
 }
+
+/** Whether there is anything at a path. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}

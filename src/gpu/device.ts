@@ -104,6 +104,9 @@ export async function requestDevice(
   return { device, info: describe(adapter.info) };
 }
 
+/** How long a device may take to say that it is lost after commands have failed by that. */
+const LOST_MILLISECONDS = 100;
+
 /** A device with what this library keeps beside it. Base of the public `Gpu`. */
 export class GpuDevice {
   /** Live buffers and textures. */
@@ -192,8 +195,29 @@ export class GpuDevice {
     this.device.queue.submit([encoder.finish()]);
   }
 
+  /**
+   * What stands behind an error: a device that is lost makes commands fail before it says that it is
+   * lost.
+   */
+  async explain(error: unknown): Promise<unknown> {
+    if (error instanceof DeviceLostError) return error;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = new Promise<void>((resolve) => timer = setTimeout(resolve, LOST_MILLISECONDS));
+    await Promise.race([this.device.lost, soon]);
+    clearTimeout(timer);
+    return this.#error instanceof DeviceLostError ? this.#error : error;
+  }
+
   /** Reads buffer views in queue order; all of them share one wait. */
   async read(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
+    try {
+      return await this.#read(views);
+    } catch (error) {
+      throw await this.explain(error);
+    }
+  }
+
+  async #read(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
     this.check();
     const total = views.reduce((sum, view) => sum + view.bytes, 0);
     const staging = this.device.createBuffer({
@@ -226,8 +250,12 @@ export class GpuDevice {
 
   /** Resolves when everything submitted so far is done. */
   async idle(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone();
-    this.check();
+    try {
+      await this.device.queue.onSubmittedWorkDone();
+      this.check();
+    } catch (error) {
+      throw await this.explain(error);
+    }
   }
 
   /** Frees everything that was allocated through this object, and the device if it is ours. */

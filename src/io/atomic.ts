@@ -21,9 +21,11 @@ function remedy(error: Error & { code?: string }, folder: string): string {
       return "Write to a folder that you may write to";
     case "ENOENT":
       return `Create the folder ${folder} first`;
+    case "EEXIST":
+    case "ENOTDIR":
+      return "A file is in the way: choose another name";
     case "EISDIR":
     case "ENOTEMPTY":
-    case "EEXIST":
       return "A folder is in the way: choose another name";
     default:
       return "Check the folder, or write to another one";
@@ -52,6 +54,23 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     const reason = (cause as Error).message.replace(/: (open|rename) '.*$/s, "");
     throw new Error(
       `Cannot write ${path}: ${reason}. ${remedy(cause as Error, folder)}`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Makes a folder, and those above it, where they are not there yet.
+ *
+ * @throws {Error} naming the path, the reason and a way out; the system's own error is its `cause`.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (cause) {
+    const reason = (cause as Error).message.replace(/: mkdir '.*$/s, "");
+    throw new Error(
+      `Cannot make the folder ${path}: ${reason}. ${remedy(cause as Error, path)}`,
       { cause },
     );
   }

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { DataError } from "../errors.ts";
-import { writeFileAtomic } from "./atomic.ts";
+import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "./gif.ts";
 import { imageGrid } from "./grid.ts";
 import type { Picture } from "./picture.ts";
@@ -107,7 +107,7 @@ export class PictureFolder {
 
   /** Makes the folder, so that a run fails early if it cannot be written to. */
   static async open(path: string, shape: PictureShape): Promise<PictureFolder> {
-    await Deno.mkdir(path, { recursive: true });
+    await makeFolder(path);
     return new PictureFolder(path, shape);
   }
 

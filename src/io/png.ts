@@ -54,7 +54,7 @@ export function decodePNG(bytes: Uint8Array, name = "The picture"): Picture {
     return picture;
   } catch (cause) {
     throw new DataError(
-      `${name} cannot be read as PNG: ${(cause as Error).message}. ` +
+      `${name} cannot be read as PNG: ${(cause as Error).message.replace(/[.:\s]+$/, "")}. ` +
         "Check that it is a whole PNG file",
       { cause },
     );

@@ -8,6 +8,7 @@
  */
 
 import { join } from "node:path";
+import { makeFolder } from "./atomic.ts";
 import { encodeEvent, type EventBody } from "./tfevent.ts";
 import { encodeRecord } from "./tfrecord.ts";
 
@@ -52,7 +53,7 @@ export class TensorBoardLog {
    */
   static async open(folder: string, options: TensorBoardLogOptions = {}): Promise<TensorBoardLog> {
     const { afterStep = 0 } = options;
-    await Deno.mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     let seconds = Math.floor(Date.now() / 1000);
     for await (const { name } of Deno.readDir(folder)) {
       const match = NAME.exec(name);

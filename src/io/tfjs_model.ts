@@ -216,6 +216,9 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
     fail((error as Error).message);
   }
   if (!isObject(file)) return fail("it is not a JSON object");
+  if (!("modelTopology" in file) && file.format !== "graph-model") {
+    return fail("it has no modelTopology: it is another kind of file, give a model.json");
+  }
   if (file.format !== undefined && file.format !== "layers-model") {
     return fail(
       `it is a ${JSON.stringify(file.format)}, layers models are supported: ` +

@@ -5,7 +5,7 @@
  */
 
 import { basename, dirname, extname, join } from "node:path";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
 import { encodeSafetensors, type SafeTensor } from "../io/safetensors.ts";
 import { encodeTfjsModel, MODEL_FILE, SHARD_FILE } from "../io/tfjs_model.ts";
 import { VERSION } from "../version.ts";
@@ -69,7 +69,7 @@ async function saveTfjs(model: ModelParts, path: string): Promise<void> {
     weights: weightsOf(model),
     generatedBy: `@dcgan/webgpu ${VERSION}`,
   });
-  await Deno.mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   // The shard first: a model.json never names one that is not there.
   await writeFileAtomic(join(dirname(path), SHARD_FILE), files.shard);
   await writeFileAtomic(path, files.model);

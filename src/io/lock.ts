@@ -1,0 +1,66 @@
+/**
+ * A folder for one process at a time.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+
+const NAME = "run.lock";
+
+/** Holds a folder until it is disposed, or its process ends, in whatever way. */
+export class FolderLock implements AsyncDisposable {
+  private constructor(private readonly path: string, private readonly file: Deno.FsFile) {}
+
+  /**
+   * Takes the lock of a folder. The system's lock on a file in it is what counts, which a process that
+   * was killed does not hold any more, not that the file is there.
+   *
+   * @param say hears of a file system that has no locks: there is none then
+   * @throws {CheckpointError} when another process, or another run in this one, holds it.
+   */
+  static async take(
+    folder: string,
+    say: (text: string) => void,
+  ): Promise<FolderLock | undefined> {
+    const path = join(folder, NAME);
+    for (;;) {
+      const file = await Deno.open(path, { create: true, read: true, write: true });
+      let taken: boolean;
+      try {
+        taken = await file.tryLock(true);
+      } catch (error) {
+        file.close();
+        say(`${folder} is not locked against other runs: ${(error as Error).message}`);
+        return undefined;
+      }
+      if (!taken) {
+        const pid = (await new Response(file.readable).text().catch(() => "")).trim() || "unknown";
+        throw new CheckpointError(
+          `Another run is writing to ${folder} (process ${pid}): wait for its end, stop it, or use ` +
+            "another folder",
+        );
+      }
+      // Its last holder may have removed the file meanwhile: then the lock is of no worth.
+      const [held, there] = await Promise.all([
+        file.stat(),
+        Deno.stat(path).catch(() => undefined),
+      ]);
+      if (held.ino !== there?.ino) {
+        file.close();
+        continue;
+      }
+      await file.truncate();
+      await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+      return new FolderLock(path, file);
+    }
+  }
+
+  /** Gives the folder free. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Before it is closed, so that nobody else's is removed.
+    await Deno.remove(this.path).catch(() => {});
+    this.file.close();
+  }
+}
