@@ -24,6 +24,7 @@ import type { Generator } from "./model/generator.ts";
 import { Sampler, seedNoise } from "./model/sampler.ts";
 import { permutation, RandomSequence, STREAM } from "./model/threefry.ts";
 import { requireCount } from "./model/validate.ts";
+import { plain } from "./io/json.ts";
 import { type EpochEvent, type Position, requirePosition } from "./position.ts";
 import { VERSION } from "./version.ts";
 
@@ -535,7 +536,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     const tuning = tuningOf(kernels, this.gpu.info.description);
     if (!tuning) {
       return this.#say(
-        `${path} was made with other kernels (${kernels}, here ${this.#kernels}): ` +
+        `${path} was made with other kernels (${plain(kernels, 4000)}, here ${this.#kernels}): ` +
           "the run goes on, but not with the same bits",
       );
     }

@@ -6,6 +6,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { plain, quote } from "../io/json.ts";
 
 /** A flag's declaration. */
 export interface Flag {
@@ -162,7 +163,7 @@ export function parseCommandLine<F extends Readonly<Record<string, Flag>>>(
       values[name] = typeof given === "string" && parse ? parse(given) : given;
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      throw new UsageError(`--${name} takes ${error.message}, got ${JSON.stringify(given)}`);
+      throw new UsageError(`--${name} takes ${error.message}, got ${quote(given)}`);
     }
   }
   if (!values.help) requireArguments(expected, parsed.positionals);
@@ -175,7 +176,7 @@ function requireArguments(expected: readonly Argument[], given: readonly string[
     throw new UsageError(`${missing.name} is missing: ${missing.help.replaceAll("\n", " ")}`);
   }
   if (given.length <= expected.length || expected[expected.length - 1]?.many) return;
-  const extra = JSON.stringify(given[expected.length]);
+  const extra = quote(given[expected.length]);
   throw new UsageError(
     expected.length
       ? `${extra} is one too many: there is only ${expected.map(({ name }) => name).join(" ")}`
@@ -186,10 +187,10 @@ function requireArguments(expected: readonly Argument[], given: readonly string[
 /** Node's message without its advice about `--`, and with the flag that was probably meant. */
 function nicer(error: Error, known: readonly string[]): string {
   const unknown = /Unknown option '(-[^']*)'/.exec(error.message)?.[1];
-  if (!unknown) return error.message.split(". ")[0];
+  if (!unknown) return plain(error.message.split(/\.?\n|\. /)[0]);
   const bare = unknown.replace(/^-+/, "");
   const close = nearest(bare, known);
-  return `there is no ${unknown}${close ? `; did you mean --${close}?` : ""}`;
+  return `there is no ${plain(unknown)}${close ? `; did you mean --${close}?` : ""}`;
 }
 
 /** The word that was probably meant: the one with the fewest typing errors, two at most. */

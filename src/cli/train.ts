@@ -181,9 +181,24 @@ async function resumed(
   const { configuration } = typeof resume === "string"
     ? await readCheckpoint(resume)
     : (await folder.latest(() => {})).checkpoint;
-  const { dataset: _, images: __, ...rest } = configuration;
-  return rest as Hyperparameters;
+  // These and no others: a file must not set where pictures go, or what else a run can be told.
+  return Object.fromEntries(
+    INHERITED.filter((name) => Object.hasOwn(configuration, name))
+      .map((name) => [name, configuration[name]]),
+  ) as Hyperparameters;
 }
+
+const INHERITED = [
+  "batchSize",
+  "noiseDim",
+  "learningRate",
+  "beta1",
+  "beta2",
+  "generatorWidths",
+  "discriminatorWidths",
+  "dropout",
+  "seed",
+] as const satisfies readonly (keyof Hyperparameters)[];
 
 async function exists(path: string): Promise<boolean> {
   try {
