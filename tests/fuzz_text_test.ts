@@ -8,7 +8,13 @@
 import fc from "npm:fast-check@4.10.2";
 import { damaged, utf8 } from "./support/fuzz/bytes.ts";
 import { damagedJson } from "./support/fuzz/json.ts";
-import { checkpoints, generators, tensorFiles, tfjsModels } from "./support/fuzz/models.ts";
+import {
+  checkpoints,
+  elsewhere,
+  generators,
+  tensorFiles,
+  tfjsModels,
+} from "./support/fuzz/models.ts";
 import { CONFIGURATION, IDENTITY } from "./support/fuzz/readers.ts";
 import { Victim } from "./support/fuzz/victim.ts";
 
@@ -49,7 +55,11 @@ Deno.test("fuzz: generators in safetensors files", async () => {
 Deno.test("fuzz: tfjs models", async () => {
   // All weights of a group side by side, a shard, and the values.
   const promises = { errors: ["CheckpointError"], allowed: times(3) };
-  await victim.holds("weights", tfjsModels, promises, 3000);
+  const files = fc.oneof(
+    { weight: 9, arbitrary: tfjsModels },
+    { weight: 1, arbitrary: elsewhere },
+  );
+  await victim.holds("weights", files, promises, 3000);
 });
 
 const time = "2026-11-24T14:40:00.000Z";

@@ -138,6 +138,22 @@ const MODEL = {
 
 const total = headerOf(weights).size;
 
+/** Models whose shards are named often, or lie elsewhere, and are as long as they should be. */
+export const elsewhere = fc.tuple(
+  fc.constantFrom("a.bin", "./a.bin", "../outside.bin", "sub/../a.bin"),
+  fc.integer({ min: 1, max: 200 }),
+  fc.boolean(),
+).map(([path, times, inGroups]) => {
+  const weight = (n: number) => ({ name: "w", shape: [n], dtype: "float32" });
+  const weightsManifest = inGroups
+    ? Array.from({ length: times }, () => ({ paths: [path], weights: [weight(100)] }))
+    : [{ paths: new Array(times).fill(path), weights: [weight(100 * times)] }];
+  return {
+    "model.json": utf8(JSON.stringify({ ...MODEL, weightsManifest })),
+    "a.bin": new Uint8Array(400),
+  };
+});
+
 /** Folders of a tfjs model in two shards. */
 export const tfjsModels = fc.tuple(
   damagedJson(fc.constant<Json>(MODEL)),

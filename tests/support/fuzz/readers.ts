@@ -65,6 +65,8 @@ const isObject = (value: unknown) =>
 export const COUNT = 100;
 /** The configuration of a run that would resume from them. */
 export const CONFIGURATION = { dataset: [COUNT, 28, 28, 1], batchSize: 16, seed: 1 };
+/** A file beside the folder of a case, which no reader may open. */
+export const OUTSIDE = "outside.bin";
 /** Whose measurements a kernel cache keeps. */
 export const IDENTITY = "adapter | Deno | version";
 
@@ -148,6 +150,12 @@ async function checkpoint(folder: string, files: Files, measured: () => void): P
 async function weights(folder: string, files: Files, measured: () => void): Promise<void> {
   const name = "model.json" in files ? "model.json" : Object.keys(files)[0];
   const file = await readWeights(join(folder, name), "generator");
+  if (name === "model.json") {
+    const { weightsManifest } = JSON.parse(new TextDecoder().decode(files[name]));
+    const paths: string[] = weightsManifest.flatMap(({ paths }: { paths: string[] }) => paths);
+    expect(paths.every((path) => path === "a.bin" || path === "b.bin"), `read ${paths}`);
+    expect(new Set(paths).size === paths.length, `read ${paths}`);
+  }
   for (const [tensor, { shape, data }] of file.tensors) {
     expect(shape.reduce((a, b) => a * b, 1) === data.length, `${tensor}: ${shape}`);
   }
