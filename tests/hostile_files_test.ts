@@ -240,6 +240,7 @@ Deno.test("run record: one that is damaged stops no run, and is not blown up", a
   const session = "{}";
   const texts = {
     "no configuration": `{"format":1,"sessions":[${session}]}`,
+    "too many": `{"format":1,"configuration":{},"sessions":[${"{},".repeat(10_000)}{}]}`,
     "no sessions": `{"format":1,"configuration":{},"sessions":[null]}`,
     "a deep one": `{"format":1,"configuration":{},"sessions":[{"a":${"[".repeat(3000)}${
       "]".repeat(3000)

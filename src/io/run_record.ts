@@ -102,6 +102,9 @@ export async function writeRunRecord(
 /** A record is written with indentation, so a level costs two bytes for each value in it. */
 const MOST_LEVELS = 16;
 
+/** More processes than have ever trained one run. */
+const MOST_SESSIONS = 10_000;
+
 const isObject = (value: unknown) =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -124,6 +127,11 @@ export async function readRunRecord(
       throw new Error("it has no list of sessions");
     }
     if (!isObject(record.configuration)) throw new Error("it has no configuration");
+    if (record.sessions.length > MOST_SESSIONS) {
+      throw new Error(
+        `it has ${record.sessions.length} sessions, at most ${MOST_SESSIONS} are read`,
+      );
+    }
     return record as RunRecord;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;

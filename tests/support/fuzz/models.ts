@@ -63,6 +63,19 @@ export const tensorFiles = headed(
   ).map(([specs, metadata]) => headerOf(specs, metadata)),
 );
 
+/** Tensors that are as long as they say, wherever they lie. */
+export const placedTensors = fc.tuple(
+  fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.nat(4)), { minLength: 1, maxLength: 3 }),
+  fc.nat(5),
+).map(([places, words]) => {
+  const entries = places.map(([begin, size], i) => [
+    `t${i}`,
+    { dtype: "F32", shape: [size], data_offsets: [4 * begin, 4 * (begin + size)] },
+  ]);
+  const header = JSON.stringify(Object.fromEntries(entries));
+  return safetensors(header, new Uint8Array(4 * words));
+});
+
 const POSITION = {
   epoch: 3,
   at: 48,
