@@ -12,6 +12,7 @@ import {
   checkpoints,
   elsewhere,
   generators,
+  placedTensors,
   tensorFiles,
   tfjsModels,
 } from "./support/fuzz/models.ts";

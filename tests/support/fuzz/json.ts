@@ -67,13 +67,16 @@ type Change =
   | { readonly kind: "replace" | "add" | "repeat"; readonly value: Json; readonly name: string }
   | { readonly kind: "drop" | "rename"; readonly name: string };
 
+/** In a path: the value that is reached, not a part of it. */
+const WHOLE = 12;
+
 interface Damage {
   readonly path: readonly number[];
   readonly change: Change;
 }
 
 const damage: fc.Arbitrary<Damage> = fc.record({
-  path: fc.array(fc.nat(12), { maxLength: 6 }),
+  path: fc.array(fc.nat(WHOLE), { maxLength: 6 }),
   change: fc.oneof(
     {
       weight: 3,
@@ -116,6 +119,7 @@ function write(tree: Tree): string {
 
 function apply(tree: Tree, path: readonly number[], change: Change): Tree {
   const value = "value" in change ? plant(change.value) : null;
+  if (path[0] === WHOLE) return value;
   if (tree instanceof Members && tree.list.length) {
     const at = (path[0] ?? 0) % tree.list.length;
     const list = tree.list.slice();

@@ -122,8 +122,20 @@ const weights: readonly Spec[] = generator.layers.flatMap(({ name, layer }) =>
   }))
 );
 
+/** The weights, of which one may have another shape or type. */
+const otherWeights = fc.tuple(
+  fc.nat(3 * weights.length),
+  fc.constantFrom("F32", "F32", "U32"),
+  fc.array(fc.nat(5), { maxLength: 5 }),
+).map(([at, dtype, shape]) =>
+  weights.map((spec, i) => i === at ? { ...spec, dtype, shape } : spec)
+);
+
 /** Safetensors files of a generator, alone or beside a run's. */
-export const generators: fc.Arbitrary<Uint8Array> = fc.boolean().chain((ofRun) =>
+export const generators: fc.Arbitrary<Uint8Array> = fc.tuple(
+  fc.boolean(),
+  otherWeights,
+).chain(([ofRun, weights]) =>
   headed(fc.constant(headerOf(
     ofRun ? weights.map((spec) => ({ ...spec, name: `generator/${spec.name}` })) : weights,
     ofRun

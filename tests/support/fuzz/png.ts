@@ -179,17 +179,40 @@ export const chunks: fc.Arbitrary<Chunk[]> = fc.record({
   return list;
 });
 
+/** The header of a file, if it is one. */
+export function headerOf(file: Uint8Array): Header {
+  const view = new DataView(file.buffer, file.byteOffset);
+  const [depth, colour, , , interlacing] = file.subarray(24);
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  return { width, height, depth, colour, interlaced: interlacing === 1 };
+}
+
+/** Whether there are such pictures, and they can be read: of those interlaced not all can. */
+export function isKind({ colour, depth, interlaced }: Header): boolean {
+  return KINDS.some(([c, d]) => c === colour && d === depth) && !(interlaced && depth < 8);
+}
+
+/** The compressed pixels of a sound file. */
+export function pixelsOf(file: Uint8Array): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset);
+  const parts: Uint8Array[] = [];
+  for (let at = 8; at + 12 <= file.length; at += 12 + view.getUint32(at)) {
+    const type = new TextDecoder().decode(file.subarray(at + 4, at + 8));
+    if (type === "IDAT") parts.push(file.subarray(at + 8, at + 8 + view.getUint32(at)));
+    if (type === "IEND") break;
+  }
+  return concat(...parts);
+}
+
 /** What `decodePNG` may make of a file, by its own words; and its pixels, if it may be one at all. */
 export function promisedBytes(
   file: Uint8Array,
 ): { readonly bytes: number; readonly pixels: number } {
   const bytes = 4 * file.length + 2 ** 19;
   if (file.length < 33) return { bytes, pixels: 0 };
-  const view = new DataView(file.buffer, file.byteOffset);
-  const [width, height] = [view.getUint32(16), view.getUint32(20)];
-  const [depth, colour, , , interlacing] = file.subarray(24);
-  const rows = inflatedSize({ width, height, depth, colour, interlaced: interlacing === 1 });
-  const pixels = width * height;
+  const header = headerOf(file);
+  const rows = inflatedSize(header);
+  const pixels = header.width * header.height;
   if (rows > 1032 * file.length || pixels > 2 ** 26) return { bytes, pixels: 0 };
   return { bytes: bytes + 6 * rows + 8 * pixels, pixels };
 }

@@ -7,6 +7,7 @@
 
 import { deepStrictEqual as equal } from "node:assert/strict";
 import { join } from "node:path";
+import { inflateSync } from "node:zlib";
 import { cachedRows, CANDIDATES } from "../../../src/calibrate.ts";
 import { decompressIDX, parseIDX } from "../../../src/data/idx.ts";
 import { loadPictures } from "../../../src/data/pictures.ts";
@@ -29,6 +30,7 @@ import { requireTopology } from "../../../src/model/topology.ts";
 import { readWeights, requireNoOthers, weightData } from "../../../src/model/weights.ts";
 import { type Position, requirePosition } from "../../../src/position.ts";
 import { RunFolder } from "../../../src/run_folder.ts";
+import { headerOf, inflatedSize, isKind, pixelsOf } from "./png.ts";
 import type { Files } from "./victim.ts";
 
 /** What was read is not as the reader promises. */
@@ -125,6 +127,14 @@ async function checkpoint(folder: string, files: Files, measured: () => void): P
   const { configuration, position, distance, kernels, version } = read;
   expect(isObject(configuration), `the configuration is ${JSON.stringify(configuration)}`);
   expect(distance === undefined || typeof distance === "number", `distance ${distance}`);
+  const { metadata } = decodeSafetensors(files[name], path);
+  expect(metadata.format === "1", `format ${metadata.format}`);
+  expect(
+    distance === undefined || Number(metadata.distance) === distance ||
+      `${distance}` === metadata.distance,
+    "distance",
+  );
+  expect(metadata.distance?.trim() !== "", "no distance");
   expect(typeof kernels === "string" && typeof version === "string", "no text");
   mayRefuse(() => requireSameConfiguration(path, configuration, CONFIGURATION));
   requirePosition(position, COUNT, path);
@@ -176,8 +186,13 @@ async function weights(folder: string, files: Files, measured: () => void): Prom
 
 async function png(folder: string, files: Files, measured: () => void): Promise<void> {
   const path = join(folder, "file.png");
-  const picture = decodePNG(files["file.png"], path);
+  const file = files["file.png"];
+  const picture = decodePNG(file, path);
   measured();
+  const header = headerOf(file);
+  expect(isKind(header), `colour type ${header.colour} with ${header.depth} bits`);
+  const rows = inflateSync(pixelsOf(file)).length;
+  expect(rows === inflatedSize(header), `${rows} bytes of rows, not ${inflatedSize(header)}`);
   await promised(() => {
     requirePicture(picture, [1, 2, 3, 4]);
     const again = decodePNG(encodePNG(picture), path);
