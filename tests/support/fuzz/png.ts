@@ -121,15 +121,23 @@ const side = fc.oneof(
 );
 
 /** Headers, most of them possible. */
-export const header: fc.Arbitrary<Header> = fc.tuple(side, side, kind, fc.nat(9)).map((
-  [width, height, [colour, depth], i],
-) => ({ width, height, colour, depth, interlaced: i === 0 }));
+const headerWith = (side: fc.Arbitrary<number>): fc.Arbitrary<Header> =>
+  fc.tuple(side, side, kind, fc.nat(9)).map(([width, height, [colour, depth], i]) => ({
+    width,
+    height,
+    colour,
+    depth,
+    interlaced: i === 0,
+  }));
 
 /** More or fewer rows than the header says, and bombs. */
 const content = fc.oneof(
   { weight: 6, arbitrary: fc.constant(0) },
   { weight: 1, arbitrary: fc.constantFrom(-1, 1, -20, 20, 2 ** 20, 2 ** 23) },
 );
+
+/** Stands for one more header like the first. */
+const AGAIN: Chunk = { type: "again", data: new Uint8Array() };
 
 const extra: fc.Arbitrary<Chunk> = fc.oneof(
   fc.record({
@@ -145,39 +153,43 @@ const extra: fc.Arbitrary<Chunk> = fc.oneof(
     .map(({ type, data }) => ({ type, data: new Uint8Array(data) })),
   fc.constant(ihdr({ width: 30_000, height: 30_000, depth: 8, colour: 2 })),
   fc.constant({ type: "IDAT", data: new Uint8Array() }),
+  fc.constant(AGAIN),
 );
 
 /** Chunks of a picture, some of them wrong. */
-export const chunks: fc.Arbitrary<Chunk[]> = fc.record({
-  header,
-  content,
-  seed: fc.nat(1000),
-  palette: fc.oneof(
-    { weight: 5, arbitrary: fc.constant(256) },
-    { weight: 1, arbitrary: fc.nat(300) },
-  ),
-  alphas: fc.option(fc.nat(260)),
-  split: fc.boolean(),
-  extras: fc.array(fc.tuple(fc.nat(6), extra), { maxLength: 2 }),
-}).map(({ header, content, seed, palette, alphas, split, extras }) => {
-  const small = inflatedSize(header) < 2 ** 20;
-  const rows = small ? rowsOf(header, seed) : new Uint8Array(1000);
-  const length = Math.max(0, rows.length + content);
-  const inflated = new Uint8Array(length);
-  inflated.set(rows.subarray(0, length));
-  const idat = new Uint8Array(deflateSync(inflated));
-  const half = split ? idat.length >> 1 : 0;
-  const list: Chunk[] = [ihdr(header)];
-  if (header.colour === 3) {
-    list.push({ type: "PLTE", data: Uint8Array.from({ length: 3 * palette }, (_, i) => i) });
-    if (alphas !== null) list.push({ type: "tRNS", data: new Uint8Array(alphas).fill(7) });
-  }
-  if (split) list.push({ type: "IDAT", data: idat.subarray(0, half) });
-  list.push({ type: "IDAT", data: idat.subarray(half) });
-  list.push({ type: "IEND", data: new Uint8Array() });
-  for (const [at, chunk] of extras) list.splice(at % (list.length + 1), 0, chunk);
-  return list;
-});
+export const chunksOf = (side: fc.Arbitrary<number>): fc.Arbitrary<Chunk[]> =>
+  fc.record({
+    header: headerWith(side),
+    content,
+    seed: fc.nat(1000),
+    palette: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(256) },
+      { weight: 1, arbitrary: fc.nat(300) },
+    ),
+    alphas: fc.option(fc.nat(260)),
+    split: fc.boolean(),
+    extras: fc.array(fc.tuple(fc.nat(6), extra), { maxLength: 2 }),
+  }).map(({ header, content, seed, palette, alphas, split, extras }) => {
+    const small = inflatedSize(header) < 2 ** 20;
+    const rows = small ? rowsOf(header, seed) : new Uint8Array(1000);
+    const length = Math.max(0, rows.length + content);
+    const inflated = new Uint8Array(length);
+    inflated.set(rows.subarray(0, length));
+    const idat = new Uint8Array(deflateSync(inflated));
+    const half = split ? idat.length >> 1 : 0;
+    const list: Chunk[] = [ihdr(header)];
+    if (header.colour === 3) {
+      list.push({ type: "PLTE", data: Uint8Array.from({ length: 3 * palette }, (_, i) => i) });
+      if (alphas !== null) list.push({ type: "tRNS", data: new Uint8Array(alphas).fill(7) });
+    }
+    if (split) list.push({ type: "IDAT", data: idat.subarray(0, half) });
+    list.push({ type: "IDAT", data: idat.subarray(half) });
+    list.push({ type: "IEND", data: new Uint8Array() });
+    for (const [at, chunk] of extras) {
+      list.splice(at % (list.length + 1), 0, chunk === AGAIN ? list[0] : chunk);
+    }
+    return list;
+  });
 
 /** The header of a file, if it is one. */
 export function headerOf(file: Uint8Array): Header {
@@ -192,16 +204,18 @@ export function isKind({ colour, depth, interlaced }: Header): boolean {
   return KINDS.some(([c, d]) => c === colour && d === depth) && !(interlaced && depth < 8);
 }
 
-/** The compressed pixels of a sound file. */
-export function pixelsOf(file: Uint8Array): Uint8Array {
+/** The chunks of a sound file, and whether their checksums are right. */
+export function chunksIn(file: Uint8Array): Chunk[] {
   const view = new DataView(file.buffer, file.byteOffset);
-  const parts: Uint8Array[] = [];
+  const list: Chunk[] = [];
   for (let at = 8; at + 12 <= file.length; at += 12 + view.getUint32(at)) {
+    const end = at + 8 + view.getUint32(at);
     const type = new TextDecoder().decode(file.subarray(at + 4, at + 8));
-    if (type === "IDAT") parts.push(file.subarray(at + 8, at + 8 + view.getUint32(at)));
+    const damaged = crc32(file.subarray(at + 4, end)) !== view.getUint32(end);
+    list.push({ type, data: file.subarray(at + 8, end), damaged });
     if (type === "IEND") break;
   }
-  return concat(...parts);
+  return list;
 }
 
 /** What `decodePNG` may make of a file, by its own words; and its pixels, if it may be one at all. */
@@ -216,3 +230,6 @@ export function promisedBytes(
   if (rows > 1032 * file.length || pixels > 2 ** 26) return { bytes, pixels: 0 };
   return { bytes: bytes + 6 * rows + 8 * pixels, pixels };
 }
+
+/** Chunks of a picture of any size. */
+export const chunks = chunksOf(side);

@@ -30,7 +30,8 @@ import { requireTopology } from "../../../src/model/topology.ts";
 import { readWeights, requireNoOthers, weightData } from "../../../src/model/weights.ts";
 import { type Position, requirePosition } from "../../../src/position.ts";
 import { RunFolder } from "../../../src/run_folder.ts";
-import { headerOf, inflatedSize, isKind, pixelsOf } from "./png.ts";
+import { concat } from "./bytes.ts";
+import { chunksIn, headerOf, inflatedSize, isKind } from "./png.ts";
 import type { Files } from "./victim.ts";
 
 /** What was read is not as the reader promises. */
@@ -191,7 +192,12 @@ async function png(folder: string, files: Files, measured: () => void): Promise<
   measured();
   const header = headerOf(file);
   expect(isKind(header), `colour type ${header.colour} with ${header.depth} bits`);
-  const rows = inflateSync(pixelsOf(file)).length;
+  const chunks = chunksIn(file);
+  const named = (type: string) => chunks.filter((chunk) => chunk.type === type);
+  expect(named("IHDR").length === 1, "not one header");
+  expect(!["IHDR", "IDAT"].some((type) => named(type).some(({ damaged }) => damaged)), "checksum");
+  expect(header.colour !== 3 || named("PLTE")[0].data.length <= 768, "palette");
+  const rows = inflateSync(concat(...named("IDAT").map(({ data }) => data))).length;
   expect(rows === inflatedSize(header), `${rows} bytes of rows, not ${inflatedSize(header)}`);
   await promised(() => {
     requirePicture(picture, [1, 2, 3, 4]);
@@ -201,14 +207,19 @@ async function png(folder: string, files: Files, measured: () => void): Promise<
 }
 
 async function pictures(folder: string, _: Files, measured: () => void): Promise<void> {
+  // Taken from the number of files, so that both kinds of loading are tried.
+  const scaled = [...Deno.readDirSync(folder)].length % 2 === 1;
   const { images, labels, count, height, width, channels, classes, files } = await loadPictures(
     folder,
-    // Taken from the number of files, so that both kinds of loading are tried.
-    Deno.statSync(folder).isDirectory && [...Deno.readDirSync(folder)].length % 2
-      ? { size: [8, 12], channels: 3 }
-      : {},
+    scaled ? { size: [8, 12], channels: 3 } : {},
   );
   measured();
+  for (const path of scaled ? [] : files) {
+    const header = headerOf(Deno.readFileSync(path));
+    expect(header.width === width && header.height === height, `${path} has another size`);
+    const kind = header.colour === 0 || header.colour === 4 ? 1 : 3;
+    expect(kind === channels, `${path} is of another kind`);
+  }
   expect(images.length === count * height * width * channels, "sizes");
   expect(labels.length === (classes.length ? count : 0), "labels");
   expect(files.length === count && files.every((path) => path.startsWith(folder)), "files");
@@ -273,6 +284,8 @@ function kernels(_: string, files: Files, measured: () => void): Promise<void> {
     measured();
     for (const row of rows) {
       expect(CANDIDATES[kind].includes(row.choice), `choice ${row.choice}`);
+      const times = Object.values(row.milliseconds);
+      expect(times.every((time) => typeof time === "number"), `times ${times}`);
       expect(Object.keys(row).length === 4, `keys ${Object.keys(row)}`);
     }
     const again = cachedRows(JSON.stringify({ identity: IDENTITY, rows }), IDENTITY, kind);
