@@ -18,13 +18,13 @@ import {
   readCheckpoint,
   requireSameConfiguration,
 } from "./io/checkpoints.ts";
+import { plain } from "./io/json.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import { energyDistance } from "./model/distance.ts";
 import type { Generator } from "./model/generator.ts";
 import { Sampler, seedNoise } from "./model/sampler.ts";
 import { permutation, RandomSequence, STREAM } from "./model/threefry.ts";
 import { requireCount } from "./model/validate.ts";
-import { plain } from "./io/json.ts";
 import { type EpochEvent, type Position, requirePosition } from "./position.ts";
 import { VERSION } from "./version.ts";
 

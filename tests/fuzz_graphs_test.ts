@@ -162,10 +162,10 @@ Deno.test("fuzz: random graphs of all ops, their values and gradients", async ()
       fc.integer({ min: 1, max: 12 }),
       compare,
     ),
-    parameters(150),
+    parameters(200),
   );
   ok(kinks < gradients / 50, `${kinks} of ${gradients} gradients met a kink`);
-  if (runs(150) < 150) return;
+  if (runs(200) < 200) return;
   const missing = Object.keys(float64).filter((op) => op in ops && !called.has(op));
   deepEqual(missing, ["dropout"], "ops with a reference that no graph had"); // Its mask is random.
 });
