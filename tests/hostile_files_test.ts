@@ -236,6 +236,18 @@ Deno.test("metrics: a file without line breaks is not read into memory", async (
   });
 });
 
+Deno.test("metrics: a line nested too deep for whoever goes through it is damaged", async () => {
+  await inFolder(async (dir) => {
+    const path = join(dir, "metrics.jsonl");
+    const row = '{"type":"step","time":"2026-11-24T14:40:00Z","step":1,"epoch":1,"images":1,' +
+      '"generatorLoss":1,"discriminatorLoss":1,"more":';
+    await Deno.writeTextFile(path, `${row}${"[".repeat(9000)}${"]".repeat(9000)}}\n`);
+    await assert.rejects(async () => {
+      for await (const _ of readMetrics(path)) assert.fail("it was read");
+    }, /Line 1 of .* is damaged: it is nested more than 64 levels deep/);
+  });
+});
+
 Deno.test("run record: one that is damaged stops no run, and is not blown up", async () => {
   const session = "{}";
   const texts = {

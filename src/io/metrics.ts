@@ -5,7 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
-import { quote } from "./json.ts";
+import { parseJSON, quote } from "./json.ts";
 
 /** The line of one trained batch. */
 export interface StepMetrics {
@@ -103,9 +103,9 @@ function encodeRow(row: MetricsRow): string {
 function decodeRow(line: string): MetricsRow {
   let row: Record<string, unknown>;
   try {
-    row = JSON.parse(line);
-  } catch {
-    throw new Error("it is not JSON");
+    row = parseJSON(line) as Record<string, unknown>;
+  } catch (cause) {
+    throw new Error(`it ${(cause as Error).message}`, { cause });
   }
   const fields = row?.type === "step" ? STEP : row?.type === "epoch" ? EPOCH : undefined;
   if (!fields) throw new Error(`its "type" is ${quote(row?.type)}, not "step" or "epoch"`);

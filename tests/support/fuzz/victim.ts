@@ -41,12 +41,15 @@ const MOST_SAID = 2000;
 /** A worker that reads. */
 export class Victim implements Disposable {
   #worker: Worker | undefined;
+  #folder = "";
   #hung = false;
 
   /** Reads the files; an answer that does not come in time fails the test. */
   async read(reader: ReaderName, files: Files): Promise<Outcome> {
     fc.pre(!this.#hung); // To shrink what hangs would take hours.
-    const worker = this.#worker ??= await start();
+    const worker = this.#worker ??= await start(
+      this.#folder = Deno.makeTempDirSync({ prefix: "fuzz" }),
+    );
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     const timer = setTimeout(() => {
       this.#hung = true;
@@ -114,14 +117,19 @@ export class Victim implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#worker?.terminate();
+    if (!this.#worker) return;
+    this.#worker.terminate();
     this.#worker = undefined;
+    Deno.removeSync(this.#folder, { recursive: true });
   }
 }
 
 /** Starts a worker, and waits until it listens. */
-async function start(): Promise<Worker> {
-  const worker = new Worker(new URL("victim_worker.ts", import.meta.url), { type: "module" });
+async function start(folder: string): Promise<Worker> {
+  const worker = new Worker(new URL("victim_worker.ts", import.meta.url), {
+    type: "module",
+    name: folder,
+  });
   await new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();
     worker.onerror = (event) => {

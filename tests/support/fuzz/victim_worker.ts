@@ -12,7 +12,8 @@ import type { Files, Outcome } from "./victim.ts";
 
 const { Broken, OUTSIDE, readers } = await import("./readers.ts");
 
-const root = await Deno.makeTempDir({ prefix: "fuzz" });
+/** A folder for the cases, made and removed by whoever started the worker. */
+const root = self.name;
 const folder = join(root, "case");
 const before = ["case", OUTSIDE];
 Deno.writeFileSync(join(root, OUTSIDE), new Uint8Array(400));
