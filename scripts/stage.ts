@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Files of the package beside `src`. */
-const FILES = ["mod.ts", "deno.json", "README.md", "LICENSE", "CHANGELOG.md"];
+const FILES = ["mod.ts", "deno.json", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"];
 
 const TEXT_IMPORT = /from "([^"]+\.wgsl)" with \{ type: "text" \}/g;
 

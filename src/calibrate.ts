@@ -196,16 +196,8 @@ class Cache {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity));
     const name = `kernels-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
     const path = join(dir, name);
-    try {
-      const file = JSON.parse(await Deno.readTextFile(path));
-      return new Cache(
-        path,
-        identity,
-        file.identity === identity ? file.rows.filter(rowFor(gpu)) : [],
-      );
-    } catch {
-      return new Cache(path, identity, []); // none yet, or damaged: it is measured again
-    }
+    const text = await Deno.readTextFile(path).catch(() => ""); // none yet: it is measured
+    return new Cache(path, identity, cachedRows(text, identity, gpu.kind));
   }
 
   async write(rows: readonly CalibrationRow[]): Promise<void> {
@@ -215,13 +207,29 @@ class Cache {
   }
 }
 
-/** Whether a row of a file is one for this kind of adapter. */
-function rowFor({ kind }: Gpu): (row: unknown) => row is CalibrationRow {
-  return (row): row is CalibrationRow => {
-    const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
-    return typeof key === "string" && typeof flops === "number" &&
-      typeof milliseconds === "object" && milliseconds !== null &&
-      Object.values(milliseconds).every((time) => typeof time === "number") &&
-      CANDIDATES[kind].includes(choice as GemmVariant);
-  };
+/**
+ * The rows in the text of a cache file that are for this kind of adapter. Whatever else the text may be,
+ * it is as if it were not there: the kernels are measured again.
+ *
+ * Array buffers made: none. Heap: what `JSON.parse` makes of the text, and once more its rows.
+ */
+export function cachedRows(text: string, identity: string, kind: Gpu["kind"]): CalibrationRow[] {
+  let file: { identity?: unknown; rows?: unknown } | null;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  if (file?.identity !== identity || !Array.isArray(file.rows)) return [];
+  return file.rows.flatMap((row) => cachedRow(row, kind) ?? []);
+}
+
+/** A row without what else may stand there, which would be written again. */
+function cachedRow(row: unknown, kind: Gpu["kind"]): CalibrationRow | undefined {
+  const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
+  const right = typeof key === "string" && typeof flops === "number" &&
+    typeof milliseconds === "object" && milliseconds !== null && !Array.isArray(milliseconds) &&
+    Object.values(milliseconds).every((time) => typeof time === "number") &&
+    CANDIDATES[kind].includes(choice as GemmVariant);
+  return right ? { key, flops, choice: choice!, milliseconds } : undefined;
 }

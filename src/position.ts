@@ -5,6 +5,7 @@
  */
 
 import { CheckpointError } from "./errors.ts";
+import { quote } from "./io/json.ts";
 
 /** One trained epoch. */
 export interface EpochEvent {
@@ -56,9 +57,7 @@ const isWhole = (value: unknown, least: number): value is number =>
 export function requirePosition(position: Position, count: number, file: string): void {
   const refuse = (what: string, value: unknown): never => {
     throw new CheckpointError(
-      `The position in ${file} is damaged: ${what} ${
-        JSON.stringify(value)
-      }. Use another checkpoint`,
+      `The position in ${file} is damaged: ${what} ${quote(value)}. Use another checkpoint`,
     );
   };
   const { epoch, at, steps, sums, history } = position ?? {};
@@ -70,7 +69,8 @@ export function requirePosition(position: Position, count: number, file: string)
     refuse("its sums are", sums);
   }
   const ofEpoch = (entry?: Partial<EpochEvent>) =>
-    isWhole(entry?.epoch, 1) &&
-    [entry.generatorLoss, entry.discriminatorLoss].every((n) => typeof n === "number");
+    isWhole(entry?.epoch, 1) && isWhole(entry.step, 0) && isWhole(entry.steps, 0) &&
+    [entry.generatorLoss, entry.discriminatorLoss, entry.seconds, entry.distance ?? 0]
+      .every((n) => typeof n === "number");
   if (!Array.isArray(history) || !history.every(ofEpoch)) refuse("its history is", history);
 }

@@ -17,6 +17,7 @@ import {
   readCheckpoint,
   requireSameConfiguration,
 } from "./io/checkpoints.ts";
+import { plain } from "./io/json.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import { energyDistance } from "./model/distance.ts";
 import type { Generator } from "./model/generator.ts";
@@ -577,7 +578,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     const tuning = tuningOf(kernels, this.gpu.info.description);
     if (!tuning) {
       return this.#say(
-        `${path} was made with other kernels (${kernels}, here ${this.#kernels}): ` +
+        `${path} was made with other kernels (${plain(kernels, 4000)}, here ${this.#kernels}): ` +
           "the run goes on, but not with the same bits",
       );
     }

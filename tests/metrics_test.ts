@@ -225,7 +225,7 @@ Deno.test("metrics: damage elsewhere is an error with its line's number", () =>
     const second = JSON.parse(lines[1]);
     const epoch = JSON.parse(lines[3]);
     const damages: [line: number, text: string, message: RegExp][] = [
-      [2, "{", /is damaged: it is not JSON\. Repair or remove/],
+      [2, "{", /is damaged: it is not JSON \(.+\)\. Repair or remove/],
       [2, "", /it is not JSON/],
       [2, "null", /its "type" is undefined/],
       [2, `{"type":"batch"}`, /its "type" is "batch", not "step" or "epoch"/],

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { mnistPackageDir } from "../src/cli/mnist_package.ts";
 import { validateDataset } from "../src/data/dataset.ts";
 import { loadMNIST } from "../src/data/mnist.ts";
+import { allowCacheVariables } from "../src/data/mnist_cache.ts";
 import { MNIST_FILES } from "../src/data/mnist_files.ts";
 import { DataError } from "../src/errors.ts";
 
@@ -399,7 +400,7 @@ Deno.test({
     await assert.rejects(
       loadMNIST(),
       dataError(
-        "--allow-env, or pass `cacheDir`",
+        `${allowCacheVariables()}, or pass \`cacheDir\``,
         "--allow-net=storage.googleapis.com",
         "--allow-net=ossci-datasets.s3.amazonaws.com",
       ),

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { CheckpointError } from "../mod.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../src/io/safetensors.ts";
@@ -71,4 +72,49 @@ Deno.test("safetensors: names of prototype properties are names like others", ()
   const header = `{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`;
   const read = decodeSafetensors(withHeader(header, 4), "file");
   assert.deepEqual([...read.tensors.keys()], ["__proto__"]);
+});
+
+Deno.test("safetensors: a name that stands twice is refused, however it is spelled", () => {
+  const entry = `{"dtype":"F32","shape":[1],"data_offsets":[0,4]}`;
+  refused(withHeader(`{"a":${entry},"a":${entry}}`, 4), /has the name "a" twice/);
+  refused(withHeader(`{"a":${entry},"\\u0061":${entry}}`, 4), /has the name "a" twice/);
+  refused(withHeader(`{"__metadata__":{"k":"1","k":"2"}}`), /has the name "k" twice/);
+  const other = entry.replace("[0,4]", "[4,8]");
+  const read = decodeSafetensors(withHeader(`{"a":${entry},"a\\"":${other}}`, 8), "file");
+  assert.deepEqual([...read.tensors.keys()], ["a", 'a"']);
+});
+
+Deno.test("safetensors: a header nested too deep is refused before anything goes through it", () => {
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  refused(withHeader(`{"a":{"dtype":${deep},"shape":[1],"data_offsets":[0,4]}}`, 4), /levels deep/);
+  refused(withHeader(`{"a":`.repeat(5000) + "1" + "}".repeat(5000)), /levels deep/);
+  refused(withHeader("[".repeat(5000)), /levels deep/);
+});
+
+Deno.test("safetensors: messages are short and hold no commands to a terminal", () => {
+  const long = JSON.stringify({ ["n".repeat(1e6)]: { dtype: "t".repeat(1e6) } });
+  for (const bytes of [withHeader(long), withHeader({ "\u009b2J": 1 }), withHeader("\u0000{")]) {
+    assert.throws(() => decodeSafetensors(bytes, "file"), ({ message }: Error) => {
+      assert.ok(message.length < 600, `${message.length} characters`);
+      // deno-lint-ignore no-control-regex
+      assert.doesNotMatch(message, /[\x00-\x1f\x7f-\x9f]/);
+      return true;
+    });
+  }
+});
+
+Deno.test("safetensors: the bytes may be a Buffer of Node", () => {
+  const pool = Buffer.concat([Buffer.alloc(16), file]).subarray(16);
+  const read = decodeSafetensors(pool, "file");
+  assert.deepEqual(read.tensors, tensors);
+});
+
+Deno.test("safetensors: what could not be read is not written", () => {
+  const write = (name: string, tensor: SafeTensor) => () =>
+    encodeSafetensors({ tensors: new Map([[name, tensor]]), metadata: {} });
+  const data = Float32Array.of(1, 2);
+  assert.throws(write("__metadata__", { dtype: "F32", shape: [2], data }), RangeError);
+  assert.throws(write("a", { dtype: "F32", shape: [3], data }), TypeError);
+  assert.throws(write("a", { dtype: "F32", shape: [-1, -2], data }), TypeError);
+  assert.throws(write("a", { dtype: "U32", shape: [2], data }), TypeError);
 });

@@ -46,7 +46,9 @@ export async function calibrate(args: readonly string[]): Promise<number> {
   };
   using model = new DCGAN(gpu, dataset, { seed: 0, generator: {}, discriminator: {}, adam: {} });
   const rows = await measure(gpu, model.gemms(batch), {
-    cacheDir: kernelCacheDir(),
+    cacheDir: kernelCacheDir((text) => console.error(text)),
+    // On standard error, so that the table, or the JSON, is all that a program reads.
+    onMessage: (text) => console.error(text),
     fresh: true,
     seconds: Infinity,
   });

@@ -6,6 +6,8 @@
  */
 
 import { parseArgs } from "node:util";
+import { permissionFlags, PERMISSIONS } from "./permissions.ts";
+import { plain, quote } from "../io/json.ts";
 
 /** A flag's declaration. */
 export interface Flag {
@@ -170,7 +172,7 @@ export function parseCommandLine<F extends Readonly<Record<string, Flag>>>(
       values[name] = typeof given === "string" && parse ? parse(given) : given;
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      throw new UsageError(`--${name} takes ${error.message}, got ${JSON.stringify(given)}`);
+      throw new UsageError(`--${name} takes ${error.message}, got ${quote(given)}`);
     }
   }
   if (!values.help) requireArguments(expected, parsed.positionals);
@@ -183,7 +185,7 @@ function requireArguments(expected: readonly Argument[], given: readonly string[
     throw new UsageError(`${missing.name} is missing: ${missing.help.replaceAll("\n", " ")}`);
   }
   if (given.length <= expected.length || expected[expected.length - 1]?.many) return;
-  const extra = JSON.stringify(given[expected.length]);
+  const extra = quote(given[expected.length]);
   throw new UsageError(
     expected.length
       ? `${extra} is one too many: there is only ${expected.map(({ name }) => name).join(" ")}`
@@ -201,10 +203,10 @@ function nicer(error: Error, known: readonly string[]): string {
       : `${name} needs a value; one that begins with - is given as ${name}=-1`;
   }
   const unknown = /Unknown option '(-[^']*)'/.exec(error.message)?.[1];
-  if (!unknown) return error.message.split(". ")[0];
+  if (!unknown) return plain(error.message.split(/\.?\n|\. /)[0]);
   const bare = unknown.replace(/^-+/, "");
   const close = nearest(bare, known);
-  return `there is no ${unknown}${close ? `; did you mean --${close}?` : ""}`;
+  return `there is no ${plain(unknown)}${close ? `; did you mean --${close}?` : ""}`;
 }
 
 /** The word that was probably meant: the one with the fewest typing errors, two at most. */
@@ -282,6 +284,7 @@ export function describeCommand({ command, what, args = [], flags, examples, mor
     `usage: ${[PROGRAM, command, ...places, "[OPTION...]"].join(" ")}`,
     ...(args.length ? [twoColumns(args.map(({ name, help }) => [name, help]))] : []),
     describeFlags(flags),
+    `permissions:\n  ${permissionFlags(PERMISSIONS[command]).join("\n  ")}`,
     ["examples:", ...examples.map((line) => `  ${PROGRAM} ${line}`)].join("\n"),
     ...(more ? [more] : []),
   ].join("\n\n") + "\n";

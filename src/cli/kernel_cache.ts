@@ -5,13 +5,17 @@
  */
 
 import { dirname, join } from "node:path";
-import { defaultCacheDir } from "../data/mnist_cache.ts";
+import { allowCacheVariables, defaultCacheDir } from "../data/mnist_cache.ts";
 
-/** A folder beside MNIST's in the user's cache; nothing where the system has none. */
-export function kernelCacheDir(): string | undefined {
+/** A folder beside MNIST's in the user's cache; nothing, which is said, where none is known. */
+export function kernelCacheDir(say: (text: string) => void): string | undefined {
   try {
     return join(dirname(defaultCacheDir()), "kernels");
-  } catch {
+  } catch (error) {
+    const remedy = error instanceof Deno.errors.NotCapable
+      ? `. Run with ${allowCacheVariables()}`
+      : "";
+    say(`measurements of kernels are not kept: ${(error as Error).message}${remedy}`);
     return undefined;
   }
 }

@@ -2,8 +2,10 @@
  * The command line: one program, a command for each task.
  *
  * ```sh
- * deno run --allow-read --allow-write --allow-env --allow-net jsr:@dcgan/webgpu/cli help
+ * deno run jsr:@dcgan/webgpu/cli help
  * ```
+ *
+ * That needs no permission; the help of each command says which it needs.
  *
  * @module
  */
@@ -23,6 +25,7 @@ import { exportModel } from "./export.ts";
 import { nearest, PROGRAM, twoColumns, UsageError } from "./flags.ts";
 import { gif } from "./gif.ts";
 import { interpolate } from "./interpolate.ts";
+import { confine } from "./permissions.ts";
 import { sample } from "./sample.ts";
 import { show } from "./show.ts";
 import { styleOf } from "./style.ts";
@@ -171,4 +174,7 @@ function systemCause({ cause }: Error): boolean {
   return cause instanceof Error && ("code" in cause || cause instanceof Deno.errors.NotCapable);
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) {
+  confine(Deno.args[0]);
+  Deno.exitCode = await main(Deno.args);
+}

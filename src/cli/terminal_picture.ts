@@ -21,10 +21,24 @@ export interface TerminalEnvironment {
   get(name: string): string | undefined;
 }
 
+/** What tells terminals apart. */
+export const TERMINAL_VARIABLES: readonly string[] = [
+  "COLORTERM",
+  "KITTY_WINDOW_ID",
+  "KONSOLE_VERSION",
+  "LC_TERMINAL",
+  "STY",
+  "TERM",
+  "TERM_PROGRAM",
+  "TMUX",
+];
+
 /** The best way for a terminal, as far as its environment tells. */
 export function protocolOf({ isTerminal, noColor, get }: TerminalEnvironment): Protocol {
+  // Elsewhere nothing of the environment matters, and no permission to read it is needed.
+  if (!isTerminal) return "path";
   const [term, program] = [get("TERM") ?? "", get("TERM_PROGRAM") ?? ""];
-  if (!isTerminal || term === "dumb") return "path";
+  if (term === "dumb") return "path";
   // A multiplexer keeps the variables of the terminal around it, but swallows what it does not know.
   const inside = get("TMUX") !== undefined || get("STY") !== undefined ||
     /^(tmux|screen)/.test(term);

@@ -200,9 +200,25 @@ async function resumed(
   const { configuration } = typeof resume === "string"
     ? await readCheckpoint(resume)
     : (await folder.latest(() => {})).checkpoint;
-  const { dataset: _, images: __, ...rest } = configuration;
-  return { ...await scheduleOf(outDir), ...rest as Hyperparameters };
+  // These and no others: a file must not set where pictures go, or what else a run can be told.
+  const inherited = Object.fromEntries(
+    INHERITED.filter((name) => Object.hasOwn(configuration, name))
+      .map((name) => [name, configuration[name]]),
+  );
+  return { ...await scheduleOf(outDir), ...inherited as Hyperparameters };
 }
+
+const INHERITED = [
+  "batchSize",
+  "noiseDim",
+  "learningRate",
+  "beta1",
+  "beta2",
+  "generatorWidths",
+  "discriminatorWidths",
+  "dropout",
+  "seed",
+] as const satisfies readonly (keyof Hyperparameters)[];
 
 /**
  * How long the run was to go on and how often it was to show pictures, by the commands in its record:
@@ -210,7 +226,9 @@ async function resumed(
  */
 async function scheduleOf(outDir: string): Promise<Hyperparameters> {
   let schedule: Hyperparameters = {};
-  for (const { command: [name, ...args] = [] } of (await readRunRecord(outDir))?.sessions ?? []) {
+  for (const { command } of (await readRunRecord(outDir))?.sessions ?? []) {
+    // A file may say anything.
+    const [name, ...args] = Array.isArray(command) ? command.map(String) : [];
     if (name !== "train") continue;
     let flags: Values<typeof FLAGS>;
     try {
@@ -260,7 +278,6 @@ export async function train(args: readonly string[]): Promise<number> {
     }),
     ...place,
     overwrite: flags.force === true,
-    calibrate: flags["no-calibrate"] ? false : { cacheDir: kernelCacheDir() },
     checkpoint: given<CheckpointPolicy>({
       everyEpochs: flags["checkpoint-every"],
       everyMinutes: flags["checkpoint-minutes"],
@@ -294,6 +311,9 @@ export async function train(args: readonly string[]): Promise<number> {
   try {
     using result = await trainDCGAN({
       ...options,
+      calibrate: flags["no-calibrate"]
+        ? false
+        : { cacheDir: kernelCacheDir((text) => report.message(text)) },
       gpu,
       dataset,
       signal: stop.signal,

@@ -72,7 +72,7 @@ function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: n
 const product = (dims: readonly number[]) => dims.reduce((size, dim) => size * dim, 1);
 
 /**
- * Reads an uncompressed IDX file of unsigned bytes. Nothing is copied.
+ * Reads an uncompressed IDX file of unsigned bytes. Nothing is copied, and no array buffer made.
  *
  * @param bytes The whole file; see {@linkcode decompressIDX} for a compressed one.
  * @param name What to call the file in messages.
@@ -116,6 +116,9 @@ async function* inflate(bytes: Uint8Array, name: string): AsyncGenerator<Uint8Ar
 /**
  * Gives the uncompressed bytes of an IDX file that may be gzip-compressed, which is told from its
  * first two bytes. Allocates what the header declares, and only if the file is long enough for it.
+ *
+ * Array buffers made: at most 1034 bytes for each of the file, 1032 being what deflate allows; and one
+ * piece of 16 KiB decompressed at a time. None for a file that is not compressed.
  *
  * @param bytes The whole file; returned as it is when it is not compressed.
  * @param name What to call the file in messages.

@@ -7,7 +7,7 @@
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
 import { parseIDX } from "./idx.ts";
-import { defaultCacheDir, store } from "./mnist_cache.ts";
+import { allowCacheVariables, defaultCacheDir, store } from "./mnist_cache.ts";
 import { downloadFile, MNIST_MIRRORS } from "./mnist_download.ts";
 import {
   candidates,
@@ -86,7 +86,7 @@ class Search {
       this.#cache = options.cacheDir ?? defaultCacheDir();
     } catch (error) {
       const remedy = error instanceof Deno.errors.NotCapable
-        ? "Run with --allow-env, or pass `cacheDir`"
+        ? `Run with ${allowCacheVariables()}, or pass \`cacheDir\``
         : "Pass `cacheDir`";
       this.#fail(`the cache folder is unknown: ${(error as Error).message}. ${remedy}`);
     }

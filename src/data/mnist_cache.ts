@@ -6,6 +6,16 @@
 
 import { join } from "node:path";
 
+/** Environment variables that say where caches are, on any system. */
+export const CACHE_VARIABLES: readonly string[] = ["HOME", "LOCALAPPDATA", "XDG_CACHE_HOME"];
+
+/** Those that are read on a system, as the flag of Deno that allows it. */
+export function allowCacheVariables(os: typeof Deno.build.os = Deno.build.os): string {
+  return `--allow-env=${
+    os === "windows" ? "LOCALAPPDATA" : os === "darwin" ? "HOME" : "HOME,XDG_CACHE_HOME"
+  }`;
+}
+
 /**
  * The user's cache folder for MNIST, by the custom of the system: under `XDG_CACHE_HOME` or
  * `~/.cache`, on macOS `~/Library/Caches`, on Windows `LOCALAPPDATA`.

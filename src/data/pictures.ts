@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DataError } from "../errors.ts";
 import type { Picture } from "../io/picture.ts";
 import { decodePNG } from "../io/png.ts";
+import { MAX_PIXELS } from "../io/png_chunks.ts";
 import type { Dataset } from "./dataset.ts";
 import { fitPicture, toChannels } from "./fit.ts";
 
@@ -38,9 +39,8 @@ export interface LoadPicturesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The largest file and picture that are read: far beyond a camera's. */
+/** The largest file that is read: far beyond a camera's. */
 const MAX_FILE = 2 ** 29;
-const MAX_PIXELS = 2 ** 26;
 
 /** The longest typed array that every engine can hold. */
 const MAX_BYTES = 2 ** 31 - 1;
@@ -189,6 +189,9 @@ const opaque = ({ channels }: Picture): 1 | 3 => channels < 3 ? 1 : 3;
  * (which is put on `background`).
  *
  * Permissions: read for the folder.
+ *
+ * Array buffers made: the data set, and for one picture at a time what `decodePNG` makes, 16 bytes a
+ * pixel and 4 for each value between the two steps of scaling.
  *
  * ```ts
  * import { loadPictures, trainDCGAN } from "@dcgan/webgpu";

@@ -8,6 +8,7 @@ import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { requireChecksums, withChecksums } from "./checksums.ts";
+import { parseJSON, plain, quote } from "./json.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "./safetensors.ts";
 
 /** Version of what is in the metadata; files of a newer one are refused. */
@@ -54,7 +55,13 @@ export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<Array
   return encodeSafetensors(withChecksums({ tensors, metadata }));
 }
 
-/** Reads a checkpoint file. @throws {CheckpointError} when it is damaged, foreign or newer. */
+/**
+ * Reads a checkpoint file. What its position says is left to {@linkcode requirePosition}.
+ *
+ * Array buffers made: the file and its values, at most twice the file's bytes.
+ *
+ * @throws {CheckpointError} when it is damaged, foreign or newer.
+ */
 export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
   let bytes: Uint8Array;
   try {
@@ -70,37 +77,56 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
   if (format === undefined || configuration === undefined || position === undefined) {
     throw new CheckpointError(`${path} is a safetensors file, but not a checkpoint of a run`);
   }
-  if (!(Number(format) <= FORMAT)) {
+  if (!/^[1-9]\d*$/.test(format) || Number(format) > FORMAT) {
     throw new CheckpointError(
-      `${path} has checkpoint format ${format}, this version reads up to ${FORMAT}: ` +
+      `${path} has checkpoint format ${quote(format)}, this version reads up to ${FORMAT}: ` +
         "use a newer version of @dcgan/webgpu",
     );
   }
   requireChecksums(file, path);
+  return {
+    tensors,
+    configuration: configurationOf(parse(configuration, path), path),
+    kernels,
+    version,
+    distance: distanceOf(metadata.distance, path),
+    position: parse(position, path, unpack) as P,
+  };
+}
+
+function parse(
+  text: string,
+  path: string,
+  reviver?: (key: string, value: unknown) => unknown,
+): unknown {
   try {
-    return {
-      tensors,
-      configuration: requireObject(JSON.parse(configuration)),
-      kernels,
-      version,
-      distance: metadata.distance === undefined ? undefined : Number(metadata.distance),
-      position: JSON.parse(position, unpack) as P,
-    };
+    return parseJSON(text, { reviver });
   } catch (cause) {
-    const reason = (cause as Error).message;
     throw new CheckpointError(
-      `The metadata of ${path} cannot be read (${reason}): the file is damaged. ` +
+      `The metadata of ${path} ${(cause as Error).message}: the file is damaged. ` +
         "Use another checkpoint",
       { cause },
     );
   }
 }
 
-function requireObject(value: unknown): Record<string, unknown> {
+function configurationOf(value: unknown, path: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }
-  throw new TypeError(`its configuration is ${JSON.stringify(value)}`);
+  throw new CheckpointError(
+    `The configuration in ${path} is ${quote(value)}, no object: the file is damaged`,
+  );
+}
+
+/** It decides which checkpoint is the best one, so nothing else may be taken for a number. */
+function distanceOf(text: string | undefined, path: string): number | undefined {
+  if (text === undefined) return undefined;
+  const distance = Number(text);
+  if (text.trim() === "" || (Number.isNaN(distance) && text !== "NaN")) {
+    throw new CheckpointError(`The distance in ${path} is ${quote(text)}: the file is damaged`);
+  }
+  return distance;
 }
 
 /**
@@ -117,8 +143,8 @@ export function requireSameConfiguration(
     const [a, b] = [JSON.stringify(saved[key]), JSON.stringify(now[key])];
     if (a === b) continue;
     throw new CheckpointError(
-      `Cannot resume ${path}: it was made with ${key} ${a}, this run asks for ${b}. ` +
-        `Use ${a}, or start anew in another folder`,
+      `Cannot resume ${path}: it was made with ${plain(key)} ${plain(`${a}`)}, this run asks for ` +
+        `${b}. Use ${plain(`${a}`)}, or start anew in another folder`,
     );
   }
 }

@@ -6,6 +6,7 @@
 
 import { crc32 } from "node:zlib";
 import { CheckpointError } from "../errors.ts";
+import { parseJSON, plain, quote } from "./json.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 
 /** The metadata that holds them. */
@@ -35,19 +36,19 @@ export function requireChecksums(file: SafetensorsFile, path: string): void {
   };
   let expected: Map<string, unknown>;
   try {
-    expected = new Map(Object.entries(JSON.parse(text)));
+    expected = new Map(Object.entries(parseJSON(text) as object));
   } catch {
     return refuse("its checksums are not JSON");
   }
   for (const [name, sum] of checksums(file)) {
-    const what = name === METADATA ? "its metadata" : `the tensor ${name}`;
+    const what = name === METADATA ? "its metadata" : `the tensor ${plain(name)}`;
     if (!expected.has(name)) refuse(`${what} has no checksum`);
     if (expected.get(name) !== sum) {
-      refuse(`${what} has the CRC-32 ${sum}, it was written with ${expected.get(name)}`);
+      refuse(`${what} has the CRC-32 ${sum}, it was written with ${quote(expected.get(name))}`);
     }
     expected.delete(name);
   }
-  for (const name of expected.keys()) refuse(`it has no tensor ${name}, but its checksum`);
+  for (const name of expected.keys()) refuse(`it has no tensor ${plain(name)}, but its checksum`);
 }
 
 function* checksums({ tensors, metadata }: SafetensorsFile): Generator<[string, string]> {

@@ -5,6 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
+import { parseJSON, quote } from "./json.ts";
 
 /** The line of one trained batch. */
 export interface StepMetrics {
@@ -102,12 +103,12 @@ function encodeRow(row: MetricsRow): string {
 function decodeRow(line: string): MetricsRow {
   let row: Record<string, unknown>;
   try {
-    row = JSON.parse(line);
-  } catch {
-    throw new Error("it is not JSON");
+    row = parseJSON(line) as Record<string, unknown>;
+  } catch (cause) {
+    throw new Error(`it ${(cause as Error).message}`, { cause });
   }
   const fields = row?.type === "step" ? STEP : row?.type === "epoch" ? EPOCH : undefined;
-  if (!fields) throw new Error(`its "type" is ${JSON.stringify(row?.type)}, not "step" or "epoch"`);
+  if (!fields) throw new Error(`its "type" is ${quote(row?.type)}, not "step" or "epoch"`);
   for (const [name, kind] of Object.entries(fields)) check(row, name, kind);
   if (row.type === "epoch" && row.distance !== undefined) check(row, "distance", "number");
   return row as unknown as MetricsRow;
@@ -135,7 +136,7 @@ function check(row: Record<string, unknown>, name: string, kind: Fields[string])
     ? Number.isSafeInteger(value) && (value as number) >= 1
     : typeof value === "number";
   if (!right) {
-    throw new Error(`its "${name}" is ${JSON.stringify(value)}, not ${DESCRIPTION[kind]}`);
+    throw new Error(`its "${name}" is ${quote(value)}, not ${DESCRIPTION[kind]}`);
   }
 }
 
@@ -173,6 +174,9 @@ interface Line {
   readonly ended: boolean;
 }
 
+/** Longer than any that is written; so a file without line breaks is not held in memory whole. */
+const MOST_LINE = 2 ** 20;
+
 /** The lines of a file, one at a time, up to a torn one at its end. */
 async function* readLines(path: string): AsyncGenerator<Line> {
   using file = await Deno.open(path);
@@ -181,10 +185,17 @@ async function* readLines(path: string): AsyncGenerator<Line> {
   let number = 0;
   let end = 0;
 
+  const damaged = (reason: string, cause?: unknown) =>
+    new DataError(
+      `Line ${number} of ${path} is damaged: ${reason}. Repair or remove the line, or move the ` +
+        "file away",
+      { cause },
+    );
   const parse = (bytes: Uint8Array, ended: boolean): Line | undefined => {
     number++;
     end += bytes.length + (ended ? 1 : 0);
     if (!ended && bytes.length === 0) return undefined;
+    if (bytes.length > MOST_LINE) throw damaged(`it has more than ${MOST_LINE} bytes`);
     try {
       const row = decodeRow(decoder.decode(bytes));
       const objection = order.objection(row);
@@ -194,39 +205,44 @@ async function* readLines(path: string): AsyncGenerator<Line> {
     } catch (cause) {
       if (!ended) return undefined; // The process was killed while it wrote.
       const reason = cause instanceof TypeError ? "it is not UTF-8" : (cause as Error).message;
-      throw new DataError(
-        `Line ${number} of ${path} is damaged: ${reason}. Repair or remove the line, or move the ` +
-          "file away",
-        { cause },
-      );
+      throw damaged(reason, cause);
     }
   };
 
-  let rest = new Uint8Array(0);
+  /** Pieces of a line whose end was not read yet. */
+  let rest: Uint8Array[] = [];
+  let held = 0;
   const chunk = new Uint8Array(65536);
   for (let n; (n = await file.read(chunk)) !== null;) {
     let bytes = chunk.subarray(0, n);
     for (let at; (at = bytes.indexOf(10)) >= 0; bytes = bytes.subarray(at + 1)) {
-      const line = parse(concat(rest, bytes.subarray(0, at)), true);
-      rest = new Uint8Array(0);
+      const line = parse(concat([...rest, bytes.subarray(0, at)]), true);
+      [rest, held] = [[], 0];
       if (line) yield line;
     }
-    rest = concat(rest, bytes);
+    rest.push(bytes.slice());
+    held += bytes.length;
+    if (held > MOST_LINE) parse(concat(rest), true); // It throws.
   }
-  const line = parse(rest, false);
+  const line = parse(concat(rest), false);
   if (line) yield line;
 }
 
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(a.length + b.length);
-  bytes.set(a);
-  bytes.set(b, a.length);
+function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return bytes;
 }
 
 /**
  * Reads a metrics log line by line, so that a long one takes no memory. A last line that was cut off
- * when its process was killed is left out.
+ * when its process was killed is left out. Lines have at most 1 MiB.
+ *
+ * Array buffers made: 64 KiB, and twice the file's bytes, of which those of one line are held.
  *
  * Permissions: read for the file.
  *

@@ -6,7 +6,9 @@
 
 import { convertIndexedToRgb, decode, type DecodedPng, encode } from "npm:fast-png@8.0.0";
 import { DataError } from "../errors.ts";
+import { plain } from "./json.ts";
 import { type Picture, requirePicture } from "./picture.ts";
+import { INDEXED, requireSound } from "./png_chunks.ts";
 
 /**
  * Writes a picture as PNG, without loss.
@@ -29,8 +31,12 @@ export function encodePNG(picture: Picture): Uint8Array {
 }
 
 /**
- * Reads a PNG of any kind. Palettes become RGB (or RGB and alpha), and depths other than 8 bits are
- * scaled to 8.
+ * Reads a PNG of at most 2^26 pixels, of any kind but interlaced ones below 8 bits. Palettes become
+ * RGB (or RGB and alpha), depths other than 8 bits are scaled to 8, and one transparent colour becomes
+ * an alpha channel. Only what the pixels need is read; texts and profiles are not.
+ *
+ * Array buffers made: at most 4 bytes for each of the file, 6 for each of its rows uncompressed (which
+ * the header says, and which deflate limits to 1032 times the file), 8 for each pixel, and 512 KiB.
  *
  * ```ts
  * import { decodePNG, encodePNG } from "@dcgan/webgpu";
@@ -45,49 +51,50 @@ export function encodePNG(picture: Picture): Uint8Array {
  */
 export function decodePNG(bytes: Uint8Array, name = "The picture"): Picture {
   try {
-    refuseInflated(bytes);
-    const png = decode(bytes, { checkCrc: true });
+    const { bytes: sound, colour, key } = requireSound(bytes);
+    const png = decode(sound);
     const { width, height } = png;
-    const data = toBytes(png);
+    const data = colour === INDEXED ? convertIndexedToRgb(png) : toBytes(png, key);
     const picture = { width, height, channels: data.length / (width * height), data };
     requirePicture(picture, [1, 2, 3, 4]);
     return picture;
   } catch (cause) {
     throw new DataError(
-      `${name} cannot be read as PNG: ${(cause as Error).message.replace(/[.:\s]+$/, "")}. ` +
+      `${name} cannot be read as PNG: ${
+        plain((cause as Error).message, 400).replace(/[.:\s]+$/, "")
+      }. ` +
         "Check that it is a whole PNG file",
       { cause },
     );
   }
 }
 
-/**
- * Deflate cannot make its input more than 1032 times as long, so a header that claims more pixels
- * is false; without this it would make the decoder allocate them.
- */
-function refuseInflated(bytes: Uint8Array): void {
-  if (bytes.length < 33) throw new RangeError(`it has only ${bytes.length} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const [width, height] = [view.getUint32(16), view.getUint32(20)];
-  if (width * height / 8 > bytes.length * 1032) { // One bit a pixel is the least.
-    throw new RangeError(
-      `its header says ${width} x ${height} pixels, more than ${bytes.length} bytes can hold`,
-    );
+/** Samples of 8 bits; where a colour is transparent, with an alpha channel. */
+function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
+  const most = 2 ** png.depth - 1;
+  const samples = png.depth < 8 ? unpack(png) : png.data;
+  if (!key) return Uint8Array.from(samples, (value) => Math.round(value / most * 255));
+  const channels = key.length;
+  const data = new Uint8Array(samples.length / channels * (channels + 1));
+  for (let from = 0, to = 0; from < samples.length; from += channels) {
+    let opaque = 0;
+    for (let c = 0; c < channels; c++) {
+      const value = samples[from + c];
+      if (value !== key[c]) opaque = 255;
+      data[to++] = Math.round(value / most * 255);
+    }
+    data[to++] = opaque;
   }
+  return data;
 }
 
-function toBytes(png: DecodedPng): Uint8Array {
-  const { width, height, depth, data } = png;
-  if (png.palette) return convertIndexedToRgb(png);
-  if (depth === 8) return Uint8Array.from(data);
-  if (depth === 16) return Uint8Array.from(data, (value) => Math.round(value / 257));
-
-  // Gray of 1, 2 or 4 bits: packed from the highest bit, each row in whole bytes.
-  const most = (1 << depth) - 1;
+/** Gray of 1, 2 or 4 bits: packed from the highest bit, each row in whole bytes. */
+function unpack({ width, height, depth, data }: DecodedPng): Uint8Array {
+  const most = 2 ** depth - 1;
   const rowBytes = Math.ceil(width * depth / 8);
   return Uint8Array.from({ length: width * height }, (_, i) => {
     const bit = (i % width) * depth;
     const byte = data[Math.floor(i / width) * rowBytes + (bit >> 3)];
-    return ((byte >> (8 - depth - bit % 8)) & most) * (255 / most);
+    return (byte >> (8 - depth - bit % 8)) & most;
   });
 }

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { gitRevision } from "./git.ts";
+import { parseJSON, plain, quote } from "./json.ts";
 
 const RUN_RECORD = "run.json";
 
@@ -98,23 +99,45 @@ export async function writeRunRecord(
   return path;
 }
 
-/** The record in a folder; nothing where there is none, or it cannot be read, which is said. */
+/** A record is written with indentation, so a level costs two bytes for each value in it. */
+const MOST_LEVELS = 16;
+
+/** More processes than have ever trained one run. */
+const MOST_SESSIONS = 10_000;
+
+const isObject = (value: unknown) =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * The record in a folder; nothing where there is none, or it cannot be read, which is said.
+ *
+ * Heap: what `JSON.parse` makes of the file, at most 40 times its length.
+ */
 export async function readRunRecord(
   outDir: string,
   onMessage: (text: string) => void = () => {},
 ): Promise<RunRecord | undefined> {
   const path = join(outDir, RUN_RECORD);
   try {
-    const record = JSON.parse(await Deno.readTextFile(path));
-    if (record?.format !== 1) throw new Error(`its format is ${JSON.stringify(record?.format)}`);
-    if (!Array.isArray(record.sessions)) throw new Error("it has no list of sessions");
-    if (typeof record.configuration !== "object" || record.configuration === null) {
-      throw new Error("it has no configuration");
+    const record = parseJSON(await Deno.readTextFile(path), { levels: MOST_LEVELS }) as
+      | Partial<RunRecord>
+      | null;
+    if (record?.format !== 1) throw new Error(`its format is ${quote(record?.format)}`);
+    if (!Array.isArray(record.sessions) || !record.sessions.every(isObject)) {
+      throw new Error("it has no list of sessions");
     }
-    return record;
+    if (!isObject(record.configuration)) throw new Error("it has no configuration");
+    if (record.sessions.length > MOST_SESSIONS) {
+      throw new Error(
+        `it has ${record.sessions.length} sessions, at most ${MOST_SESSIONS} are read`,
+      );
+    }
+    return record as RunRecord;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    onMessage(`${path} cannot be read (${(error as Error).message}): a new one takes its place`);
+    onMessage(
+      `${path} cannot be read (${plain((error as Error).message, 400)}): a new one takes its place`,
+    );
     return undefined;
   }
 }

@@ -8,6 +8,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
+import { parseJSON, plain, quote } from "./json.ts";
 
 /** Element types that are read and written. */
 export type SafetensorsType = "F32" | "U32";
@@ -47,10 +48,14 @@ const ARRAYS = { F32: Float32Array, U32: Uint32Array };
  * });
  * console.log(decodeSafetensors(bytes, "memory").metadata.epoch); // 3
  * ```
+ *
+ * @throws {RangeError} when a tensor is called `__metadata__`, which the format keeps for itself.
+ * @throws {TypeError} when a tensor has more or fewer values than its shape says, or of another type.
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array<ArrayBuffer> {
   let end = 0;
   const entries = [...tensors].map(([name, { dtype, shape, data }]) => {
+    requireEncodable(name, { dtype, shape, data });
     const begin = end;
     end += data.byteLength;
     return [name, { dtype, shape, data_offsets: [begin, end] }] as const;
@@ -70,6 +75,24 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   return bytes;
 }
 
+function requireEncodable(name: string, { dtype, shape, data }: SafeTensor): void {
+  const called = `Cannot write the tensor ${quote(name)}`;
+  if (name === METADATA) {
+    throw new RangeError(`${called}: the format keeps that name for itself. Choose another`);
+  }
+  if (!(data instanceof ARRAYS[dtype])) {
+    throw new TypeError(`${called}: its type is ${dtype}, its data a ${data.constructor.name}`);
+  }
+  const size = shape.reduce((a, b) => a * b, 1);
+  if (!shape.every(isSize) || size !== data.length) {
+    throw new TypeError(
+      `${called}: its shape [${
+        plain(`${shape}`)
+      }] makes ${size} values, its data has ${data.length}`,
+    );
+  }
+}
+
 interface Entry {
   readonly name: string;
   readonly dtype: SafetensorsType;
@@ -83,11 +106,14 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 }
 
 /**
- * Reads a file.
+ * Reads a file. Its names are names and nothing else: none is ever taken for a path.
+ *
+ * Array buffers made: the values, at most as many bytes as the file has. Heap: what `JSON.parse` makes
+ * of the header, at most 40 times its length.
  *
  * ```ts
  * import { decodeSafetensors } from "@dcgan/webgpu";
@@ -117,27 +143,27 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
   const start = 8 + Number(length);
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start)));
+    header = parseJSON(decodeText(bytes.subarray(8, start)));
   } catch (error) {
-    fail(`its header is not JSON (${(error as Error).message})`);
+    fail(`its header ${(error as Error).message}`);
   }
   if (!isObject(header)) return fail("its header is not a JSON object");
 
   const metadata: Record<string, string> = {};
   const entries: Entry[] = [];
   for (const [key, value] of Object.entries(header)) {
-    if (!isObject(value)) return fail(`the entry ${JSON.stringify(key)} is not an object`);
+    if (!isObject(value)) return fail(`the entry ${quote(key)} is not an object`);
     if (key === METADATA) {
       for (const [k, v] of Object.entries(value)) {
-        if (typeof v !== "string") return fail(`the metadata ${JSON.stringify(k)} is not text`);
+        if (typeof v !== "string") return fail(`the metadata ${quote(k)} is not text`);
         Object.defineProperty(metadata, k, { value: v, enumerable: true });
       }
       continue;
     }
     const { dtype, shape, data_offsets: offsets } = value;
-    const tensor = `the tensor ${JSON.stringify(key)}`;
+    const tensor = `the tensor ${quote(key)}`;
     if (dtype !== "F32" && dtype !== "U32") {
-      return fail(`${tensor} is of type ${JSON.stringify(dtype)}, F32 and U32 are supported`);
+      return fail(`${tensor} is of type ${quote(dtype)}, F32 and U32 are supported`);
     }
     if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`${tensor} has no valid shape`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
@@ -146,7 +172,9 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
     const [begin, end] = offsets as [number, number];
     const size = shape.reduce((a: number, b: number) => a * b, 4);
     if (end - begin !== size) {
-      return fail(`${tensor} [${shape}] needs ${size} bytes, its offsets hold ${end - begin}`);
+      return fail(
+        `${tensor} [${plain(`${shape}`)}] needs ${size} bytes, its offsets hold ${end - begin}`,
+      );
     }
     if (start + end > bytes.length) {
       return fail(`${tensor} ends at byte ${start + end}, the file at ${bytes.length}`);
@@ -157,7 +185,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
   let at = 0;
   for (const entry of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (entry.begin !== at) {
-      fail(`the tensor ${JSON.stringify(entry.name)} begins at ${entry.begin}, expected ${at}`);
+      fail(`the tensor ${quote(entry.name)} begins at ${entry.begin}, expected ${at}`);
     }
     at = entry.end;
   }
@@ -165,8 +193,20 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
     fail(`its tensors end at byte ${start + at}, the file at ${bytes.length}`);
   }
   const tensors = new Map(entries.map(({ name, dtype, shape, begin, end }) => {
-    const data = new ARRAYS[dtype](bytes.slice(start + begin, start + end).buffer);
+    // A copy of its own, also where `slice` would make none, as that of Node's Buffer.
+    const data = new ARRAYS[dtype](
+      new Uint8Array(bytes.subarray(start + begin, start + end)).buffer,
+    );
     return [name, { dtype, shape, data }];
   }));
   return { tensors, metadata };
+}
+
+/** @throws {Error} as {@linkcode parseJSON} does. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Error("is not JSON (it is not UTF-8)", { cause });
+  }
 }

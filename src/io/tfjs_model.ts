@@ -9,11 +9,16 @@
 
 import { dirname, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
+import { parseJSON, plain, quote } from "./json.ts";
 
 /** What tfjs calls the file with the topology. */
 export const MODEL_FILE = "model.json";
 /** What tfjs calls the one shard of the models that it saves. */
 export const SHARD_FILE = "weights.bin";
+
+/** Far more than the networks here have; the work grows with the square of them. */
+const MOST_LAYERS = 1000;
+const MOST_WEIGHTS = 4 * MOST_LAYERS;
 
 /** A layer of the topology. */
 export interface TfjsLayer {
@@ -103,10 +108,13 @@ function layersOf(topology: unknown, fail: Fail): TfjsLayer[] {
   const model = topology.model_config ?? topology;
   if (!isObject(model) || model.class_name !== "Sequential") {
     const type = isObject(model) ? model.class_name : model;
-    return fail(`its model is ${JSON.stringify(type)}, Sequential is supported`);
+    return fail(`its model is ${quote(type)}, Sequential is supported`);
   }
   const layers = isObject(model.config) ? model.config.layers : model.config;
   if (!Array.isArray(layers)) return fail("its Sequential has no list of layers");
+  if (layers.length > MOST_LAYERS) {
+    return fail(`it has ${layers.length} layers, at most ${MOST_LAYERS} are read`);
+  }
   return layers.map((layer, i) => {
     const { class_name: type, config } = isObject(layer) ? layer : {} as Record<string, unknown>;
     if (typeof type !== "string" || !isObject(config)) {
@@ -125,14 +133,14 @@ interface Entry {
 function entryOf(weight: unknown, fail: Fail): Entry {
   const { name, shape, dtype, quantization } = isObject(weight) ? weight : {};
   if (typeof name !== "string") return fail("a weight of its manifest has no name");
-  const called = `its weight ${JSON.stringify(name)}`;
+  const called = `its weight ${quote(name)}`;
   if (quantization !== undefined) {
     return fail(
       `${called} is quantized, float32 is supported: convert the model without quantization`,
     );
   }
   if (dtype !== "float32") {
-    return fail(`${called} is ${JSON.stringify(dtype)}, float32 is supported`);
+    return fail(`${called} is ${quote(dtype)}, float32 is supported`);
   }
   const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
   const bytes = Array.isArray(shape) && shape.every(isSize)
@@ -147,13 +155,18 @@ function requirePlainName(path: unknown, fail: Fail): string {
   // Neither separators nor what Windows takes for a drive or a stream, nor control characters.
   // deno-lint-ignore no-control-regex
   if (typeof path !== "string" || /[/\\:\x00-\x1f]/.test(path) || /^\.{0,2}$/.test(path)) {
-    return fail(`its shard ${JSON.stringify(path)} is not the plain name of a file beside it`);
+    return fail(`its shard ${quote(path)} is not the plain name of a file beside it`);
   }
   return path;
 }
 
 /** Reads one group of weights, whose shards are one sequence of bytes. */
-async function readGroup(group: unknown, folder: string, fail: Fail): Promise<TfjsWeight[]> {
+async function readGroup(
+  group: unknown,
+  folder: string,
+  seen: Set<string>,
+  fail: Fail,
+): Promise<TfjsWeight[]> {
   const { paths, weights } = isObject(group) ? group : {};
   if (!Array.isArray(paths) || !Array.isArray(weights)) {
     return fail("a group of its weightsManifest has no paths and weights");
@@ -161,27 +174,34 @@ async function readGroup(group: unknown, folder: string, fail: Fail): Promise<Tf
   const entries = weights.map((weight) => entryOf(weight, fail));
   const needed = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   const names = paths.map((path) => requirePlainName(path, fail));
+  for (const name of names) {
+    // Else a few words would make it as large as one likes.
+    if (seen.has(name)) return fail(`its shard ${plain(name)} is named twice`);
+    seen.add(name);
+  }
+  const cannotOpen = (name: string, error: unknown) =>
+    fail(`its shard ${plain(name)} cannot be opened: ${plain((error as Error).message, 400)}`);
   const sizes = await Promise.all(names.map(async (name) => {
     try {
       const { isFile, size } = await Deno.stat(join(folder, name));
-      return isFile ? size : fail(`its shard ${name} is not a file`);
+      return isFile ? size : fail(`its shard ${plain(name)} is not a file`);
     } catch (cause) {
       if (cause instanceof CheckpointError) throw cause;
-      return fail(`its shard ${name} cannot be opened: ${(cause as Error).message}`);
+      return cannotOpen(name, cause);
     }
   }));
   const held = sizes.reduce((sum, size) => sum + size, 0);
   if (held !== needed) {
-    const list = names.map((name, i) => `${name} (${sizes[i]} bytes)`).join(", ");
-    return fail(`its shards ${list} hold ${held} bytes, its weights need ${needed}`);
+    const list = names.map((name, i) => `${plain(name)} (${sizes[i]} bytes)`).join(", ");
+    return fail(`its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`);
   }
   const bytes = new Uint8Array(needed);
   let at = 0;
   for (const [i, name] of names.entries()) {
-    const shard = await Deno.readFile(join(folder, name));
+    const shard = await Deno.readFile(join(folder, name)).catch((error) => cannotOpen(name, error));
     // It was measured before; it may have been replaced since.
     if (shard.length !== sizes[i]) {
-      return fail(`its shard ${name} had ${sizes[i]} bytes and now has ${shard.length}`);
+      return fail(`its shard ${plain(name)} had ${sizes[i]} bytes and now has ${shard.length}`);
     }
     bytes.set(shard, at);
     at += shard.length;
@@ -199,7 +219,11 @@ async function readGroup(group: unknown, folder: string, fail: Fail): Promise<Tf
 }
 
 /**
- * Reads a sequential model with weights of float32.
+ * Reads a sequential model with weights of float32. Names of shards that are more than names, and
+ * shards named twice, are refused.
+ *
+ * Array buffers made: at most three times the bytes of the shards. Heap: what `JSON.parse` makes of
+ * `model.json`, at most 40 times its length.
  *
  * @param path of the `model.json`
  * @throws {CheckpointError} when a file is missing, damaged, or of another kind; the message says which
@@ -211,9 +235,11 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
   };
   let file: unknown;
   try {
-    file = JSON.parse(await Deno.readTextFile(path));
+    const text = await Deno.readTextFile(path).catch(({ message }) => fail(plain(message, 400)));
+    file = parseJSON(text);
   } catch (error) {
-    fail((error as Error).message);
+    if (error instanceof CheckpointError) throw error;
+    fail(`it ${(error as Error).message}`);
   }
   if (!isObject(file)) return fail("it is not a JSON object");
   if (!("modelTopology" in file) && file.format !== "graph-model") {
@@ -221,15 +247,18 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
   }
   if (file.format !== undefined && file.format !== "layers-model") {
     return fail(
-      `it is a ${JSON.stringify(file.format)}, layers models are supported: ` +
+      `it is a ${quote(file.format)}, layers models are supported: ` +
         "convert it with --output_format=tfjs_layers_model",
     );
   }
   const layers = layersOf(file.modelTopology, fail);
   if (!Array.isArray(file.weightsManifest)) return fail("it has no weightsManifest");
+  const count = file.weightsManifest.reduce((n, group) => n + (group?.weights?.length ?? 0), 0);
+  if (count > MOST_WEIGHTS) fail(`it has ${count} weights, at most ${MOST_WEIGHTS} are read`);
   const weights: TfjsWeight[] = [];
+  const shards = new Set<string>();
   for (const group of file.weightsManifest) {
-    weights.push(...await readGroup(group, dirname(path), fail));
+    weights.push(...await readGroup(group, dirname(path), shards, fail));
   }
   return { layers, weights };
 }

@@ -6,6 +6,7 @@
 
 import { CheckpointError } from "../errors.ts";
 import { show } from "../graph/tensor.ts";
+import { plain } from "../io/json.ts";
 import { requireTensor, type WeightFile } from "./weights.ts";
 
 /** What tells one generator from another, weights aside. */
@@ -44,8 +45,8 @@ export function generatorSizes(file: WeightFile): GeneratorSizes {
   const [noiseDim, units] = dense.shape;
   const fail = (reason: string): never => {
     throw new CheckpointError(
-      `In ${path}, ${called("dense/kernel")} is F32 ${show(dense.shape)} and ` +
-        `${called("conv2d_transpose/kernel")} F32 ${show(first)}: ${reason}`,
+      `In ${path}, ${plain(called("dense/kernel"))} is F32 ${show(dense.shape)} and ` +
+        `${plain(called("conv2d_transpose/kernel"))} F32 ${show(first)}: ${reason}`,
     );
   };
   const points = units / widths[0];

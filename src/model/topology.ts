@@ -6,6 +6,7 @@
 
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
+import { plain, quote } from "../io/json.ts";
 import type { TfjsLayer, TfjsModel, TfjsWeight } from "../io/tfjs_model.ts";
 import type { Layer } from "./layers.ts";
 
@@ -120,10 +121,10 @@ export function requireTopology(
   };
   let shape = inputShape;
   for (let i = 0; i < Math.max(theirs.length, ours.length); i++) {
-    const called = `its layer ${i + 1}${theirs[i] ? ` (${theirs[i].name})` : ""}`;
+    const called = `its layer ${i + 1}${theirs[i] ? ` (${plain(theirs[i].name)})` : ""}`;
     const needed = ours[i]?.layer.type ?? "no more layers";
     if (theirs[i]?.type !== ours[i]?.layer.type) {
-      fail(`${called} is ${theirs[i]?.type ?? "missing"}, this network has ${needed}`);
+      fail(`${called} is ${plain(theirs[i]?.type ?? "missing")}, this network has ${needed}`);
     }
     const { config, outputShape } = ours[i].layer;
     for (const key of Object.keys(config)) {
@@ -131,7 +132,7 @@ export function requireTopology(
       const [a, b] = [theirs[i].config, config].map((c) => setting(c, key, shape));
       if (JSON.stringify(a) === JSON.stringify(b)) continue;
       fail(
-        `${called}, a ${needed}, has ${key} ${JSON.stringify(theirs[i].config[key] ?? a)}, ` +
+        `${called}, a ${needed}, has ${key} ${quote(theirs[i].config[key] ?? a)}, ` +
           `this network ${JSON.stringify(config[key])} (from ${show(shape)} to ` +
           `${show(outputShape)})`,
       );

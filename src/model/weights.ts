@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { requireChecksums } from "../io/checksums.ts";
+import { parseJSON, plain, quote } from "../io/json.ts";
 import { decodeSafetensors, type SafeTensor } from "../io/safetensors.ts";
 import { MODEL_FILE, readTfjsModel, type TfjsLayer } from "../io/tfjs_model.ts";
 import { type NamedLayer, nameWeights } from "./topology.ts";
@@ -35,18 +36,22 @@ function pictureOf(
 ): [number, number] | undefined {
   let sizes: unknown;
   try {
-    if (picture !== undefined) sizes = JSON.parse(picture);
-    else if (configuration !== undefined) sizes = JSON.parse(configuration)?.dataset?.slice(1);
+    if (picture !== undefined) sizes = parseJSON(picture);
+    else if (configuration !== undefined) {
+      const { dataset } = (parseJSON(configuration) ?? {}) as { dataset?: unknown };
+      sizes = Array.isArray(dataset) ? dataset.slice(1) : dataset;
+    }
   } catch (cause) {
-    throw new CheckpointError(`The metadata of ${path} is not JSON: the file is damaged`, {
-      cause,
-    });
+    throw new CheckpointError(
+      `The metadata of ${path} ${(cause as Error).message}: the file is damaged`,
+      { cause },
+    );
   }
   if (sizes === undefined) return undefined;
   const valid = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
   if (!Array.isArray(sizes) || sizes.length < 2 || !sizes.every(valid)) {
     throw new CheckpointError(
-      `The metadata of ${path} gives pictures of ${JSON.stringify(sizes)}: ` +
+      `The metadata of ${path} gives pictures of ${quote(sizes)}: ` +
         "height, width and channels must be positive whole numbers",
     );
   }
@@ -121,12 +126,16 @@ export function requireTensor(
 ): SafeTensor {
   const tensor = tensors.get(name);
   if (!tensor) {
-    throw new CheckpointError(`${path} has no tensor ${called(name)}: F32 ${expected} is needed`);
+    throw new CheckpointError(
+      `${path} has no tensor ${plain(called(name))}: F32 ${expected} is needed`,
+    );
   }
   const { dtype, shape } = tensor;
   if (dtype !== "F32" || shape.length !== rank || shape.includes(0)) {
     throw new CheckpointError(
-      `In ${path}, ${called(name)} is ${dtype} ${show(shape)}; this network needs F32 ${expected}`,
+      `In ${path}, ${plain(called(name))} is ${dtype} ${
+        plain(show(shape))
+      }; this network needs F32 ${expected}`,
     );
   }
   return tensor;
@@ -142,7 +151,7 @@ export function weightData(file: WeightFile, name: string, shape: Shape): Float3
   const { path, called } = file;
   if (!shape.every((n, i) => n === tensor.shape[i])) {
     throw new CheckpointError(
-      `In ${path}, ${called(name)} is F32 ${show(tensor.shape)}; ` +
+      `In ${path}, ${plain(called(name))} is F32 ${show(tensor.shape)}; ` +
         `this network needs F32 ${show(shape)}`,
     );
   }
@@ -150,7 +159,7 @@ export function weightData(file: WeightFile, name: string, shape: Shape): Float3
   const at = data.findIndex((value) => !Number.isFinite(value));
   if (at >= 0) {
     throw new CheckpointError(
-      `In ${path}, ${called(name)} ${show(shape)} holds ${data[at]} at ${at}: ` +
+      `In ${path}, ${plain(called(name))} ${show(shape)} holds ${data[at]} at ${at}: ` +
         "the run that made it diverged. Use an earlier checkpoint",
     );
   }
@@ -168,5 +177,5 @@ export function requireNoOthers(file: WeightFile, layers: readonly NamedLayer[])
   );
   const unknown = [...file.tensors.keys()].find((name) => !used.has(name));
   if (unknown === undefined) return;
-  throw new CheckpointError(`${file.path} has an unknown tensor ${file.called(unknown)}`);
+  throw new CheckpointError(`${file.path} has an unknown tensor ${plain(file.called(unknown))}`);
 }

@@ -1,0 +1,236 @@
+/**
+ * What a PNG file says of itself, checked before a decoder allocates for it.
+ *
+ * Source: https://www.w3.org/TR/png-3/ (sections 5 and 11).
+ *
+ * @module
+ */
+
+import { crc32, inflateSync } from "node:zlib";
+import { plain } from "./json.ts";
+
+/** The largest picture that is read: far beyond a camera's. */
+export const MAX_PIXELS = 2 ** 26;
+
+/** Deflate cannot make its input more than 1032 times as long (a 258-byte match in 2 bits). */
+const MAX_INFLATION = 1032;
+
+const SIGNATURE = "89504e470d0a1a0a";
+
+/** Samples of a pixel, and depths that they may have, by colour type. */
+const KINDS: Readonly<Record<number, readonly [samples: number, ...depths: number[]]>> = {
+  0: [1, 1, 2, 4, 8, 16], // gray
+  2: [3, 8, 16], // RGB
+  3: [1, 1, 2, 4, 8], // palette
+  4: [2, 8, 16], // gray and alpha
+  6: [4, 8, 16], // RGB and alpha
+};
+
+/** Colour type of pictures with a palette. */
+export const INDEXED = 3;
+
+/** A file that a decoder can be given. */
+export interface SoundPNG {
+  /**
+   * The file without chunks that are not needed for its pixels, which are in one chunk. That one's
+   * checksum is 0: those of the file have been compared.
+   */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly colour: number;
+  /** The gray or the RGB, as it is stored, that is transparent. */
+  readonly key?: readonly number[];
+}
+
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly colour: number;
+  readonly interlaced: boolean;
+}
+
+/** @throws {Error} saying what is wrong with it. */
+function readHeader(data: Uint8Array, fileBytes: number): Header {
+  if (data.length !== 13) throw new Error(`its header has ${data.length} bytes instead of 13`);
+  const view = new DataView(data.buffer, data.byteOffset);
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  const [depth, colour, compression, filter, interlacing] = data.subarray(8);
+  if (width < 1 || height < 1) throw new Error(`its header says ${width} x ${height} pixels`);
+  if (width * height > MAX_PIXELS) {
+    throw new Error(
+      `its header says ${width} x ${height} pixels; at most ${MAX_PIXELS} are read`,
+    );
+  }
+  if (!KINDS[colour]?.slice(1).includes(depth)) {
+    throw new Error(`its header says colour type ${colour} with ${depth} bits, which PNG has not`);
+  }
+  if (compression !== 0 || filter !== 0 || interlacing > 1) {
+    throw new Error(
+      `its header says compression ${compression}, filter ${filter}, interlacing ${interlacing}`,
+    );
+  }
+  const header = { width, height, depth, colour, interlaced: interlacing === 1 };
+  if (header.interlaced && depth < 8) {
+    throw new Error(`it is interlaced with ${depth} bits; save it without interlacing`);
+  }
+  if (rowBytes(header) > fileBytes * MAX_INFLATION) {
+    throw new Error(
+      `its header says ${width} x ${height} pixels, more than ${fileBytes} bytes can hold`,
+    );
+  }
+  return header;
+}
+
+/** Where the pixels of each of the seven passes begin, and how far apart they are (section 8.2). */
+const PASSES = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+];
+
+/** Bytes of all rows, each with the byte before it that names its filter. */
+function rowBytes({ width, height, depth, colour, interlaced }: Header): number {
+  const bits = depth * KINDS[colour][0];
+  return (interlaced ? PASSES : [[0, 0, 1, 1]]).reduce((sum, [x, y, dx, dy]) => {
+    const columns = Math.ceil((width - x) / dx);
+    const rows = Math.ceil((height - y) / dy);
+    return columns > 0 && rows > 0 ? sum + rows * (1 + Math.ceil(columns * bits / 8)) : sum;
+  }, 0);
+}
+
+interface Chunk {
+  readonly type: string;
+  readonly data: Uint8Array;
+  /** With its length and checksum. */
+  readonly whole: Uint8Array;
+}
+
+function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 8; at < bytes.length;) {
+    const length = at + 12 <= bytes.length ? view.getUint32(at) : Infinity;
+    const end = at + 12 + length;
+    if (end > bytes.length) throw new Error(`it is cut off in the chunk at byte ${at}`);
+    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    yield { type, data: bytes.subarray(at + 8, end - 4), whole: bytes.subarray(at, end) };
+    if (type === "IEND") return;
+    at = end;
+  }
+  throw new Error("it is cut off before its end");
+}
+
+/**
+ * Checks a file's structure, and that its pixels are as many as its header says. Chunks that pixels do not
+ * need are left out, unread: profiles and texts may be compressed without bounds.
+ *
+ * Array buffers made: twice the file's bytes and once those of its rows, which are at most
+ * 1032 times the file's.
+ *
+ * @throws {Error} saying what is wrong with it.
+ */
+export function requireSound(bytes: Uint8Array): SoundPNG {
+  const begin = bytes.subarray(0, 8);
+  if (begin.toHex() !== SIGNATURE) {
+    throw new Error(`it begins with 0x${begin.toHex()}, expected 0x${SIGNATURE}`);
+  }
+  let header: Header | undefined;
+  let palette = 0;
+  let alphas = false;
+  let key: number[] | undefined;
+  let previous = "";
+  const kept: Uint8Array[] = [begin];
+  const compressed: Uint8Array[] = [];
+  const keep = (type: string, whole: Uint8Array) => {
+    requireChecksum(type, whole);
+    kept.push(whole);
+  };
+  for (const { type, data, whole } of chunksOf(bytes)) {
+    if ((type === "IHDR") !== (header === undefined)) {
+      throw new Error(
+        header ? "it has two headers" : `it begins with the chunk ${plain(type)}, not IHDR`,
+      );
+    }
+    if (!header) {
+      header = readHeader(data, bytes.length);
+      keep(type, whole);
+    } else if (type === "IDAT") {
+      if (compressed.length && previous !== "IDAT") throw new Error("its pixels are not together");
+      requireChecksum(type, whole);
+      compressed.push(data);
+    } else if (type === "PLTE" && header.colour === INDEXED) {
+      if (palette) throw new Error("it has two palettes");
+      if (!data.length || data.length % 3 || data.length > 768) {
+        throw new Error(`its palette has ${data.length} bytes, not 3 to 768 in threes`);
+      }
+      palette = data.length / 3;
+      keep(type, whole);
+    } else if (type === "tRNS" && header.colour === INDEXED) {
+      if (alphas || data.length > palette) {
+        throw new Error(`its palette of ${palette} colours has transparency for ${data.length}`);
+      }
+      alphas = true;
+      keep(type, whole);
+    } else if (type === "tRNS" && header.colour < INDEXED) {
+      if (data.length !== 2 * KINDS[header.colour][0]) {
+        throw new Error(`its transparent colour has ${data.length} bytes`);
+      }
+      const view = new DataView(data.buffer, data.byteOffset);
+      key = Array.from({ length: data.length / 2 }, (_, i) => view.getUint16(2 * i));
+    } else if (type === "IEND") {
+      // In one chunk: the decoder makes 32 KiB for each, however small.
+      const pixels = concat(compressed);
+      requireRows(pixels, rowBytes(header));
+      kept.push(word(pixels.length), new TextEncoder().encode("IDAT"), pixels, word(0));
+      keep(type, whole);
+    }
+    previous = type;
+  }
+  return { bytes: concat(kept), colour: header!.colour, key };
+}
+
+/** Of the letters and the data, it stands at the end. */
+function requireChecksum(type: string, whole: Uint8Array): void {
+  const found = crc32(whole.subarray(4, -4));
+  const expected = new DataView(whole.buffer, whole.byteOffset).getUint32(whole.length - 4);
+  if (found === expected) return;
+  throw new Error(`the checksum (CRC) of its chunk ${type} is ${found}, it says ${expected}`);
+}
+
+function word(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+/** Decompresses as much as there should be, and no more. */
+function requireRows(compressed: Uint8Array, expected: number): void {
+  let found: number;
+  try {
+    found = inflateSync(compressed, { maxOutputLength: expected }).length;
+  } catch (cause) {
+    const { code, message } = cause as Error & { code?: string };
+    throw new Error(
+      code === "ERR_BUFFER_TOO_LARGE"
+        ? `its pixels are more than the ${expected} bytes that its header says`
+        : `its pixels cannot be decompressed (${plain(message)})`,
+      { cause },
+    );
+  }
+  if (found !== expected) {
+    throw new Error(`its pixels are ${found} bytes, its header says ${expected}`);
+  }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,191 @@
+/**
+ * Valid files of weights and checkpoints, to be damaged.
+ *
+ * @module
+ */
+
+import fc from "npm:fast-check@4.10.2";
+import { generatorArchitecture } from "../../../src/model/generator.ts";
+import { concat, utf8 } from "./bytes.ts";
+import { damagedJson, type Json } from "./json.ts";
+import { CONFIGURATION } from "./readers.ts";
+
+/** A safetensors file from the text of its header. */
+export function safetensors(header: string, data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = utf8(header);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
+  return concat(length, text, data);
+}
+
+interface Spec {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+/** The header of tensors one after another, and how many bytes they have. */
+export function headerOf(specs: readonly Spec[], metadata?: Json): { header: Json; size: number } {
+  let size = 0;
+  const entries = specs.map(({ name, dtype, shape }) => {
+    const begin = size;
+    size += shape.reduce((a, b) => a * b, 4);
+    return [name, { dtype, shape, data_offsets: [begin, size] }];
+  });
+  const header = Object.fromEntries(entries);
+  return { header: metadata ? { __metadata__: metadata, ...header } : header, size };
+}
+
+const name = fc.oneof(
+  fc.string({ maxLength: 6 }),
+  fc.constantFrom("__proto__", "constructor", "1", "0", "\ud800", "a/b", "generator/x"),
+);
+
+const spec: fc.Arbitrary<Spec> = fc.record({
+  name,
+  dtype: fc.constantFrom("F32", "U32"),
+  shape: fc.array(fc.nat(4), { maxLength: 4 }),
+});
+
+/** A header and its data, of which the header may be damaged; sometimes with one byte too many. */
+function headed(content: fc.Arbitrary<{ header: Json; size: number }>, most = 2) {
+  return content.chain(({ header, size }) =>
+    fc.tuple(damagedJson(fc.constant(header), most), fc.constantFrom(0, 0, 0, 0, 0, 1, -1))
+      .map(([text, more]) => safetensors(text, new Uint8Array(Math.max(0, size + more)).fill(63)))
+  );
+}
+
+/** Files of any tensors. */
+export const tensorFiles = headed(
+  fc.tuple(
+    fc.uniqueArray(spec, { maxLength: 5, selector: ({ name }) => name }),
+    fc.option(fc.dictionary(name, fc.string({ maxLength: 5 })), { nil: undefined }),
+  ).map(([specs, metadata]) => headerOf(specs, metadata)),
+);
+
+/** Tensors that are as long as they say, wherever they lie. */
+export const placedTensors = fc.tuple(
+  fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.nat(4)), { minLength: 1, maxLength: 3 }),
+  fc.nat(5),
+).map(([places, words]) => {
+  const entries = places.map(([begin, size], i) => [
+    `t${i}`,
+    { dtype: "F32", shape: [size], data_offsets: [4 * begin, 4 * (begin + size)] },
+  ]);
+  const header = JSON.stringify(Object.fromEntries(entries));
+  return safetensors(header, new Uint8Array(4 * words));
+});
+
+const POSITION = {
+  epoch: 3,
+  at: 48,
+  steps: 17,
+  sums: { steps: 3, generator: 2.5, discriminator: "NaN" },
+  history: [1, 2].map((epoch) => ({
+    epoch,
+    step: 7 * epoch,
+    steps: 7,
+    generatorLoss: 0.7,
+    discriminatorLoss: "Infinity",
+    seconds: 1.5,
+    distance: 0.1,
+  })),
+};
+
+/** Files of a run, with damage in the JSON of their metadata. */
+export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
+  format: fc.oneof(
+    { weight: 12, arbitrary: fc.constant("1") },
+    { weight: 1, arbitrary: fc.constantFrom("", "2", "0", "-1", "NaN", "1e0", " 1", "0x1") },
+  ),
+  version: fc.constantFrom("0.1.0", ""),
+  configuration: damagedJson(fc.constant(CONFIGURATION), 1),
+  position: damagedJson(fc.constant(POSITION), 1),
+  kernels: fc.constantFrom("unknown", "{}", '{"adapter":"x","tuning":null}'),
+  distance: fc.constantFrom("0.5", "NaN", "", " ", "abc", "-1", "Infinity"),
+}).chain((metadata) =>
+  headed(
+    fc.constant(headerOf([{ name: "random", dtype: "U32", shape: [2] }], metadata)),
+    1,
+  )
+);
+
+const SIZES = { noiseDim: 3, widths: [4, 2, 3], channels: 1, height: 4, width: 8 } as const;
+
+/** The layers of a small generator, and its weights in their order. */
+const generator = generatorArchitecture(SIZES);
+const weights: readonly Spec[] = generator.layers.flatMap(({ name, layer }) =>
+  layer.weights.map((weight) => ({
+    name: `${name}/${weight.name}`,
+    dtype: "F32",
+    shape: weight.shape,
+  }))
+);
+
+/** The weights, of which one may have another shape or type. */
+const otherWeights = fc.tuple(
+  fc.nat(3 * weights.length),
+  fc.constantFrom("F32", "F32", "U32"),
+  fc.array(fc.nat(5), { maxLength: 5 }),
+).map(([at, dtype, shape]) =>
+  weights.map((spec, i) => i === at ? { ...spec, dtype, shape } : spec)
+);
+
+/** Safetensors files of a generator, alone or beside a run's. */
+export const generators: fc.Arbitrary<Uint8Array> = fc.tuple(
+  fc.boolean(),
+  otherWeights,
+).chain(([ofRun, weights]) =>
+  headed(fc.constant(headerOf(
+    ofRun ? weights.map((spec) => ({ ...spec, name: `generator/${spec.name}` })) : weights,
+    ofRun
+      ? { configuration: JSON.stringify({ dataset: [100, 4, 8, 1] }) }
+      : { picture: "[4, 8, 1]" },
+  )))
+);
+
+const MODEL = {
+  format: "layers-model",
+  modelTopology: {
+    class_name: "Sequential",
+    config: {
+      layers: generator.layers.map(({ name, layer }) => ({
+        class_name: layer.type,
+        config: { name, ...layer.config },
+      })),
+    },
+  },
+  weightsManifest: [{
+    paths: ["a.bin", "b.bin"],
+    weights: weights.map(({ name, shape }) => ({ name, shape, dtype: "float32" })),
+  }],
+};
+
+const total = headerOf(weights).size;
+
+/** Models whose shards are named often, or lie elsewhere, and are as long as they should be. */
+export const elsewhere = fc.tuple(
+  fc.constantFrom("a.bin", "./a.bin", "../outside.bin", "sub/../a.bin"),
+  fc.integer({ min: 1, max: 200 }),
+  fc.boolean(),
+).map(([path, times, inGroups]) => {
+  const weight = (n: number) => ({ name: "w", shape: [n], dtype: "float32" });
+  const weightsManifest = inGroups
+    ? Array.from({ length: times }, () => ({ paths: [path], weights: [weight(100)] }))
+    : [{ paths: new Array(times).fill(path), weights: [weight(100 * times)] }];
+  return {
+    "model.json": utf8(JSON.stringify({ ...MODEL, weightsManifest })),
+    "a.bin": new Uint8Array(400),
+  };
+});
+
+/** Folders of a tfjs model in two shards. */
+export const tfjsModels = fc.tuple(
+  damagedJson(fc.constant<Json>(MODEL)),
+  fc.nat(total),
+  fc.constantFrom(0, 0, 0, 0, 1, -1),
+).map(([text, cut, more]) => ({
+  "model.json": utf8(text),
+  "a.bin": new Uint8Array(cut).fill(63),
+  "b.bin": new Uint8Array(Math.max(0, total - cut + more)).fill(63),
+}));

@@ -1,0 +1,235 @@
+/**
+ * PNG files of every kind, made here chunk by chunk, so that each part can be wrong on its own.
+ *
+ * @module
+ */
+
+import { crc32, deflateSync } from "node:zlib";
+import fc from "npm:fast-check@4.10.2";
+import { concat, utf8 } from "./bytes.ts";
+
+/** A chunk: four letters and what it holds. */
+export interface Chunk {
+  readonly type: string;
+  readonly data: Uint8Array;
+  /** Said in place of its true length. */
+  readonly length?: number;
+  /** Its checksum is wrong. */
+  readonly damaged?: boolean;
+}
+
+/** The bytes every PNG begins with. */
+export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+
+/** Big-endian. */
+export function word(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+/** A file of chunks. */
+export function pngFile(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
+  return concat(
+    SIGNATURE,
+    ...chunks.flatMap(({ type, data, length = data.length, damaged = false }) => {
+      const body = concat(utf8(type).subarray(0, 4), data);
+      return [word(length), body, word((crc32(body) ^ (damaged ? 1 : 0)) >>> 0)];
+    }),
+  );
+}
+
+/** What IHDR says. */
+export interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly colour: number;
+  readonly interlaced?: boolean;
+}
+
+/** The first chunk. */
+export function ihdr({ width, height, depth, colour, interlaced }: Header): Chunk {
+  const data = concat(
+    word(width),
+    word(height),
+    Uint8Array.of(depth, colour, 0, 0, interlaced ? 1 : 0),
+  );
+  return { type: "IHDR", data };
+}
+
+const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/** Sizes of the seven passes of an interlaced picture, or the one of another. */
+export function passes({ width, height, interlaced }: Header): [width: number, height: number][] {
+  if (!interlaced) return [[width, height]];
+  const starts = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4]];
+  return [...starts, [1, 0, 2, 2], [0, 1, 1, 2]]
+    .map(([x, y, dx, dy]): [number, number] => [
+      Math.ceil((width - x) / dx),
+      Math.ceil((height - y) / dy),
+    ])
+    .filter(([w, h]) => w > 0 && h > 0);
+}
+
+/** Bytes of all rows, each with its filter before it. */
+export function inflatedSize(header: Header): number {
+  const bits = header.depth * (SAMPLES[header.colour] ?? 1);
+  return passes(header).reduce((sum, [w, h]) => sum + h * (1 + Math.ceil(w * bits / 8)), 0);
+}
+
+const KINDS = [
+  [0, 1],
+  [0, 2],
+  [0, 4],
+  [0, 8],
+  [0, 16],
+  [2, 8],
+  [2, 16],
+  [3, 1],
+  [3, 2],
+  [3, 4],
+  [3, 8],
+  [4, 8],
+  [4, 16],
+  [6, 8],
+  [6, 16],
+] as const;
+
+/** A valid picture of any kind, as its chunks. `seed` makes the rows. */
+export function rowsOf(header: Header, seed: number): Uint8Array {
+  const rows = new Uint8Array(inflatedSize(header));
+  const bits = header.depth * (SAMPLES[header.colour] ?? 1);
+  let at = 0;
+  for (const [w, h] of passes(header)) {
+    for (let y = 0; y < h; y++) {
+      rows[at++] = (seed + y) % 5;
+      for (let i = Math.ceil(w * bits / 8); i > 0; i--) rows[at] = (at++ * 37 + seed) % 251;
+    }
+  }
+  return rows;
+}
+
+const kind = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...KINDS) },
+  { weight: 1, arbitrary: fc.tuple(fc.nat(8), fc.constantFrom(0, 1, 2, 3, 4, 5, 8, 16, 32)) },
+);
+
+const side = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 1, max: 20 }) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 4, 8, 28, 2 ** 16, 2 ** 31 - 1, 2 ** 32 - 1) },
+);
+
+/** Headers, most of them possible. */
+const headerWith = (side: fc.Arbitrary<number>): fc.Arbitrary<Header> =>
+  fc.tuple(side, side, kind, fc.nat(9)).map(([width, height, [colour, depth], i]) => ({
+    width,
+    height,
+    colour,
+    depth,
+    interlaced: i === 0,
+  }));
+
+/** More or fewer rows than the header says, and bombs. */
+const content = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(0) },
+  { weight: 1, arbitrary: fc.constantFrom(-1, 1, -20, 20, 2 ** 20, 2 ** 23) },
+);
+
+/** Stands for one more header like the first. */
+const AGAIN: Chunk = { type: "again", data: new Uint8Array() };
+
+const extra: fc.Arbitrary<Chunk> = fc.oneof(
+  fc.record({
+    type: fc.constantFrom("tEXt", "iCCP", "gAMA", "zTXt", "acTL", "fcTL", "fdAT", "tRNS", "pHYs"),
+    data: fc.oneof(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.constant(concat(utf8("icc\0\0"), deflateSync(new Uint8Array(2 ** 22)))),
+      fc.constant(utf8("__proto__\0polluted")),
+      fc.constant(new Uint8Array(3 * 3000)),
+    ),
+  }),
+  fc.record({ type: fc.constant("PLTE"), data: fc.constantFrom(0, 3, 4, 768, 30_000) })
+    .map(({ type, data }) => ({ type, data: new Uint8Array(data) })),
+  fc.constant(ihdr({ width: 30_000, height: 30_000, depth: 8, colour: 2 })),
+  fc.constant({ type: "IDAT", data: new Uint8Array() }),
+  fc.constant(AGAIN),
+);
+
+/** Chunks of a picture, some of them wrong. */
+export const chunksOf = (side: fc.Arbitrary<number>): fc.Arbitrary<Chunk[]> =>
+  fc.record({
+    header: headerWith(side),
+    content,
+    seed: fc.nat(1000),
+    palette: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(256) },
+      { weight: 1, arbitrary: fc.nat(300) },
+    ),
+    alphas: fc.option(fc.nat(260)),
+    split: fc.boolean(),
+    extras: fc.array(fc.tuple(fc.nat(6), extra), { maxLength: 2 }),
+  }).map(({ header, content, seed, palette, alphas, split, extras }) => {
+    const small = inflatedSize(header) < 2 ** 20;
+    const rows = small ? rowsOf(header, seed) : new Uint8Array(1000);
+    const length = Math.max(0, rows.length + content);
+    const inflated = new Uint8Array(length);
+    inflated.set(rows.subarray(0, length));
+    const idat = new Uint8Array(deflateSync(inflated));
+    const half = split ? idat.length >> 1 : 0;
+    const list: Chunk[] = [ihdr(header)];
+    if (header.colour === 3) {
+      list.push({ type: "PLTE", data: Uint8Array.from({ length: 3 * palette }, (_, i) => i) });
+      if (alphas !== null) list.push({ type: "tRNS", data: new Uint8Array(alphas).fill(7) });
+    }
+    if (split) list.push({ type: "IDAT", data: idat.subarray(0, half) });
+    list.push({ type: "IDAT", data: idat.subarray(half) });
+    list.push({ type: "IEND", data: new Uint8Array() });
+    for (const [at, chunk] of extras) {
+      list.splice(at % (list.length + 1), 0, chunk === AGAIN ? list[0] : chunk);
+    }
+    return list;
+  });
+
+/** The header of a file, if it is one. */
+export function headerOf(file: Uint8Array): Header {
+  const view = new DataView(file.buffer, file.byteOffset);
+  const [depth, colour, , , interlacing] = file.subarray(24);
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  return { width, height, depth, colour, interlaced: interlacing === 1 };
+}
+
+/** Whether there are such pictures, and they can be read: of those interlaced not all can. */
+export function isKind({ colour, depth, interlaced }: Header): boolean {
+  return KINDS.some(([c, d]) => c === colour && d === depth) && !(interlaced && depth < 8);
+}
+
+/** The chunks of a sound file, and whether their checksums are right. */
+export function chunksIn(file: Uint8Array): Chunk[] {
+  const view = new DataView(file.buffer, file.byteOffset);
+  const list: Chunk[] = [];
+  for (let at = 8; at + 12 <= file.length; at += 12 + view.getUint32(at)) {
+    const end = at + 8 + view.getUint32(at);
+    const type = new TextDecoder().decode(file.subarray(at + 4, at + 8));
+    const damaged = crc32(file.subarray(at + 4, end)) !== view.getUint32(end);
+    list.push({ type, data: file.subarray(at + 8, end), damaged });
+    if (type === "IEND") break;
+  }
+  return list;
+}
+
+/** What `decodePNG` may make of a file, by its own words; and its pixels, if it may be one at all. */
+export function promisedBytes(
+  file: Uint8Array,
+): { readonly bytes: number; readonly pixels: number } {
+  const bytes = 4 * file.length + 2 ** 19;
+  if (file.length < 33) return { bytes, pixels: 0 };
+  const header = headerOf(file);
+  const rows = inflatedSize(header);
+  const pixels = header.width * header.height;
+  if (rows > 1032 * file.length || pixels > 2 ** 26) return { bytes, pixels: 0 };
+  return { bytes: bytes + 6 * rows + 8 * pixels, pixels };
+}
+
+/** Chunks of a picture of any size. */
+export const chunks = chunksOf(side);

@@ -1,0 +1,311 @@
+/**
+ * The readers under test: each reads the files of a folder, checks that what it gives is as it
+ * promises, and lets through what it throws.
+ *
+ * @module
+ */
+
+import { deepStrictEqual as equal } from "node:assert/strict";
+import { join } from "node:path";
+import { inflateSync } from "node:zlib";
+import { cachedRows, CANDIDATES } from "../../../src/calibrate.ts";
+import { decompressIDX, parseIDX } from "../../../src/data/idx.ts";
+import { loadPictures } from "../../../src/data/pictures.ts";
+import { CheckpointError } from "../../../src/errors.ts";
+import {
+  type Checkpoint,
+  CheckpointFolder,
+  encodeCheckpoint,
+  readCheckpoint,
+  requireSameConfiguration,
+} from "../../../src/io/checkpoints.ts";
+import { MetricsLog, type MetricsRow, readMetrics } from "../../../src/io/metrics.ts";
+import { requirePicture } from "../../../src/io/picture.ts";
+import { decodePNG, encodePNG } from "../../../src/io/png.ts";
+import { readRunRecord, writeRunRecord } from "../../../src/io/run_record.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensors.ts";
+import { generatorArchitecture } from "../../../src/model/generator.ts";
+import { generatorSizes } from "../../../src/model/generator_sizes.ts";
+import { requireTopology } from "../../../src/model/topology.ts";
+import { readWeights, requireNoOthers, weightData } from "../../../src/model/weights.ts";
+import { type Position, requirePosition } from "../../../src/position.ts";
+import { RunFolder } from "../../../src/run_folder.ts";
+import { concat } from "./bytes.ts";
+import { chunksIn, headerOf, inflatedSize, isKind } from "./png.ts";
+import type { Files } from "./victim.ts";
+
+/** What was read is not as the reader promises. */
+export class Broken extends Error {}
+
+function expect(right: boolean, what: string): void {
+  if (!right) throw new Broken(what);
+}
+
+/** Runs checks in which nothing may be thrown. */
+async function promised(body: () => void | Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    throw new Broken((error as Error).stack);
+  }
+}
+
+/** Goes on where a checkpoint is refused; other errors are mistakes. */
+function mayRefuse(body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+  }
+}
+
+type Reader = (folder: string, files: Files, measured: () => void) => Promise<void>;
+
+const isObject = (value: unknown) =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Pictures of the data set that the checkpoints claim to be of. */
+export const COUNT = 100;
+/** The configuration of a run that would resume from them. */
+export const CONFIGURATION = { dataset: [COUNT, 28, 28, 1], batchSize: 16, seed: 1 };
+/** A file beside the folder of a case, which no reader may open. */
+export const OUTSIDE = "outside.bin";
+/** Whose measurements a kernel cache keeps. */
+export const IDENTITY = "adapter | Deno | version";
+
+async function idx(folder: string, files: Files, measured: () => void): Promise<void> {
+  const path = join(folder, "file");
+  const raw = await decompressIDX(files.file, path);
+  const { dims, data } = parseIDX(raw, path);
+  measured();
+  expect(dims.length >= 1 && dims.length <= 4, `rank ${dims.length}`);
+  expect(dims.reduce((a, b) => a * b, 1) === data.length, `${dims} for ${data.length} values`);
+  const again = new Uint8Array([0, 0, 8, dims.length, ...new Array(4 * dims.length).fill(0)]);
+  dims.forEach((n, axis) => new DataView(again.buffer).setUint32(4 + 4 * axis, n));
+  expect(raw.subarray(0, again.length).toHex() === again.toHex(), "another header");
+}
+
+async function safetensors(folder: string, files: Files, measured: () => void): Promise<void> {
+  const path = join(folder, "file.safetensors");
+  const { file } = files;
+  const read = decodeSafetensors(file, path);
+  measured();
+  let bytes = 0;
+  for (const [name, { dtype, shape, data }] of read.tensors) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    expect(shape.every((n) => Number.isSafeInteger(n) && n >= 0), `${name} of ${shape}`);
+    expect(size === data.length, `${name}: ${shape} with ${data.length} values`);
+    expect(data instanceof (dtype === "F32" ? Float32Array : Uint32Array), `${name}: ${dtype}`);
+    expect(data.buffer !== file.buffer, `${name} is a view of the file`);
+    bytes += data.byteLength;
+  }
+  // Neither holes nor overlaps, nor anything behind.
+  const header = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  expect(8 + header + bytes === file.length, `${bytes} bytes of values in ${file.length}`);
+  await promised(() => {
+    const again = decodeSafetensors(encodeSafetensors(read), path);
+    equal(bits(again), bits(read));
+  });
+}
+
+/** NaN by their bits, which the file keeps. */
+function bits({ tensors, metadata }: ReturnType<typeof decodeSafetensors>) {
+  const words = [...tensors].map(([name, { dtype, shape, data }]) => [
+    name,
+    dtype,
+    shape,
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength).toHex(),
+  ]);
+  // In their order in the header, in which names that are numbers come first.
+  words.sort((a, b) => a[0] < b[0] ? -1 : 1);
+  return [words, Object.entries(metadata)];
+}
+
+async function checkpoint(folder: string, files: Files, measured: () => void): Promise<void> {
+  const name = Object.keys(files)[0];
+  const path = join(folder, name);
+  const read = await readCheckpoint<Position>(path);
+  const { configuration, position, distance, kernels, version } = read;
+  expect(isObject(configuration), `the configuration is ${JSON.stringify(configuration)}`);
+  expect(distance === undefined || typeof distance === "number", `distance ${distance}`);
+  const { metadata } = decodeSafetensors(files[name], path);
+  expect(metadata.format === "1", `format ${metadata.format}`);
+  expect(
+    distance === undefined || Number(metadata.distance) === distance ||
+      `${distance}` === metadata.distance,
+    "distance",
+  );
+  expect(metadata.distance?.trim() !== "", "no distance");
+  expect(typeof kernels === "string" && typeof version === "string", "no text");
+  mayRefuse(() => requireSameConfiguration(path, configuration, CONFIGURATION));
+  requirePosition(position, COUNT, path);
+  measured();
+  const count = (n: number) => Number.isSafeInteger(n) && n >= 0;
+  expect(count(position.steps) && count(position.at) && count(position.sums.steps), "no counts");
+  for (const entry of position.history) {
+    const { epoch, step, steps, generatorLoss, discriminatorLoss, seconds } = entry;
+    expect([epoch, step, steps].every(count), `history ${JSON.stringify(entry)}`);
+    expect(
+      [generatorLoss, discriminatorLoss, seconds].every((n) => typeof n === "number"),
+      `history ${JSON.stringify(entry)}`,
+    );
+  }
+  await promised(async () => {
+    const found = await new CheckpointFolder(folder).latest<Position>(() => {});
+    equal(found.path, path);
+    Deno.writeFileSync(path, encodeCheckpoint(read));
+    const plain = ({ tensors: _, ...rest }: Checkpoint<Position>) => JSON.stringify(rest);
+    equal(plain(await readCheckpoint(path)), plain(read));
+  });
+}
+
+/** As `Generator.load`, without the device. */
+async function weights(folder: string, files: Files, measured: () => void): Promise<void> {
+  const name = "model.json" in files ? "model.json" : Object.keys(files)[0];
+  const file = await readWeights(join(folder, name), "generator");
+  if (name === "model.json") {
+    const { weightsManifest } = JSON.parse(new TextDecoder().decode(files[name]));
+    const paths: string[] = weightsManifest.flatMap(({ paths }: { paths: string[] }) => paths);
+    expect(paths.every((path) => path === "a.bin" || path === "b.bin"), `read ${paths}`);
+    expect(new Set(paths).size === paths.length, `read ${paths}`);
+  }
+  for (const [tensor, { shape, data }] of file.tensors) {
+    expect(shape.reduce((a, b) => a * b, 1) === data.length, `${tensor}: ${shape}`);
+  }
+  const sizes = generatorSizes(file);
+  const { inputShape, layers } = generatorArchitecture(sizes);
+  if (file.layers) requireTopology(file.path, file.layers, layers, inputShape);
+  requireNoOthers(file, layers);
+  for (const { name, layer } of layers) {
+    for (const weight of layer.weights) {
+      const data = weightData(file, `${name}/${weight.name}`, weight.shape);
+      expect(data.every(Number.isFinite), `${name} is not finite`);
+    }
+  }
+  measured();
+}
+
+async function png(folder: string, files: Files, measured: () => void): Promise<void> {
+  const path = join(folder, "file.png");
+  const file = files["file.png"];
+  const picture = decodePNG(file, path);
+  measured();
+  const header = headerOf(file);
+  expect(isKind(header), `colour type ${header.colour} with ${header.depth} bits`);
+  const chunks = chunksIn(file);
+  const named = (type: string) => chunks.filter((chunk) => chunk.type === type);
+  expect(named("IHDR").length === 1, "not one header");
+  expect(!["IHDR", "IDAT"].some((type) => named(type).some(({ damaged }) => damaged)), "checksum");
+  expect(header.colour !== 3 || named("PLTE")[0].data.length <= 768, "palette");
+  const rows = inflateSync(concat(...named("IDAT").map(({ data }) => data))).length;
+  expect(rows === inflatedSize(header), `${rows} bytes of rows, not ${inflatedSize(header)}`);
+  await promised(() => {
+    requirePicture(picture, [1, 2, 3, 4]);
+    const again = decodePNG(encodePNG(picture), path);
+    equal({ ...again, data: again.data.toHex() }, { ...picture, data: picture.data.toHex() });
+  });
+}
+
+async function pictures(folder: string, _: Files, measured: () => void): Promise<void> {
+  // Taken from the number of files, so that both kinds of loading are tried.
+  const scaled = [...Deno.readDirSync(folder)].length % 2 === 1;
+  const { images, labels, count, height, width, channels, classes, files } = await loadPictures(
+    folder,
+    scaled ? { size: [8, 12], channels: 3 } : {},
+  );
+  measured();
+  for (const path of scaled ? [] : files) {
+    const header = headerOf(Deno.readFileSync(path));
+    expect(header.width === width && header.height === height, `${path} has another size`);
+    const kind = header.colour === 0 || header.colour === 4 ? 1 : 3;
+    expect(kind === channels, `${path} is of another kind`);
+  }
+  expect(images.length === count * height * width * channels, "sizes");
+  expect(labels.length === (classes.length ? count : 0), "labels");
+  expect(files.length === count && files.every((path) => path.startsWith(folder)), "files");
+}
+
+async function metrics(folder: string, _: Files, measured: () => void): Promise<void> {
+  const path = join(folder, "metrics.jsonl");
+  const rows: MetricsRow[] = [];
+  for await (const row of readMetrics(path)) rows.push(row);
+  measured();
+  const steps = rows.filter((row) => row.type === "step").map(({ step }) => step);
+  expect(steps.every((step, i) => i === 0 || step > steps[i - 1]), `steps ${steps}`);
+  await promised(async () => {
+    // Going on with it keeps what was read, and the next line can be read, too.
+    const last = Math.max(1, ...rows.map(({ step }) => step));
+    const kept: MetricsRow[] = [];
+    const log = await MetricsLog.open(path, { afterStep: last, onRow: (row) => kept.push(row) });
+    equal(kept, rows);
+    const epoch = Math.max(1, ...rows.map(({ epoch }) => epoch));
+    if (last < Number.MAX_SAFE_INTEGER) {
+      const losses = { generatorLoss: 1, discriminatorLoss: NaN };
+      log.step({ step: last + 1, epoch, images: 1, ...losses });
+    }
+    await log.close();
+    let count = 0;
+    for await (const _ of readMetrics(path)) count++;
+    equal(count, rows.length + (last < Number.MAX_SAFE_INTEGER ? 1 : 0));
+  });
+}
+
+async function run(folder: string, files: Files, measured: () => void): Promise<void> {
+  const said: string[] = [];
+  const say = (text: string) => void said.push(text);
+  const record = await readRunRecord(folder, say);
+  measured();
+  await promised(async () => {
+    if (record) {
+      equal(said, []);
+      expect(isObject(record.configuration), "no configuration");
+      expect(record.sessions.every(isObject), "sessions that are none");
+    }
+    for (const text of said) {
+      expect(text.includes(folder) && text.length < 2000, `says ${text.slice(0, 2500)}`);
+    }
+    const pictures = { count: 1, height: 28, width: 28, channels: 1 };
+    const own = await RunFolder.open(folder, { pictures, onMessage: say });
+    await own.fits(CONFIGURATION);
+    const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 5 };
+    const path = await writeRunRecord(folder, facts, say);
+    const { sessions } = (await readRunRecord(folder, say))!;
+    equal(sessions.length, (record?.sessions.length ?? 0) + 1);
+    // Indented, which is more than there was, but not much more.
+    const { size } = Deno.statSync(path);
+    expect(size <= 4000 + 20 * files["run.json"].length, `wrote ${size} bytes`);
+  });
+}
+
+function kernels(_: string, files: Files, measured: () => void): Promise<void> {
+  const text = new TextDecoder().decode(files.file);
+  for (const kind of ["software", "gpu"] as const) {
+    const rows = cachedRows(text, IDENTITY, kind);
+    measured();
+    for (const row of rows) {
+      expect(CANDIDATES[kind].includes(row.choice), `choice ${row.choice}`);
+      const times = Object.values(row.milliseconds);
+      expect(times.every((time) => typeof time === "number"), `times ${times}`);
+      expect(Object.keys(row).length === 4, `keys ${Object.keys(row)}`);
+    }
+    const again = cachedRows(JSON.stringify({ identity: IDENTITY, rows }), IDENTITY, kind);
+    expect(JSON.stringify(again) === JSON.stringify(rows), "another round trip");
+  }
+  return Promise.resolve();
+}
+
+/** Readers by name. */
+export const readers = {
+  idx,
+  safetensors,
+  checkpoint,
+  weights,
+  png,
+  pictures,
+  metrics,
+  run,
+  kernels,
+} satisfies Record<string, Reader>;
+
+/** Name of a reader. */
+export type ReaderName = keyof typeof readers;
