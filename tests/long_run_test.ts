@@ -35,7 +35,9 @@ Deno.test("long run: 1,500 steps without a folder hold on to nothing", () =>
   guarded(async () => assertFlat(await longRun(1500)), 120));
 
 Deno.test("long run: 1,500 steps with log, TensorBoard, curves, pictures and checkpoints, too", () =>
-  inFolder((dir) => guarded(async () => assertFlat(await longRun(1500, { outDir: `${dir}/run` })), 120)));
+  inFolder((dir) =>
+    guarded(async () => assertFlat(await longRun(1500, { outDir: `${dir}/run` })), 120)
+  ));
 
 Deno.test("long run: two trainers on one device, and one on another, disturb each other in nothing", () =>
   guarded(async () => {
