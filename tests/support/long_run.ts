@@ -41,6 +41,8 @@ export interface Held {
   readonly milliseconds: number;
   readonly rss: number;
   readonly heapUsed: number;
+  /** The part of `heapUsed` that is objects, not code and what V8 knows of it. */
+  readonly objects: number;
   readonly external: number;
   /** On the device. */
   readonly buffers: number;
@@ -49,6 +51,12 @@ export interface Held {
   readonly listeners: number;
   /** Reactions that were ever put on the promises of devices that are lost. */
   readonly reactions: number;
+}
+
+function objectBytes(): number {
+  return v8.getHeapSpaceStatistics()
+    .filter(({ space_name: name }) => !/code|trusted/.test(name))
+    .reduce((sum, { space_used_size: bytes }) => sum + bytes, 0);
 }
 
 /** Counts listeners from now on, until it is disposed. */
@@ -131,6 +139,7 @@ export async function longRun(
         milliseconds,
         rss,
         heapUsed,
+        objects: objectBytes(),
         external,
         buffers,
         bytes,
