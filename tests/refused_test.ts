@@ -53,7 +53,6 @@ test("the tutorial's network at batch 4,096, on the least limits", async () => {
   const [images, labels] = [new Uint8Array(4096 * 784), new Uint8Array(4096)];
   const dataset = { ...blobs(1), count: 4096, images, labels };
   const trainer = await Trainer.create({ dataset, gpu, batchSize: 4096 });
-  const before = gpu.memory.count;
   const error = await refusal(trainer.step());
   assert.ok(error instanceof OutOfMemoryError, error.stack);
   const { maxStorageBufferBindingSize: most } = device.limits;
@@ -61,7 +60,6 @@ test("the tutorial's network at batch 4,096, on the least limits", async () => {
   assert.ok(op && Number(bytes) > most, error.message);
   assert.ok(error.message.includes(`this device's maxStorageBufferBindingSize is ${most}. `));
   assert.match(error.message, SMALLER_BATCH);
-  assert.ok(gpu.memory.count <= before + 30, "what was made for the step is the backup only");
   assert.equal(trainer.steps, 0);
   trainer[Symbol.dispose]();
   assert.equal(gpu.memory.count, 0);
