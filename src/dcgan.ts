@@ -107,14 +107,14 @@ export class DCGAN {
    * The first weight, statistic or moment with a number that is not finite, if there is one; after
    * everything enqueued so far.
    */
-  health(): Promise<string | undefined> {
+  async health(): Promise<string | undefined> {
     this.#health ??= this.gpu.compile({}, () => {
       const graph = currentGraph();
       for (const variable of this.#variables().values()) graph.variable(variable);
       return {};
     }, { label: "health of the state", watch: true });
     this.#health.run();
-    return this.#health.firstNonFinite();
+    return await this.#health.firstNonFinite();
   }
 
   /** Keeps a copy of all state on the device, which `rollBack` goes back to. */
@@ -193,6 +193,7 @@ export class DCGAN {
       if (!variables.has(name)) throw new CheckpointError(`${file} has an unknown tensor ${name}`);
     }
     for (const [name, variable] of variables) variable.write(tensors.get(name)!.data);
+    this.losses.reset();
   }
 
   /** Frees everything but the networks. */

@@ -48,6 +48,8 @@ const BEGINNING: Position = {
   history: [],
 };
 
+const RESTORE = "a restore";
+
 /** Pictures on each side of {@linkcode Trainer.distance}. */
 const DISTANCE_PICTURES = 256;
 
@@ -70,7 +72,9 @@ const SAMPLERS = 4;
  * ```
  *
  * One thing at a time: a step, an epoch, an iteration, a snapshot or a restore must be over before
- * the next begins; what overlaps is refused.
+ * the next begins; what overlaps is refused with an `Error`, and changes nothing. Pictures and
+ * distances may be asked for at any time: they are of the state after the steps enqueued so far. What
+ * is asked of a trainer that is disposed, and what waits for it then, is refused with a `TypeError`.
  *
  * When its own device is lost, the trainer requests another and goes on; `gpu`, `generator` and
  * `discriminator` are then other ones than before.
@@ -98,7 +102,12 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   #taken = 0;
   #distance: { readonly steps: number; readonly value: number } | undefined;
   #busy: string | undefined;
+  #disposed = false;
   #diverged = false;
+  /** What came in the way of steps that are counted but may not have been trained. */
+  #broken: Error | undefined;
+  /** Errors of the device before the first step whose losses are not read yet. */
+  #failures = 0;
   /** Where the copy of the state on the device stands; all of it is finite. */
   #good: Position | undefined;
   /** The newest state in the host's memory, for another device; none is the beginning. */
@@ -198,6 +207,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * first step does this if nobody did before.
    */
   async prepare(): Promise<void> {
+    this.#requireUsable();
     if (this.#kernels !== undefined) return;
     const { calibrate: wanted, dataset: { count } } = this.#options;
     if (wanted) {
@@ -277,6 +287,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     { pauseAfter = () => false }: { readonly pauseAfter?: (step: number) => boolean } = {},
   ): AsyncGenerator<TrainEvent, void, void> {
     const { signal } = this.#options;
+    this.#requireUsable();
     const running = () => this.steps < this.totalSteps && !signal?.aborted;
     for (;;) {
       for (let event; (event = this.#events.shift());) yield event;
@@ -329,6 +340,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   async #sample(count: number, seed: number): Promise<Float32Array<ArrayBuffer>> {
+    this.#requireUsable();
     const sampler = this.#samplers.get(count) ?? new Sampler(this.gpu, this.generator, count);
     this.#samplers.delete(count);
     this.#samplers.set(count, sampler); // as the newest
@@ -384,7 +396,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       kernels: this.#kernels ?? describeKernels(this.gpu),
       version: VERSION,
       distance: this.#options.distance === false ? undefined : await this.#measure(),
-      position: structuredClone(this.#position),
+      position: this.#standing(),
     };
     if (this.#replaceable) this.#newest = snapshot;
     return snapshot;
@@ -409,7 +421,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * @throws {CheckpointError} when it is damaged, or of another configuration. Nothing is changed then.
    */
   async restore(source: string | Snapshot, name = "the snapshot"): Promise<void> {
-    await this.#exclusively("a restore", async () => {
+    await this.#exclusively(RESTORE, async () => {
       const [path, checkpoint] = typeof source === "string"
         ? [source, await readCheckpoint<Position>(source)]
         : [name, source];
@@ -418,6 +430,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#put(checkpoint, path);
       this.#events = [];
       this.#diverged = false;
+      this.#broken = undefined;
       this.#balance = new Balance();
       this.#useKernels(checkpoint.kernels, path);
       if (this.#replaceable) this.#newest = checkpoint;
@@ -436,6 +449,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /** Frees everything: networks, optimizers, data set, and the device unless it was the caller's. */
   [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
     this.#freeSamplers();
     this.#model[Symbol.dispose]();
     if (!(this.#options.gpu instanceof Gpu)) this.gpu[Symbol.dispose]();
@@ -452,6 +467,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /** Makes the state that of a checkpoint, which fits. */
   #put({ tensors, position }: Snapshot, name: string): void {
+    this.#requireUsable();
     this.#model.restore(tensors, name);
     this.#stand(position);
   }
@@ -474,10 +490,12 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /** Does something again on another device when its own is lost meanwhile. */
   async #surviving<T>(body: () => Promise<T>): Promise<T> {
     for (;;) {
+      this.#requireUsable();
       const device = this.#gpu;
       try {
         return await body();
       } catch (failed) {
+        this.#requireUsable(failed);
         const error = failed instanceof GpuValidationError ? await device.explain(failed) : failed;
         if (!(error instanceof DeviceLostError)) throw error;
         // Two that wait for the same device share the next.
@@ -488,6 +506,11 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
         }
       }
     }
+  }
+
+  /** @throws {TypeError} when it was disposed. */
+  #requireUsable(cause?: unknown): void {
+    if (this.#disposed) throw new TypeError("The trainer was disposed", { cause });
   }
 
   /**
@@ -523,6 +546,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.#model[Symbol.dispose]();
     this.#gpu[Symbol.dispose]();
     const { gpu, model } = await place(this.#options);
+    if (this.#disposed) gpu[Symbol.dispose]();
+    this.#requireUsable();
     [this.#gpu, this.#model] = [gpu, model];
     gpu.tune(tuning);
     if (newest) this.#put(newest, "the snapshot");
@@ -535,12 +560,23 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /** Refuses overlapping calls, which would read each other's losses. */
   async #exclusively<T>(what: string, body: () => Promise<T>): Promise<T> {
+    this.#requireUsable();
     if (this.#busy) {
       throw new Error(`Cannot begin ${what} while ${this.#busy} is under way: await it first`);
+    }
+    if (this.#broken && what !== RESTORE) {
+      throw new Error(
+        `Cannot begin ${what}: the steps before may not have been trained ` +
+          `(${this.#broken.message}). Restore a snapshot or checkpoint first`,
+        { cause: this.#broken },
+      );
     }
     this.#busy = what;
     try {
       return await this.#surviving(body);
+    } catch (error) {
+      if (this.#pending > 0 && !this.#disposed) this.#broken = error as Error;
+      throw error;
     } finally {
       this.#busy = undefined;
     }
@@ -573,6 +609,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#order = { epoch, indices: permutation(count, random) };
     }
     this.#begun ??= performance.now();
+    if (this.#pending === 0) this.#failures = this.gpu.failures;
     if (!this.#good && this.#stops) this.#keep();
     const end = Math.min(count, at + this.#batchSize);
     this.#model.step(this.#order.indices.subarray(at, end));
@@ -600,6 +637,9 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#model.losses.take(this.#pending),
       this.#stops ? this.#model.health() : undefined,
     ]);
+    this.#requireUsable();
+    // An error that another one was told of may have been a step's.
+    this.gpu.checkSince(this.#failures);
     const finite = sick === undefined && losses.flat().every(Number.isFinite);
     if (this.#stops && !finite) await this.#stop(sick);
     const events = losses.map(([generatorLoss, discriminatorLoss], i): TrainEvent => {
@@ -629,7 +669,13 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /** Keeps a copy of the state as it stands, to come back to. */
   #keep(): void {
     this.#model.backUp();
-    this.#good = structuredClone(this.#position);
+    this.#good = this.#standing();
+  }
+
+  /** A copy of the position; not a deep one, since a long run has a long history, which is only added to. */
+  #standing(): Position {
+    const { sums, history } = this.#position;
+    return { ...this.#position, sums: { ...sums }, history: [...history] };
   }
 
   /** Goes back to the last finite state, and says what the first number was that is not finite. */

@@ -5,7 +5,7 @@
  */
 
 import type { GpuDevice } from "./device.ts";
-import { type BufferView, copyToTexture, type Texture } from "./memory.ts";
+import { type Buffer, type BufferView, copyToTexture, type Texture } from "./memory.ts";
 import type { Constants } from "./pipelines.ts";
 import type { Kernel } from "./shader.ts";
 
@@ -31,6 +31,7 @@ interface Dispatch {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
+  readonly uses: readonly (Buffer | Texture)[];
   readonly workgroups: readonly [number, number, number];
   readonly flops: number;
   readonly bytes: number;
@@ -62,6 +63,8 @@ export interface Timing {
 /** Builds commands once; {@linkcode CommandList.submit} replays them in one submit. */
 export class CommandList {
   #commands: (Dispatch | Copy)[] = [];
+  #submits = 0;
+  #refused: Error | undefined;
 
   constructor(private readonly gpu: GpuDevice, readonly label: string) {}
 
@@ -77,6 +80,10 @@ export class CommandList {
 
   /** Adds a dispatch; its pipeline and bind group are made here, once. */
   dispatch(options: DispatchOptions): void {
+    this.gpu.named(() => `${options.label} (${this.label})`, () => this.#dispatch(options));
+  }
+
+  #dispatch(options: DispatchOptions): void {
     const { kernel, entryPoint, bindings, label } = options;
     const pipeline = this.gpu.pipelines.get(kernel, entryPoint, options.constants);
     const entries = Object.entries(bindings).map(([name, resource]): GPUBindGroupEntry => {
@@ -99,6 +106,7 @@ export class CommandList {
       label,
       pipeline,
       group,
+      uses: Object.values(bindings).map((r) => "view" in r ? r : r.buffer),
       workgroups: options.workgroups,
       flops: options.flops ?? 0,
       bytes: options.bytes ?? 0,
@@ -115,6 +123,48 @@ export class CommandList {
    * Does not wait.
    */
   submit(first = 0): void {
+    const turn = ++this.#submits;
+    this.#refused = undefined;
+    this.gpu.named(
+      () => this.#culprit(first),
+      () => this.#submit(first),
+      (error) => {
+        if (turn === this.#submits) this.#refused = error;
+      },
+    );
+  }
+
+  /**
+   * Throws if the device refused the last submit, as far as it has said so yet: nothing was computed.
+   *
+   * @throws {GpuValidationError}
+   */
+  check(): void {
+    if (this.#refused) throw this.#refused;
+  }
+
+  /** The first command that the device refuses: each is encoded on its own, and none submitted. */
+  async #culprit(first: number): Promise<string> {
+    const { device, memory } = this.gpu;
+    for (const command of this.#commands.slice(first)) {
+      const { label } = command;
+      const named = `${label} (${this.label})`;
+      const uses = command.kind === "dispatch"
+        ? command.uses
+        : [command.from.buffer, "view" in command.to ? command.to : command.to.buffer];
+      // Whether they live is only looked at when commands are submitted.
+      if (uses.some((resource) => !memory.holds(resource))) return named;
+      device.pushErrorScope("validation");
+      const encoder = device.createCommandEncoder({ label });
+      if (command.kind === "copy") encodeCopy(encoder, command);
+      else encodeDispatch(encoder.beginComputePass({ label }), command);
+      encoder.finish();
+      if (await device.popErrorScope()) return named;
+    }
+    return this.label;
+  }
+
+  #submit(first: number): void {
     const encoder = this.gpu.device.createCommandEncoder({ label: this.label });
     let pass: GPUComputePassEncoder | undefined;
     let bound: GPUComputePipeline | undefined;
@@ -141,6 +191,16 @@ export class CommandList {
    * @throws {TypeError} when the device has no `timestamp-query`.
    */
   async profile(): Promise<Timing[]> {
+    this.gpu.check();
+    try {
+      return await this.#profile();
+    } catch (error) {
+      this.gpu.check();
+      throw await this.gpu.explain(error);
+    }
+  }
+
+  async #profile(): Promise<Timing[]> {
     const { device } = this.gpu;
     if (!device.features.has("timestamp-query")) {
       throw new TypeError("Cannot profile: the device was made without timestamp-query");
@@ -172,15 +232,13 @@ export class CommandList {
           endOfPassWriteIndex: query++,
         },
       });
-      pass.setPipeline(command.pipeline);
-      pass.setBindGroup(0, command.group);
-      pass.dispatchWorkgroups(...command.workgroups);
-      pass.end();
+      encodeDispatch(pass, command);
     }
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ);
+    this.gpu.check();
     const times = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const resource of [staging, resolved, querySet]) resource.destroy();
     return timed.map(({ label, pipeline, flops, bytes }, i) => ({
@@ -192,6 +250,16 @@ export class CommandList {
       milliseconds: Number(times[2 * i + 1] - times[2 * i]) / 1e6,
     }));
   }
+}
+
+function encodeDispatch(
+  pass: GPUComputePassEncoder,
+  { pipeline, group, workgroups }: Dispatch,
+): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...workgroups);
+  pass.end();
 }
 
 function encodeCopy(encoder: GPUCommandEncoder, { from, to }: Copy): void {

@@ -107,6 +107,31 @@ export async function requestDevice(
 /** How long a device may take to say that it is lost after commands have failed by that. */
 const LOST_MILLISECONDS = 100;
 
+type Hearer = (lost: GPUDeviceLostInfo) => void;
+
+/** Who is told when a device is lost; nobody any more once it is. */
+const hearers = new WeakMap<GPUDevice, Set<Hearer>>();
+
+/**
+ * Calls `hear` when the device is lost. A promise keeps its reactions for as long as it is pending, and
+ * a device is pending for good: so it has a single one, and whoever stops listening is gone.
+ *
+ * @returns stops listening
+ */
+function onLost(device: GPUDevice, hear: Hearer): () => void {
+  let all = hearers.get(device);
+  if (!all) {
+    const told = all = new Set<Hearer>();
+    hearers.set(device, told);
+    device.lost.then((lost) => {
+      hearers.delete(device);
+      for (const hear of told) hear(lost);
+    });
+  }
+  all.add(hear);
+  return () => all.delete(hear);
+}
+
 /** A device with what this library keeps beside it. Base of the public `Gpu`. */
 export class GpuDevice {
   /** Live buffers and textures. */
@@ -117,23 +142,27 @@ export class GpuDevice {
   readonly info: AdapterInfo;
   /** Errors that the device reported so far. */
   failures = 0;
+  /** The one that nobody was told of yet. */
   #error: Error | undefined;
+  /** The last one, whether it was told or not. */
+  #latest: Error | undefined;
+  /** Answers of the device that are not there yet. */
+  readonly #asked = new Set<Promise<void>>();
   #disposed = false;
   readonly #onError = (event: Event) => {
     const { error } = event as GPUUncapturedErrorEvent;
     const Class = error instanceof GPUOutOfMemoryError ? OutOfMemoryError : GpuValidationError;
-    this.failures++;
-    this.#error ??= new Class(error.message);
+    this.#report(new Class(error.message));
   };
+  readonly #stopHearing: () => void;
 
   /** Wraps a device. `owned` says whether disposing destroys it. */
   constructor(readonly device: GPUDevice, info?: AdapterInfo, private readonly owned = true) {
     this.info = info ?? describe(device.adapterInfo);
-    this.memory = new Memory(device);
+    this.memory = new Memory(device, (scope, body, onError) => this.#ask(scope, body, onError));
     this.pipelines = new Pipelines(device);
     device.addEventListener("uncapturederror", this.#onError);
-    device.lost.then((lost) => {
-      if (this.#disposed) return;
+    this.#stopHearing = onLost(device, (lost) => {
       this.#error = new DeviceLostError(
         `The device was lost (${lost.reason || "unknown reason"}): ${lost.message}. ` +
           "Request a new one and restore the last checkpoint",
@@ -161,6 +190,60 @@ export class GpuDevice {
     throw error;
   }
 
+  /**
+   * Throws what went wrong since there were so many `failures`, whether somebody was told of it or not:
+   * for those whose own work it may have been.
+   *
+   * @throws {GpuValidationError | OutOfMemoryError | DeviceLostError}
+   */
+  checkSince(failures: number): void {
+    this.check();
+    if (this.failures !== failures) throw this.#latest;
+  }
+
+  /**
+   * Does what the device may refuse. It refuses later, and speaks of buffers and layouts: the error
+   * begins with what was done.
+   *
+   * @param what found out only if it is refused
+   * @param onRefused hears of the error before anyone else
+   */
+  named<T>(
+    what: () => string | Promise<string>,
+    body: () => T,
+    onRefused?: (error: Error) => void,
+  ): T {
+    return this.#ask("validation", body, async ({ message }) => {
+      const error = new GpuValidationError(`${await what()}: ${message}`);
+      onRefused?.(error);
+      return error;
+    });
+  }
+
+  #report(error: Error): void {
+    this.failures++;
+    this.#latest = error;
+    this.#error ??= error;
+  }
+
+  /** Does something in an error scope. What it catches becomes an error, if `onError` says which. */
+  #ask<T>(
+    scope: GPUErrorFilter,
+    body: () => T,
+    onError: (error: GPUError) => Error | Promise<Error>,
+  ): T {
+    this.device.pushErrorScope(scope);
+    try {
+      return body();
+    } finally {
+      const answer = this.device.popErrorScope().then(async (error) => {
+        if (error && !this.#disposed) this.#report(await onError(error));
+      }).catch(() => {}) // A device that is lost, which is said elsewhere.
+        .finally(() => this.#asked.delete(answer));
+      this.#asked.add(answer);
+    }
+  }
+
   /** Writes bytes into a buffer view, in queue order. */
   write(to: BufferView, data: ArrayBufferView<ArrayBuffer>): void {
     let bytes = data;
@@ -181,18 +264,20 @@ export class GpuDevice {
 
   /** Copies buffer views onto others of their size, in queue order, with one submit. */
   copy(pairs: readonly (readonly [from: BufferView, to: BufferView])[], label: string): void {
-    const encoder = this.device.createCommandEncoder({ label });
-    for (const [from, to] of pairs) {
-      encoder.copyBufferToBuffer(
-        from.buffer.raw,
-        from.offset,
-        to.buffer.raw,
-        to.offset,
-        from.bytes,
-      );
-      to.buffer.version++;
-    }
-    this.device.queue.submit([encoder.finish()]);
+    this.named(() => label, () => {
+      const encoder = this.device.createCommandEncoder({ label });
+      for (const [from, to] of pairs) {
+        encoder.copyBufferToBuffer(
+          from.buffer.raw,
+          from.offset,
+          to.buffer.raw,
+          to.offset,
+          from.bytes,
+        );
+        to.buffer.version++;
+      }
+      this.device.queue.submit([encoder.finish()]);
+    });
   }
 
   /**
@@ -202,9 +287,13 @@ export class GpuDevice {
   async explain(error: unknown): Promise<unknown> {
     if (error instanceof DeviceLostError) return error;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const soon = new Promise<void>((resolve) => timer = setTimeout(resolve, LOST_MILLISECONDS));
-    await Promise.race([this.device.lost, soon]);
+    let stop: () => void;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LOST_MILLISECONDS);
+      stop = onLost(this.device, () => resolve());
+    });
     clearTimeout(timer);
+    stop!();
     return this.#error instanceof DeviceLostError ? this.#error : error;
   }
 
@@ -219,6 +308,7 @@ export class GpuDevice {
 
   async #read(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
     this.check();
+    const { failures } = this;
     const total = views.reduce((sum, view) => sum + view.bytes, 0);
     const staging = this.device.createBuffer({
       label: "read",
@@ -236,10 +326,13 @@ export class GpuDevice {
       try {
         await staging.mapAsync(GPUMapMode.READ);
       } catch (cause) {
-        this.check();
+        await this.#answered();
+        this.checkSince(failures);
         throw new GpuValidationError(`Cannot read ${total} bytes back: ${cause}`, { cause });
       }
-      this.check();
+      await this.#answered();
+      // What was refused meanwhile may have been what this waited for.
+      this.checkSince(failures);
       const all = staging.getMappedRange();
       offset = 0;
       return views.map(({ bytes }) => all.slice(offset, offset += bytes));
@@ -251,17 +344,26 @@ export class GpuDevice {
   /** Resolves when everything submitted so far is done. */
   async idle(): Promise<void> {
     try {
-      await this.device.queue.onSubmittedWorkDone();
       this.check();
+      const { failures } = this;
+      await this.device.queue.onSubmittedWorkDone();
+      await this.#answered();
+      this.checkSince(failures);
     } catch (error) {
       throw await this.explain(error);
     }
+  }
+
+  /** Resolves when the device has said of everything up to here whether it refuses it. */
+  async #answered(): Promise<void> {
+    await Promise.all(this.#asked);
   }
 
   /** Frees everything that was allocated through this object, and the device if it is ours. */
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#stopHearing();
     this.device.removeEventListener("uncapturederror", this.#onError);
     this.memory.freeAll();
     if (this.owned) this.device.destroy();

@@ -65,13 +65,23 @@ export function textureRows(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / ROW_BYTES));
 }
 
+/** Does something in an error scope of the device; what `onError` makes of an error is thrown later. */
+export type Ask = <T>(
+  scope: GPUErrorFilter,
+  body: () => T,
+  onError: (error: GPUError) => Error,
+) => T;
+
+/** What helps against too little memory where results are the largest part of it. */
+export const ADVICE = "Use a smaller batch or a narrower network";
+
 /** Allocates and frees, and keeps count. */
 export class Memory {
   #live = new Set<Buffer | Texture>();
   #bytes = 0;
 
   /** Counts what is allocated on a device through it. */
-  constructor(private readonly device: GPUDevice) {}
+  constructor(private readonly device: GPUDevice, private readonly ask: Ask) {}
 
   /** Number of live buffers and textures. */
   get count(): number {
@@ -95,35 +105,47 @@ export class Memory {
   }
 
   /**
-   * A zeroed storage buffer.
+   * Refuses a buffer that is larger than the device allows.
    *
+   * @param advice what to change
+   * @throws {OutOfMemoryError} naming the bytes, what they are for, and the limit.
+   */
+  requireSize(bytes: number, label: string, advice: string = ADVICE): void {
+    const most = this.device.limits.maxBufferSize;
+    if (bytes <= most) return;
+    throw new OutOfMemoryError(
+      `Cannot allocate ${bytes} bytes for ${label}: the device's maxBufferSize is ${most}. ` +
+        advice,
+    );
+  }
+
+  /**
+   * A zeroed storage buffer. Where the memory itself is at an end, the device says so later.
+   *
+   * @param advice what to change if there is no room
    * @throws {OutOfMemoryError} when it is larger than the device's `maxBufferSize`.
    */
-  buffer(bytes: number, label: string): Buffer {
+  buffer(bytes: number, label: string, advice: string = ADVICE): Buffer {
     const size = Math.max(ALIGNMENT, roundUp(bytes, ALIGNMENT));
-    const most = this.device.limits.maxBufferSize;
-    if (size > most) {
-      throw new OutOfMemoryError(
-        `Cannot allocate ${size} bytes for ${label}: the device's maxBufferSize is ${most}. ` +
-          `Use a smaller batch or a narrower network`,
-      );
-    }
-    const raw = this.device.createBuffer({
-      label,
-      size,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-    });
+    this.requireSize(size, label, advice);
+    const raw = this.#allocate(size, label, advice, () =>
+      this.device.createBuffer({
+        label,
+        size,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      }));
     return this.#keep({ kind: "buffer", raw, bytes: size, label, version: 0 });
   }
 
   /** A storage texture of `rows` rows. COPY_DST is always there: without it some drivers' timestamps are wrong. */
   texture(rows: number, label: string): Texture {
-    const raw = this.device.createTexture({
-      label,
-      size: [TEXTURE_WIDTH, rows],
-      format: "rgba32float",
-      usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
-    });
+    const raw = this.#allocate(rows * ROW_BYTES, label, ADVICE, () =>
+      this.device.createTexture({
+        label,
+        size: [TEXTURE_WIDTH, rows],
+        format: "rgba32float",
+        usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
+      }));
     return this.#keep({
       kind: "texture",
       raw,
@@ -144,6 +166,15 @@ export class Memory {
   /** Frees everything. */
   freeAll(): void {
     for (const resource of [...this.#live]) this.free(resource);
+  }
+
+  #allocate<T>(bytes: number, label: string, advice: string, make: () => T): T {
+    const used = this.#bytes;
+    return this.ask("out-of-memory", make, ({ message }) =>
+      new OutOfMemoryError(
+        `Cannot allocate ${bytes} bytes for ${label} beside the ${used} in use: ${message}. ` +
+          advice,
+      ));
   }
 
   #keep<T extends Buffer | Texture>(resource: T): T {

@@ -10,8 +10,8 @@ import { lower } from "./compile.ts";
 import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
 import { requireTuning, TUNING, type Tuning } from "./lower.ts";
 import { Program } from "./program.ts";
-import { bytesOf, type DType, type Shape, validateShape } from "./tensor.ts";
-import { type OutputArrays, toArray, Variable } from "./variable.ts";
+import { bytesOf, type DType, type Shape, show, validateShape } from "./tensor.ts";
+import { ADVICE_FOR_VARIABLES, type OutputArrays, toArray, Variable } from "./variable.ts";
 
 /** Options of {@linkcode Gpu.request} and {@linkcode Gpu.from}. */
 export interface GpuOptions extends RequestOptions {
@@ -37,8 +37,8 @@ export interface VariableSpec {
   readonly shape: Shape;
   /** Whether an optimizer may change it. */
   readonly trainable: boolean;
-  /** First values, row-major. Default zeros. */
-  readonly data?: ArrayLike<number>;
+  /** First values, row-major, or what makes them. Default zeros. */
+  readonly data?: ArrayLike<number> | (() => ArrayLike<number>);
 }
 
 /**
@@ -130,7 +130,8 @@ export class Gpu extends GpuDevice {
     const sizes = [...shape]; // the caller's array may change
     this.check();
     const values = data && toArray(data, shape, dtype, name);
-    const buffer = this.memory.buffer(bytesOf(shape, dtype), name);
+    const label = `${name} ${show(shape)}`;
+    const buffer = this.memory.buffer(bytesOf(shape, dtype), label, ADVICE_FOR_VARIABLES);
     const view = { buffer, offset: 0, bytes: buffer.bytes };
     if (values) this.write(view, values);
     return new Variable(this, view, sizes, dtype, name, trainable);
@@ -139,27 +140,40 @@ export class Gpu extends GpuDevice {
   /**
    * Several variables side by side in one buffer (trainable and other ones apart), so that an
    * optimizer updates a whole network in one dispatch.
+   *
+   * @throws {OutOfMemoryError} when they are larger than the device allows; no data is asked for then.
    */
   variables(specs: readonly VariableSpec[]): Variable<"f32">[] {
     this.check();
     const made = new Map<VariableSpec, Variable<"f32">>();
-    for (const trainable of [true, false]) {
+    const groups = [true, false].map((trainable) => {
       const group = specs.filter((s) => s.trainable === trainable);
-      if (!group.length) continue;
-      const sizes = group.map((s) => roundUp(bytesOf(s.shape, "f32"), ALIGNMENT));
-      const buffer = this.memory.buffer(
-        sizes.reduce((a, b) => a + b, 0),
-        trainable ? "parameters" : "statistics",
-      );
+      const sizes = group.map(({ shape }) => roundUp(bytesOf(shape, "f32"), ALIGNMENT));
+      const bytes = sizes.reduce((a, b) => a + b, 0);
+      const most = Math.max(...sizes);
+      const largest = group[sizes.indexOf(most)];
+      const label = largest && `${trainable ? "parameters" : "statistics"} (the largest is ` +
+          `${largest.name} ${show(largest.shape)} with ${most} bytes)`;
+      return { group, sizes, bytes, label };
+    }).filter(({ group }) => group.length);
+    for (const { bytes, label } of groups) {
+      this.memory.requireSize(bytes, label, ADVICE_FOR_VARIABLES);
+    }
+    using buffers = new DisposableStack();
+    for (const { group, sizes, bytes, label } of groups) {
+      const buffer = this.memory.buffer(bytes, label, ADVICE_FOR_VARIABLES);
+      buffers.defer(() => this.memory.free(buffer));
       let offset = 0;
       group.forEach((spec, i) => {
-        const { name, shape, data } = spec;
+        const { name, shape, data: given, trainable } = spec;
+        const data = typeof given === "function" ? given() : given;
         const view = { buffer, offset, bytes: sizes[i] };
         offset += sizes[i];
         if (data) this.write(view, toArray(data, shape, "f32", name));
         made.set(spec, new Variable(this, view, shape, "f32", name, trainable));
       });
     }
+    buffers.move(); // kept, since no data was refused
     return specs.map((spec) => made.get(spec)!);
   }
 

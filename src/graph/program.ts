@@ -7,6 +7,7 @@
 import { CommandList, type Resource, type Timing } from "../gpu/commands.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import {
+  ADVICE,
   ALIGNMENT,
   type Buffer,
   type BufferView,
@@ -24,7 +25,7 @@ import { needsOf, type ProgramNeeds } from "./needs.ts";
 import { type Block, plan } from "./plan.ts";
 import { type DType, type Shape, sizeOf } from "./tensor.ts";
 import { bytesOf } from "./tensor.ts";
-import { fromBytes, toArray, type TypedArray } from "./variable.ts";
+import { ADVICE_FOR_VARIABLES, fromBytes, toArray, type TypedArray } from "./variable.ts";
 
 /** What a program costs. */
 export interface ProgramStats {
@@ -182,6 +183,7 @@ export class Program<
    * value that it had in that run, whatever was written since.
    *
    * @throws {TypeError} for an unknown output.
+   * @throws {GpuValidationError} naming the op, when the device refused the run: until the next one.
    */
   async read<N extends O = O>(...names: N[]): Promise<Pick<A, N>> {
     this.#ready();
@@ -199,6 +201,7 @@ export class Program<
       ...view,
       bytes: roundUp(bytesOf(shape, dtype), 4),
     })));
+    this.#commands.check();
     const result: Record<string, TypedArray> = {};
     ports.forEach(({ shape, dtype }, i) => {
       result[wanted[i]] = fromBytes(data[i], dtype, sizeOf(shape));
@@ -239,12 +242,12 @@ export class Program<
   }
 
   /** Runs once with the last inputs and measures each dispatch with timestamps. */
-  profile(): Promise<Timing[]> {
+  async profile(): Promise<Timing[]> {
     this.#ready();
     this.#requireInputs([]);
     const timings = this.#commands.profile();
     for (const buffer of this.#written) buffer.version++;
-    return timings;
+    return await timings;
   }
 
   /** Frees the program's memory. */
@@ -290,12 +293,18 @@ export class Program<
     const textureBlocks = mirrors.map((m) => block(textureBytes(m), lives.get(m)!));
     const buffers = plan(bufferBlocks);
     const textures = plan(textureBlocks);
-    const slots = buffers.slotBytes.map((bytes, i) =>
-      this.#own(this.gpu.memory.buffer(bytes, `${this.label} slot ${i}`))
-    );
-    const textureSlots = textures.slotBytes.map((bytes, i) =>
-      this.#own(this.gpu.memory.texture(textureRows(bytes), `${this.label} texture ${i}`))
-    );
+    // A slot is as large as the largest that it holds, which is what a message should name.
+    const largest = (slot: number, slotOf: readonly number[], all: readonly Storage[]) =>
+      all.filter((_, i) => slotOf[i] === slot).reduce((a, b) => b.bytes > a.bytes ? b : a).label;
+    const slots = buffers.slotBytes.map((bytes, i) => {
+      const label = `${this.label} slot ${i} (${largest(i, buffers.slotOf, storages)})`;
+      return this.#own(this.gpu.memory.buffer(bytes, label));
+    });
+    const mirrored = mirrors.map(({ storage }) => storage);
+    const textureSlots = textures.slotBytes.map((bytes, i) => {
+      const label = `${this.label} texture ${i} (${largest(i, textures.slotOf, mirrored)})`;
+      return this.#own(this.gpu.memory.texture(textureRows(bytes), label));
+    });
     const bufferOf = new Map(storages.map((s, i) => [s, slots[buffers.slotOf[i]]]));
     const textureOf = new Map(mirrors.map((m, i) => [m, textureSlots[textures.slotOf[i]]]));
     const resolve = (operand: Storage | Mirror): Resource => {
@@ -342,33 +351,66 @@ export class Program<
 }
 
 /**
- * Refuses what the device cannot bind, before anything is allocated.
+ * Refuses what the device cannot bind or allocate, before anything is allocated.
  *
- * @throws {OutOfMemoryError} naming the op, what it needs, and the limit.
+ * @throws {OutOfMemoryError} naming the op, what it needs, the limit, and what to change.
  */
 function requireLimits({ steps }: Lowered, gpu: GpuDevice): void {
-  const { maxStorageBufferBindingSize, maxTextureDimension2D } = gpu.device.limits;
-  const refuse = (needs: string, name: string, limit: number) => {
-    throw new OutOfMemoryError(
-      `${needs}: this device's ${name} is ${limit}. Use a smaller batch or a narrower network`,
-    );
+  const { limits } = gpu.device;
+  const variables = new Set(
+    steps.flatMap((step) => step.kind === "copy" ? [step.from] : Object.values(step.bindings))
+      .flatMap((operand) => (operand instanceof Mirror ? operand.storage : operand).fixed ?? [])
+      .map(({ bytes }) => bytes),
+  );
+  const require = (
+    limit: "maxStorageBufferBindingSize" | "maxBufferSize" | "maxTextureDimension2D",
+    most: number,
+    of: Storage,
+    needs: () => string,
+  ) => {
+    if (most <= limits[limit]) return;
+    // What has its place already is a variable, and what is as large is a gradient: no batch makes it
+    // smaller.
+    const ofVariable = of.root.fixed || variables.has(roundUp(of.bytes, ALIGNMENT));
+    const advice = ofVariable ? ADVICE_FOR_VARIABLES : ADVICE;
+    throw new OutOfMemoryError(`${needs()}: this device's ${limit} is ${limits[limit]}. ${advice}`);
   };
   for (const step of steps) {
-    if (step.kind === "copy") continue;
-    for (const [name, operand] of Object.entries(step.bindings)) {
+    const operands: [string, Storage | Mirror][] = step.kind === "copy"
+      ? [["its source", step.from], ["its target", step.to]]
+      : Object.entries(step.bindings);
+    for (const [name, operand] of operands) {
       if (operand instanceof Mirror) {
-        const { bytes, label } = operand.storage;
-        const rows = textureRows(bytes);
-        if (rows <= maxTextureDimension2D) continue;
-        const needs = `${step.label} needs a texture of ${rows} rows for ${label}`;
-        refuse(needs, "maxTextureDimension2D", maxTextureDimension2D);
-      } else {
-        const bytes = operand.fixed?.bytes ?? roundUp(operand.bytes, ALIGNMENT);
-        if (bytes <= maxStorageBufferBindingSize) continue;
-        const needs =
-          `${step.label} needs ${bytes} bytes in one binding for ${name}, ${operand.label}`;
-        refuse(needs, "maxStorageBufferBindingSize", maxStorageBufferBindingSize);
+        const { storage } = operand;
+        const rows = textureRows(storage.bytes);
+        require(
+          "maxTextureDimension2D",
+          rows,
+          storage,
+          () =>
+            `${step.label} needs ${storage.bytes} bytes in a texture of ${rows} rows for ` +
+            storage.label,
+        );
+        continue;
       }
+      const bytes = operand.fixed?.bytes ?? roundUp(operand.bytes, ALIGNMENT);
+      if (step.kind !== "copy") {
+        require(
+          "maxStorageBufferBindingSize",
+          bytes,
+          operand,
+          () => `${step.label} needs ${bytes} bytes in one binding for ${name}, ${operand.label}`,
+        );
+      }
+      const { root } = operand;
+      const whole = roundUp(root.bytes, ALIGNMENT);
+      if (root.fixed) continue; // It is there.
+      require(
+        "maxBufferSize",
+        whole,
+        root,
+        () => `${step.label} needs a buffer of ${whole} bytes for ${name}, ${root.label}`,
+      );
     }
   }
 }

@@ -26,6 +26,10 @@ export type OutputArrays<T extends Readonly<Record<string, { readonly dtype: DTy
   [K in keyof T]: DType extends T[K]["dtype"] ? Arrays["f32"] : Arrays[T[K]["dtype"]];
 };
 
+/** What helps when a variable is larger than a device allows. */
+export const ADVICE_FOR_VARIABLES =
+  "A smaller batch does not help: use a narrower network, or fewer pictures where it holds data";
+
 const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array };
 
 /** Typed array of `dtype` over bytes read from the device, cut to `size` elements. */

@@ -76,8 +76,10 @@ export class Sequential {
         name: `${name}/${own}`,
         shape,
         trainable,
-        data: weights?.(`${name}/${own}`, shape) ??
-          initialValues(initializer, sizeOf(shape), random),
+        // Asked for once there is room: a network that is too large must not fill the host's memory.
+        data: () =>
+          weights?.(`${name}/${own}`, shape) ??
+            initialValues(initializer, sizeOf(shape), random),
       }))
     );
     this.variables = gpu.variables(specs);

@@ -57,6 +57,12 @@ export class LossRing {
     this.#count.dispose();
   }
 
+  /** Begins anew: how many of the steps enqueued have run is not known after an error. */
+  reset(): void {
+    this.#count.write([0]);
+    this.#read = 0;
+  }
+
   /** Leaves out the next pairs: those of steps that were run for another reason. */
   skip(steps: number): void {
     this.#read += steps;

@@ -1,0 +1,55 @@
+/**
+ * The long form of `long_run_test.ts`: 20,000 steps of a tiny network without files, and as many with
+ * all of them. What process and device hold must be the same in the first and the last quarter, and so
+ * must the time of a step.
+ *
+ *   deno task long [steps]
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { assertConstant, type Held, inQuarter, longRun } from "./support/long_run.ts";
+
+/** Of memory in the first quarter; medians of what is left after garbage collection. */
+const MEMORY = 0.02;
+
+/**
+ * Of a step's time in the first quarter. The fastest tenth of each quarter is compared, since other
+ * programs only ever make a step slower.
+ */
+const TIME = 0.1;
+
+function report(name: string, held: readonly Held[]): void {
+  console.log(`\n${name}`);
+  const bounds = { rss: MEMORY, heapUsed: MEMORY, external: MEMORY, milliseconds: TIME } as const;
+  const grown: string[] = [];
+  for (const [key, most] of Object.entries(bounds) as [keyof typeof bounds, number][]) {
+    const quarters = [0, 1, 2, 3].map((quarter) =>
+      inQuarter(held, quarter, key, key === "milliseconds" ? 0.1 : 0.5)
+    );
+    const change = quarters[3] / quarters[0] - 1;
+    const numbers = quarters.map((n) => key === "milliseconds" ? n.toFixed(3) : `${n}`);
+    console.log(`  ${key.padEnd(12)} ${numbers.join("  ")}  ${(100 * change).toFixed(2)}%`);
+    if (change > most) grown.push(`${key} by ${(100 * change).toFixed(2)}%`);
+  }
+  const { buffers, bytes, listeners } = held.at(-1)!;
+  console.log(`  ${buffers} buffers, ${bytes} bytes, ${listeners} listeners, at every epoch`);
+  assertConstant(held);
+  assert.deepEqual(grown, [], "what grew from the first to the last quarter");
+}
+
+if (import.meta.main) {
+  const steps = Number(Deno.args[0] ?? 20_000);
+  // Some hundred steps first: the process's own libraries are loaded and its code is compiled.
+  const stepsAnEpoch = Math.ceil(steps / 80);
+  const dir = await Deno.makeTempDir();
+  try {
+    await longRun(500, { outDir: `${dir}/first` });
+    report(`${steps} steps, no files`, await longRun(steps, { stepsAnEpoch }));
+    const outDir = `${dir}/run`;
+    report(`${steps} steps, all files`, await longRun(steps, { stepsAnEpoch, outDir }));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * A long training of a tiny network, and what it holds on to meanwhile.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import v8 from "node:v8";
+import vm from "node:vm";
+import { type Dataset, Gpu, readMetrics, trainDCGAN, type TrainOptions } from "../../mod.ts";
+
+v8.setFlagsFromString("--expose-gc");
+const collectGarbage = vm.runInNewContext("gc") as () => void;
+
+const BATCH = 4;
+
+/** Noise in pictures of 8 x 8, for epochs of so many steps. */
+function noise(steps: number): Dataset {
+  const count = steps * BATCH;
+  const images = Uint8Array.from({ length: count * 64 }, (_, i) => (i * i * 31) % 251);
+  return { images, labels: new Uint8Array(count), count, height: 8, width: 8, channels: 1 };
+}
+
+/** Options of a tiny run; it is a matter of some milliseconds a step. */
+export const TINY = {
+  dataset: noise(50),
+  batchSize: BATCH,
+  noiseDim: 4,
+  generatorWidths: [2, 2, 2],
+  discriminatorWidths: [2, 2],
+  // Too small a network to learn anything; it must only stay finite for long.
+  learningRate: 1e-5,
+} satisfies TrainOptions;
+
+/** What is held at one moment. */
+export interface Held {
+  /** Steps trained so far. */
+  readonly steps: number;
+  /** Milliseconds a step since the last one. */
+  readonly milliseconds: number;
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
+  /** On the device. */
+  readonly buffers: number;
+  readonly bytes: number;
+  /** Listeners added and not removed, of anything. */
+  readonly listeners: number;
+  /** Reactions that were ever put on the promises of devices that are lost. */
+  readonly reactions: number;
+}
+
+/** Counts listeners from now on, until it is disposed. */
+export class Listeners implements Disposable {
+  count = 0;
+  readonly #add = EventTarget.prototype.addEventListener;
+  readonly #remove = EventTarget.prototype.removeEventListener;
+
+  constructor() {
+    const { prototype } = EventTarget;
+    const [add, remove] = [this.#add, this.#remove];
+    // deno-lint-ignore no-this-alias
+    const counter = this;
+    prototype.addEventListener = function (this: EventTarget, ...args) {
+      counter.count++;
+      return add.apply(this, args);
+    };
+    prototype.removeEventListener = function (this: EventTarget, ...args) {
+      counter.count--;
+      return remove.apply(this, args);
+    };
+  }
+
+  [Symbol.dispose](): void {
+    EventTarget.prototype.addEventListener = this.#add;
+    EventTarget.prototype.removeEventListener = this.#remove;
+  }
+}
+
+/** Counts what is hung on the promise that tells when a device is lost, which is pending for good. */
+export function countReactions(device: GPUDevice): { count: number } {
+  const counter = { count: 0 };
+  const { lost } = device;
+  assert.equal(lost, device.lost, "always the same promise");
+  const then = lost.then;
+  Object.assign(lost, {
+    then(...args: Parameters<typeof then>) {
+      counter.count++;
+      return then.apply(lost, args);
+    },
+  });
+  return counter;
+}
+
+/** Trains so many steps, and gives what was held after each epoch. All losses must be told, in order. */
+export async function longRun(
+  steps: number,
+  { outDir, stepsAnEpoch = 50 }: { readonly outDir?: string; readonly stepsAnEpoch?: number } = {},
+): Promise<Held[]> {
+  using listeners = new Listeners();
+  const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
+  const reactions = countReactions(device);
+  using gpu = Gpu.from(device);
+  const abort = new AbortController();
+  const held: Held[] = [];
+  const losses = new Float64Array(2 * steps);
+  let told = 0;
+  let since = performance.now();
+  const common = {
+    ...TINY,
+    dataset: noise(stepsAnEpoch),
+    gpu,
+    epochs: Math.ceil(steps / stepsAnEpoch),
+    signal: abort.signal,
+    pictureCount: 4,
+    onStep: ({ step, generatorLoss, discriminatorLoss }) => {
+      assert.equal(step, told + 1, "steps are told in order, and each once");
+      losses.set([generatorLoss, discriminatorLoss], 2 * told++);
+    },
+    onEpoch: async ({ step }) => {
+      const milliseconds = (performance.now() - since) / stepsAnEpoch;
+      // Twice, with a turn between: what finalizers let go of goes with the second.
+      collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      collectGarbage();
+      const { rss, heapUsed, external } = Deno.memoryUsage();
+      const { count: buffers, bytes } = gpu.memory;
+      held.push({
+        steps: step,
+        milliseconds,
+        rss,
+        heapUsed,
+        external,
+        buffers,
+        bytes,
+        listeners: listeners.count,
+        reactions: reactions.count,
+      });
+      since = performance.now();
+    },
+  } satisfies TrainOptions;
+  using run = outDir === undefined ? await trainDCGAN(common) : await trainDCGAN({
+    ...common,
+    outDir,
+    checkpoint: { everyEpochs: 10, keep: 2 },
+  });
+  assert.equal(run.steps, steps);
+  assert.equal(told, steps);
+  assert.ok(losses.every((loss) => loss > 0 && loss < 100), "all losses are there");
+  // A ring that lost count would give those of another step.
+  assert.ok(new Set(losses).size > 0.9 * losses.length, "and each step's are its own");
+  if (outDir !== undefined) await checkFolder(outDir, stepsAnEpoch, losses);
+  run[Symbol.dispose]();
+  gpu[Symbol.dispose]();
+  assert.equal(gpu.memory.count, 0);
+  assert.ok(listeners.count <= 0, `${listeners.count} listeners are left`);
+  device.destroy();
+  return held;
+}
+
+/** The log of a run has every step once, in order, with the losses that were told. */
+async function checkFolder(
+  outDir: string,
+  stepsAnEpoch: number,
+  losses: Float64Array,
+): Promise<void> {
+  const steps = losses.length / 2;
+  let [step, epoch] = [0, 0];
+  for await (const row of readMetrics(join(outDir, "metrics.jsonl"))) {
+    if (row.type === "step") {
+      assert.equal(row.step, ++step);
+      const told = [losses[2 * step - 2], losses[2 * step - 1]];
+      assert.deepEqual([row.generatorLoss, row.discriminatorLoss], told, `step ${step}`);
+    } else {
+      assert.equal(row.epoch, ++epoch);
+      assert.equal(row.step, step);
+      assert.equal(step, Math.min(steps, epoch * stepsAnEpoch));
+    }
+  }
+  assert.equal(step, steps);
+  assert.equal(epoch, Math.ceil(steps / stepsAnEpoch));
+  // TensorBoard's file: two records at its beginning; one a step; a distance and a picture an epoch.
+  const folder = join(outDir, "tensorboard");
+  const files = [...Deno.readDirSync(folder)];
+  assert.equal(files.length, 1);
+  const bytes = await Deno.readFile(join(folder, files[0].name));
+  const view = new DataView(bytes.buffer);
+  let records = 0;
+  let at = 0;
+  for (; at < bytes.length; records++) at += 16 + Number(view.getBigUint64(at, true));
+  assert.equal(at, bytes.length);
+  assert.equal(records, 2 + steps + 2 * epoch);
+  const svg = await Deno.readTextFile(join(outDir, "losses.svg"));
+  assert.ok(svg.length < 200_000, `${svg.length} characters`);
+  const checkpoints = [...Deno.readDirSync(join(outDir, "training_checkpoints"))]
+    .filter(({ name }) => name.endsWith(".safetensors"));
+  assert.ok(checkpoints.length <= 3, checkpoints.map(({ name }) => name).join());
+}
+
+/** One quantity in a quarter of a run, 0 to 3: its median, or another quantile. */
+export function inQuarter(
+  held: readonly Held[],
+  quarter: number,
+  key: keyof Held,
+  quantile = 0.5,
+): number {
+  const from = Math.floor(quarter * held.length / 4);
+  const to = Math.floor((quarter + 1) * held.length / 4);
+  const values = held.slice(from, to).map((one) => one[key]).sort((a, b) => a - b);
+  return values[Math.floor(values.length * quantile)];
+}
+
+/** What must never change once a run is under way. */
+export function assertConstant(held: readonly Held[]): void {
+  for (const key of ["buffers", "bytes", "listeners", "reactions"] as const) {
+    const values = new Set(held.slice(1).map((one) => one[key]));
+    assert.equal(values.size, 1, `${key}: ${[...values].join(", ")}`);
+  }
+}
