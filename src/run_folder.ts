@@ -6,7 +6,7 @@
 
 import { basename, join } from "node:path";
 import { CheckpointError, DataError } from "./errors.ts";
-import { removeTemporary, writeFileAtomic } from "./io/atomic.ts";
+import { isSystemError, removeTemporary, writeFileAtomic } from "./io/atomic.ts";
 import { CheckpointFolder } from "./io/checkpoints.ts";
 import { Curves } from "./io/curves.ts";
 import { FolderLock } from "./io/lock.ts";
@@ -37,13 +37,20 @@ const NAMES = ["metrics.jsonl", "tensorboard", "losses.svg", "run.json", "dcgan.
 /** Seconds between flushes of the log. */
 const FLUSH_SECONDS = 0.5;
 
-/** Pictures, checkpoints, logs, curves and the record of a run. */
+/**
+ * Pictures, checkpoints, logs, curves and the record of a run.
+ *
+ * Where nothing is lost yet, in `open` and `begin`, everything that cannot be written is thrown. Later
+ * only a checkpoint is: for the rest hours of training are not given up, but it is said.
+ */
 export class RunFolder implements AsyncDisposable {
   readonly checkpoints: CheckpointFolder;
   #metrics: MetricsLog | undefined;
   #tensorboard: TensorBoardLog | undefined;
   readonly #curves = new Curves();
   #flushed = performance.now();
+  /** What could not be written the last time. */
+  readonly #failing = new Set<string>();
 
   private constructor(
     readonly path: string,
@@ -61,6 +68,7 @@ export class RunFolder implements AsyncDisposable {
    * Makes the folder, so that a run fails early if it cannot be written to, and takes it for itself.
    *
    * @throws {CheckpointError} when another run is writing to it.
+   * @throws {Error} when it cannot be written to, naming the path, the reason and a way out.
    */
   static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
     const pictures = await PictureFolder.open(path, options.pictures);
@@ -168,15 +176,18 @@ export class RunFolder implements AsyncDisposable {
     const { step, epoch, distance } = event;
     this.#metrics!.epoch(event);
     if (distance !== undefined) this.#tensorboard!.scalars(step, { distance });
-    if (event.picture !== undefined) {
-      this.#tensorboard!.image(step, "pictures", await Deno.readFile(event.picture));
+    const { picture } = event;
+    if (picture !== undefined) {
+      await this.#tolerate("TensorBoard's picture", async () => {
+        this.#tensorboard!.image(step, "pictures", await Deno.readFile(picture));
+      });
     }
     this.#curves.markEpoch(step, epoch);
     await this.#flush();
     await this.writeCurves();
   }
 
-  /** Writes pictures on [-1, 1] and gives their path. */
+  /** Writes pictures on [-1, 1] and gives their path, unless they cannot be written. */
   picture(
     pictures: Float32Array,
     { step, epoch, ofEpoch }: {
@@ -184,14 +195,18 @@ export class RunFolder implements AsyncDisposable {
       readonly epoch: number;
       readonly ofEpoch: boolean;
     },
-  ): Promise<string> {
+  ): Promise<string | undefined> {
     const name = ofEpoch
       ? `image_at_epoch_${String(epoch).padStart(4, "0")}`
       : `image_at_step_${String(step).padStart(6, "0")}`;
-    return this.pictures.save(name, pictures);
+    return this.#tolerate("pictures", () => this.pictures.save(name, pictures));
   }
 
-  /** Writes a checkpoint; what was logged up to it is on the disk before. */
+  /**
+   * Writes a checkpoint; what was logged up to it is on the disk before.
+   *
+   * @throws {Error} when it cannot be written, naming the path, the reason and a way out.
+   */
   async save(epoch: number, step: number | undefined, snapshot: Snapshot) {
     await this.#flush(true);
     return await this.checkpoints.save(epoch, step, snapshot);
@@ -200,7 +215,7 @@ export class RunFolder implements AsyncDisposable {
   /** Draws the curves of both losses as `losses.svg`. */
   async writeCurves(): Promise<void> {
     const svg = new TextEncoder().encode(this.#curves.svg());
-    await writeFileAtomic(join(this.path, "losses.svg"), svg);
+    await this.#tolerate("curves", () => writeFileAtomic(join(this.path, "losses.svg"), svg));
   }
 
   /** Writes `dcgan.gif` from the pictures up to here. */
@@ -208,7 +223,7 @@ export class RunFolder implements AsyncDisposable {
     upTo: { readonly step: number; readonly epoch: number },
   ): Promise<string | undefined> {
     try {
-      return await this.pictures.writeGIF(upTo);
+      return await this.#tolerate("the GIF", () => this.pictures.writeGIF(upTo));
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       this.say(`dcgan.gif is not written: ${error.message}`); // Nothing to lose a run for.
@@ -217,17 +232,44 @@ export class RunFolder implements AsyncDisposable {
   }
 
   async #flush(sync = false): Promise<void> {
-    await this.#metrics!.flush({ sync });
-    await this.#tensorboard!.flush();
+    for (const [what, log] of this.#logs()) {
+      await this.#tolerate(what, () => log.flush({ sync }), () => log.lost);
+    }
     this.#flushed = performance.now();
+  }
+
+  *#logs(): Generator<[string, MetricsLog | TensorBoardLog]> {
+    if (this.#metrics) yield ["the log", this.#metrics];
+    if (this.#tensorboard) yield ["TensorBoard's log", this.#tensorboard];
+  }
+
+  /** Does what a run can do without; a failure is said once, until it works again. */
+  async #tolerate<T>(
+    what: string,
+    body: () => Promise<T>,
+    lost = () => 0,
+  ): Promise<T | undefined> {
+    try {
+      const value = await body();
+      if (this.#failing.delete(what)) {
+        const without = lost() ? `, without ${lost()} entries that were too many to hold` : "";
+        this.say(`${what} can be written again${without}`);
+      }
+      return value;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      if (!this.#failing.has(what)) this.say(`${error.message}. The run goes on without`);
+      this.#failing.add(what);
+      return undefined;
+    }
   }
 
   /** Writes and closes the logs, and gives the folder free. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // Each is closed even if another cannot be; the lock goes last.
-    await using _lock = this.lock;
-    await using _tensorboard = this.#tensorboard;
-    await this.#metrics?.close();
+    await using _lock = this.lock; // The last to go, whatever happens.
+    for (const [what, log] of this.#logs()) {
+      await this.#tolerate(what, () => log.close(), () => log.lost);
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { NonFiniteError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
+import { isSystemError } from "./io/atomic.ts";
 import { type Checkpoint, CheckpointFolder, readCheckpoint } from "./io/checkpoints.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
@@ -25,7 +26,7 @@ export interface PictureEvent {
   readonly epoch: number;
   /** [count, height, width, channels] on [-1, 1]. */
   readonly pictures: Float32Array;
-  /** The file, if there is an `outDir`. */
+  /** The file, if there is an `outDir` and it could be written. */
   readonly path?: string;
 }
 
@@ -150,11 +151,16 @@ function validate(options: TrainOptions): void {
  *
  * Permissions: none without `outDir`; with it, read and write for that folder.
  *
+ * What cannot be written to `outDir` when the run begins is thrown. Later, `onMessage` hears of it and
+ * the run goes on, without that picture or with an older checkpoint; only the checkpoint at the end is
+ * an error again.
+ *
  * @throws {RangeError} when an option is out of range.
  * @throws {DataError} when the data set is not one.
  * @throws {AdapterError} when no device is given and none is found.
  * @throws {CheckpointError} when there is nothing to resume, or it is damaged or of another
  *   configuration; or when `outDir` holds a run that is neither resumed nor overwritten.
+ * @throws {Error} when `outDir` cannot be written to, naming the path, the reason and a way out.
  */
 export async function trainDCGAN<const O extends TrainOptions>(
   options: O & Checked<O>,
@@ -203,6 +209,7 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   const told = new Map<number, EpochEvent>();
   let saved: { path?: string; steps: number } = { steps: begunAt };
   let savedAt = performance.now();
+  let unsaved = false;
 
   const show = async (step: number, epoch: number, ofEpoch: boolean) => {
     const pictures = await trainer.sample({ count: pictureCount });
@@ -211,15 +218,24 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
     return path;
   };
 
-  const save = async () => {
+  /** At the end of the run, a checkpoint that cannot be written is an error; before, it is said. */
+  const save = async (atEnd = false) => {
     savedAt = performance.now();
     if (!folder || !policy.atEnd || saved.steps === trainer.steps) return;
     const { betweenEpochs, currentEpoch, steps } = trainer;
     const snapshot = await trainer.snapshot();
     // After an epoch's last step the trainer stands at the beginning of the next.
-    const { path, best } = betweenEpochs
-      ? await folder.save(currentEpoch - 1, undefined, snapshot)
-      : await folder.save(currentEpoch, steps, snapshot);
+    const writing = betweenEpochs
+      ? folder.save(currentEpoch - 1, undefined, snapshot)
+      : folder.save(currentEpoch, steps, snapshot);
+    const written = await writing.catch((error) => {
+      if (atEnd || !isSystemError(error)) throw error;
+      say(`${error.message}. The run goes on, and tries again after this epoch or the next`);
+      return undefined;
+    });
+    unsaved = !written;
+    if (!written) return;
+    const { path, best } = written;
     saved = { path, steps };
     const { distance } = snapshot;
     const quality = distance === undefined
@@ -248,7 +264,7 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
         told.set(epoch.epoch, epoch);
         await folder?.epoch(epoch);
         await options.onEpoch?.(epoch);
-        const due = epoch.epoch % policy.everyEpochs === 0 || saveDue();
+        const due = unsaved || epoch.epoch % policy.everyEpochs === 0 || saveDue();
         if (trainer.betweenEpochs && due) await save();
       }
     }
@@ -257,10 +273,10 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
     await train();
   } catch (error) {
     // The trainer stands before the first such number: that state is worth keeping.
-    if (error instanceof NonFiniteError) await save();
+    if (error instanceof NonFiniteError) await save(true).catch((failed) => say(failed.message));
     throw error;
   }
-  await save();
+  await save(true);
   return {
     history: trainer.history.map((event) => told.get(event.epoch) ?? event),
     steps: trainer.steps,

@@ -286,12 +286,18 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   async *run(
     { pauseAfter = () => false }: { readonly pauseAfter?: (step: number) => boolean } = {},
   ): AsyncGenerator<TrainEvent, void, void> {
-    const { signal, dataset: { count } } = this.#options;
+    const { signal } = this.#options;
     this.#requireUsable();
     const running = () => this.steps < this.totalSteps && !signal?.aborted;
     for (;;) {
       for (let event; (event = this.#events.shift());) yield event;
-      if (!running()) return;
+      if (!running()) {
+        if (!this.#cut) return;
+        await this.#exclusively("an iteration", async () => {
+          this.#events.push(await this.#endEpoch());
+        });
+        continue;
+      }
       await this.#exclusively("an iteration", async () => {
         await this.prepare();
         let pause: boolean;
@@ -305,13 +311,18 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
           const at = this.#events.findLastIndex(({ type }) => type === "step") + 1;
           this.#events.splice(at, 0, { type: "pause", step, epoch });
         }
-        // An epoch that maxSteps cut is told as far as it came; a resumed run finishes it.
-        const { at } = this.#position;
-        if (at > 0 && at < count && this.steps >= this.totalSteps) {
-          this.#events.push(await this.#endEpoch());
-        }
       });
     }
+  }
+
+  /**
+   * Whether `maxSteps` cut the epoch under way, and that was not told. It is told as far as it came; a
+   * resumed run finishes it. A run that was killed before it was told, tells it when it is resumed.
+   */
+  get #cut(): boolean {
+    const { at, steps, history } = this.#position;
+    const within = at > 0 && at < this.#options.dataset.count;
+    return within && steps === this.totalSteps && history.at(-1)?.step !== steps;
   }
 
   /**

@@ -10,7 +10,7 @@ import {
   whole,
   wholes,
 } from "../src/cli/flags.ts";
-import { bar, duration, type Output, Progress } from "../src/cli/progress.ts";
+import { bar, duration, type Output, Progress, untilGone } from "../src/cli/progress.ts";
 import { inFolder } from "./support/folder.ts";
 
 const FLAGS = {
@@ -274,6 +274,35 @@ Deno.test("command line: training stops with a checkpoint when its reader has go
     const [checkpoint] = Deno.readDirSync(join(dir, "out", "training_checkpoints"));
     assert.match(checkpoint.name, /^ckpt-0001-step-\d+\.safetensors$/);
   }));
+
+Deno.test("command line: output on a full disk is lost, and a reader that has gone stops the run", () => {
+  const written: string[] = [];
+  let error: Error | undefined;
+  let gone = 0;
+  const out = untilGone({
+    isTerminal: false,
+    columns: () => 80,
+    write(text) {
+      if (error) throw error;
+      written.push(text);
+    },
+  }, () => gone++);
+  const withCode = (code: string) => Object.assign(new Error(code), { code });
+  out.write("a");
+  error = withCode("ENOSPC");
+  out.write("b");
+  error = undefined;
+  out.write("c");
+  error = withCode("EBADF");
+  assert.throws(() => out.write("d"), error);
+  assert.equal(gone, 0);
+  error = withCode("EIO"); // The terminal was closed.
+  out.write("e");
+  out.write("f");
+  error = undefined;
+  out.write("g");
+  assert.deepEqual([gone, written], [1, ["a", "c"]]);
+});
 
 Deno.test("command line: help explains every flag; mistakes exit with 2 and a sentence", async () => {
   const help = await dcgan(["train", "--help"]);

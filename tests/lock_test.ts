@@ -29,6 +29,18 @@ Deno.test("lock: a file that a dead process left does not hold", () =>
     assert.equal(await Deno.readTextFile(join(dir, "run.lock")), `${Deno.pid}\n`);
   }));
 
+Deno.test("lock: a folder deleted and made anew under a run is not given free with the run", () =>
+  inFolder(async (dir) => {
+    const run = join(dir, "run");
+    await Deno.mkdir(run);
+    const first = await FolderLock.take(run, silent);
+    await Deno.remove(run, { recursive: true });
+    await Deno.mkdir(run);
+    await using _second = await FolderLock.take(run, silent);
+    await first![Symbol.asyncDispose]();
+    await assert.rejects(FolderLock.take(run, silent), CheckpointError);
+  }));
+
 /** Takes the folder, says so, and holds it for good. */
 const HOLDER = `
   import { FolderLock } from ${JSON.stringify(new URL("../src/io/lock.ts", import.meta.url))};

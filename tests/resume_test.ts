@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readMetrics } from "../mod.ts";
-import { CheckpointFolder, readCheckpoint } from "../src/io/checkpoints.ts";
+import { readCheckpoint } from "../src/io/checkpoints.ts";
 import type { Position } from "../src/position.ts";
 import { inFolder } from "./support/folder.ts";
+import { checkpoints, logged, stateOf, temporary } from "./support/run_state.ts";
 
 const DENO = ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-write"];
 const WORKER = ["--lock=deno.lock", "--frozen", "tests/support/train_worker.ts"];
@@ -47,32 +47,6 @@ async function trainUntil(
   return { text, status };
 }
 
-/** Tensors, and position but for times, of a run's newest checkpoint. */
-async function stateOf(dir: string): Promise<unknown> {
-  const path = (await checkpoints(dir)).at(-1)!;
-  const { tensors, position } = await readCheckpoint<Position>(path);
-  const history = position.history.map(({ seconds: _, ...rest }) => rest);
-  return {
-    path: path.slice(dir.length),
-    tensors: [...tensors].map(([name, { shape, data }]) => [name, shape, [...data]]),
-    position: { ...position, history },
-  };
-}
-
-function checkpoints(dir: string): Promise<string[]> {
-  return new CheckpointFolder(join(dir, "training_checkpoints"), 3).list();
-}
-
-/** Losses of every step in the log, and its epochs. */
-async function logged(dir: string): Promise<unknown[]> {
-  const rows: unknown[] = [];
-  for await (const row of readMetrics(join(dir, "metrics.jsonl"))) {
-    const { step, generatorLoss, discriminatorLoss } = row;
-    rows.push([row.type, step, generatorLoss, discriminatorLoss]);
-  }
-  return rows;
-}
-
 const straightDir = await Deno.makeTempDir();
 await train(straightDir, 12);
 const straight = await stateOf(straightDir);
@@ -98,10 +72,7 @@ for (
       assert.match(await train(dir, 12, "resume"), /^resumed /m);
       assert.deepEqual(await stateOf(dir), straight);
       assert.deepEqual(await logged(dir), straightLog, "the log has every step once");
-      for (const folder of [dir, join(dir, "training_checkpoints")]) {
-        const left = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".tmp"));
-        assert.deepEqual(left, []);
-      }
+      assert.deepEqual(temporary(dir), []);
     }));
 }
 

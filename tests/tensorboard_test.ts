@@ -195,7 +195,7 @@ Deno.test("tensorboard: what could not be written leaves no half record, and is 
   withFolder(async (folder) => {
     const log = await TensorBoardLog.open(folder);
     log.scalars(1, { a: 1 });
-    const file = log["file"];
+    const file = log["file"]["file"];
     file.write = (bytes) => { // A disk that fills up within a record.
       if (bytes.length < 20) throw new Error("No space left on device (os error 28)");
       return Deno.FsFile.prototype.write.call(file, bytes.subarray(0, bytes.length - 5));

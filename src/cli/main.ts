@@ -18,6 +18,7 @@ import {
   NonFiniteError,
   OutOfMemoryError,
 } from "../../mod.ts";
+import { isSystemError } from "../io/atomic.ts";
 import { VERSION } from "../version.ts";
 import { calibrate } from "./calibrate.ts";
 import { doctor } from "./doctor.ts";
@@ -77,7 +78,7 @@ function help(): string {
       ["0", "done"],
       ["1", "failed; standard error says why"],
       ["2", "the command line was not understood"],
-      ["130", "interrupted"],
+      ["130", "interrupted; 143 or 129 by SIGTERM or SIGHUP"],
     ]),
     `${bold("environment")}\n` + twoColumns([
       ["NO_COLOR", "no colours if it is set"],
@@ -143,7 +144,8 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<number> {
  * Deno.exitCode = await main(["summary", "--json"]);
  * ```
  *
- * @returns the exit code: 0 done, 1 failed, 2 not understood, 130 interrupted
+ * @returns the exit code: 0 done, 1 failed, 2 not understood, 130 interrupted, 143
+ * or 129 by SIGTERM or SIGHUP
  */
 export async function main(args: readonly string[]): Promise<number> {
   try {
@@ -162,16 +164,10 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     const plain = error instanceof Error &&
       (EXPECTED.some((Class) => error instanceof Class) ||
-        error instanceof Deno.errors.NotCapable ||
-        "code" in error || systemCause(error));
+        isSystemError(error));
     console.error(plain ? `${red("error:")} ${(error as Error).message}` : error);
     return 1;
   }
-}
-
-/** Whether the system refused something, and the message already says what: a full disk, say. */
-function systemCause({ cause }: Error): boolean {
-  return cause instanceof Error && ("code" in cause || cause instanceof Deno.errors.NotCapable);
 }
 
 if (import.meta.main) {

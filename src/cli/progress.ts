@@ -112,7 +112,10 @@ export class Progress {
   }
 }
 
-/** The same output, but what is written after its reader has gone is lost; `onGone` hears of that. */
+/**
+ * The same output, but what is written after its reader has gone, or its terminal was closed, is lost;
+ * `onGone` hears of that. What a full disk does not take is lost, too, but the next text may not be.
+ */
 export function untilGone(out: Output, onGone: () => void): Output {
   let gone = false;
   return {
@@ -123,7 +126,9 @@ export function untilGone(out: Output, onGone: () => void): Output {
       try {
         out.write(text);
       } catch (error) {
-        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        const { code } = error as { code?: string };
+        if (code === "ENOSPC" || code === "EDQUOT") return; // Redirected to a disk that is full.
+        if (code !== "EIO" && !(error instanceof Deno.errors.BrokenPipe)) throw error;
         gone = true;
         onGone();
       }

@@ -128,7 +128,9 @@ const HELP = describeCommand({
     `train --json | grep '"type":"epoch"'`,
   ],
   more:
-    "Ctrl-C stops after the step under way and writes a checkpoint; --resume goes on from there.",
+    "Ctrl-C stops after the step under way and writes a checkpoint; --resume goes on from there. So do\n" +
+    "SIGTERM and the end of the terminal (SIGHUP), from which nohup does not keep a Deno program: begin\n" +
+    "it with setsid, or in tmux.",
 });
 
 type Hyperparameters = Omit<TrainOptions, "dataset">;
@@ -246,6 +248,33 @@ async function scheduleOf(outDir: string): Promise<Hyperparameters> {
   return schedule;
 }
 
+/** Exit codes of runs that were stopped, by the custom of shells. */
+const STOPPED = { SIGINT: 130, SIGBREAK: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** Signals that ask a run to stop; Windows has no others to listen to. */
+const SIGNALS: readonly (keyof typeof STOPPED)[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/**
+ * Calls back at the first signal that asks a run to stop; at the second the process ends.
+ *
+ * @returns what the listeners are removed with
+ */
+function listen(onSignal: (code: number) => void): Disposable {
+  let heard = false;
+  const listeners = SIGNALS.map((signal) => {
+    const listener = () => {
+      if (heard) Deno.exit(STOPPED[signal]);
+      heard = true;
+      onSignal(STOPPED[signal]);
+    };
+    Deno.addSignalListener(signal, listener);
+    return () => Deno.removeSignalListener(signal, listener);
+  });
+  return { [Symbol.dispose]: () => listeners.forEach((remove) => remove()) };
+}
+
 /** Runs the command. Returns the exit code. */
 export async function train(args: readonly string[]): Promise<number> {
   const flags = parseFlags(FLAGS, args);
@@ -301,13 +330,12 @@ export async function train(args: readonly string[]): Promise<number> {
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
   report.message(`out      ${options.outDir}`);
 
-  let interrupts = 0;
-  const onInterrupt = () => {
-    if (++interrupts > 1) Deno.exit(130);
+  let stopped: number = STOPPED.SIGINT;
+  using _listeners = listen((code) => {
+    stopped = code;
+    stop.abort(); // Before anything is written: the terminal may be gone.
     report.message("stopping after this step; Ctrl-C again to stop at once");
-    stop.abort();
-  };
-  Deno.addSignalListener("SIGINT", onInterrupt);
+  });
   try {
     using result = await trainDCGAN({
       ...options,
@@ -323,9 +351,8 @@ export async function train(args: readonly string[]): Promise<number> {
       onMessage: (text) => report.message(text),
     });
     report.end(result);
-    return result.aborted ? 130 : 0;
+    return result.aborted ? stopped : 0;
   } finally {
-    Deno.removeSignalListener("SIGINT", onInterrupt);
     first?.[Symbol.dispose]();
   }
 }

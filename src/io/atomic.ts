@@ -50,13 +50,34 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     await Deno.rename(temporary, path);
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {}); // It may never have come to be.
-    // The system's message ends with the paths it saw, the temporary one among them.
-    const reason = (cause as Error).message.replace(/: (open|rename) '.*$/s, "");
-    throw new Error(
-      `Cannot write ${path}: ${reason}. ${remedy(cause as Error, folder)}`,
-      { cause },
-    );
+    throw cannotWrite(path, cause);
   }
+}
+
+/** The error of a file that cannot be written: the path, the system's reason and a way out. */
+export function cannotWrite(path: string, cause: unknown): Error {
+  // The system's message ends with the paths it saw, a temporary one among them.
+  const reason = (cause as Error).message.replace(/: [a-z]+ '.*$/s, "");
+  return new Error(`Cannot write ${path}: ${reason}. ${remedy(cause as Error, dirname(path))}`, {
+    cause,
+  });
+}
+
+/** Whether an open file is still what lies at a path: it may have been removed, or replaced. */
+export async function isStillAt(path: string, file: Deno.FsFile): Promise<boolean> {
+  const [held, there] = await Promise.all([
+    file.stat(),
+    Deno.stat(path).catch(() => undefined),
+  ]);
+  return held.ino === there?.ino;
+}
+
+/** Whether the system refused something (a full disk, say), or an error's cause is that. */
+export function isSystemError(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  // Deno has classes for some of the system's reasons, and codes for others.
+  const known = "code" in error || Object.values(Deno.errors).some((C) => error instanceof C);
+  return known || isSystemError(error.cause);
 }
 
 /**

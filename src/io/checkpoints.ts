@@ -6,7 +6,7 @@
 
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
-import { writeFileAtomic } from "./atomic.ts";
+import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { requireChecksums, withChecksums } from "./checksums.ts";
 import { parseJSON, plain, quote } from "./json.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "./safetensors.ts";
@@ -189,7 +189,7 @@ export class CheckpointFolder {
     step: number | undefined,
     checkpoint: Checkpoint<P>,
   ): Promise<{ path: string; best: boolean }> {
-    await Deno.mkdir(this.path, { recursive: true });
+    await makeFolder(this.path);
     const number = String(epoch).padStart(4, "0");
     const name = step === undefined ? `ckpt-${number}` : `ckpt-${number}-step-${step}`;
     const path = join(this.path, `${name}.safetensors`);
@@ -238,7 +238,7 @@ export class CheckpointFolder {
     const newer = (await this.#entries()).filter((entry) =>
       entry.epoch > epoch || (entry.epoch === epoch && entry.step > step)
     );
-    if (newer.length) await Deno.mkdir(folder, { recursive: true });
+    if (newer.length) await makeFolder(folder);
     for (const { path } of newer) await Deno.rename(path, join(folder, basename(path)));
     return { folder, paths: newer.map(({ path }) => path) };
   }
@@ -262,8 +262,15 @@ export class CheckpointFolder {
         const entry = isFile && entryOf(this.path, name);
         if (entry) entries.push(entry);
       }
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotADirectory) {
+        throw new CheckpointError(
+          `${this.path} is a file, and should be the folder of checkpoints: move it away, or use ` +
+            "another folder",
+          { cause },
+        );
+      }
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     }
     return entries.sort(byAge);
   }

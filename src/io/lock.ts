@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
+import { cannotWrite, isStillAt } from "./atomic.ts";
 
 const NAME = "run.lock";
 
@@ -19,6 +20,7 @@ export class FolderLock implements AsyncDisposable {
    *
    * @param say hears of a file system that has no locks: there is none then
    * @throws {CheckpointError} when another process, or another run in this one, holds it.
+   * @throws {Error} when the folder cannot be written to.
    */
   static async take(
     folder: string,
@@ -26,7 +28,10 @@ export class FolderLock implements AsyncDisposable {
   ): Promise<FolderLock | undefined> {
     const path = join(folder, NAME);
     for (;;) {
-      const file = await Deno.open(path, { create: true, read: true, write: true });
+      const file = await Deno.open(path, { create: true, read: true, write: true })
+        .catch((cause) => {
+          throw cannotWrite(path, cause);
+        });
       let taken: boolean;
       try {
         taken = await file.tryLock(true);
@@ -43,24 +48,27 @@ export class FolderLock implements AsyncDisposable {
         );
       }
       // Its last holder may have removed the file meanwhile: then the lock is of no worth.
-      const [held, there] = await Promise.all([
-        file.stat(),
-        Deno.stat(path).catch(() => undefined),
-      ]);
-      if (held.ino !== there?.ino) {
+      if (!await isStillAt(path, file)) {
         file.close();
         continue;
       }
-      await file.truncate();
-      await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
-      return new FolderLock(path, file);
+      const lock = new FolderLock(path, file);
+      try {
+        await file.truncate();
+        await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+      } catch (cause) {
+        await lock[Symbol.asyncDispose]();
+        throw cannotWrite(path, cause);
+      }
+      return lock;
     }
   }
 
   /** Gives the folder free. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // Before it is closed, so that nobody else's is removed.
-    await Deno.remove(this.path).catch(() => {});
+    // Before it is closed, so that nobody else's is removed; and the folder may be another by now.
+    const ours = await isStillAt(this.path, this.file).catch(() => false);
+    if (ours) await Deno.remove(this.path).catch(() => {});
     this.file.close();
   }
 }

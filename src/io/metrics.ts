@@ -5,6 +5,8 @@
  */
 
 import { DataError } from "../errors.ts";
+import { AppendFile } from "./append.ts";
+import { cannotWrite } from "./atomic.ts";
 import { parseJSON, quote } from "./json.ts";
 
 /** The line of one trained batch. */
@@ -92,6 +94,8 @@ const DESCRIPTION = {
 
 /** JSON has no numbers for these. */
 const NOT_FINITE = new Map([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity]]);
+
+const LINE_BREAK = new Uint8Array([10]);
 
 function encodeRow(row: MetricsRow): string {
   const plain = (_: string, value: unknown) =>
@@ -263,7 +267,8 @@ export async function* readMetrics(path: string): AsyncGenerator<MetricsRow> {
 
 /**
  * Writes the log of a run. Lines are held back until {@linkcode MetricsLog.flush}, and what a flush
- * could not write, the next one does.
+ * could not write, the next one does. While none succeeds, 16 MiB are held; beyond, the oldest lines
+ * are lost.
  *
  * ```ts
  * import { MetricsLog } from "@dcgan/webgpu";
@@ -273,17 +278,11 @@ export async function* readMetrics(path: string): AsyncGenerator<MetricsRow> {
  * ```
  */
 export class MetricsLog {
-  #lines: string[] = [];
-  #writing: Promise<void> = Promise.resolve();
-  #closed = false;
   /** The epoch that the file's last line is of when a run is resumed. */
   readonly #kept: Readonly<{ epoch: number; step: number }>;
 
   private constructor(
-    /** The file. */
-    readonly path: string,
-    private readonly file: Deno.FsFile,
-    private length: number,
+    private readonly file: AppendFile,
     private readonly order: Order,
   ) {
     this.#kept = { epoch: order.epoch, step: order.epochStep };
@@ -296,6 +295,7 @@ export class MetricsLog {
    * Permissions: read and write for the file's folder.
    *
    * @throws {DataError} when a line that should be kept is damaged.
+   * @throws {Error} when the file cannot be opened, naming the path, the reason and a way out.
    */
   static async open(path: string, options: MetricsLogOptions = {}): Promise<MetricsLog> {
     const { afterStep = 0, onRow } = options;
@@ -311,22 +311,33 @@ export class MetricsLog {
           onRow?.(line.row);
         }
       } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        if (error instanceof DataError) throw error;
+        if (!(error instanceof Deno.errors.NotFound)) throw cannotWrite(path, error);
       }
     }
     order.step = afterStep;
     // Lines are in order, so those to keep are the beginning of the file, and cutting is atomic.
-    const file = await Deno.open(path, { create: true, write: true });
-    try {
-      await file.truncate(length);
-      await file.seek(length, Deno.SeekMode.Start);
-      const log = new MetricsLog(path, file, length, order);
-      if (!ended) log.#lines.push("\n");
-      return log;
-    } catch (error) {
-      file.close();
-      throw error;
+    const file = await AppendFile.open(path, length);
+    if (!ended) {
+      try {
+        file.add(LINE_BREAK);
+        await file.flush();
+      } catch (error) {
+        await file.close().catch(() => {});
+        throw error;
+      }
     }
+    return new MetricsLog(file, order);
+  }
+
+  /** The file. */
+  get path(): string {
+    return this.file.path;
+  }
+
+  /** Lines that could not be written for so long that they were given up. */
+  get lost(): number {
+    return this.file.lost;
   }
 
   /**
@@ -375,12 +386,12 @@ export class MetricsLog {
   }
 
   #add(row: MetricsRow): void {
-    if (this.#closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
+    if (this.file.closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
     const line = encodeRow(row);
     const objection = this.order.objection(row) ?? mistake(line);
     if (objection) throw new RangeError(`Cannot log to ${this.path}: ${objection}`);
     this.order.accept(row);
-    this.#lines.push(line);
+    this.file.add(new TextEncoder().encode(line));
   }
 
   /**
@@ -389,46 +400,12 @@ export class MetricsLog {
    * @throws {Error} when it cannot be written; the file then ends with a whole line, as before.
    */
   flush(options: { readonly sync?: boolean } = {}): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    return this.#flush(options.sync ?? false);
-  }
-
-  #flush(sync: boolean): Promise<void> {
-    const turn = this.#writing.then(async () => {
-      await this.#write();
-      if (sync) await this.file.sync();
-    });
-    this.#writing = turn.catch(() => {}); // A later flush tries again.
-    return turn;
-  }
-
-  async #write(): Promise<void> {
-    const count = this.#lines.length;
-    if (!count) return;
-    const bytes = new TextEncoder().encode(this.#lines.slice(0, count).join(""));
-    try {
-      for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
-    } catch (cause) {
-      await this.file.truncate(this.length).catch(() => {});
-      await this.file.seek(this.length, Deno.SeekMode.Start).catch(() => {});
-      throw new Error(
-        `Cannot write ${this.path}: ${(cause as Error).message}. Check the disk and the folder`,
-        { cause },
-      );
-    }
-    this.length += bytes.length;
-    this.#lines.splice(0, count);
+    return this.file.flush(options);
   }
 
   /** Writes the rest, waits until it is on the disk, and closes the file. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    try {
-      await this.#flush(true);
-    } finally {
-      this.file.close();
-    }
+  close(): Promise<void> {
+    return this.file.close();
   }
 
   /** The same as {@linkcode MetricsLog.close}. */

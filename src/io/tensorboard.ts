@@ -8,6 +8,7 @@
  */
 
 import { join } from "node:path";
+import { AppendFile } from "./append.ts";
 import { makeFolder } from "./atomic.ts";
 import { encodeEvent, type EventBody } from "./tfevent.ts";
 import { encodeRecord } from "./tfrecord.ts";
@@ -24,7 +25,9 @@ export interface TensorBoardLogOptions {
 const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\./;
 
 /**
- * Writes one event file. Events are held back until {@linkcode TensorBoardLog.flush}.
+ * Writes one event file. Events are held back until {@linkcode TensorBoardLog.flush}, and what a
+ * flush could not write, the next one does. While none succeeds, 16 MiB are held; beyond, the oldest
+ * events are lost.
  *
  * ```ts
  * import { TensorBoardLog } from "@dcgan/webgpu";
@@ -34,22 +37,25 @@ const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\./;
  * ```
  */
 export class TensorBoardLog {
-  #records: Uint8Array[] = [];
-  #writing: Promise<void> = Promise.resolve();
-  #closed = false;
-  #length = 0;
+  private constructor(private readonly file: AppendFile) {}
 
-  private constructor(
-    /** The file. */
-    readonly path: string,
-    private readonly file: Deno.FsFile,
-  ) {}
+  /** The file. */
+  get path(): string {
+    return this.file.path;
+  }
+
+  /** Events that could not be written for so long that they were given up. */
+  get lost(): number {
+    return this.file.lost;
+  }
 
   /**
    * Begins a new file in a folder, which is made when it is missing. Files of earlier processes are
    * never written to: TensorBoard may have read them.
    *
    * Permissions: read and write for the folder.
+   *
+   * @throws {Error} when the file cannot be written, naming the path, the reason and a way out.
    */
   static async open(folder: string, options: TensorBoardLogOptions = {}): Promise<TensorBoardLog> {
     const { afterStep = 0 } = options;
@@ -63,8 +69,8 @@ export class TensorBoardLog {
       else seconds = Math.max(seconds, Number(match[1]) + 1);
     }
     const path = join(folder, `events.out.tfevents.${seconds}.dcgan.${Deno.pid}`);
-    const file = await Deno.open(path, { write: true, createNew: true });
-    const log = new TensorBoardLog(path, file);
+    const file = await AppendFile.open(path);
+    const log = new TensorBoardLog(file);
     log.#add(0, { fileVersion: "brain.Event:2" });
     // TensorBoard keeps what is before the step of this event, so it is the first step to come. The
     // first start of a folder it takes for the run's own and drops nothing, so a new run has one too.
@@ -72,7 +78,7 @@ export class TensorBoardLog {
     try {
       await log.flush();
     } catch (error) {
-      file.close();
+      await file.close().catch(() => {});
       throw error;
     }
     return log;
@@ -98,55 +104,21 @@ export class TensorBoardLog {
   }
 
   #add(step: number, body: EventBody): void {
-    if (this.#closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
+    if (this.file.closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
     if (!Number.isSafeInteger(step) || step < 0) {
       throw new RangeError(`A step must be a whole number of at least 0, got ${step}`);
     }
-    this.#records.push(encodeRecord(encodeEvent(Date.now() / 1000, step, body)));
+    this.file.add(encodeRecord(encodeEvent(Date.now() / 1000, step, body)));
   }
 
   /** Appends what was logged to the file. */
   flush(): Promise<void> {
-    return this.#closed ? Promise.resolve() : this.#flush(false);
-  }
-
-  #flush(sync: boolean): Promise<void> {
-    const turn = this.#writing.then(async () => {
-      await this.#write();
-      if (sync) await this.file.sync();
-    });
-    this.#writing = turn.catch(() => {}); // A later flush tries again.
-    return turn;
-  }
-
-  async #write(): Promise<void> {
-    const records = this.#records.slice();
-    try {
-      for (const record of records) {
-        for (let at = 0; at < record.length;) at += await this.file.write(record.subarray(at));
-      }
-    } catch (cause) {
-      // Half a record would make TensorBoard stop there.
-      await this.file.truncate(this.#length).catch(() => {});
-      await this.file.seek(this.#length, Deno.SeekMode.Start).catch(() => {});
-      throw new Error(
-        `Cannot write ${this.path}: ${(cause as Error).message}. Check the disk and the folder`,
-        { cause },
-      );
-    }
-    for (const record of records) this.#length += record.length;
-    this.#records.splice(0, records.length);
+    return this.file.flush();
   }
 
   /** Writes the rest, waits until it is on the disk, and closes the file. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    try {
-      await this.#flush(true);
-    } finally {
-      this.file.close();
-    }
+  close(): Promise<void> {
+    return this.file.close();
   }
 
   /** The same as {@linkcode TensorBoardLog.close}. */

@@ -1,9 +1,9 @@
 /**
  * A small run in a process of its own, to be killed:
  *
- *   deno run tests/support/train_worker.ts DIR MAX_STEPS [resume]
+ *   deno run tests/support/train_worker.ts DIR MAX_STEPS [resume|overwrite]
  *
- * Writes a checkpoint after every step, and prints its path.
+ * Writes a checkpoint after every step, and prints its path; pictures after every third.
  *
  * @module
  */
@@ -11,7 +11,8 @@
 import { trainDCGAN } from "../../mod.ts";
 import { blobs } from "./dataset.ts";
 
-const [outDir, maxSteps, resume] = Deno.args;
+const [outDir, maxSteps, how] = Deno.args;
+console.log("began");
 using _run = await trainDCGAN({
   dataset: blobs(70), // five steps an epoch
   batchSize: 16,
@@ -22,7 +23,9 @@ using _run = await trainDCGAN({
   maxSteps: Number(maxSteps),
   outDir,
   checkpoint: { everyMinutes: 1e-9, keep: 3 },
-  resume: resume === "resume",
+  pictureEverySteps: 3,
+  resume: how === "resume",
+  overwrite: how === "overwrite",
   onMessage: (text) => console.log(text),
 });
 console.log("done");

@@ -265,7 +265,7 @@ async function run(folder: string, files: Files, measured: () => void): Promise<
       expect(text.includes(folder) && text.length < 2000, `says ${text.slice(0, 2500)}`);
     }
     const pictures = { count: 1, height: 28, width: 28, channels: 1 };
-    const own = await RunFolder.open(folder, { pictures, onMessage: say });
+    await using own = await RunFolder.open(folder, { pictures, onMessage: say });
     await own.fits(CONFIGURATION);
     const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 5 };
     const path = await writeRunRecord(folder, facts, say);

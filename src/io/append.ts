@@ -1,0 +1,139 @@
+/**
+ * Files that grow while a run lasts.
+ *
+ * @module
+ */
+
+import { cannotWrite, isStillAt } from "./atomic.ts";
+
+/** Bytes that are held back while a file cannot be written; beyond, the oldest entries are lost. */
+const HELD_BYTES = 2 ** 24;
+
+/**
+ * A file that grows by whole entries. They are held back until a flush, and what a flush could not
+ * write, the next one does.
+ */
+export class AppendFile {
+  #held: Uint8Array[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #closed = false;
+  /** Whether something may lie beyond `length`. */
+  #torn = false;
+  #lost = 0;
+
+  private constructor(
+    readonly path: string,
+    private readonly file: Deno.FsFile,
+    private length: number,
+  ) {}
+
+  /**
+   * Opens a file and cuts it to a length; without one it must be new.
+   *
+   * @throws {Error} when it cannot be written, naming the path, the reason and a way out.
+   */
+  static async open(path: string, length?: number): Promise<AppendFile> {
+    let file: Deno.FsFile | undefined;
+    try {
+      const kind = length === undefined ? { createNew: true } : { create: true };
+      file = await Deno.open(path, { write: true, ...kind });
+      const opened = new AppendFile(path, file, length ?? 0);
+      if (length !== undefined) await opened.#cut();
+      return opened;
+    } catch (cause) {
+      file?.close();
+      throw cannotWrite(path, cause);
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Entries that were held back for so long that they were given up. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Adds an entry, which the next flush writes. */
+  add(entry: Uint8Array): void {
+    if (this.#closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
+    this.#held.push(entry);
+  }
+
+  /**
+   * Appends what was added; `sync` waits until it is on the disk.
+   *
+   * @throws {Error} when it cannot be written; the file then ends with a whole entry, as before.
+   */
+  flush({ sync = false }: { readonly sync?: boolean } = {}): Promise<void> {
+    return this.#closed ? Promise.resolve() : this.#flush(sync);
+  }
+
+  #flush(sync: boolean): Promise<void> {
+    const turn = this.#writing.then(() => this.#write(sync));
+    this.#writing = turn.catch(() => {}); // A later flush tries again.
+    return turn;
+  }
+
+  async #write(sync: boolean): Promise<void> {
+    const entries = this.#held;
+    this.#held = [];
+    try {
+      if (entries.length) await this.#append(entries);
+    } catch (cause) {
+      // Half an entry would make readers stop there.
+      await this.#cut().catch(() => {});
+      this.#held = [...entries, ...this.#held];
+      this.#giveUpOldest();
+      throw cannotWrite(this.path, cause);
+    }
+    if (!sync) return;
+    await this.file.sync().catch((cause) => {
+      throw cannotWrite(this.path, cause);
+    });
+  }
+
+  async #append(entries: readonly Uint8Array[]): Promise<void> {
+    // What is written to a file that was removed is gone without an error.
+    if (!await isStillAt(this.path, this.file)) {
+      throw new Deno.errors.NotFound("it was removed under way");
+    }
+    if (this.#torn) await this.#cut();
+    const bytes = new Uint8Array(entries.reduce((sum, { length }) => sum + length, 0));
+    let to = 0;
+    for (const entry of entries) {
+      bytes.set(entry, to);
+      to += entry.length;
+    }
+    this.#torn = true;
+    for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
+    this.#torn = false;
+    this.length += bytes.length;
+  }
+
+  async #cut(): Promise<void> {
+    await this.file.truncate(this.length);
+    await this.file.seek(this.length, Deno.SeekMode.Start);
+    this.#torn = false;
+  }
+
+  #giveUpOldest(): void {
+    let bytes = this.#held.reduce((sum, { length }) => sum + length, 0);
+    let count = 0;
+    while (bytes > HELD_BYTES) bytes -= this.#held[count++].length;
+    this.#held.splice(0, count);
+    this.#lost += count;
+  }
+
+  /** Writes the rest, waits until it is on the disk, and closes the file, whatever happens. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.#flush(true);
+    } finally {
+      this.file.close();
+    }
+  }
+}
