@@ -8,7 +8,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { type Dataset, Gpu, readMetrics, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import {
+  type Dataset,
+  Gpu,
+  ops,
+  type Program,
+  readMetrics,
+  trainDCGAN,
+  type TrainOptions,
+} from "../../mod.ts";
 
 v8.setFlagsFromString("--expose-gc");
 const collectGarbage = vm.runInNewContext("gc") as () => void;
@@ -39,6 +47,8 @@ export interface Held {
   readonly steps: number;
   /** Milliseconds a step since the last one. */
   readonly milliseconds: number;
+  /** Those as a share of what the same fixed work takes right then; NaN if it is not timed. */
+  readonly relative: number;
   readonly rss: number;
   readonly heapUsed: number;
   /** The part of `heapUsed` that is objects, not code and what V8 knows of it. */
@@ -104,13 +114,19 @@ export function countReactions(device: GPUDevice): { count: number } {
 /** Trains so many steps, and gives what was held after each epoch. All losses must be told, in order. */
 export async function longRun(
   steps: number,
-  { outDir, stepsAnEpoch = 50 }: { readonly outDir?: string; readonly stepsAnEpoch?: number } = {},
+  { outDir, stepsAnEpoch = 50, timed = false }: {
+    readonly outDir?: string;
+    readonly stepsAnEpoch?: number;
+    /** Whether fixed work is timed after each epoch, too: a machine is not equally fast all the time. */
+    readonly timed?: boolean;
+  } = {},
 ): Promise<Held[]> {
   using listeners = new Listeners();
   const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
   const reactions = countReactions(device);
   using gpu = Gpu.from(device);
   const abort = new AbortController();
+  using yardstick = timed ? await Yardstick.make() : undefined;
   const held: Held[] = [];
   const losses = new Float64Array(2 * steps);
   let told = 0;
@@ -128,6 +144,7 @@ export async function longRun(
     },
     onEpoch: async ({ step }) => {
       const milliseconds = (performance.now() - since) / stepsAnEpoch;
+      const relative = yardstick ? milliseconds / await yardstick.measure() : NaN;
       // Twice, with a turn between: what finalizers let go of goes with the second.
       collectGarbage();
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -137,6 +154,7 @@ export async function longRun(
       held.push({
         steps: step,
         milliseconds,
+        relative,
         rss,
         heapUsed,
         objects: objectBytes(),
@@ -161,11 +179,45 @@ export async function longRun(
   assert.ok(new Set(losses).size > 0.9 * losses.length, "and each step's are its own");
   if (outDir !== undefined) await checkFolder(outDir, stepsAnEpoch, losses);
   run[Symbol.dispose]();
+  yardstick?.[Symbol.dispose]();
   gpu[Symbol.dispose]();
   assert.equal(gpu.memory.count, 0);
   assert.ok(listeners.count <= 0, `${listeners.count} listeners are left`);
   device.destroy();
   return held;
+}
+
+/** Work that is always the same, of many small dispatches as a tiny step is, on a device of its own. */
+class Yardstick implements Disposable {
+  readonly #program: Program<"w", "y">;
+
+  private constructor(private readonly gpu: Gpu) {
+    this.#program = gpu.compile({ w: [8, 8] }, ({ w }) => {
+      let y = ops.matmul(w, w);
+      for (let i = 0; i < 60; i++) y = ops.matmul(y, w);
+      return { y };
+    });
+  }
+
+  static async make(): Promise<Yardstick> {
+    const one = new Yardstick(await Gpu.request());
+    await one.measure();
+    return one;
+  }
+
+  /** Milliseconds of one run. */
+  async measure(): Promise<number> {
+    const w = new Float32Array(64).fill(0.125);
+    const runs = 150;
+    const since = performance.now();
+    for (let i = 0; i < runs; i++) this.#program.run({ w });
+    await this.gpu.idle();
+    return (performance.now() - since) / runs;
+  }
+
+  [Symbol.dispose](): void {
+    this.gpu[Symbol.dispose]();
+  }
 }
 
 /** The log of a run has every step once, in order, with the losses that were told. */
@@ -207,17 +259,12 @@ async function checkFolder(
   assert.ok(checkpoints.length <= 3, checkpoints.map(({ name }) => name).join());
 }
 
-/** One quantity in a quarter of a run, 0 to 3: its median, or another quantile. */
-export function inQuarter(
-  held: readonly Held[],
-  quarter: number,
-  key: keyof Held,
-  quantile = 0.5,
-): number {
+/** Median of one quantity in a quarter of a run, 0 to 3. */
+export function inQuarter(held: readonly Held[], quarter: number, key: keyof Held): number {
   const from = Math.floor(quarter * held.length / 4);
   const to = Math.floor((quarter + 1) * held.length / 4);
   const values = held.slice(from, to).map((one) => one[key]).sort((a, b) => a - b);
-  return values[Math.floor(values.length * quantile)];
+  return values[values.length >> 1];
 }
 
 /** What must never change once a run is under way. */
