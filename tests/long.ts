@@ -11,7 +11,11 @@
 import assert from "node:assert/strict";
 import { assertConstant, type Held, inQuarter, longRun } from "./support/long_run.ts";
 
-/** Of memory in the first quarter; medians of what is left after garbage collection. */
+/**
+ * Of memory in the first quarter; medians of what is left after garbage collection. The heap's part that
+ * is code, and what V8 knows of it, is told and not bounded: it grows for as long as V8 finds something
+ * to compile. It is in the resident set, which is bounded.
+ */
 const MEMORY = 0.02;
 
 /**
@@ -22,7 +26,13 @@ const TIME = 0.1;
 
 function report(name: string, held: readonly Held[]): void {
   console.log(`\n${name}`);
-  const bounds = { rss: MEMORY, heapUsed: MEMORY, external: MEMORY, milliseconds: TIME } as const;
+  const bounds = {
+    rss: MEMORY,
+    objects: MEMORY,
+    heapUsed: Infinity,
+    external: MEMORY,
+    milliseconds: TIME,
+  } as const;
   const grown: string[] = [];
   for (const [key, most] of Object.entries(bounds) as [keyof typeof bounds, number][]) {
     const quarters = [0, 1, 2, 3].map((quarter) =>
