@@ -122,10 +122,9 @@ function checkInstalled(lock: Lock, packages: ReadonlyMap<string, Installed>): s
         say(`is installed, but its package.json says ${found.id}: remove ${found.dir}`),
       );
     }
-    if (found.integrity !== integrity) {
-      problems.push(
-        say(`has the hash ${integrity}, was installed with ${found.integrity ?? "none"}`),
-      );
+    // Installed by a frozen lock file, Deno asks the registry for no hash: it took the lock file's.
+    if (found.integrity !== undefined && found.integrity !== integrity) {
+      problems.push(say(`has the hash ${integrity}, was installed with ${found.integrity}`));
     }
     for (const name of names) {
       if (!found.dependencies.has(name)) {

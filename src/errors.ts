@@ -91,6 +91,19 @@ export class GpuValidationError extends Error {
 /**
  * A loss, gradient or weight that is NaN or infinite. The message names the step and the op in which
  * the first such number appeared.
+ *
+ * ```ts
+ * import { loadMNIST, NonFiniteError, Trainer } from "@dcgan/webgpu";
+ *
+ * using trainer = await Trainer.create({ dataset: await loadMNIST(), learningRate: 10 });
+ * try {
+ *   await trainer.epoch();
+ * } catch (error) {
+ *   if (!(error instanceof NonFiniteError)) throw error;
+ *   console.error(error.step, error.where);
+ *   await trainer.save("last-finite.safetensors"); // it stands before that step
+ * }
+ * ```
  */
 export class NonFiniteError extends Error {
   /** The class's name. */

@@ -266,9 +266,13 @@ export class RunFolder implements AsyncDisposable {
 
   /** Writes and closes the logs, and gives the folder free. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await using _lock = this.lock; // The last to go, whatever happens.
+    // Each is closed even if another cannot be; the lock is the last to go.
+    await using closing = new AsyncDisposableStack();
+    closing.use(this.lock);
     for (const [what, log] of this.#logs()) {
-      await this.#tolerate(what, () => log.close(), () => log.lost);
+      closing.defer(async () => {
+        await this.#tolerate(what, () => log.close(), () => log.lost);
+      });
     }
   }
 }

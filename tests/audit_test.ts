@@ -42,7 +42,16 @@ async function inCopy(
       ]
     ) await copy(join(ROOT, path), join(root, path));
     const real = await npmCache();
-    for (const name of ["crc-32", "gifenc"]) await copy(join(real, name), join(cache, name));
+    const { npm } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.lock")));
+    for (const name of ["crc-32", "gifenc"]) {
+      await copy(join(real, name), join(cache, name));
+      // What the registry says of it, which Deno does not ask for where a lock file is frozen.
+      const [id] = Object.keys(npm).filter((key) => key.startsWith(`${name}@`));
+      const version = id.slice(name.length + 1);
+      const dist = { integrity: npm[id].integrity };
+      const registry = { versions: { [version]: { dist } } };
+      await Deno.writeTextFile(join(cache, name, "registry.json"), JSON.stringify(registry));
+    }
     await body({ root, cache });
   });
 }
