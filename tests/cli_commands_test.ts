@@ -24,29 +24,13 @@ import { animated, listPictures } from "../src/io/pictures.ts";
 import { generate, Sampler, seedNoise } from "../src/model/sampler.ts";
 import { VERSION } from "../src/version.ts";
 import { blobs } from "./support/dataset.ts";
+import { dcgan as runCommand } from "./support/dcgan.ts";
 import { inFolder } from "./support/folder.ts";
 import { assertClose } from "./support/close.ts";
 
-/** Runs the command line in a process of its own; relative paths are those of `cwd`. */
-async function dcgan(cwd: string, args: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await new Deno.Command("deno", {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--lock=src/cli/deno.lock",
-      "--frozen",
-      "--allow-read",
-      "--allow-write",
-      "--allow-env",
-      "src/cli/main.ts",
-      ...args,
-    ],
-    env: { NO_COLOR: "1", INIT_CWD: cwd, ...env },
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
+/** Runs the command line; relative paths are those of `cwd`. */
+const dcgan = (cwd: string, args: string[], env: Record<string, string> = {}) =>
+  runCommand(args, { INIT_CWD: cwd, ...env });
 
 const FLAGS = { force: { help: "does it" }, help: { help: "this text" } };
 const FILE: Argument = { name: "FILE", help: "what to\nread" };

@@ -11,6 +11,7 @@ import {
   wholes,
 } from "../src/cli/flags.ts";
 import { bar, duration, type Output, Progress, untilGone } from "../src/cli/progress.ts";
+import { DCGAN, dcgan, TINY } from "./support/dcgan.ts";
 import { inFolder } from "./support/folder.ts";
 
 const FLAGS = {
@@ -144,34 +145,6 @@ Deno.test("progress: durations and bars", () => {
   assert.deepEqual([bar(0, 4), bar(0.5, 4), bar(2, 4)], ["░░░░", "██░░", "████"]);
 });
 
-/** Runs the command line in a process of its own. */
-async function dcgan(args: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await new Deno.Command("deno", {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--lock=src/cli/deno.lock",
-      "--frozen",
-      "--allow-read",
-      "--allow-write",
-      "--allow-env",
-      "src/cli/main.ts",
-      ...args,
-    ],
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
-
-const TINY = [
-  "--batch-size=64",
-  "--generator-widths=8,8,8",
-  "--discriminator-widths=8,8",
-  "--noise-dim=8",
-];
-
 Deno.test("command line: trains on real MNIST, relative paths are the person's", () =>
   inFolder(async (dir) => {
     const first = ["train", ...TINY, "--epochs=7", "--max-steps=3", "--out=runs/a"];
@@ -244,15 +217,7 @@ Deno.test("command line: training stops with a checkpoint when its reader has go
   inFolder(async (dir) => {
     const process = new Deno.Command("deno", {
       args: [
-        "run",
-        "--quiet",
-        "--no-prompt",
-        "--lock=src/cli/deno.lock",
-        "--frozen",
-        "--allow-read",
-        "--allow-write",
-        "--allow-env",
-        "src/cli/main.ts",
+        ...DCGAN,
         "train",
         ...TINY,
         "--no-calibrate",

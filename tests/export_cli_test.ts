@@ -9,27 +9,10 @@ import { join } from "node:path";
 import { Generator, Gpu, trainDCGAN } from "../mod.ts";
 import { Sampler, seedNoise } from "../src/model/sampler.ts";
 import { blobs } from "./support/dataset.ts";
+import { dcgan as runCommand } from "./support/dcgan.ts";
 import { inFolder } from "./support/folder.ts";
 
-async function dcgan(cwd: string, ...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command("deno", {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--lock=src/cli/deno.lock",
-      "--frozen",
-      "--allow-read",
-      "--allow-write",
-      "--allow-env",
-      "src/cli/main.ts",
-      ...args,
-    ],
-    env: { NO_COLOR: "1", INIT_CWD: cwd },
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
+const dcgan = (cwd: string, ...args: string[]) => runCommand(args, { INIT_CWD: cwd });
 
 const names = (dir: string) => [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
 

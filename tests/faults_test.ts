@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { decodePNG } from "../mod.ts";
 import { readCheckpoint } from "../src/io/checkpoints.ts";
 import type { Position } from "../src/position.ts";
+import { DCGAN, TINY } from "./support/dcgan.ts";
 import { inFolder } from "./support/folder.ts";
 import { TestRandom } from "./support/random.ts";
 import { checkpoints, everything, logged, temporary } from "./support/run_state.ts";
@@ -96,25 +97,7 @@ async function inFolderOf<T>(body: (dir: string) => Promise<T>): Promise<T> {
   return value!;
 }
 
-const TRAIN = [
-  "run",
-  "--quiet",
-  "--no-prompt",
-  "--lock=src/cli/deno.lock",
-  "--frozen",
-  "--allow-read",
-  "--allow-write",
-  "--allow-env",
-  "src/cli/main.ts",
-  "train",
-  "--batch-size=64",
-  "--generator-widths=8,8,8",
-  "--discriminator-widths=8,8",
-  "--noise-dim=8",
-  "--no-calibrate",
-  "--json",
-  "--out=a",
-];
+const TRAIN = [...DCGAN, "train", ...TINY, "--no-calibrate", "--json", "--out=a"];
 
 /** Starts a program whose output has steps of a run, and stops it with a signal after the first. */
 async function stopped(

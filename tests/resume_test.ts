@@ -4,11 +4,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readCheckpoint } from "../src/io/checkpoints.ts";
 import type { Position } from "../src/position.ts";
+import { DCGAN, TINY } from "./support/dcgan.ts";
 import { inFolder } from "./support/folder.ts";
 import { checkpoints, logged, stateOf, temporary } from "./support/run_state.ts";
 
 const DENO = ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-write"];
 const WORKER = ["--lock=deno.lock", "--frozen", "tests/support/train_worker.ts"];
+
+/** A small run on MNIST by the command line. */
+const TRAIN = [...DCGAN, "train", ...TINY, "--no-calibrate", "--json"];
 
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -89,21 +93,7 @@ Deno.test("resume: killed twice, and once more, it gives the same bits", () =>
 
 Deno.test("resume: after Ctrl-C in the middle of an epoch the command line goes on, bit for bit", () =>
   inFolder(async (dir) => {
-    const main = [
-      ...DENO,
-      "--lock=src/cli/deno.lock",
-      "--frozen",
-      "--allow-env",
-      "src/cli/main.ts",
-      "train",
-      "--batch-size=64",
-      "--generator-widths=8,8,8",
-      "--discriminator-widths=8,8",
-      "--noise-dim=8",
-      "--no-calibrate",
-      "--json",
-      "--checkpoint-minutes=60",
-    ];
+    const main = [...TRAIN, "--checkpoint-minutes=60"];
     const env = { INIT_CWD: dir };
     const stopped = await trainUntil([...main, "--out=a"], /"type":"step"/, "SIGINT", env);
     assert.equal(stopped.status.code, 130, "interrupted");
@@ -127,21 +117,7 @@ Deno.test("resume: after Ctrl-C in the middle of an epoch the command line goes 
 Deno.test("resume: Ctrl-C that ends the reader of the output, too, still leaves a checkpoint", () =>
   inFolder(async (dir) => {
     const process = new Deno.Command("deno", {
-      args: [
-        ...DENO,
-        "--lock=src/cli/deno.lock",
-        "--frozen",
-        "--allow-env",
-        "src/cli/main.ts",
-        "train",
-        "--batch-size=64",
-        "--generator-widths=8,8,8",
-        "--discriminator-widths=8,8",
-        "--noise-dim=8",
-        "--no-calibrate",
-        "--json",
-        "--out=a",
-      ],
+      args: [...TRAIN, "--out=a"],
       env: { NO_COLOR: "1", INIT_CWD: dir },
       stdout: "piped",
       stderr: "piped",
