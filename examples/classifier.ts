@@ -10,6 +10,7 @@
 
 import { parseArgs } from "node:util";
 import { Adam, Gpu, grad, type MNIST, ops, type Tensor } from "../mod.ts";
+import { howMany } from "./support/how_many.ts";
 import { findMNIST } from "./support/mnist.ts";
 
 const { values: args } = parseArgs({
@@ -20,7 +21,8 @@ const { values: args } = parseArgs({
     seed: { type: "string", default: "0" },
   },
 });
-const [epochs, maxSteps, seed] = [Number(args.epochs), Number(args.steps), Number(args.seed)];
+const [epochs, maxSteps] = [howMany("epochs", args.epochs), howMany("steps", args.steps)];
+const seed = Number(args.seed);
 
 const BATCH = 100; // divides 60,000 and 10,000: every batch is whole
 const CLASSES = 10;

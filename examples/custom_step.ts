@@ -10,6 +10,7 @@
 
 import { parseArgs } from "node:util";
 import { Adam, Gpu, grad, ops, type Tensor, type Variable } from "../mod.ts";
+import { howMany } from "./support/how_many.ts";
 
 const { values: args } = parseArgs({
   options: {
@@ -17,7 +18,7 @@ const { values: args } = parseArgs({
     seed: { type: "string", default: "0" },
   },
 });
-const [steps, seed] = [Number(args.steps), Number(args.seed)];
+const [steps, seed] = [howMany("steps", args.steps), Number(args.seed)];
 
 const BATCH = 256;
 const NOISE = 4;

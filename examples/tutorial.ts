@@ -30,6 +30,7 @@ import {
   tutorialFrames,
   type Variable,
 } from "../mod.ts";
+import { howMany } from "./support/how_many.ts";
 import { findMNIST } from "./support/mnist.ts";
 
 const { values: args } = parseArgs({
@@ -43,7 +44,8 @@ const { values: args } = parseArgs({
     resume: { type: "boolean", default: false },
   },
 });
-const [epochs, maxSteps, seed] = [Number(args.epochs), Number(args.steps), Number(args.seed)];
+const [epochs, maxSteps] = [howMany("epochs", args.epochs), howMany("steps", args.steps)];
+const seed = Number(args.seed);
 const batchSize = args.small ? 64 : 256;
 await Deno.mkdir(args.out, { recursive: true });
 

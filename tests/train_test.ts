@@ -404,6 +404,8 @@ Deno.test("train: wrong options are refused before anything is made", async () =
   await refused({ resume: true }, TypeError, /needs an outDir/);
   const { dataset } = SMALL;
   await refused({ dataset: { ...dataset, count: 71 } }, DataError, /71/);
+  // What a program in JavaScript forgets.
+  await refused({ dataset: undefined }, DataError, /must be an object .* got undefined/);
   assert.equal(gpu.memory.count, before);
 });
 

@@ -39,10 +39,16 @@ export interface Dataset {
  * validateDataset(dataset);
  * ```
  *
- * @throws {DataError} when a size is not a whole number of at least 1, or an array is not bytes or
- * has another length than the sizes say.
+ * @throws {DataError} when it is no object, a size is not a whole number of at least 1, or an array is
+ * not bytes or has another length than the sizes say.
  */
 export function validateDataset(dataset: Dataset): void {
+  if (typeof dataset !== "object" || dataset === null) {
+    throw new DataError(
+      `A data set must be an object with images and their sizes, got ${dataset}: use loadMNIST or ` +
+        "loadPictures, or make one of this shape",
+    );
+  }
   const { images, labels, count, height, width, channels } = dataset;
   for (const [name, value] of Object.entries({ count, height, width, channels })) {
     if (!Number.isSafeInteger(value) || value < 1) {
