@@ -223,6 +223,27 @@ Deno.test("Adam: gradients through reshape and transpose", async () => {
   });
 });
 
+Deno.test("Adam: what is read before an update is the old value, afterwards the new one", async () => {
+  using gpu = await Gpu.request();
+  const random = new TestRandom(14);
+  const w = gpu.variable([9], random.fill(9));
+  const adam = new Adam(gpu, [w], { learningRate: 0.1 });
+  const [old] = await readAll([w]);
+  using program = gpu.compile({ g: [9] }, ({ g }) => {
+    const before = ops.stopGradient(w);
+    adam.apply([g]);
+    return { before, change: ops.sub(w, before), w, state: adam.state };
+  });
+  program.run({ g: random.fill(9) });
+  const { before, change, w: after, state } = await program.read();
+  const [now] = await readAll([w]);
+  assert.deepEqual(before, old);
+  assert.deepEqual(after, now);
+  assert.deepEqual(change, now.map((value, i) => value - old[i]));
+  assert.ok(change.every((value) => Math.abs(value) > 0.09));
+  assert.equal(state[0], 1);
+});
+
 Deno.test("Adam refuses what it cannot do", async () => {
   using gpu = await Gpu.request();
   const variable = gpu.variable([2, 3], undefined, { name: "kernel" });
