@@ -81,29 +81,36 @@ export function fitPicture(
   { height, width }: { readonly height: number; readonly width: number },
   [toHeight, toWidth]: readonly [number, number],
 ): Uint8ClampedArray {
-  if (height === toHeight && width === toWidth) return Uint8ClampedArray.from(values);
+  if (height === toHeight && width === toWidth) return new Uint8ClampedArray(values);
   const channels = values.length / (height * width);
   const scale = Math.min(height / toHeight, width / toWidth);
 
-  // Along rows first, then along columns.
-  const across = new Float32Array(height * toWidth * channels);
+  // Along rows first, then along columns; of rows only those that are not cut off: of a picture that is
+  // narrow and very high there are millions of others.
   const columns = taps(width, toWidth, scale);
-  for (let y = 0; y < height; y++) {
-    columns.forEach(({ first, weights }, x) => {
+  const rows = taps(height, toHeight, scale);
+  const top = rows[0].first;
+  const last = rows[rows.length - 1];
+  const across = new Float32Array(
+    (last.first + last.weights.length - top) * toWidth * channels,
+  );
+  for (let to = 0, y = top; to < across.length; y++) {
+    columns.forEach(({ first, weights }) => {
       weights.forEach((weight, k) => {
         for (let c = 0; c < channels; c++) {
-          across[(y * toWidth + x) * channels + c] += weight *
-            values[(y * width + first + k) * channels + c];
+          across[to + c] += weight * values[(y * width + first + k) * channels + c];
         }
       });
+      to += channels;
     });
   }
   const row = toWidth * channels;
   const result = new Float32Array(toHeight * row);
-  taps(height, toHeight, scale).forEach(({ first, weights }, y) => {
+  rows.forEach(({ first, weights }, y) => {
     weights.forEach((weight, k) => {
-      for (let i = 0; i < row; i++) result[y * row + i] += weight * across[(first + k) * row + i];
+      const from = (first + k - top) * row;
+      for (let i = 0; i < row; i++) result[y * row + i] += weight * across[from + i];
     });
   });
-  return Uint8ClampedArray.from(result); // which rounds
+  return new Uint8ClampedArray(result); // which rounds
 }

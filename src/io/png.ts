@@ -31,7 +31,7 @@ export function encodePNG(picture: Picture): Uint8Array {
 }
 
 /**
- * Reads a PNG of at most 2^26 pixels, of any kind but interlaced ones below 8 bits. Palettes become
+ * Reads a PNG of at most 2^24 pixels (4096 x 4096), of any kind but interlaced ones below 8 bits. Palettes become
  * RGB (or RGB and alpha), depths other than 8 bits are scaled to 8, and one transparent colour becomes
  * an alpha channel. Only what the pixels need is read; texts and profiles are not.
  *
@@ -69,11 +69,28 @@ export function decodePNG(bytes: Uint8Array, name = "The picture"): Picture {
   }
 }
 
-/** Samples of 8 bits; where a colour is transparent, with an alpha channel. */
+/**
+ * Samples of 8 bits; where a colour is transparent, with an alpha channel. By plain loops: what takes a
+ * function for each value, as `Uint8Array.from`, may put all of them into a list first.
+ */
 function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
-  const most = 2 ** png.depth - 1;
   const samples = png.depth < 8 ? unpack(png) : png.data;
-  if (!key) return Uint8Array.from(samples, (value) => Math.round(value / most * 255));
+  if (key) return withAlpha(samples, png.depth, key);
+  // 16 bits come as numbers; all others are bytes of our own, which may stay where they are.
+  const data = samples instanceof Uint8Array ? samples : new Uint8Array(samples.length);
+  if (png.depth === 8) return data;
+  const most = 2 ** png.depth - 1;
+  for (let i = 0; i < samples.length; i++) data[i] = Math.round(samples[i] / most * 255);
+  return data;
+}
+
+/** The same with an alpha channel, in which one colour is transparent. */
+function withAlpha(
+  samples: ArrayLike<number>,
+  depth: number,
+  key: readonly number[],
+): Uint8Array {
+  const most = 2 ** depth - 1;
   const channels = key.length;
   const data = new Uint8Array(samples.length / channels * (channels + 1));
   for (let from = 0, to = 0; from < samples.length; from += channels) {
@@ -92,9 +109,12 @@ function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
 function unpack({ width, height, depth, data }: DecodedPng): Uint8Array {
   const most = 2 ** depth - 1;
   const rowBytes = Math.ceil(width * depth / 8);
-  return Uint8Array.from({ length: width * height }, (_, i) => {
-    const bit = (i % width) * depth;
-    const byte = data[Math.floor(i / width) * rowBytes + (bit >> 3)];
-    return (byte >> (8 - depth - bit % 8)) & most;
-  });
+  const samples = new Uint8Array(width * height);
+  for (let y = 0, to = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const bit = x * depth;
+      samples[to++] = (data[y * rowBytes + (bit >> 3)] >> (8 - depth - bit % 8)) & most;
+    }
+  }
+  return samples;
 }

@@ -9,8 +9,11 @@
 import { crc32, inflateSync } from "node:zlib";
 import { plain } from "./json.ts";
 
-/** The largest picture that is read: far beyond a camera's. */
-export const MAX_PIXELS = 2 ** 26;
+/**
+ * The largest picture that is read, as of 4096 x 4096 pixels: far beyond those of any data set. A file of
+ * a few kilobytes can be of so many, and the memory that it takes is in proportion to them.
+ */
+export const MAX_PIXELS = 2 ** 24;
 
 /** Deflate cannot make its input more than 1032 times as long (a 258-byte match in 2 bits). */
 const MAX_INFLATION = 1032;
@@ -58,7 +61,7 @@ function readHeader(data: Uint8Array, fileBytes: number): Header {
   if (width < 1 || height < 1) throw new Error(`its header says ${width} x ${height} pixels`);
   if (width * height > MAX_PIXELS) {
     throw new Error(
-      `its header says ${width} x ${height} pixels; at most ${MAX_PIXELS} are read`,
+      `its header says ${width} x ${height} pixels; at most ${MAX_PIXELS} are read, so scale it down`,
     );
   }
   if (!KINDS[colour]?.slice(1).includes(depth)) {
@@ -210,7 +213,9 @@ function word(value: number): Uint8Array {
 function requireRows(compressed: Uint8Array, expected: number): void {
   let found: number;
   try {
-    found = inflateSync(compressed, { maxOutputLength: expected }).length;
+    // In one piece, one byte longer so that it is never full: pieces would be copied to be joined.
+    const chunkSize = Math.max(64, expected + 1);
+    found = inflateSync(compressed, { maxOutputLength: expected, chunkSize }).length;
   } catch (cause) {
     const { code, message } = cause as Error & { code?: string };
     throw new Error(

@@ -227,7 +227,7 @@ export function promisedBytes(
   const header = headerOf(file);
   const rows = inflatedSize(header);
   const pixels = header.width * header.height;
-  if (rows > 1032 * file.length || pixels > 2 ** 26) return { bytes, pixels: 0 };
+  if (rows > 1032 * file.length || pixels > 2 ** 24) return { bytes, pixels: 0 };
   return { bytes: bytes + 6 * rows + 8 * pixels, pixels };
 }
 

@@ -1,0 +1,101 @@
+/**
+ * Small files that are of something large, read in processes of their own: what they take of memory, all
+ * of it, as the system counts it. (Counting the arrays that are made would miss lists and copies that the
+ * engine makes on its own.)
+ *
+ * @module
+ */
+
+import { equal, match, ok } from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { deflateSync } from "node:zlib";
+import { inFolder } from "./support/folder.ts";
+import { type Header, ihdr, inflatedSize, pngFile } from "./support/fuzz/png.ts";
+
+/** Of the engine's own heap, in which arrays of bytes are not. */
+const HEAP_MB = 64;
+
+interface Outcome {
+  readonly said: string;
+  readonly megabytes: number;
+}
+
+async function read(reader: string, path: string): Promise<Outcome> {
+  const worker = fileURLToPath(new URL("support/fuzz/large_worker.ts", import.meta.url));
+  const args = [
+    "run",
+    "--lock=tests/deno.lock",
+    "--frozen",
+    "--no-check",
+    "--allow-all", // for what the system says of the process
+    `--v8-flags=--max-old-space-size=${HEAP_MB}`,
+    worker,
+    reader,
+    path,
+  ];
+  const root = fileURLToPath(new URL("../", import.meta.url));
+  const { success, stdout, stderr } = await new Deno.Command("deno", { args, cwd: root }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  ok(success, text(stderr));
+  return JSON.parse(text(stdout));
+}
+
+/** A valid picture, black. */
+function black(header: Header): Uint8Array {
+  return pngFile([
+    ihdr(header),
+    { type: "IDAT", data: new Uint8Array(deflateSync(new Uint8Array(inflatedSize(header)))) },
+    { type: "IEND", data: new Uint8Array() },
+  ]);
+}
+
+const LARGEST = { width: 4096, height: 4096 };
+
+for (
+  const [what, header, most] of [
+    ["of 1 bit", { ...LARGEST, colour: 0, depth: 1 }, 150],
+    ["of 8 bits in colour with transparency", { ...LARGEST, colour: 6, depth: 8 }, 450],
+    ["of 16 bits in colour with transparency", { ...LARGEST, colour: 6, depth: 16 }, 800],
+  ] as const
+) {
+  Deno.test(`the largest PNG ${what} takes at most ${most} MB`, async () => {
+    await inFolder(async (dir) => {
+      await Deno.writeFile(join(dir, "a.png"), black(header));
+      const { said, megabytes } = await read("png", join(dir, "a.png"));
+      equal(said, "read");
+      ok(megabytes <= most, `${megabytes} MB`);
+    });
+  });
+}
+
+Deno.test("a PNG that is larger is refused by its header", async () => {
+  await inFolder(async (dir) => {
+    const path = join(dir, "a.png");
+    await Deno.writeFile(path, black({ width: 8192, height: 8192, colour: 6, depth: 8 }));
+    for (const [reader, of] of [["png", path], ["pictures", dir]]) {
+      const { said, megabytes } = await read(reader, of);
+      match(said, /a\.png .*says .*8192 x 8192 pixels; at most 16777216 are read/);
+      ok(megabytes <= 20, `${megabytes} MB`);
+    }
+  });
+});
+
+Deno.test("a data set of the largest picture takes at most 800 MB", async () => {
+  await inFolder(async (dir) => {
+    await Deno.writeFile(join(dir, "a.png"), black({ ...LARGEST, colour: 6, depth: 16 }));
+    const { said, megabytes } = await read("pictures", dir);
+    equal(said, "read");
+    ok(megabytes <= 800, `${megabytes} MB`);
+  });
+});
+
+Deno.test("of a picture that is all height only the rows in the middle are scaled", async () => {
+  await inFolder(async (dir) => {
+    const header = { width: 4, height: 2 ** 22, colour: 0, depth: 1 };
+    await Deno.writeFile(join(dir, "a.png"), black(header));
+    const { said, megabytes } = await read("scaled", dir);
+    equal(said, "read");
+    ok(megabytes <= 400, `${megabytes} MB`);
+  });
+});
