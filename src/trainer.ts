@@ -135,7 +135,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     validateTrainerOptions(options);
-    const configuration = await configurationOf(options);
+    const configuration = configurationOf(options);
     const { gpu, model } = await place(options);
     return new Trainer(options, gpu, configuration, model);
   }

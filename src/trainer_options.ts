@@ -7,6 +7,7 @@
 import type { CalibrateOptions } from "./calibrate.ts";
 import { type Dataset, validateDataset } from "./data/dataset.ts";
 import type { Gpu } from "./graph/gpu.ts";
+import { sha256 } from "./io/sha256.ts";
 import { requireCount } from "./model/validate.ts";
 import type { EpochEvent } from "./position.ts";
 
@@ -112,12 +113,11 @@ export function validateTrainerOptions(options: TrainerOptions): void {
 }
 
 /** What a resumed run must share with the one it continues, defaults filled in. */
-export async function configurationOf(options: TrainerOptions): Promise<Record<string, unknown>> {
+export function configurationOf(options: TrainerOptions): Record<string, unknown> {
   const { images, count, height, width, channels } = options.dataset;
-  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(images));
   return {
     dataset: [count, height, width, channels],
-    images: `sha256 ${new Uint8Array(digest).toHex()}`,
+    images: `sha256 ${sha256(images)}`,
     batchSize: options.batchSize ?? 256,
     noiseDim: options.noiseDim ?? 100,
     learningRate: options.learningRate ?? 1e-4,

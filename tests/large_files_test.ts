@@ -9,9 +9,10 @@
 import { equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { deflateSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { inFolder } from "./support/folder.ts";
-import { type Header, ihdr, inflatedSize, pngFile } from "./support/fuzz/png.ts";
+import { concat } from "./support/fuzz/bytes.ts";
+import { type Header, ihdr, inflatedSize, pngFile, word } from "./support/fuzz/png.ts";
 
 /** Of the engine's own heap, in which arrays of bytes are not. */
 const HEAP_MB = 64;
@@ -97,5 +98,21 @@ Deno.test("of a picture that is all height only the rows in the middle are scale
     const { said, megabytes } = await read("scaled", dir);
     equal(said, "read");
     ok(megabytes <= 400, `${megabytes} MB`);
+  });
+});
+
+Deno.test("a compressed data set is held once, by whoever trains on it, too", async () => {
+  const count = 14_000_000;
+  const mb = Math.ceil(17 * count / 2 ** 20); // pictures of 4 x 4 and labels
+  const idx = (dims: readonly number[]) => {
+    const header = concat(Uint8Array.of(0, 0, 8, dims.length), ...dims.map(word));
+    return gzipSync(concat(header, new Uint8Array(dims.reduce((a, b) => a * b, 1))));
+  };
+  await inFolder(async (dir) => {
+    await Deno.writeFile(join(dir, "train-images-idx3-ubyte.gz"), idx([count, 4, 4]));
+    await Deno.writeFile(join(dir, "train-labels-idx1-ubyte.gz"), idx([count]));
+    const { said, megabytes } = await read("mnist", dir);
+    equal(said, "read");
+    ok(megabytes <= mb + 150, `${megabytes} MB for ${mb}`);
   });
 });

@@ -25,7 +25,7 @@ const MAX_HEADER = 4 + 4 * MAX_RANK;
 const MAX_INFLATION = 1032;
 
 /** Bytes given to the decompressor at once; it answers each piece whole, so this bounds memory. */
-const PIECE = 1 << 14;
+const PIECE = 1 << 12;
 
 /** The longest typed array that every engine can hold. */
 const MAX_BYTES = 2 ** 31 - 1;
@@ -118,7 +118,7 @@ async function* inflate(bytes: Uint8Array, name: string): AsyncGenerator<Uint8Ar
  * first two bytes. Allocates what the header declares, and only if the file is long enough for it.
  *
  * Array buffers made: at most 1034 bytes for each of the file, 1032 being what deflate allows; and one
- * piece of 16 KiB decompressed at a time. None for a file that is not compressed.
+ * piece of 4 KiB decompressed at a time. None for a file that is not compressed.
  *
  * @param bytes The whole file; returned as it is when it is not compressed.
  * @param name What to call the file in messages.
@@ -141,7 +141,8 @@ export async function decompressIDX(bytes: Uint8Array, name: string): Promise<Ui
   if (size > most) {
     throw new DataError(
       `${name} declares dimensions [${dims.join(", ")}], ${size} bytes in all, but ` +
-        `${bytes.length} compressed bytes give at most ${most}. The file is damaged or hostile`,
+        `${bytes.length} compressed bytes give at most ${most}. It is cut off, damaged or hostile: ` +
+        "download it again from where you trust",
     );
   }
 

@@ -223,6 +223,9 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
  * Permissions: read for the folders; without `dir` also env (where the user's caches are), net for
  * the mirrors and write for the cache folder. Any of the latter may be missing, with a message.
  *
+ * Array buffers made: the files as they are stored, and what they hold, once. A compressed file of a
+ * megabyte may hold a gigabyte.
+ *
  * Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
  *
  * ```ts

@@ -16,7 +16,7 @@ const READERS: Readonly<Record<string, (path: string) => unknown>> = {
   pictures: (path) => loadPictures(path, { channels: 3 }),
   scaled: (path) => loadPictures(path, { channels: 3, size: [28, 28] }),
   tfjs: readTfjsModel,
-  mnist: async (path) => await configurationOf({ dataset: await loadMNIST({ dir: path }) }),
+  mnist: async (path) => configurationOf({ dataset: await loadMNIST({ dir: path }) }),
 };
 
 /** The system's record of the peak, where it keeps one; else what there is now. */
