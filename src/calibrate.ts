@@ -6,6 +6,7 @@
 
 import { dirname, join } from "node:path";
 import { writeFileAtomic } from "./io/atomic.ts";
+import { readTextFile } from "./io/regular.ts";
 import { OutOfMemoryError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { GemmUse, GemmVariant } from "./graph/lower.ts";
@@ -196,7 +197,7 @@ class Cache {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity));
     const name = `kernels-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
     const path = join(dir, name);
-    const text = await Deno.readTextFile(path).catch(() => ""); // none yet: it is measured
+    const text = await readTextFile(path).catch(() => ""); // none yet: it is measured
     return new Cache(path, identity, cachedRows(text, identity, gpu.kind));
   }
 

@@ -94,6 +94,7 @@ const pictureName = fc.constantFrom(
   "sub/d.png",
   "tub/e.png",
   ".f.png",
+  "\u001b[31mh\u0007.png",
 );
 
 Deno.test("fuzz: folders of pictures", async () => {

@@ -86,6 +86,52 @@ Deno.test("pictures: links are followed", async () => {
   });
 });
 
+Deno.test("pictures: a link that leads nowhere is named if it is called a picture", async () => {
+  await inFolder(async (dir) => {
+    await put(dir, { "a.png": plain(7) });
+    await Deno.symlink(join(dir, "gone.txt"), join(dir, "b.txt"));
+    await Deno.symlink(join(dir, "c"), join(dir, "c")); // to itself
+    assert.equal((await loadPictures(dir)).count, 1);
+    await Deno.symlink(join(dir, "gone.png"), join(dir, "d.png"));
+    await assert.rejects(loadPictures(dir), (error: Error) => {
+      assert.ok(error instanceof DataError, error.stack);
+      assert.match(error.message, /^Cannot follow the link .*d\.png: No such file/);
+      assert.match(error.message, /Repair it, or take it out of the folder$/);
+      return true;
+    });
+  });
+});
+
+Deno.test("pictures: names are shown without their commands to a terminal", async () => {
+  const bad = "\u001b[31mx\u0007";
+  const folders: Record<string, Uint8Array | string>[] = [
+    { [`${bad}.png`]: "no picture, and long enough to have a header" },
+    { [`${bad}.png`]: "short" },
+    { "a.png": plain(1), [`${bad}.png`]: plain(1, 8, 8) },
+    { "a.png": plain(1), [`${bad}.png`]: png(4, 4, () => [1, 2, 3], 2) },
+    { [`${bad}.png`]: plain(1, 5, 5) },
+    { [`${bad}.png`]: plain(1).slice(0, 40) },
+    { [`${bad}.txt`]: "no picture" },
+    { [`${bad}.png`]: plain(1), [`${bad}/a.png`]: plain(1) },
+  ];
+  for (const files of folders) {
+    await inFolder(async (dir) => {
+      await put(dir, files);
+      await assert.rejects(loadPictures(dir), ({ message }: Error) => {
+        assert.ok(message.includes("\\u001b[31mx\\u0007"), message);
+        // deno-lint-ignore no-control-regex
+        assert.doesNotMatch(message, /[\x00-\x1f]/);
+        return true;
+      });
+    });
+  }
+  await inFolder(async (dir) => {
+    await put(dir, { [`${bad}/${bad}.png`]: plain(1) });
+    const { classes, files } = await loadPictures(dir);
+    assert.deepEqual([classes, files], [[bad], [join(dir, bad, `${bad}.png`)]]);
+  });
+});
+
 Deno.test("pictures: colours become gray by their luma, gray becomes RGB", async () => {
   await inFolder(async (dir) => {
     const colours: Pixel[] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 90]];

@@ -5,6 +5,7 @@
  */
 
 import { DataError, decodePNG } from "../../mod.ts";
+import { readFile } from "../io/regular.ts";
 import { listPictures, type PictureFile } from "../io/pictures.ts";
 import {
   type Argument,
@@ -63,7 +64,7 @@ export async function show(argv: readonly string[]): Promise<number> {
     throw new UsageError(`--${which.join(" and --")} exclude each other: give one of them`);
   }
   const { path, ...made } = await find(run, { epoch: flags.epoch, step: flags.step });
-  const png = await Deno.readFile(path);
+  const png = await readFile(path);
   const picture = decodePNG(png, path);
   const { width, height } = picture;
   const report = new Report(flags);

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { DataError } from "../errors.ts";
+import { readFile } from "../io/regular.ts";
 import { sha256 } from "../io/sha256.ts";
 import { decompressIDX } from "./idx.ts";
 
@@ -102,7 +103,7 @@ export async function* candidates(
   for (const spelling of spellings(file)) {
     const path = join(dir, spelling);
     try {
-      yield await openFile(await Deno.readFile(path), file, path);
+      yield await openFile(await readFile(path), file, path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) continue;
       yield error instanceof DataError ? error : unreadable(path, dir, error as Error);

@@ -4,11 +4,13 @@
  * @module
  */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DataError } from "../errors.ts";
+import { plain } from "../io/json.ts";
 import type { Picture } from "../io/picture.ts";
 import { decodePNG } from "../io/png.ts";
 import { MAX_PIXELS } from "../io/png_chunks.ts";
+import { requireFile } from "../io/regular.ts";
 import type { Dataset } from "./dataset.ts";
 import { fitPicture, toChannels } from "./fit.ts";
 
@@ -49,36 +51,66 @@ const MAX_BYTES = 2 ** 31 - 1;
 const MAX_CLASSES = 256;
 
 interface Entry {
+  /** As messages may show it. */
   readonly name: string;
   readonly path: string;
   readonly isFile: boolean;
   readonly isDirectory: boolean;
 }
 
+/** Longer than paths are. */
+const MOST_SHOWN = 1000;
+
+/** A path as messages may show it: names in a folder can be commands to a terminal. */
+const shown = (path: string) => plain(path, MOST_SHOWN);
+
 /** The system's reason without the path that it repeats. */
-const reasonOf = (error: unknown) => (error as Error).message.replace(/: \w+ '.*'$/s, "");
+const reasonOf = (error: unknown) => shown((error as Error).message.replace(/: \w+ '.*'$/s, ""));
+
+const isPNGName = (name: string) => /\.png$/i.test(name);
 
 /** What is in a folder, hidden files apart, links followed, by name in the order of code units. */
 async function list(dir: string): Promise<Entry[]> {
-  const entries: Entry[] = [];
+  const found: Deno.DirEntry[] = [];
   try {
-    for await (const entry of Deno.readDir(dir)) {
-      if (entry.name.startsWith(".")) continue;
-      const path = join(dir, entry.name);
-      const { isFile, isDirectory } = entry.isSymlink ? await Deno.stat(path) : entry;
-      entries.push({ name: entry.name, path, isFile, isDirectory });
-    }
+    for await (const entry of Deno.readDir(dir)) found.push(entry);
   } catch (cause) {
     throw new DataError(
-      `Cannot read the folder ${dir}: ${reasonOf(cause)}. ` +
+      `Cannot read the folder ${shown(dir)}: ${reasonOf(cause)}. ` +
         "Give a folder of PNG files that exists and may be read",
       { cause },
     );
   }
-  return entries.sort((a, b) => a.name < b.name ? -1 : 1);
+  const entries: Entry[] = [];
+  for (const entry of found.sort((a, b) => a.name < b.name ? -1 : 1)) {
+    if (entry.name.startsWith(".")) continue;
+    const path = join(dir, entry.name);
+    const kind = entry.isSymlink ? await follow(path) : entry;
+    if (!kind) continue;
+    const { isFile, isDirectory } = kind;
+    entries.push({ name: shown(entry.name), path, isFile, isDirectory });
+  }
+  return entries;
 }
 
-const isPNG = ({ name, isFile }: Entry) => isFile && /\.png$/i.test(name);
+/** What a link leads to; nothing for one that leads nowhere and is not called a picture. */
+async function follow(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    const { NotFound, FilesystemLoop } = Deno.errors;
+    const leadsNowhere = cause instanceof NotFound || cause instanceof FilesystemLoop;
+    if (leadsNowhere && !isPNGName(path)) return undefined;
+    throw new DataError(
+      `Cannot follow the link ${shown(path)}: ${reasonOf(cause)}. ` +
+        "Repair it, or take it out of the folder",
+      { cause },
+    );
+  }
+}
+
+/** All but folders, so that a pipe by such a name is refused, and not passed over. */
+const isPNG = ({ path, isDirectory }: Entry) => !isDirectory && isPNGName(path);
 
 /** A file and the label that its subfolder gives it. */
 interface Labelled {
@@ -87,6 +119,7 @@ interface Labelled {
 }
 
 async function find(dir: string): Promise<{ files: Labelled[]; classes: string[] }> {
+  const called = shown(dir);
   const entries = await list(dir);
   const here = entries.filter(isPNG);
   const files = here.map(({ path }) => ({ path, label: 0 }));
@@ -96,23 +129,23 @@ async function find(dir: string): Promise<{ files: Labelled[]; classes: string[]
     if (!inside.length) continue;
     if (here.length) {
       throw new DataError(
-        `${dir} holds pictures (${here[0].name}) and a folder of pictures (${folder.name}): ` +
+        `${called} holds pictures (${here[0].name}) and a folder of pictures (${folder.name}): ` +
           "put all of them into subfolders, one a class, or none",
       );
     }
     files.push(...inside.map(({ path }) => ({ path, label: classes.length })));
-    classes.push(folder.name);
+    classes.push(basename(folder.path));
   }
   if (classes.length > MAX_CLASSES) {
     throw new DataError(
-      `${dir} has ${classes.length} subfolders with pictures, labels tell ${MAX_CLASSES} apart: ` +
+      `${called} has ${classes.length} subfolders with pictures, labels tell ${MAX_CLASSES} apart: ` +
         "merge some, or put all pictures into one folder",
     );
   }
   if (!files.length) {
     const other = entries.find((entry) => entry.isFile)?.name;
     throw new DataError(
-      `No PNG file in ${dir} or its subfolders: ` +
+      `No PNG file in ${called} or its subfolders: ` +
         (other
           ? `${other} and the others are of another kind. Convert them to PNG`
           : "it is empty. Put the pictures there, or give another folder"),
@@ -123,12 +156,13 @@ async function find(dir: string): Promise<{ files: Labelled[]; classes: string[]
 
 async function read(path: string): Promise<Uint8Array> {
   try {
-    const { size } = await Deno.stat(path);
+    const { size } = await requireFile(path);
     if (size <= MAX_FILE) return await Deno.readFile(path);
     throw new RangeError(`it has ${size} bytes, at most ${MAX_FILE} are read`);
   } catch (cause) {
     throw new DataError(
-      `Cannot read ${path}: ${reasonOf(cause)}. Make it readable, or take it out of the folder`,
+      `Cannot read ${shown(path)}: ${reasonOf(cause)}. ` +
+        "Make it readable, or take it out of the folder",
       { cause },
     );
   }
@@ -140,17 +174,17 @@ const SIGNATURE = "89504e470d0a1a0a";
  * Width and height as the header says, which is where every PNG file has them: so nothing is
  * allocated for a picture that is refused.
  */
-function sizeOf(bytes: Uint8Array, path: string): { width: number; height: number } {
+function sizeOf(bytes: Uint8Array, name: string): { width: number; height: number } {
   if (bytes.length < 24) {
     throw new DataError(
-      `${path} is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. ` +
+      `${name} is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. ` +
         "Copy it again, or take it out of the folder",
     );
   }
   const begin = bytes.subarray(0, 8).toHex();
   if (begin !== SIGNATURE) {
     throw new DataError(
-      `${path} is no PNG file: it begins with 0x${begin}, expected 0x${SIGNATURE}. ` +
+      `${name} is no PNG file: it begins with 0x${begin}, expected 0x${SIGNATURE}. ` +
         "Convert it (another name does not), or take it out of the folder",
     );
   }
@@ -158,7 +192,7 @@ function sizeOf(bytes: Uint8Array, path: string): { width: number; height: numbe
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   if (width * height > MAX_PIXELS) {
     throw new DataError(
-      `${path} says that it has ${width} x ${height} pixels; at most ${MAX_PIXELS} are read. ` +
+      `${name} says that it has ${width} x ${height} pixels; at most ${MAX_PIXELS} are read. ` +
         "Scale it down, or take it out of the folder",
     );
   }
@@ -166,12 +200,12 @@ function sizeOf(bytes: Uint8Array, path: string): { width: number; height: numbe
 }
 
 /** Refuses what the networks cannot take, before anything is read on. */
-function requireMultiples(height: number, width: number, path: string): void {
+function requireMultiples(height: number, width: number, file: string): void {
   for (const [name, size] of [["height", height], ["width", width]] as const) {
     if (size >= 4 && size % 4 === 0) continue;
     const [h, w] = [height, width].map((n) => Math.max(4, Math.round(n / 4) * 4));
     throw new DataError(
-      `${path} has a ${name} of ${size}; the networks need a multiple of 4, because the generator ` +
+      `${file} has a ${name} of ${size}; the networks need a multiple of 4, because the generator ` +
         `doubles its size twice. Pass \`size\`, such as [${h}, ${w}]`,
     );
   }
@@ -222,24 +256,25 @@ export async function loadPictures(
   for (const [i, { path }] of files.entries()) {
     signal?.throwIfAborted();
     const bytes = await read(path);
-    const found = sizeOf(bytes, path);
+    const name = shown(path);
+    const found = sizeOf(bytes, name);
     if (i === 0 && !size) {
       ({ height, width } = found);
-      requireMultiples(height, width, path);
+      requireMultiples(height, width, name);
     }
     if (!size && (found.height !== height || found.width !== width)) {
       throw new DataError(
-        `${path} has ${found.width} x ${found.height} pixels, ${files[0].path} has ` +
+        `${name} has ${found.width} x ${found.height} pixels, ${shown(files[0].path)} has ` +
           `${width} x ${height}. Pass \`size\` to bring all to one, such as [${height}, ${width}]`,
       );
     }
-    const picture = decodePNG(bytes, path);
+    const picture = decodePNG(bytes, name);
     if (i === 0) {
       channels ??= opaque(picture);
       const total = files.length * height * width * channels;
       if (total > MAX_BYTES) {
         throw new DataError(
-          `${dir} has ${files.length} pictures, ${total} bytes at ${height} x ${width}; ` +
+          `${shown(dir)} has ${files.length} pictures, ${total} bytes at ${height} x ${width}; ` +
             `at most ${MAX_BYTES} fit. Pass a smaller \`size\`, or take fewer`,
         );
       }
@@ -247,7 +282,7 @@ export async function loadPictures(
     }
     if (!options.channels && opaque(picture) !== channels) {
       throw new DataError(
-        `${path} is ${KIND[opaque(picture)]}, ${files[0].path} is ${KIND[channels!]}. ` +
+        `${name} is ${KIND[opaque(picture)]}, ${shown(files[0].path)} is ${KIND[channels!]}. ` +
           "Pass `channels`: 1 makes all of them gray, 3 RGB",
       );
     }

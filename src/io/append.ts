@@ -5,6 +5,7 @@
  */
 
 import { cannotWrite, isStillAt } from "./atomic.ts";
+import { requireFile } from "./regular.ts";
 
 /** Bytes that are held back while a file cannot be written; beyond, the oldest entries are lost. */
 const HELD_BYTES = 2 ** 24;
@@ -35,6 +36,8 @@ export class AppendFile {
   static async open(path: string, length?: number): Promise<AppendFile> {
     let file: Deno.FsFile | undefined;
     try {
+      // A pipe would be waited for until someone reads it.
+      if (length !== undefined) await requireNoPipe(path);
       const kind = length === undefined ? { createNew: true } : { create: true };
       file = await Deno.open(path, { write: true, ...kind });
       const opened = new AppendFile(path, file, length ?? 0);
@@ -135,5 +138,14 @@ export class AppendFile {
     } finally {
       this.file.close();
     }
+  }
+}
+
+/** There may be nothing yet. */
+async function requireNoPipe(path: string): Promise<void> {
+  try {
+    await requireFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

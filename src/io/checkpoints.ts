@@ -9,6 +9,7 @@ import { CheckpointError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { requireChecksums, withChecksums } from "./checksums.ts";
 import { parseJSON, plain, quote } from "./json.ts";
+import { readFile } from "./regular.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "./safetensors.ts";
 
 /** Version of what is in the metadata; files of a newer one are refused. */
@@ -65,7 +66,7 @@ export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<Array
 export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
   let bytes: Uint8Array;
   try {
-    bytes = await Deno.readFile(path);
+    bytes = await readFile(path);
   } catch (cause) {
     throw new CheckpointError(`Cannot open the checkpoint ${path}: ${(cause as Error).message}`, {
       cause,

@@ -8,6 +8,7 @@ import { DataError } from "../errors.ts";
 import { AppendFile } from "./append.ts";
 import { cannotWrite } from "./atomic.ts";
 import { parseJSON, quote } from "./json.ts";
+import { NotAFile, requireFile } from "./regular.ts";
 
 /** The line of one trained batch. */
 export interface StepMetrics {
@@ -183,6 +184,12 @@ const MOST_LINE = 2 ** 20;
 
 /** The lines of a file, one at a time, up to a torn one at its end. */
 async function* readLines(path: string): AsyncGenerator<Line> {
+  await requireFile(path).catch((cause) => {
+    if (!(cause instanceof NotAFile)) throw cause;
+    throw new DataError(`Cannot read the log ${path}: ${cause.message}, or move it away`, {
+      cause,
+    });
+  });
   using file = await Deno.open(path);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const order = new Order();
@@ -258,7 +265,8 @@ function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
  * }
  * ```
  *
- * @throws {DataError} when a line is not as it should be, naming its number and what is wrong.
+ * @throws {DataError} when a line is not as it should be, naming its number and what is wrong; and when
+ *   it is not a file.
  * @throws {Deno.errors.NotFound} when there is no such file.
  */
 export async function* readMetrics(path: string): AsyncGenerator<MetricsRow> {

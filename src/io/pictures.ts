@@ -11,6 +11,7 @@ import { encodeGIF, tutorialFrames } from "./gif.ts";
 import { imageGrid } from "./grid.ts";
 import type { Picture } from "./picture.ts";
 import { decodePNG, encodePNG } from "./png.ts";
+import { NotAFile, readFile } from "./regular.ts";
 
 /** Sizes of the pictures of one grid. */
 export interface PictureShape {
@@ -87,7 +88,13 @@ export async function animate(paths: readonly string[], delayMs: number): Promis
 
 async function readFrames(paths: readonly string[]): Promise<Picture[]> {
   const frames: Picture[] = [];
-  for (const path of paths) frames.push(decodePNG(await Deno.readFile(path), path));
+  for (const path of paths) {
+    const bytes = await readFile(path).catch((cause) => {
+      if (!(cause instanceof NotAFile)) throw cause;
+      throw new DataError(`Cannot read ${path}: ${cause.message}, or take it away`, { cause });
+    });
+    frames.push(decodePNG(bytes, path));
+  }
   return frames;
 }
 

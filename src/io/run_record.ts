@@ -10,6 +10,7 @@ import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { gitRevision } from "./git.ts";
 import { parseJSON, plain, quote } from "./json.ts";
+import { readTextFile } from "./regular.ts";
 
 const RUN_RECORD = "run.json";
 
@@ -119,7 +120,7 @@ export async function readRunRecord(
 ): Promise<RunRecord | undefined> {
   const path = join(outDir, RUN_RECORD);
   try {
-    const record = parseJSON(await Deno.readTextFile(path), { levels: MOST_LEVELS }) as
+    const record = parseJSON(await readTextFile(path), { levels: MOST_LEVELS }) as
       | Partial<RunRecord>
       | null;
     if (record?.format !== 1) throw new Error(`its format is ${quote(record?.format)}`);

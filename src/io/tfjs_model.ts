@@ -10,6 +10,7 @@
 import { dirname, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { parseJSON, plain, quote } from "./json.ts";
+import { readTextFile } from "./regular.ts";
 
 /** What tfjs calls the file with the topology. */
 export const MODEL_FILE = "model.json";
@@ -235,7 +236,7 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
   };
   let file: unknown;
   try {
-    const text = await Deno.readTextFile(path).catch(({ message }) => fail(plain(message, 400)));
+    const text = await readTextFile(path).catch(({ message }) => fail(plain(message, 400)));
     file = parseJSON(text);
   } catch (error) {
     if (error instanceof CheckpointError) throw error;

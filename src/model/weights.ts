@@ -9,6 +9,7 @@ import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { requireChecksums } from "../io/checksums.ts";
 import { parseJSON, plain, quote } from "../io/json.ts";
+import { readFile } from "../io/regular.ts";
 import { decodeSafetensors, type SafeTensor } from "../io/safetensors.ts";
 import { MODEL_FILE, readTfjsModel, type TfjsLayer } from "../io/tfjs_model.ts";
 import { type NamedLayer, nameWeights } from "./topology.ts";
@@ -95,7 +96,7 @@ export async function readWeights(path: string, model: string): Promise<WeightFi
   }
   let bytes: Uint8Array;
   try {
-    bytes = await Deno.readFile(path);
+    bytes = await readFile(path);
   } catch (cause) {
     throw new CheckpointError(`Cannot open the weights ${path}: ${(cause as Error).message}`, {
       cause,
