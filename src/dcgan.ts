@@ -6,7 +6,6 @@
  */
 
 import type { Dataset } from "./data/dataset.ts";
-import { CheckpointError } from "./errors.ts";
 import type { Timing } from "./gpu/commands.ts";
 import type { Buffer, BufferView } from "./gpu/memory.ts";
 import type { Gpu } from "./graph/gpu.ts";
@@ -14,8 +13,8 @@ import { currentGraph } from "./graph/graph.ts";
 import type { GemmUse } from "./graph/lower.ts";
 import type { ProgramNeeds } from "./graph/needs.ts";
 import type { Program, ProgramStats } from "./graph/program.ts";
-import { sameShape, show } from "./graph/tensor.ts";
 import type { Variable } from "./graph/variable.ts";
+import { requireState } from "./io/checkpoints.ts";
 import type { SafeTensor } from "./io/safetensors.ts";
 import { Adam, type AdamOptions } from "./optim/adam.ts";
 import { Discriminator, type DiscriminatorOptions } from "./model/discriminator.ts";
@@ -179,19 +178,7 @@ export class DCGAN {
    */
   restore(tensors: ReadonlyMap<string, SafeTensor>, file: string): void {
     const variables = this.#variables();
-    for (const [name, { shape, dtype }] of variables) {
-      const tensor = tensors.get(name);
-      if (!tensor) throw new CheckpointError(`${file} has no tensor ${name}`);
-      if (!sameShape(tensor.shape, shape) || tensor.dtype !== dtype.toUpperCase()) {
-        throw new CheckpointError(
-          `In ${file}, ${name} is ${tensor.dtype} ${show(tensor.shape)}; ` +
-            `this network needs ${dtype.toUpperCase()} ${show(shape)}`,
-        );
-      }
-    }
-    for (const name of tensors.keys()) {
-      if (!variables.has(name)) throw new CheckpointError(`${file} has an unknown tensor ${name}`);
-    }
+    requireState(tensors, variables, file);
     for (const [name, variable] of variables) variable.write(tensors.get(name)!.data);
     this.losses.reset();
   }

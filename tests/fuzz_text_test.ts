@@ -13,6 +13,7 @@ import {
   elsewhere,
   generators,
   placedTensors,
+  pretending,
   tensorFiles,
   tfjsModels,
 } from "./support/fuzz/models.ts";
@@ -59,6 +60,7 @@ Deno.test("fuzz: tfjs models", async () => {
   const files = fc.oneof(
     { weight: 9, arbitrary: tfjsModels },
     { weight: 1, arbitrary: elsewhere },
+    { weight: 1, arbitrary: pretending },
   );
   await victim.holds("weights", files, promises, 3000);
 });

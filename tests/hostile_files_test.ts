@@ -11,8 +11,9 @@ import { deflateSync } from "node:zlib";
 import { CheckpointError, DataError, decodePNG, loadPictures, readMetrics } from "../mod.ts";
 import { cachedRows } from "../src/calibrate.ts";
 import { parseFlags, UsageError, whole } from "../src/cli/flags.ts";
-import { readCheckpoint } from "../src/io/checkpoints.ts";
+import { readCheckpoint, requireState } from "../src/io/checkpoints.ts";
 import { readRunRecord, writeRunRecord } from "../src/io/run_record.ts";
+import type { SafeTensor } from "../src/io/safetensors.ts";
 import { readTfjsModel } from "../src/io/tfjs_model.ts";
 import { type Position, requirePosition } from "../src/position.ts";
 import { RunFolder } from "../src/run_folder.ts";
@@ -179,6 +180,25 @@ Deno.test("checkpoints: an epoch of the history has all that one has", async () 
   }
 });
 
+Deno.test("checkpoints: names and shapes are shown short, and without commands to a terminal", () => {
+  const state = new Map([["random", { shape: [2], dtype: "u32" as const }]]);
+  const random = { dtype: "U32", shape: [2], data: new Uint32Array(2) } as const;
+  const says = (tensors: Map<string, SafeTensor>, reason: RegExp) =>
+    assert.throws(() => requireState(tensors, state, "a.safetensors"), (error: Error) => {
+      assert.ok(error instanceof CheckpointError, error.stack);
+      assert.match(error.message, reason);
+      assert.ok(error.message.length < 500, error.message.slice(0, 1000));
+      return true;
+    });
+  requireState(new Map([["random", random]]), state, "a.safetensors");
+  says(new Map(), /^a\.safetensors has no tensor random: /);
+  const shape = [...new Array(300_000).fill(1), 2];
+  says(new Map([["random", { ...random, shape }]]), /^In a\.safetensors, random is U32 \[1, 1,/);
+  const name = "\u001b[31mred";
+  const unknown = new Map([["random", random], [name, random]]);
+  says(unknown, /^a\.safetensors has an unknown tensor \\u001b\[31mred: /);
+});
+
 // tfjs
 
 const layer = { class_name: "Dense", config: { name: "dense" } };
@@ -222,6 +242,31 @@ Deno.test("tfjs models: more layers and weights than any have are refused", asyn
 Deno.test("tfjs models: what is nested too deep, or named twice, is refused", async () => {
   await refusedModel(`{"format":${"[".repeat(1e5)}`, /levels deep/);
   await refusedModel(`{"format":"a","format":"layers-model"}`, /name "format" twice/);
+});
+
+Deno.test("tfjs models: more shards than any has are refused, and the first missing one is", async () => {
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `${i}.bin`);
+  await refusedModel(model({ paths: names(1001) }), /1001 shards, at most 1000/);
+  const groups = [0, 1].map((i) => ({
+    paths: i ? names(1000) : ["a.bin"],
+    weights: i ? [] : [{ name: "w", shape: [100], dtype: "float32" }],
+  }));
+  await refusedModel({ ...model({}), weightsManifest: groups }, /1001 shards, at most 1000/);
+  await refusedModel(model({ paths: ["a.bin", ...names(9)] }), /shard 0\.bin cannot be opened/);
+});
+
+Deno.test("tfjs models: only a list is taken for one", async () => {
+  const bad = { toString: 1, valueOf: 1 };
+  for (const list of [bad, { length: bad }, { length: 1, 0: "a.bin" }, "a.bin", -1]) {
+    await refusedModel(model({ weights: list }), /no paths and weights/);
+    await refusedModel(model({ paths: list }), /no paths and weights/);
+    await refusedModel(model({ layers: list }), /no list of layers/);
+    await refusedModel({ ...model({}), weightsManifest: list }, /no weightsManifest/);
+    await refusedModel({ ...model({}), weightsManifest: [list] }, /no paths and weights/);
+    const weight = { name: "w", shape: list, dtype: "float32" };
+    await refusedModel(model({ weights: [weight] }), /no valid shape/);
+    await refusedModel(model({ weights: [{ ...weight, shape: [list] }] }), /no valid shape/);
+  }
 });
 
 // Logs and records

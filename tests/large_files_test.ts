@@ -116,3 +116,20 @@ Deno.test("a compressed data set is held once, by whoever trains on it, too", as
     ok(megabytes <= mb + 150, `${megabytes} MB for ${mb}`);
   });
 });
+
+Deno.test("a tfjs model that names hundreds of thousands of shards is not looked for", async () => {
+  const paths = Array.from({ length: 300_000 }, (_, i) => `${i}.bin`);
+  await inFolder(async (dir) => {
+    const path = join(dir, "model.json");
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify({
+        modelTopology: { class_name: "Sequential", config: { layers: [] } },
+        weightsManifest: [{ paths, weights: [] }],
+      }),
+    );
+    const { said, megabytes } = await read("tfjs", path);
+    match(said, /300000 shards, at most 1000 are read/);
+    ok(megabytes <= 150, `${megabytes} MB`);
+  });
+});

@@ -6,6 +6,7 @@
 
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
+import { type DType, sameShape, type Shape, show } from "../graph/tensor.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { requireChecksums, withChecksums } from "./checksums.ts";
 import { parseJSON, plain, quote } from "./json.ts";
@@ -147,6 +148,35 @@ export function requireSameConfiguration(
       `Cannot resume ${path}: it was made with ${plain(key)} ${plain(`${a}`)}, this run asks for ` +
         `${b}. Use ${plain(`${a}`)}, or start anew in another folder`,
     );
+  }
+}
+
+/**
+ * Refuses tensors that are not all the state of a run, and nothing else.
+ *
+ * @param state what there should be, by name
+ * @param file what messages call the source
+ * @throws {CheckpointError} when one is missing, unknown, or of another shape or type.
+ */
+export function requireState(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  state: ReadonlyMap<string, { readonly shape: Shape; readonly dtype: DType }>,
+  file: string,
+): void {
+  const another = "it is of another network or damaged, use another checkpoint";
+  for (const [name, { shape, dtype }] of state) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new CheckpointError(`${file} has no tensor ${name}: ${another}`);
+    if (!sameShape(tensor.shape, shape) || tensor.dtype !== dtype.toUpperCase()) {
+      throw new CheckpointError(
+        `In ${file}, ${name} is ${tensor.dtype} ${plain(show(tensor.shape))}; ` +
+          `this network needs ${dtype.toUpperCase()} ${show(shape)}`,
+      );
+    }
+  }
+  for (const name of tensors.keys()) {
+    if (state.has(name)) continue;
+    throw new CheckpointError(`${file} has an unknown tensor ${plain(name)}: ${another}`);
   }
 }
 
@@ -296,7 +326,8 @@ export class CheckpointFolder {
     const names = paths.map((p) => basename(p)).join(", ");
     throw new CheckpointError(
       `There is no checkpoint to resume in ${this.path}` +
-        (names ? ` that can be read (tried ${names})` : "") + ": start without resuming",
+        (names ? ` that can be read (tried ${plain(names, 400)})` : "") +
+        ": start without resuming",
     );
   }
 }

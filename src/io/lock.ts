@@ -41,7 +41,8 @@ export class FolderLock implements AsyncDisposable {
         return undefined;
       }
       if (!taken) {
-        const pid = (await new Response(file.readable).text().catch(() => "")).trim() || "unknown";
+        const text = await new Response(file.readable).text().catch(() => "");
+        const pid = /^\d{1,20}$/.exec(text.trim())?.[0] ?? "unknown"; // Anyone may have written it.
         throw new CheckpointError(
           `Another run is writing to ${folder} (process ${pid}): wait for its end, stop it, or use ` +
             "another folder",

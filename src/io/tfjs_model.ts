@@ -20,6 +20,8 @@ export const SHARD_FILE = "weights.bin";
 /** Far more than the networks here have; the work grows with the square of them. */
 const MOST_LAYERS = 1000;
 const MOST_WEIGHTS = 4 * MOST_LAYERS;
+/** TensorFlow.js cuts weights into shards of 4 MB: so many hold 4 GB. */
+const MOST_SHARDS = 1000;
 
 /** A layer of the topology. */
 export interface TfjsLayer {
@@ -174,6 +176,9 @@ async function readGroup(
   }
   const entries = weights.map((weight) => entryOf(weight, fail));
   const needed = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (seen.size + paths.length > MOST_SHARDS) {
+    return fail(`it has ${seen.size + paths.length} shards, at most ${MOST_SHARDS} are read`);
+  }
   const names = paths.map((path) => requirePlainName(path, fail));
   for (const name of names) {
     // Else a few words would make it as large as one likes.
@@ -182,15 +187,14 @@ async function readGroup(
   }
   const cannotOpen = (name: string, error: unknown) =>
     fail(`its shard ${plain(name)} cannot be opened: ${plain((error as Error).message, 400)}`);
-  const sizes = await Promise.all(names.map(async (name) => {
-    try {
-      const { isFile, size } = await Deno.stat(join(folder, name));
-      return isFile ? size : fail(`its shard ${plain(name)} is not a file`);
-    } catch (cause) {
-      if (cause instanceof CheckpointError) throw cause;
-      return cannotOpen(name, cause);
-    }
-  }));
+  const sizes: number[] = [];
+  // One at a time: the first that is missing is enough.
+  for (const name of names) {
+    const { isFile, size } = await Deno.stat(join(folder, name))
+      .catch((error) => cannotOpen(name, error));
+    if (!isFile) return fail(`its shard ${plain(name)} is not a file`);
+    sizes.push(size);
+  }
   const held = sizes.reduce((sum, size) => sum + size, 0);
   if (held !== needed) {
     const list = names.map((name, i) => `${plain(name)} (${sizes[i]} bytes)`).join(", ");
@@ -210,18 +214,16 @@ async function readGroup(
   const view = new DataView(bytes.buffer);
   let begin = 0;
   return entries.map(({ name, shape, bytes: size }) => {
-    const data = Float32Array.from(
-      { length: size / 4 },
-      (_, i) => view.getFloat32(begin + 4 * i, true),
-    );
+    const data = new Float32Array(size / 4);
+    for (let i = 0; i < data.length; i++) data[i] = view.getFloat32(begin + 4 * i, true);
     begin += size;
     return { name, shape, data };
   });
 }
 
 /**
- * Reads a sequential model with weights of float32. Names of shards that are more than names, and
- * shards named twice, are refused.
+ * Reads a sequential model with weights of float32. Names of shards that are more than names, shards
+ * named twice, and more than 1000 layers, 4000 weights or 1000 shards are refused.
  *
  * Array buffers made: at most three times the bytes of the shards. Heap: what `JSON.parse` makes of
  * `model.json`, at most 40 times its length.
@@ -254,7 +256,10 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
   }
   const layers = layersOf(file.modelTopology, fail);
   if (!Array.isArray(file.weightsManifest)) return fail("it has no weightsManifest");
-  const count = file.weightsManifest.reduce((n, group) => n + (group?.weights?.length ?? 0), 0);
+  const count = file.weightsManifest.reduce((n: number, group: unknown) => {
+    const weights = isObject(group) ? group.weights : undefined;
+    return n + (Array.isArray(weights) ? weights.length : 0);
+  }, 0);
   if (count > MOST_WEIGHTS) fail(`it has ${count} weights, at most ${MOST_WEIGHTS} are read`);
   const weights: TfjsWeight[] = [];
   const shards = new Set<string>();

@@ -21,9 +21,8 @@ export interface GeneratorSizes {
 /** The pictures that two doublings make of what the dense layer is reshaped to. */
 function pictureOf(layers: WeightFile["layers"]): [number, number] | undefined {
   const shape = layers?.find(({ type }) => type === "Reshape")?.config.target_shape;
-  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n > 0)) {
-    return undefined;
-  }
+  const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
+  if (!Array.isArray(shape) || shape.length < 2 || !shape.every(isSize)) return undefined;
   return [4 * shape[0], 4 * shape[1]];
 }
 

@@ -15,6 +15,15 @@ class Raw {
   constructor(readonly text: string) {}
 }
 
+/** Objects that may be taken for lists, texts or numbers: whatever makes one of them throws. */
+export const pretenders: readonly Json[] = [
+  { toString: 1, valueOf: 1 },
+  { length: 2 },
+  { length: { toString: 1, valueOf: 1 }, 0: "x" },
+  { toJSON: 1, then: 1, constructor: 1 },
+  [{ toString: 1, valueOf: 1 }],
+];
+
 /** JSON values that a reader will not expect. */
 const strange: fc.Arbitrary<Json> = fc.oneof(
   fc.constantFrom<Json>(
@@ -34,6 +43,7 @@ const strange: fc.Arbitrary<Json> = fc.oneof(
     [[]],
     [null],
     { name: "x" },
+    ...pretenders,
   ),
   fc.constantFrom(
     "-0",

@@ -7,7 +7,7 @@
 import fc from "npm:fast-check@4.10.2";
 import { generatorArchitecture } from "../../../src/model/generator.ts";
 import { concat, utf8 } from "./bytes.ts";
-import { damagedJson, type Json } from "./json.ts";
+import { damagedJson, type Json, pretenders } from "./json.ts";
 import { CONFIGURATION } from "./readers.ts";
 
 /** A safetensors file from the text of its header. */
@@ -92,6 +92,24 @@ const POSITION = {
   })),
 };
 
+/** The state of a run without networks, most often; or tensors that no run has. */
+const state: fc.Arbitrary<readonly Spec[]> = fc.oneof(
+  { weight: 8, arbitrary: fc.constant([{ name: "random", dtype: "U32", shape: [2] }]) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("\u001b[31mred", "long ".repeat(20_000)).map((name) => [
+      { name: "random", dtype: "U32", shape: [2] },
+      { name, dtype: "F32", shape: [1] },
+    ]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(0, 3, 3000).map((ones) => [
+      { name: "random", dtype: "U32", shape: [...new Array(ones).fill(1), 2, 1] },
+    ]),
+  },
+);
+
 /** Files of a run, with damage in the JSON of their metadata. */
 export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
   format: fc.oneof(
@@ -105,7 +123,7 @@ export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
   distance: fc.constantFrom("0.5", "NaN", "", " ", "abc", "-1", "Infinity"),
 }).chain((metadata) =>
   headed(
-    fc.constant(headerOf([{ name: "random", dtype: "U32", shape: [2] }], metadata)),
+    state.map((specs) => headerOf(specs, metadata)),
     1,
   )
 );
@@ -176,6 +194,34 @@ export const elsewhere = fc.tuple(
   return {
     "model.json": utf8(JSON.stringify({ ...MODEL, weightsManifest })),
     "a.bin": new Uint8Array(400),
+  };
+});
+
+/** Models in which one value is an object that may be taken for what should be there. */
+export const pretending = fc.tuple(
+  fc.constantFrom(
+    "format",
+    "modelTopology",
+    "class_name",
+    "config",
+    "layers",
+    "name",
+    "target_shape",
+    "weightsManifest",
+    "paths",
+    "weights",
+    "shape",
+    "dtype",
+  ),
+  fc.nat(3),
+  fc.constantFrom(...pretenders),
+).map(([key, skipped, value]) => {
+  let at = -skipped;
+  const replace = (name: string, old: Json) => name === key && at++ >= 0 ? value : old;
+  return {
+    "model.json": utf8(JSON.stringify(MODEL, replace)),
+    "a.bin": new Uint8Array(total),
+    "b.bin": new Uint8Array(),
   };
 });
 

@@ -18,6 +18,7 @@ import {
   encodeCheckpoint,
   readCheckpoint,
   requireSameConfiguration,
+  requireState,
 } from "../../../src/io/checkpoints.ts";
 import { MetricsLog, type MetricsRow, readMetrics } from "../../../src/io/metrics.ts";
 import { requirePicture } from "../../../src/io/picture.ts";
@@ -50,12 +51,15 @@ async function promised(body: () => void | Promise<void>): Promise<void> {
   }
 }
 
-/** Goes on where a checkpoint is refused; other errors are mistakes. */
+/** Goes on where a checkpoint is refused in a message to be shown; other errors are mistakes. */
 function mayRefuse(body: () => void): void {
   try {
     body();
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
+    const { message } = error;
+    // deno-lint-ignore no-control-regex
+    expect(message.length < 2000 && !/[\x00-\x1f\x7f-\x9f]/.test(message), `says ${message}`);
   }
 }
 
@@ -68,6 +72,8 @@ const isObject = (value: unknown) =>
 export const COUNT = 100;
 /** The configuration of a run that would resume from them. */
 export const CONFIGURATION = { dataset: [COUNT, 28, 28, 1], batchSize: 16, seed: 1 };
+/** The state of that run, as far as the checkpoints have it. */
+const STATE = new Map([["random", { shape: [2], dtype: "u32" as const }]]);
 /** A file beside the folder of a case, which no reader may open. */
 export const OUTSIDE = "outside.bin";
 /** Whose measurements a kernel cache keeps. */
@@ -138,6 +144,7 @@ async function checkpoint(folder: string, files: Files, measured: () => void): P
   expect(metadata.distance?.trim() !== "", "no distance");
   expect(typeof kernels === "string" && typeof version === "string", "no text");
   mayRefuse(() => requireSameConfiguration(path, configuration, CONFIGURATION));
+  mayRefuse(() => requireState(read.tensors, STATE, path));
   requirePosition(position, COUNT, path);
   measured();
   const count = (n: number) => Number.isSafeInteger(n) && n >= 0;
