@@ -5,17 +5,22 @@
  */
 
 import { join } from "node:path";
-import { NonFiniteError } from "./errors.ts";
+import { DeviceLostError, NonFiniteError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { isSystemError } from "./io/atomic.ts";
-import { type Checkpoint, CheckpointFolder, readCheckpoint } from "./io/checkpoints.ts";
+import {
+  type Checkpoint,
+  CheckpointFolder,
+  readCheckpoint,
+  requireFinite,
+} from "./io/checkpoints.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";
 import type { EpochEvent, Position } from "./position.ts";
 import { CHECKPOINTS, RunFolder } from "./run_folder.ts";
-import { Trainer } from "./trainer.ts";
+import { type Snapshot, Trainer } from "./trainer.ts";
 import type { StepEvent, TrainerOptions } from "./trainer_options.ts";
 
 /** Pictures made on the way from the same noise. */
@@ -221,13 +226,17 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   /** At the end of the run, a checkpoint that cannot be written is an error; before, it is said. */
   const save = async (atEnd = false) => {
     savedAt = performance.now();
-    if (!folder || !policy.atEnd || saved.steps === trainer.steps) return;
-    const { betweenEpochs, currentEpoch, steps } = trainer;
-    const snapshot = await trainer.snapshot();
-    // After an epoch's last step the trainer stands at the beginning of the next.
-    const writing = betweenEpochs
-      ? folder.save(currentEpoch - 1, undefined, snapshot)
-      : folder.save(currentEpoch, steps, snapshot);
+    if (folder && policy.atEnd && saved.steps !== trainer.steps) {
+      await write(await trainer.snapshot(), folder, atEnd);
+    }
+  };
+
+  const write = async (snapshot: Snapshot, folder: RunFolder, atEnd: boolean) => {
+    const { epoch, at, steps } = snapshot.position;
+    // After an epoch's last step the position is the beginning of the next.
+    const writing = at === 0
+      ? folder.save(epoch - 1, undefined, snapshot)
+      : folder.save(epoch, steps, snapshot);
     const written = await writing.catch((error) => {
       if (atEnd || !isSystemError(error)) throw error;
       say(`${error.message}. The run goes on, and tries again after this epoch or the next`);
@@ -272,8 +281,15 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   try {
     await train();
   } catch (error) {
-    // The trainer stands before the first such number: that state is worth keeping.
-    if (error instanceof NonFiniteError) await save(true).catch((failed) => say(failed.message));
+    const last = async () => {
+      // The trainer stands before the first such number: that state is worth keeping.
+      if (error instanceof NonFiniteError) return await save(true);
+      // What is on the device is gone, but not what was in memory.
+      const { kept } = trainer;
+      if (!(error instanceof DeviceLostError) || !folder || !policy.atEnd || !kept) return;
+      if (kept.position.steps > saved.steps) await write(kept, folder, true);
+    };
+    await last().catch((failed) => say(failed.message));
     throw error;
   }
   await save(true);
@@ -304,13 +320,20 @@ interface Source {
 }
 
 /** The checkpoint to go on from, if that is asked for. */
-async function sourceOf({ resume, outDir, onMessage }: TrainOptions): Promise<Source | undefined> {
+async function sourceOf(
+  { resume, outDir, onMessage, onNonFinite }: TrainOptions,
+): Promise<Source | undefined> {
   if (!resume) return undefined;
   if (typeof resume === "string") {
     return { path: resume, checkpoint: await readCheckpoint<Position>(resume) };
   }
   const folder = new CheckpointFolder(join(outDir!, CHECKPOINTS));
-  return await folder.latest<Position>((error) => onMessage?.(`skipped: ${error.message}`));
+  return await folder.latest<Position>(
+    (error) => onMessage?.(`skipped: ${error.message}`),
+    ({ tensors }, path) => {
+      if (onNonFinite !== "warn") requireFinite(tensors, path);
+    },
+  );
 }
 
 /** Makes the folder ready for a new run, or goes on with an old one. */
