@@ -9,6 +9,7 @@ import { CheckpointError, DataError } from "./errors.ts";
 import { isSystemError, removeTemporary, writeFileAtomic } from "./io/atomic.ts";
 import { CheckpointFolder } from "./io/checkpoints.ts";
 import { Curves } from "./io/curves.ts";
+import { plain, quote } from "./io/json.ts";
 import { FolderLock } from "./io/lock.ts";
 import { MetricsLog, type MetricsRow } from "./io/metrics.ts";
 import { listPictures, PictureFolder, type PictureShape } from "./io/pictures.ts";
@@ -99,15 +100,21 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /**
-   * Whether it holds a run of this configuration, of which a trainer may be the continuation. Without
-   * a record nothing speaks against it.
+   * Why a trainer of this configuration cannot be the continuation of the run in the folder; nothing
+   * where it can. Without a record nothing speaks against it.
    */
-  async fits(configuration: Readonly<Record<string, unknown>>): Promise<boolean> {
+  async objection(configuration: Readonly<Record<string, unknown>>): Promise<string | undefined> {
     const record = await readRunRecord(this.path);
-    if (!record) return true;
-    const text = (value: unknown) => JSON.stringify(value);
+    if (!record) return undefined;
     const keys = new Set([...Object.keys(record.configuration), ...Object.keys(configuration)]);
-    return [...keys].every((key) => text(record.configuration[key]) === text(configuration[key]));
+    for (const key of keys) {
+      const [there, here] = [record.configuration[key], configuration[key]];
+      if (JSON.stringify(there) === JSON.stringify(here)) continue;
+      return `${join(this.path, "run.json")} is the record of another run, with ${plain(key)} ` +
+        `${quote(there)}, and this one has ${quote(here)}: resume into another folder (outDir; ` +
+        "--resume FILE --out DIR), or move the record away if it is wrong";
+    }
+    return undefined;
   }
 
   /** Begins the logs, or goes on with them after the trainer's step. */

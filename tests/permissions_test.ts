@@ -18,6 +18,7 @@ import {
 import { protocolOf, TERMINAL_VARIABLES } from "../src/cli/terminal_picture.ts";
 import { allowCacheVariables } from "../src/data/mnist_cache.ts";
 import { MNIST_MIRRORS } from "../src/data/mnist_download.ts";
+import { writeDigits } from "./support/digits.ts";
 import { inFolder } from "./support/folder.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -48,23 +49,6 @@ async function deno(
 
 /** What stands in an output when a permission was missing, or was asked for. */
 const MISSING = /NotCapable|Requires \w+ access|--allow-\w+|Deno requests|\[y\/n/;
-
-/** A folder of IDX files: 12 pictures of 28 x 28. */
-async function writeDigits(dir: string): Promise<void> {
-  const idx = (dims: readonly number[], byte: (i: number) => number) => {
-    const head = new DataView(new ArrayBuffer(4 + 4 * dims.length));
-    head.setUint32(0, 0x0800 + dims.length);
-    dims.forEach((n, i) => head.setUint32(4 + 4 * i, n));
-    const length = dims.reduce((a, b) => a * b);
-    return new Uint8Array([
-      ...new Uint8Array(head.buffer),
-      ...Uint8Array.from({ length }, (_, i) => byte(i)),
-    ]);
-  };
-  await Deno.mkdir(dir);
-  await Deno.writeFile(join(dir, "train-images-idx3-ubyte"), idx([12, 28, 28], (i) => i % 251));
-  await Deno.writeFile(join(dir, "train-labels-idx1-ubyte"), idx([12], (i) => i % 10));
-}
 
 const SMALL =
   "--batch-size=4 --generator-widths=8,8,8 --discriminator-widths=4,8 --noise-dim=8 --max-steps=2";

@@ -7,7 +7,8 @@
 import { basename, dirname, join } from "node:path";
 import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../io/checkpoints.ts";
-import { readRunRecord } from "../io/run_record.ts";
+import { MOST_PICTURES, mostPictures } from "../io/pictures.ts";
+import { commandsIn, readRunRecord } from "../io/run_record.ts";
 import { CHECKPOINTS } from "../run_folder.ts";
 import { loadData } from "./data.ts";
 import {
@@ -106,7 +107,7 @@ const FLAGS = {
     help: "use the default kernels of this kind of adapter; else they are\n" +
       "measured once, for a few seconds, and remembered",
   },
-  pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1) },
+  pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1, MOST_PICTURES) },
   "picture-every": { value: "N", help: "write pictures every N steps, too", parse: whole(1) },
   quiet: { help: "say nothing but errors" },
   json: {
@@ -133,9 +134,9 @@ const HELP = describeCommand({
     "it with setsid, or in tmux.",
 });
 
-type Hyperparameters = Omit<TrainOptions, "dataset">;
+type RunOptions = Omit<TrainOptions, "dataset">;
 
-const PRESETS: Record<"tutorial" | "quick", Hyperparameters> = {
+const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
   tutorial: {},
   // The learning rate and beta1 of the DCGAN paper (Radford et al. 2015) learn faster at this size.
   quick: {
@@ -195,7 +196,7 @@ async function isFolder(path: string): Promise<boolean> {
 /** Hyperparameters of the run that is resumed: they need not be typed again. */
 async function resumed(
   { outDir, resume }: Place,
-): Promise<Hyperparameters> {
+): Promise<RunOptions> {
   if (!resume) return {};
   const folder = new CheckpointFolder(join(outDir, CHECKPOINTS));
   // The trainer says which checkpoints it skips.
@@ -207,7 +208,7 @@ async function resumed(
     INHERITED.filter((name) => Object.hasOwn(configuration, name))
       .map((name) => [name, configuration[name]]),
   );
-  return { ...await scheduleOf(outDir), ...inherited as Hyperparameters };
+  return { ...await scheduleOf(outDir), ...inherited as RunOptions };
 }
 
 const INHERITED = [
@@ -220,23 +221,22 @@ const INHERITED = [
   "discriminatorWidths",
   "dropout",
   "seed",
-] as const satisfies readonly (keyof Hyperparameters)[];
+] as const satisfies readonly (keyof RunOptions)[];
 
 /**
  * How long the run was to go on and how often it was to show pictures, by the commands in its record:
  * a checkpoint does not say, and a run of three epochs that is resumed is not one of fifty.
  */
-async function scheduleOf(outDir: string): Promise<Hyperparameters> {
-  let schedule: Hyperparameters = {};
-  for (const { command } of (await readRunRecord(outDir))?.sessions ?? []) {
-    // A file may say anything.
-    const [name, ...args] = Array.isArray(command) ? command.map(String) : [];
+async function scheduleOf(outDir: string): Promise<RunOptions> {
+  let schedule: RunOptions = {};
+  const record = await readRunRecord(outDir);
+  for (const [name, ...args] of record ? commandsIn(record) : []) {
     if (name !== "train") continue;
     let flags: Values<typeof FLAGS>;
     try {
       flags = parseFlags(FLAGS, args);
     } catch {
-      continue; // Of another version.
+      continue; // Of another version, or nobody's.
     }
     const { epochs, pictureEverySteps } = flags.preset ? PRESETS[flags.preset] : schedule;
     schedule = given({
@@ -287,9 +287,9 @@ export async function train(args: readonly string[]): Promise<number> {
   }
   const place = await placeOf(flags.out, flags.resume);
   const { preset } = flags;
-  const options: Hyperparameters & { outDir: string } = {
+  const options: RunOptions & { outDir: string; pictureCount?: number } = {
     ...(preset ? PRESETS[preset] : await resumed(place)),
-    ...given<Hyperparameters>({
+    ...given<RunOptions>({
       epochs: flags.epochs,
       maxSteps: flags["max-steps"],
       batchSize: flags["batch-size"],
@@ -328,6 +328,11 @@ export async function train(args: readonly string[]): Promise<number> {
     return next;
   };
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
+  // A record must not stop the run: what it says of pictures counts as far as they can be made.
+  const most = mostPictures(dataset.height, dataset.width);
+  if (flags.pictures === undefined && (options.pictureCount ?? 0) > most) {
+    options.pictureCount = most;
+  }
   report.message(`out      ${options.outDir}`);
 
   let stopped: number = STOPPED.SIGINT;

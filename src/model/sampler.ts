@@ -20,13 +20,21 @@ export function seedNoise(
   return Float32Array.from({ length: count * noiseDim }, () => random.normal());
 }
 
+/** Pictures of one run of a program, at most: of some thousands, what is between layers fits no binding. */
+const A_RUN = 256;
+
 /** A generator in inference mode, compiled for a number of pictures. */
 export class Sampler {
   readonly #program: Program<"noise", "pictures">;
+  readonly #noiseDim: number;
+  /** Pictures of one run. */
+  readonly #run: number;
 
   constructor(gpu: Gpu, generator: Generator, readonly count: number) {
+    this.#noiseDim = generator.noiseDim;
+    this.#run = Math.min(count, A_RUN);
     this.#program = gpu.compile(
-      { noise: [count, generator.noiseDim] },
+      { noise: [this.#run, generator.noiseDim] },
       ({ noise }) => ({ pictures: generator.call(noise, { training: false }) }),
       { label: `sampler of ${count}` },
     );
@@ -38,8 +46,26 @@ export class Sampler {
    * @param noise [count, noiseDim]
    */
   async sample(noise: ArrayLike<number>): Promise<Float32Array<ArrayBuffer>> {
-    this.#program.run({ noise });
-    return (await this.#program.read("pictures")).pictures;
+    const one = async (part: ArrayLike<number>) => {
+      this.#program.run({ noise: part });
+      return (await this.#program.read("pictures")).pictures;
+    };
+    if (this.count === this.#run) return await one(noise);
+    // The last run is filled up with zeros. All are enqueued now: a step that comes meanwhile is behind.
+    const runs = Math.ceil(this.count / this.#run);
+    const all = new Float32Array(runs * this.#run * this.#noiseDim);
+    all.set(noise);
+    const size = this.#run * this.#noiseDim;
+    const parts = await Promise.all(
+      Array.from({ length: runs }, (_, i) => one(all.subarray(i * size, (i + 1) * size))),
+    );
+    const each = parts[0].length / this.#run;
+    const pictures = new Float32Array(this.count * each);
+    for (const [i, part] of parts.entries()) {
+      const at = i * part.length;
+      pictures.set(part.subarray(0, pictures.length - at), at);
+    }
+    return pictures;
   }
 
   /** Frees its memory. */

@@ -1,0 +1,139 @@
+/**
+ * A folder of a run that comes from a stranger: its record stops no run, its configuration is checked,
+ * and nothing is written beyond it.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { decodePNG, Gpu, trainDCGAN } from "../mod.ts";
+import { mostPictures } from "../src/io/pictures.ts";
+import { commandsIn, type RunRecord } from "../src/io/run_record.ts";
+import { dcgan } from "./support/dcgan.ts";
+import { blobs } from "./support/dataset.ts";
+import { writeDigits } from "./support/digits.ts";
+import { inFolder } from "./support/folder.ts";
+
+const TRAIN = ["train", "--data=digits", "--no-calibrate"];
+const NEW = [
+  ..."--batch-size=4 --generator-widths=8,8,8 --discriminator-widths=4,8 --noise-dim=8".split(" "),
+  "--out=run",
+];
+
+/** A run of two steps in `run`, beside its data. */
+async function withRun(
+  body: (dir: string, train: (...args: string[]) => ReturnType<typeof dcgan>) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (dir) => {
+    await writeDigits(join(dir, "digits"));
+    const train = (...args: string[]) => dcgan([...TRAIN, ...args], { INIT_CWD: dir });
+    const { code, stderr } = await train(...NEW, "--max-steps=2");
+    assert.equal(code, 0, stderr);
+    await body(dir, train);
+  });
+}
+
+async function editJSON(path: string, change: (value: Editable) => void): Promise<void> {
+  const value = JSON.parse(await Deno.readTextFile(path));
+  change(value);
+  await Deno.writeTextFile(path, JSON.stringify(value));
+}
+
+// deno-lint-ignore no-explicit-any -- what a stranger wrote
+type Editable = any;
+
+Deno.test("run record: commands that ask for too much, or are none, stop no resume", async () => {
+  const commands = {
+    "pictures without end": ["train", "--pictures", "1000000000"],
+    "more than a grid's": ["train", "--pictures", "4097"],
+    "objects": [{ toString: 1, valueOf: 1 }],
+    "no train": ["train", "--epochs", { length: 1 }],
+    "very many words": ["train", ...Array(200_000).fill(["--pictures", "16"]).flat()],
+    "a long word": ["train", "-".repeat(2 ** 22)],
+    "none": "train",
+  };
+  await withRun(async (dir, train) => {
+    await editJSON(join(dir, "run/run.json"), (record) => {
+      const [session] = record.sessions;
+      record.sessions = Object.values(commands).map((command) => ({ ...session, command }));
+    });
+    const begun = performance.now();
+    const { code, stdout, stderr } = await train("--resume=run", "--max-steps=4");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /trained 4 steps in/);
+    assert.ok(performance.now() - begun < 30_000);
+    const path = join(dir, "run/image_at_epoch_0002.png");
+    const { width } = decodePNG(await Deno.readFile(path), path);
+    assert.equal(width, 4 * 87 + 3, "16 pictures, as nothing else was said");
+  });
+});
+
+Deno.test("run record: of the commands those are taken that are some, and not too many", () => {
+  const record = (commands: unknown[]) =>
+    ({ sessions: commands.map((command) => ({ command })) }) as unknown as RunRecord;
+  const [good, other] = [["train", "--epochs=3"], ["train"]];
+  const bad = [undefined, null, "train", {}, ["train", 1], [["train"]], Array(101).fill("a")];
+  assert.deepEqual(commandsIn(record([good, ...bad, other])), [good, other]);
+  const many = Array.from({ length: 3000 }, (_, i) => [`${i}`]);
+  const few = commandsIn(record(many));
+  assert.deepEqual([few.length, few[0], few[1], few.at(-1)], [1000, ["0"], ["2001"], ["2999"]]);
+});
+
+Deno.test("run record: of another run it is refused by what differs, with the way out", async () => {
+  await withRun(async (dir, train) => {
+    await editJSON(join(dir, "run/run.json"), (record) => record.configuration.seed = 5);
+    const refused = await train("--resume=run", "--max-steps=4");
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stderr,
+      /^error: .*run\.json is the record of another run, with seed 5, and this one has 0: resume into another folder \(outDir; --resume FILE --out DIR\), or move the record away if it is wrong$/m,
+    );
+    const file = "run/training_checkpoints/ckpt-0001-step-2.safetensors";
+    const other = await train(`--resume=${file}`, "--out=other", "--max-steps=3");
+    assert.equal(other.code, 0, other.stderr);
+    await Deno.remove(join(dir, "run/run.json"));
+    const without = await train("--resume=run", "--max-steps=3");
+    assert.equal(without.code, 0, without.stderr);
+  });
+});
+
+Deno.test("pictures: a grid holds so many as can be read, and no more", async (t) => {
+  assert.equal(mostPictures(28, 28), 4096);
+  assert.equal(mostPictures(256, 256), 100);
+  assert.equal(mostPictures(2048, 2048), 16, "the usual ones are always allowed");
+  using gpu = await Gpu.request();
+  const options = {
+    gpu,
+    batchSize: 4,
+    noiseDim: 4,
+    generatorWidths: [4, 4, 4],
+    discriminatorWidths: [4, 4],
+    maxSteps: 1,
+  } as const;
+  await t.step("more are refused", async () => {
+    await assert.rejects(
+      trainDCGAN({ ...options, dataset: blobs(4), pictureCount: 4097 }),
+      /^RangeError: pictureCount must be at most 4096, got 4097$/,
+    );
+    const dataset = {
+      ...{ images: new Uint8Array(2 * 256 * 256), labels: new Uint8Array(2), count: 2 },
+      ...{ height: 256, width: 256, channels: 1 },
+    };
+    await assert.rejects(
+      trainDCGAN({ ...options, dataset, pictureCount: 101 }),
+      /^RangeError: pictureCount must be at most 100 for pictures of 256 x 256, got 101: /,
+    );
+  });
+  await t.step("the most are made", async () => {
+    let values = 0;
+    using _run = await trainDCGAN({
+      ...options,
+      dataset: blobs(4),
+      pictureCount: 4096,
+      generatorWidths: [256, 4, 4],
+      onPicture: ({ pictures }) => void (values = pictures.length),
+    });
+    assert.equal(values, 4096 * 784);
+  });
+});
