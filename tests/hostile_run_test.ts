@@ -7,7 +7,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { decodePNG, Gpu, trainDCGAN } from "../mod.ts";
+import { CheckpointError, decodePNG, Gpu, trainDCGAN } from "../mod.ts";
+import { hyperparametersOf } from "../src/hyperparameters.ts";
+import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { mostPictures } from "../src/io/pictures.ts";
 import { commandsIn, type RunRecord } from "../src/io/run_record.ts";
 import { dcgan } from "./support/dcgan.ts";
@@ -135,5 +137,63 @@ Deno.test("pictures: a grid holds so many as can be read, and no more", async (t
       onPicture: ({ pictures }) => void (values = pictures.length),
     });
     assert.equal(values, 4096 * 784);
+  });
+});
+
+/** Of a configuration, and what an error says of it. */
+const CONFIGURATIONS: [key: string, value: unknown, says: RegExp][] = [
+  ["batchSize", { toString: 1 }, /its batchSize is \{"toString":1\}, not a whole number of at le/],
+  ["batchSize", 0, /its batchSize is 0/],
+  ["noiseDim", "8", /its noiseDim is "8"/],
+  ["learningRate", null, /its learningRate is null, not a number of at least 0/],
+  ["learningRate", -1, /its learningRate is -1/],
+  ["beta1", 1, /its beta1 is 1, not a number of at least 0 and below 1/],
+  ["beta2", [0.5], /its beta2 is \[0\.5\]/],
+  ["generatorWidths", { length: 3 }, /its generatorWidths is \{"length":3\}, not 3 whole numbers/],
+  ["generatorWidths", [8, 8], /its generatorWidths is \[8,8\]/],
+  [
+    "discriminatorWidths",
+    [{ toString: 1 }, 8],
+    /its discriminatorWidths is \[\{"toString":1\},8\]/,
+  ],
+  ["dropout", { toString: 1, valueOf: 1 }, /its dropout is \{"toString":1,"valueOf":1\}/],
+  ["seed", { a: 1 }, /its seed is \{"a":1\}, not a whole number below 2\^32/],
+  ["seed", 2 ** 32, /its seed is 4294967296/],
+  ["seed", "x".repeat(10_000), /its seed is "x{100}[^"]*\.\.\., not/],
+];
+
+Deno.test("checkpoints: hyperparameters of another kind are refused, naming file, key and value", () => {
+  for (const [key, value, says] of CONFIGURATIONS) {
+    assert.throws(() => hyperparametersOf({ [key]: value }, "a.safetensors"), (error: Error) => {
+      assert.ok(error instanceof CheckpointError, error.stack);
+      assert.match(error.message, /^The configuration in a\.safetensors is damaged: /);
+      assert.match(error.message, says);
+      assert.match(error.message, /\. Use another checkpoint$/);
+      return true;
+    });
+  }
+  const good = { batchSize: 4, generatorWidths: [1, 2, 3], dropout: 0, seed: 2 ** 32 - 1 };
+  assert.deepEqual(hyperparametersOf({ ...good, outDir: "/", signal: 1 }, "a"), good);
+});
+
+Deno.test("checkpoints: a resume and a summary say what is wrong with a configuration", async (t) => {
+  await withRun(async (dir, train) => {
+    const path = join(dir, "run/training_checkpoints/ckpt-0001-step-2.safetensors");
+    const checkpoint = await readCheckpoint(path);
+    for (const index of [0, 3, 7, 9, 10, 11]) {
+      const [key, value, says] = CONFIGURATIONS[index];
+      await t.step(`${key} ${JSON.stringify(value)}`, async () => {
+        const configuration = { ...checkpoint.configuration, [key]: value };
+        await Deno.writeFile(path, encodeCheckpoint({ ...checkpoint, configuration }));
+        const runs = [await train("--resume=run", "--max-steps=4")];
+        if (index === 9) runs.push(await dcgan(["summary", "run"], { INIT_CWD: dir }));
+        for (const { code, stderr } of runs) {
+          assert.equal(code, 1, stderr);
+          assert.match(stderr, /^error: The configuration in .*ckpt-0001-step-2\.safetensors /m);
+          assert.match(stderr, says);
+          assert.doesNotMatch(stderr, /^\s+at /m, "a sentence, not a stack");
+        }
+      });
+    }
   });
 });

@@ -6,6 +6,7 @@
 
 import { basename, dirname, join } from "node:path";
 import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { hyperparametersOf } from "../hyperparameters.ts";
 import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../io/checkpoints.ts";
 import { MOST_PICTURES, mostPictures } from "../io/pictures.ts";
 import { commandsIn, readRunRecord } from "../io/run_record.ts";
@@ -193,35 +194,16 @@ async function isFolder(path: string): Promise<boolean> {
   return await exists(path) && (await Deno.stat(path)).isDirectory;
 }
 
-/** Hyperparameters of the run that is resumed: they need not be typed again. */
-async function resumed(
-  { outDir, resume }: Place,
-): Promise<RunOptions> {
+/** Options of the run that is resumed: they need not be typed again. */
+async function resumed({ outDir, resume }: Place): Promise<RunOptions> {
   if (!resume) return {};
   const folder = new CheckpointFolder(join(outDir, CHECKPOINTS));
   // The trainer says which checkpoints it skips.
-  const { configuration } = typeof resume === "string"
-    ? await readCheckpoint(resume)
-    : (await folder.latest(() => {})).checkpoint;
-  // These and no others: a file must not set where pictures go, or what else a run can be told.
-  const inherited = Object.fromEntries(
-    INHERITED.filter((name) => Object.hasOwn(configuration, name))
-      .map((name) => [name, configuration[name]]),
-  );
-  return { ...await scheduleOf(outDir), ...inherited as RunOptions };
+  const { path, checkpoint } = typeof resume === "string"
+    ? { path: resume, checkpoint: await readCheckpoint(resume) }
+    : await folder.latest(() => {});
+  return { ...await scheduleOf(outDir), ...hyperparametersOf(checkpoint.configuration, path) };
 }
-
-const INHERITED = [
-  "batchSize",
-  "noiseDim",
-  "learningRate",
-  "beta1",
-  "beta2",
-  "generatorWidths",
-  "discriminatorWidths",
-  "dropout",
-  "seed",
-] as const satisfies readonly (keyof RunOptions)[];
 
 /**
  * How long the run was to go on and how often it was to show pictures, by the commands in its record:
