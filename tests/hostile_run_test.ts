@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { CheckpointError, decodePNG, Gpu, trainDCGAN } from "../mod.ts";
 import { hyperparametersOf } from "../src/hyperparameters.ts";
 import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
+import { requireNoLinks } from "../src/io/links.ts";
 import { mostPictures } from "../src/io/pictures.ts";
 import { commandsIn, type RunRecord } from "../src/io/run_record.ts";
 import { dcgan } from "./support/dcgan.ts";
@@ -197,3 +198,94 @@ Deno.test("checkpoints: a resume and a summary say what is wrong with a configur
     }
   });
 });
+
+/** Everything in a folder, and in those below it, but for what a link leads to. */
+async function contents(dir: string, at = ""): Promise<Record<string, string>> {
+  const all: Record<string, string> = {};
+  for await (const { name, isDirectory, isFile } of Deno.readDir(join(dir, at))) {
+    const path = join(at, name);
+    if (isDirectory) Object.assign(all, { [path]: "" }, await contents(dir, path));
+    else if (isFile) all[path] = await Deno.readTextFile(join(dir, path));
+  }
+  return all;
+}
+
+Deno.test("run folder: nothing is written through a link in it", async (t) => {
+  await withRun(async (dir, train) => {
+    const outside = join(dir, "outside");
+    await Deno.mkdir(outside);
+    const place = async (name: string) => {
+      const [path, to] = [join(dir, "run", name), join(outside, name.replace("/", "-"))];
+      const kind = await Deno.stat(path).catch(() => undefined);
+      if (kind) await Deno.rename(path, to);
+      else if (name.includes("/")) await Deno.mkdir(to);
+      else await Deno.writeTextFile(to, "precious");
+      await Deno.symlink(to, path);
+      return { path, to, kind };
+    };
+    const links = [
+      ...["run.lock", "metrics.jsonl", "tensorboard", "training_checkpoints"],
+      "training_checkpoints/superseded",
+    ];
+    for (const name of links) {
+      await t.step(name, async () => {
+        const { path, to, kind } = await place(name);
+        const before = await contents(outside);
+        const { code, stdout, stderr } = await train("--resume=run", "--max-steps=4");
+        assert.deepEqual(await contents(outside), before);
+        assert.equal(code, 1, stdout);
+        assert.match(
+          stderr,
+          /^error: .* is a link, and nothing is written outside of .*: remove it/,
+        );
+        assert.ok(stderr.includes(path), stderr);
+        await Deno.remove(path);
+        if (kind) await Deno.rename(to, path);
+      });
+    }
+    await t.step("a link to nothing makes nothing", async () => {
+      const path = join(dir, "run/run.lock");
+      await Deno.symlink(join(outside, "made"), path);
+      assert.equal((await train("--resume=run", "--max-steps=4")).code, 1);
+      await assert.rejects(Deno.stat(join(outside, "made")), Deno.errors.NotFound);
+      await Deno.remove(path);
+    });
+    await t.step("a model without a name goes to no link", async () => {
+      const [path, to] = [join(dir, "run/generator"), join(outside, "model")];
+      await Deno.mkdir(to);
+      await Deno.symlink(to, path);
+      const { code, stderr } = await dcgan(["export", "run", "--format=tfjs"], { INIT_CWD: dir });
+      assert.equal(code, 1);
+      assert.match(stderr, /^error: .*generator is a link/);
+      assert.deepEqual([...Deno.readDirSync(to)], []);
+      await Deno.remove(path);
+    });
+    await t.step("files that are written anew take a link's place", async () => {
+      const names = ["run.json", "losses.svg", "dcgan.gif", "image_at_epoch_0001.png"];
+      for (const name of names) {
+        await Deno.remove(join(dir, "run", name)).catch(() => {});
+        await Deno.writeTextFile(join(outside, name), "precious");
+        await Deno.symlink(join(outside, name), join(dir, "run", name));
+      }
+      const { code, stderr } = await train("--resume=run", "--max-steps=3");
+      assert.equal(code, 0, stderr);
+      for (const name of names) {
+        assert.equal(await Deno.readTextFile(join(outside, name)), "precious");
+        assert.ok((await Deno.lstat(join(dir, "run", name))).isFile, name);
+      }
+    });
+    await t.step("the folder itself may be one, as whoever names it knows", async () => {
+      await Deno.symlink(join(dir, "run"), join(dir, "mine"));
+      const { code, stderr } = await train("--resume=mine", "--max-steps=4");
+      assert.equal(code, 0, stderr);
+    });
+  });
+});
+
+Deno.test("links: what is not there, or is behind a file, is none", () =>
+  inFolder(async (dir) => {
+    await Deno.writeTextFile(join(dir, "file"), "");
+    await requireNoLinks(dir, ["none", "none/deeper", "file", "file/deeper"]);
+    await Deno.symlink("nowhere", join(dir, "link"));
+    await assert.rejects(requireNoLinks(dir, ["file", "link"]), CheckpointError);
+  }));
