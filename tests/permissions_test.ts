@@ -175,6 +175,39 @@ Deno.test("permissions: each command does its work with its row and no more", as
   });
 });
 
+Deno.test("permissions: the page's own lines work as they stand there", async (t) => {
+  const page = await Deno.readTextFile(join(ROOT, "docs/permissions.md"));
+  const lines = [...page.matchAll(/^deno run (--.*) jsr:@dcgan\/webgpu\/cli (.+)$/gm)];
+  assert.equal(lines.length, 2);
+  await inWorkshop(async (dir) => {
+    const made = await dcgan(dir, narrowed(PERMISSIONS.train, dir), "train", "--out=out");
+    assert.equal(made.code, 0, made.err);
+    const run = async (flags: string, command: string) => {
+      const start = [`--lock=${join(ROOT, "src/cli/deno.lock")}`, "--frozen", ...flags.split(" ")];
+      const { code, out, err } = await deno(dir, [...start, CLI, ...command.split(" ")]);
+      assert.equal(code, 0, out + err);
+      assert.doesNotMatch(out + err, MISSING);
+    };
+    for (const [, flags, command] of lines) {
+      await t.step(`${flags} ${command}`, async () => {
+        await run(flags, command);
+        await Deno.remove(join(dir, "samples.png"));
+      });
+    }
+    const [, flags] = lines[1];
+    for (
+      const command of [
+        "interpolate out --points=2 --steps=2",
+        "export out --to=generator.onnx",
+        "gif out",
+        "summary out --plot=networks.svg",
+      ]
+    ) {
+      await t.step(`${flags} ${command}`, () => run(flags, command));
+    }
+  });
+});
+
 Deno.test("permissions: without one of its row, a command names the flag that gives it", async (t) => {
   await inWorkshop(async (dir) => {
     const made = await dcgan(dir, narrowed(PERMISSIONS.train, dir), "train");
