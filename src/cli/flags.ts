@@ -269,13 +269,21 @@ export interface Help {
   readonly more?: string;
 }
 
-/** How the program is started: by a checkout's task, or from the registry that `url` names. */
+/**
+ * How the program is started: by a checkout's task, or from the registry that `url` names, with the
+ * flags that the help of a command has.
+ */
 export function programOf(url: string): string {
-  return url.startsWith("file:") ? "deno task dcgan" : "deno run -A jsr:@dcgan/webgpu/cli";
+  return url.startsWith("file:") ? "deno task dcgan" : "deno run jsr:@dcgan/webgpu/cli";
 }
 
 /** How this program was started. */
 export const PROGRAM = programOf(import.meta.url);
+
+/** A task has them already; else they stand behind `deno run`. */
+const PERMISSIONS_TITLE = PROGRAM.startsWith("deno run")
+  ? "permissions, behind `deno run`"
+  : "permissions";
 
 /** The help text of a command. */
 export function describeCommand({ command, what, args = [], flags, examples, more }: Help): string {
@@ -288,7 +296,7 @@ export function describeCommand({ command, what, args = [], flags, examples, mor
     `usage: ${[PROGRAM, command, ...places, "[OPTION...]"].join(" ")}`,
     ...(args.length ? [twoColumns(args.map(({ name, help }) => [name, help]))] : []),
     describeFlags(flags),
-    `permissions:\n  ${permissionFlags(PERMISSIONS[command]).join("\n  ")}`,
+    `${PERMISSIONS_TITLE}:\n  ${permissionFlags(PERMISSIONS[command]).join("\n  ")}`,
     ["examples:", ...examples.map((line) => `  ${PROGRAM} ${line}`)].join("\n"),
     ...(more ? [more] : []),
   ].join("\n\n") + "\n";
