@@ -343,11 +343,25 @@ Deno.test("permissions: the tasks of the command line grant the rows, and no tas
     );
     for (const [flag, value] of granted(name)) {
       if (flag === "--allow-read" || flag === "--allow-write") continue;
-      // Which Python has PyTorch, only the person knows.
-      if (name === "bench:peers" && flag === "--allow-run") continue;
       assert.notEqual(value, "", `${name}: ${flag} without names`);
     }
   }
+});
+
+/** Programs that a task may start. */
+const startedBy = (task: string) =>
+  (granted(task).get("--allow-run") ?? "").split(",").filter(Boolean);
+
+Deno.test("permissions: which tasks may start programs, SECURITY says", async () => {
+  const security = (await Deno.readTextFile(join(ROOT, "SECURITY.md"))).replaceAll(/\s+/g, " ");
+  const [, said] = /Tasks for development \(([^)]*)\) may start/.exec(security)!;
+  const named = [...said.matchAll(/`([\w:]+)`/g)].map(([, name]) => name);
+  assert.deepEqual(named, Object.keys(tasks).filter((task) => startedBy(task).length));
+  for (const task of named) assert.ok(startedBy(task).includes("deno"), task);
+  for (const task of ["dcgan", "train", "calibrate"]) assert.deepEqual(startedBy(task), []);
+  // Only what fetches has to write.
+  assert.equal(granted("audit").has("--allow-write"), false);
+  assert.equal(granted("audit:fetch").has("--allow-write"), true);
 });
 
 Deno.test("permissions: the page, and each command's help, have the rows", async () => {
