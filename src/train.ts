@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { DeviceLostError, NonFiniteError } from "./errors.ts";
+import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { isSystemError } from "./io/atomic.ts";
@@ -15,6 +15,7 @@ import {
   readCheckpoint,
   requireFinite,
 } from "./io/checkpoints.ts";
+import { MOST_PICTURES, mostPictures } from "./io/pictures.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";
@@ -49,7 +50,7 @@ export interface CheckpointPolicy {
 export interface WatchOptions {
   /** Pictures after every so many steps, as well as after every epoch. Default: epochs only. */
   readonly pictureEverySteps?: number;
-  /** Pictures a grid; a square number looks best. Default 16. */
+  /** Pictures a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. */
   readonly pictureCount?: number;
   /** Called for every step in order, some steps late: losses are read from the device in bunches. */
   readonly onStep?: (event: StepEvent) => void;
@@ -124,13 +125,13 @@ function validate(options: TrainOptions): void {
   const policy = checkpoint || {};
   const counts = {
     pictureEverySteps,
-    pictureCount,
     "checkpoint.everyEpochs": policy.everyEpochs,
     "checkpoint.keep": policy.keep,
   };
   for (const [name, value] of Object.entries(counts)) {
     if (value !== undefined) requireCount(name, value);
   }
+  if (pictureCount !== undefined) requireCount("pictureCount", pictureCount, MOST_PICTURES);
   const { everyMinutes } = policy;
   if (everyMinutes !== undefined && !(everyMinutes > 0)) {
     throw new RangeError(`checkpoint.everyMinutes must be a number above 0, got ${everyMinutes}`);
@@ -200,6 +201,12 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   const say = options.onMessage ?? (() => {});
 
   // What is refused is refused before anything is written.
+  if (pictureCount > mostPictures(height, width)) {
+    throw new RangeError(
+      `pictureCount must be at most ${mostPictures(height, width)} for pictures of ${width} x ` +
+        `${height}, got ${pictureCount}: a grid of them would have more pixels than can be read`,
+    );
+  }
   const source = await sourceOf(options);
   if (source) await trainer.restore(source.checkpoint, source.path);
   await using folder = outDir === undefined ? undefined : await RunFolder.open(outDir, {
@@ -345,7 +352,9 @@ async function begin(
 ): Promise<void> {
   if (source) {
     // Another run's folder must not get a part of this one.
-    if (folder && !await folder.fits(trainer.configuration)) await folder.clear(overwrite);
+    const objection = await folder?.objection(trainer.configuration);
+    if (objection !== undefined && !overwrite) throw new CheckpointError(objection);
+    if (objection !== undefined) await folder!.clear(overwrite);
     onMessage?.(`resumed ${source.path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
   } else {
     await folder?.clear(overwrite);

@@ -76,7 +76,8 @@ const SAMPLERS = 4;
  * One thing at a time: a step, an epoch, an iteration, a snapshot or a restore must be over before
  * the next begins; what overlaps is refused with an `Error`, and changes nothing. Pictures and
  * distances may be asked for at any time: they are of the state after the steps enqueued so far. What
- * is asked of a trainer that is disposed, and what waits for it then, is refused with a `TypeError`.
+ * is asked of a trainer that is disposed is refused with a `TypeError`. So are steps and epochs that
+ * wait then; pictures, distances and snapshots that were asked for before are refused, or still come.
  *
  * When its own device is lost, the trainer requests another and goes on; `gpu`, `generator` and
  * `discriminator` are then other ones than before.

@@ -460,7 +460,7 @@ Deno.test("train: a file of one run is not resumed in the folder of another", ()
     const before = await Deno.readTextFile(join(b, "metrics.jsonl"));
     await assert.rejects(
       trainDCGAN({ ...SMALL, outDir: b, resume: checkpoint! }),
-      /b holds a run already/,
+      /b.run\.json is the record of another run, with seed 4, and this one has 3: resume into/,
     );
     assert.equal(await Deno.readTextFile(join(b, "metrics.jsonl")), before);
     await trainDCGAN({

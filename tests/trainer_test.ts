@@ -272,6 +272,20 @@ Deno.test("trainer: samples of many numbers do not fill the device", async () =>
   assert.equal(gpu.memory.count, before);
 });
 
+Deno.test("trainer: more pictures than one run makes are those of several, of one moment", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const few = await trainer.sample({ count: 256 });
+  const pictures = trainer.sample({ count: 600 });
+  await trainer.step();
+  const many = await pictures;
+  assert.equal(many.length, 600 * 784);
+  assert.deepEqual(many.subarray(0, few.length), few);
+  using other = await Trainer.create(SMALL);
+  assert.deepEqual(await other.sample({ count: 600 }), many);
+  assert.ok(many.subarray(599 * 784).some((x) => x !== 0));
+  assert.notDeepEqual(await trainer.sample({ count: 600 }), many);
+});
+
 Deno.test("trainer: a distance is of the weights as they were when it was asked for", async () => {
   using trainer = await Trainer.create(SMALL);
   const before = trainer.distance();

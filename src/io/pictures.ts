@@ -101,6 +101,19 @@ export const FRAME_MS = 200;
 /** Pixels on the screen for each pixel of a picture. */
 const SCALE = 3;
 
+/** Most pictures of a grid: 64 in a row are as small as anyone can tell apart. */
+export const MOST_PICTURES = 4096;
+
+/** Most pixels of a grid that holds more than the usual 16: our own reader takes no more. */
+const MOST_PIXELS = 2 ** 26;
+
+/** Most pictures of these sizes in one grid. */
+export function mostPictures(height: number, width: number): number {
+  const cell = SCALE ** 2 * (height + 1) * (width + 1);
+  const row = Math.floor(Math.sqrt(MOST_PIXELS / cell));
+  return Math.max(16, Math.min(MOST_PICTURES, row ** 2));
+}
+
 /** Writes grids as PNG, and all of them as one GIF. */
 export class PictureFolder {
   private constructor(readonly path: string, private readonly shape: PictureShape) {}

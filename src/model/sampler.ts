@@ -21,9 +21,12 @@ export function seedNoise(
   return Float32Array.from({ length: count * noiseDim }, () => random.normal());
 }
 
+/** Pictures of one run of a program, at most: of some thousands, what is between layers fits no binding. */
+const A_RUN = 256;
+
 /**
- * A generator in inference mode, compiled for a number of pictures at once: as many as are wanted, or
- * the half, the quarter and so on where the device cannot hold what makes them.
+ * A generator in inference mode, compiled for a number of pictures at once: as many as are wanted, 256
+ * at most, or the half, the quarter and so on where the device cannot hold what makes them.
  */
 export class Sampler {
   readonly #program: Program<"noise", "pictures">;
@@ -36,7 +39,7 @@ export class Sampler {
     const { noiseDim, outputShape } = generator;
     this.#noiseDim = noiseDim;
     this.#size = sizeOf(outputShape);
-    for (let atOnce = count;; atOnce = Math.ceil(atOnce / 2)) {
+    for (let atOnce = Math.min(count, A_RUN);; atOnce = Math.ceil(atOnce / 2)) {
       try {
         this.#program = gpu.compile(
           { noise: [atOnce, noiseDim] },
