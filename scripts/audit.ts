@@ -2,12 +2,13 @@
  * Audits the dependencies: lock files against the code, against each other, and against what is
  * installed. Says each problem in a sentence, and ends with 1 if there is one.
  *
- *   deno task audit [--fetch] [ROOT]
+ *   deno task audit [ROOT]
+ *   deno task audit:fetch [ROOT]
  *
  * Without a network it finds what does not fit together. That the installed files are those of the
- * hashes, no one can tell from the files, since the hash is of the archive they came in: with
- * `--fetch` Deno fetches every archive anew, compares it with the lock file, and the audit compares
- * each file with the installed one.
+ * hashes, no one can tell from the files, since the hash is of the archive they came in: `audit:fetch`
+ * (`--fetch`) has Deno fetch every archive anew and compare it with the lock file, and compares each file with
+ * the installed one.
  *
  * @module
  */
@@ -216,7 +217,13 @@ async function main(args: readonly string[]): Promise<number> {
     fileURLToPath(new URL("..", import.meta.url));
   const unknown = args.find((arg) => arg.startsWith("-") && arg !== "--fetch");
   if (unknown !== undefined) {
-    console.error(`there is no ${unknown}: usage: deno task audit [--fetch] [ROOT]`);
+    console.error(`there is no ${unknown}: usage: deno task audit [ROOT]`);
+    return 2;
+  }
+  if (
+    args.includes("--fetch") && Deno.permissions.querySync({ name: "write" }).state !== "granted"
+  ) {
+    console.error("what is fetched has to be written: deno task audit:fetch may do that");
     return 2;
   }
   const cache = await npmCache().catch(() => "");

@@ -114,8 +114,15 @@ export class NonFiniteError extends Error {
   readonly where: string;
 
   /** Makes the error. */
-  constructor(message: string, { step, where }: { readonly step: number; readonly where: string }) {
-    super(message);
+  constructor(
+    message: string,
+    { step, where, cause }: {
+      readonly step: number;
+      readonly where: string;
+      readonly cause?: unknown;
+    },
+  ) {
+    super(message, { cause });
     this.step = step;
     this.where = where;
   }

@@ -7,9 +7,11 @@
 import { basename, join } from "node:path";
 import { CheckpointError, DataError } from "./errors.ts";
 import { isSystemError, removeTemporary, writeFileAtomic } from "./io/atomic.ts";
-import { CheckpointFolder } from "./io/checkpoints.ts";
+import { CheckpointFolder, SUPERSEDED } from "./io/checkpoints.ts";
 import { Curves } from "./io/curves.ts";
-import { FolderLock } from "./io/lock.ts";
+import { plain, quote } from "./io/json.ts";
+import { requireNoLinks } from "./io/links.ts";
+import { FolderLock, LOCK } from "./io/lock.ts";
 import { MetricsLog, type MetricsRow } from "./io/metrics.ts";
 import { listPictures, PictureFolder, type PictureShape } from "./io/pictures.ts";
 import { readRunRecord, writeRunRecord } from "./io/run_record.ts";
@@ -33,6 +35,12 @@ export interface RunFolderOptions {
 
 /** Files and folders that are a run's, apart from its pictures and checkpoints. */
 const NAMES = ["metrics.jsonl", "tensorboard", "losses.svg", "run.json", "dcgan.gif"];
+
+/**
+ * What a run opens, or writes into. Not the other files: each is written anew and renamed into its
+ * place, which replaces a link.
+ */
+const OPENED = [LOCK, "metrics.jsonl", "tensorboard", CHECKPOINTS, join(CHECKPOINTS, SUPERSEDED)];
 
 /** Seconds between flushes of the log. */
 const FLUSH_SECONDS = 0.5;
@@ -67,11 +75,12 @@ export class RunFolder implements AsyncDisposable {
   /**
    * Makes the folder, so that a run fails early if it cannot be written to, and takes it for itself.
    *
-   * @throws {CheckpointError} when another run is writing to it.
+   * @throws {CheckpointError} when another run is writing to it, or a link in it leads elsewhere.
    * @throws {Error} when it cannot be written to, naming the path, the reason and a way out.
    */
   static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
     const pictures = await PictureFolder.open(path, options.pictures);
+    await requireNoLinks(path, OPENED);
     const lock = await FolderLock.take(path, options.onMessage);
     return new RunFolder(path, pictures, lock, options);
   }
@@ -99,15 +108,21 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /**
-   * Whether it holds a run of this configuration, of which a trainer may be the continuation. Without
-   * a record nothing speaks against it.
+   * Why a trainer of this configuration cannot be the continuation of the run in the folder; nothing
+   * where it can. Without a record nothing speaks against it.
    */
-  async fits(configuration: Readonly<Record<string, unknown>>): Promise<boolean> {
+  async objection(configuration: Readonly<Record<string, unknown>>): Promise<string | undefined> {
     const record = await readRunRecord(this.path);
-    if (!record) return true;
-    const text = (value: unknown) => JSON.stringify(value);
+    if (!record) return undefined;
     const keys = new Set([...Object.keys(record.configuration), ...Object.keys(configuration)]);
-    return [...keys].every((key) => text(record.configuration[key]) === text(configuration[key]));
+    for (const key of keys) {
+      const [there, here] = [record.configuration[key], configuration[key]];
+      if (JSON.stringify(there) === JSON.stringify(here)) continue;
+      return `${join(this.path, "run.json")} is the record of another run, with ${plain(key)} ` +
+        `${quote(there)}, and this one has ${quote(here)}: resume into another folder (outDir; ` +
+        "--resume FILE --out DIR), or move the record away if it is wrong";
+    }
+    return undefined;
   }
 
   /** Begins the logs, or goes on with them after the trainer's step. */

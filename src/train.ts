@@ -5,17 +5,23 @@
  */
 
 import { join } from "node:path";
-import { NonFiniteError } from "./errors.ts";
+import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { isSystemError } from "./io/atomic.ts";
-import { type Checkpoint, CheckpointFolder, readCheckpoint } from "./io/checkpoints.ts";
+import {
+  type Checkpoint,
+  CheckpointFolder,
+  readCheckpoint,
+  requireFinite,
+} from "./io/checkpoints.ts";
+import { MOST_PICTURES, mostPictures } from "./io/pictures.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";
 import type { EpochEvent, Position } from "./position.ts";
 import { CHECKPOINTS, RunFolder } from "./run_folder.ts";
-import { Trainer } from "./trainer.ts";
+import { type Snapshot, Trainer } from "./trainer.ts";
 import type { StepEvent, TrainerOptions } from "./trainer_options.ts";
 
 /** Pictures made on the way from the same noise. */
@@ -44,7 +50,7 @@ export interface CheckpointPolicy {
 export interface WatchOptions {
   /** Pictures after every so many steps, as well as after every epoch. Default: epochs only. */
   readonly pictureEverySteps?: number;
-  /** Pictures a grid; a square number looks best. Default 16. */
+  /** Pictures a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. */
   readonly pictureCount?: number;
   /** Called for every step in order, some steps late: losses are read from the device in bunches. */
   readonly onStep?: (event: StepEvent) => void;
@@ -119,13 +125,13 @@ function validate(options: TrainOptions): void {
   const policy = checkpoint || {};
   const counts = {
     pictureEverySteps,
-    pictureCount,
     "checkpoint.everyEpochs": policy.everyEpochs,
     "checkpoint.keep": policy.keep,
   };
   for (const [name, value] of Object.entries(counts)) {
     if (value !== undefined) requireCount(name, value);
   }
+  if (pictureCount !== undefined) requireCount("pictureCount", pictureCount, MOST_PICTURES);
   const { everyMinutes } = policy;
   if (everyMinutes !== undefined && !(everyMinutes > 0)) {
     throw new RangeError(`checkpoint.everyMinutes must be a number above 0, got ${everyMinutes}`);
@@ -195,6 +201,12 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   const say = options.onMessage ?? (() => {});
 
   // What is refused is refused before anything is written.
+  if (pictureCount > mostPictures(height, width)) {
+    throw new RangeError(
+      `pictureCount must be at most ${mostPictures(height, width)} for pictures of ${width} x ` +
+        `${height}, got ${pictureCount}: a grid of them would have more pixels than can be read`,
+    );
+  }
   const source = await sourceOf(options);
   if (source) await trainer.restore(source.checkpoint, source.path);
   await using folder = outDir === undefined ? undefined : await RunFolder.open(outDir, {
@@ -221,13 +233,17 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   /** At the end of the run, a checkpoint that cannot be written is an error; before, it is said. */
   const save = async (atEnd = false) => {
     savedAt = performance.now();
-    if (!folder || !policy.atEnd || saved.steps === trainer.steps) return;
-    const { betweenEpochs, currentEpoch, steps } = trainer;
-    const snapshot = await trainer.snapshot();
-    // After an epoch's last step the trainer stands at the beginning of the next.
-    const writing = betweenEpochs
-      ? folder.save(currentEpoch - 1, undefined, snapshot)
-      : folder.save(currentEpoch, steps, snapshot);
+    if (folder && policy.atEnd && saved.steps !== trainer.steps) {
+      await write(await trainer.snapshot(), folder, atEnd);
+    }
+  };
+
+  const write = async (snapshot: Snapshot, folder: RunFolder, atEnd: boolean) => {
+    const { epoch, at, steps } = snapshot.position;
+    // After an epoch's last step the position is the beginning of the next.
+    const writing = at === 0
+      ? folder.save(epoch - 1, undefined, snapshot)
+      : folder.save(epoch, steps, snapshot);
     const written = await writing.catch((error) => {
       if (atEnd || !isSystemError(error)) throw error;
       say(`${error.message}. The run goes on, and tries again after this epoch or the next`);
@@ -272,8 +288,15 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   try {
     await train();
   } catch (error) {
-    // The trainer stands before the first such number: that state is worth keeping.
-    if (error instanceof NonFiniteError) await save(true).catch((failed) => say(failed.message));
+    const last = async () => {
+      // The trainer stands before the first such number: that state is worth keeping.
+      if (error instanceof NonFiniteError) return await save(true);
+      // What is on the device is gone, but not what was in memory.
+      const { kept } = trainer;
+      if (!(error instanceof DeviceLostError) || !folder || !policy.atEnd || !kept) return;
+      if (kept.position.steps > saved.steps) await write(kept, folder, true);
+    };
+    await last().catch((failed) => say(failed.message));
     throw error;
   }
   await save(true);
@@ -304,13 +327,20 @@ interface Source {
 }
 
 /** The checkpoint to go on from, if that is asked for. */
-async function sourceOf({ resume, outDir, onMessage }: TrainOptions): Promise<Source | undefined> {
+async function sourceOf(
+  { resume, outDir, onMessage, onNonFinite }: TrainOptions,
+): Promise<Source | undefined> {
   if (!resume) return undefined;
   if (typeof resume === "string") {
     return { path: resume, checkpoint: await readCheckpoint<Position>(resume) };
   }
   const folder = new CheckpointFolder(join(outDir!, CHECKPOINTS));
-  return await folder.latest<Position>((error) => onMessage?.(`skipped: ${error.message}`));
+  return await folder.latest<Position>(
+    (error) => onMessage?.(`skipped: ${error.message}`),
+    ({ tensors }, path) => {
+      if (onNonFinite !== "warn") requireFinite(tensors, path);
+    },
+  );
 }
 
 /** Makes the folder ready for a new run, or goes on with an old one. */
@@ -322,7 +352,9 @@ async function begin(
 ): Promise<void> {
   if (source) {
     // Another run's folder must not get a part of this one.
-    if (folder && !await folder.fits(trainer.configuration)) await folder.clear(overwrite);
+    const objection = await folder?.objection(trainer.configuration);
+    if (objection !== undefined && !overwrite) throw new CheckpointError(objection);
+    if (objection !== undefined) await folder!.clear(overwrite);
     onMessage?.(`resumed ${source.path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
   } else {
     await folder?.clear(overwrite);

@@ -7,7 +7,7 @@
 import { Balance } from "./balance.ts";
 import { calibrate } from "./calibrate.ts";
 import { DCGAN } from "./dcgan.ts";
-import { AdapterError, DeviceLostError, GpuValidationError, NonFiniteError } from "./errors.ts";
+import { DeviceLostError, NonFiniteError } from "./errors.ts";
 import { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { writeFileAtomic } from "./io/atomic.ts";
@@ -15,6 +15,7 @@ import {
   type Checkpoint,
   encodeCheckpoint,
   readCheckpoint,
+  requireFinite,
   requireSameConfiguration,
 } from "./io/checkpoints.ts";
 import { plain } from "./io/json.ts";
@@ -27,6 +28,7 @@ import { requireCount } from "./model/validate.ts";
 import { Pace } from "./pace.ts";
 import { type EpochEvent, type Position, requirePosition } from "./position.ts";
 import { describeKernels, tuningOf } from "./run_kernels.ts";
+import { Succession } from "./succession.ts";
 import {
   configurationOf,
   type StepEvent,
@@ -74,7 +76,8 @@ const SAMPLERS = 4;
  * One thing at a time: a step, an epoch, an iteration, a snapshot or a restore must be over before
  * the next begins; what overlaps is refused with an `Error`, and changes nothing. Pictures and
  * distances may be asked for at any time: they are of the state after the steps enqueued so far. What
- * is asked of a trainer that is disposed, and what waits for it then, is refused with a `TypeError`.
+ * is asked of a trainer that is disposed is refused with a `TypeError`. So are steps and epochs that
+ * wait then; pictures, distances and snapshots that were asked for before are refused, or still come.
  *
  * When its own device is lost, the trainer requests another and goes on; `gpu`, `generator` and
  * `discriminator` are then other ones than before.
@@ -100,7 +103,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   #begun: number | undefined;
   /** Milliseconds that the epoch under way has taken, as far as its losses are read. */
   #taken = 0;
-  #distance: { readonly steps: number; readonly value: number } | undefined;
+  /** The last distance measured, and which weights it is of. */
+  #distance: { readonly weights: string; readonly value: number } | undefined;
   #busy: string | undefined;
   #disposed = false;
   #diverged = false;
@@ -110,9 +114,14 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   #failures = 0;
   /** Where the copy of the state on the device stands; all of it is finite. */
   #good: Position | undefined;
-  /** The newest state in the host's memory, for another device; none is the beginning. */
   #newest: Snapshot | undefined;
   #lost = 0;
+  readonly #succession = new Succession({
+    device: () => this.#gpu,
+    isBusy: () => this.#busy !== undefined,
+    requireUsable: (cause) => this.#requireUsable(cause),
+    replace: (lost) => this.#replaceDevice(lost),
+  });
 
   private constructor(
     options: TrainerOptions,
@@ -208,6 +217,12 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   async prepare(): Promise<void> {
     this.#requireUsable();
+    if (this.#kernels === undefined) {
+      await this.#exclusively("a preparation", () => this.#prepare());
+    }
+  }
+
+  async #prepare(): Promise<void> {
     if (this.#kernels !== undefined) return;
     const { calibrate: wanted, dataset: { count } } = this.#options;
     if (wanted) {
@@ -238,7 +253,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   async step(): Promise<StepEvent> {
     this.#options.signal?.throwIfAborted();
     const events = await this.#exclusively("a step", async () => {
-      await this.prepare();
+      await this.#prepare();
       this.#enqueue();
       return await this.#flush();
     });
@@ -256,7 +271,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     const { signal } = this.#options;
     signal?.throwIfAborted();
     return await this.#exclusively("an epoch", async () => {
-      await this.prepare();
+      await this.#prepare();
       for (;;) {
         this.#enqueue();
         if (!this.#due && !signal?.aborted) continue;
@@ -299,7 +314,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
         continue;
       }
       await this.#exclusively("an iteration", async () => {
-        await this.prepare();
+        await this.#prepare();
         let pause: boolean;
         do {
           this.#enqueue();
@@ -336,7 +351,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     { count = 16, seed = this.#seed }: { readonly count?: number; readonly seed?: number } = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     requireCount("count", count);
-    return await this.#surviving(() => this.#sample(count, seed));
+    return await this.#succession.survive(() => this.#sample(count, seed), true);
   }
 
   async #sample(count: number, seed: number): Promise<Float32Array<ArrayBuffer>> {
@@ -360,12 +375,13 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * do not tell that: they only say which network is ahead.
    */
   async distance(): Promise<number> {
-    return await this.#surviving(() => this.#measure());
+    return await this.#succession.survive(() => this.#measure(), true);
   }
 
   async #measure(): Promise<number> {
-    const { steps } = this; // A step may begin before the pictures are there.
-    if (this.#distance?.steps === steps) return this.#distance.value;
+    // Whatever writes a weight counts on; that may happen before the pictures are there.
+    const weights = this.generator.variables.map(({ view }) => view.buffer.version).join();
+    if (this.#distance?.weights === weights) return this.#distance.value;
     const { images, count, height, width, channels } = this.#options.dataset;
     const size = height * width * channels;
     if (count < 2) return NaN; // A single picture has no distribution.
@@ -377,7 +393,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       for (let j = 0; j < size; j++) real[i * size + j] = images[from + j] / 127.5 - 1;
     }
     const value = energyDistance(await this.#sample(pictures, this.#seed), real, size);
-    this.#distance = { steps, value };
+    this.#distance = { weights, value };
     return value;
   }
 
@@ -398,8 +414,17 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       distance: this.#options.distance === false ? undefined : await this.#measure(),
       position: this.#standing(),
     };
-    if (this.#replaceable) this.#newest = snapshot;
+    if (this.#keepsNewest) this.#newest = snapshot;
     return snapshot;
+  }
+
+  /**
+   * The newest state in memory: of the last epoch's end, snapshot or restore. Another device begins
+   * from it, and it is still there when no device is; none where `deviceLosses` is 0 or nothing was
+   * trained to an epoch's end.
+   */
+  get kept(): Snapshot | undefined {
+    return this.#newest;
   }
 
   /**
@@ -427,13 +452,14 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
         : [name, source];
       requireSameConfiguration(path, checkpoint.configuration, this.configuration);
       requirePosition(checkpoint.position, this.#options.dataset.count, path);
+      if (this.#stops) requireFinite(checkpoint.tensors, path);
       this.#put(checkpoint, path);
       this.#events = [];
       this.#diverged = false;
       this.#broken = undefined;
       this.#balance = new Balance();
       this.#useKernels(checkpoint.kernels, path);
-      if (this.#replaceable) this.#newest = checkpoint;
+      if (this.#keepsNewest) this.#newest = checkpoint;
     });
   }
 
@@ -481,31 +507,13 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.#good = undefined;
   }
 
-  /** Whether another device may take the place of one that is lost. */
-  get #replaceable(): boolean {
-    const { gpu, deviceLosses = 3 } = this.#options;
-    return !(gpu instanceof Gpu) && this.#lost < deviceLosses;
+  get #deviceLosses(): number {
+    return this.#options.deviceLosses ?? 3;
   }
 
-  /** Does something again on another device when its own is lost meanwhile. */
-  async #surviving<T>(body: () => Promise<T>): Promise<T> {
-    for (;;) {
-      this.#requireUsable();
-      const device = this.#gpu;
-      try {
-        return await body();
-      } catch (failed) {
-        this.#requireUsable(failed);
-        const error = failed instanceof GpuValidationError ? await device.explain(failed) : failed;
-        if (!(error instanceof DeviceLostError)) throw error;
-        // Two that wait for the same device share the next.
-        if (this.#gpu !== device) continue;
-        const target = this.#position.steps - this.#pending;
-        for (let failure: Error | undefined = error; failure;) {
-          failure = await this.#replaceDevice(failure, target);
-        }
-      }
-    }
+  /** Whether the state of each epoch's end is kept in memory, in case the device is lost. */
+  get #keepsNewest(): boolean {
+    return this.#deviceLosses > 0;
   }
 
   /** @throws {TypeError} when it was disposed. */
@@ -513,39 +521,39 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     if (this.#disposed) throw new TypeError("The trainer was disposed", { cause });
   }
 
-  /**
-   * Requests another device and trains up to the step where the lost one was; nobody is told that
-   * again.
-   *
-   * @returns what failed, if that is worth another attempt
-   */
-  async #replaceDevice(lost: Error, target: number): Promise<Error | undefined> {
-    if (!this.#replaceable) throw lost;
-    this.#lost++;
-    try {
-      await this.#goOnFrom(this.#newest, lost, target);
-      return undefined;
-    } catch (error) {
-      if (error instanceof DeviceLostError) return error;
-      if (!(error instanceof AdapterError)) throw error;
-      // A driver that starts anew takes a while.
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      return error;
+  /** Requests another device and trains up to the step where the lost one was; nothing is told again. */
+  async #replaceDevice(lost: DeviceLostError): Promise<void> {
+    const target = this.#position.steps - this.#pending;
+    for (let failure = lost;;) {
+      // A caller's device is the caller's to replace.
+      if (this.#options.gpu instanceof Gpu || this.#lost >= this.#deviceLosses) throw failure;
+      this.#lost++;
+      try {
+        return await this.#startAnew(this.#newest, failure, target);
+      } catch (error) {
+        if (!(error instanceof DeviceLostError)) throw error;
+        failure = error;
+      }
     }
   }
 
-  async #goOnFrom(newest: Snapshot | undefined, lost: Error, target: number): Promise<void> {
-    const { deviceLosses = 3 } = this.#options;
+  async #startAnew(newest: Snapshot | undefined, lost: Error, target: number): Promise<void> {
     const from = newest?.position.steps ?? 0;
+    const [what] = lost.message.split(". ");
     this.#say(
-      `${lost.message.split(". ")[0]}: requesting another and going on from step ${from} ` +
-        `(${this.#lost} of ${deviceLosses} times)`,
+      `${what}: requesting another and going on from step ${from} ` +
+        `(${this.#lost} of ${this.#deviceLosses} times)`,
     );
     const { tuning } = this.#gpu;
     this.#freeSamplers();
     this.#model[Symbol.dispose]();
     this.#gpu[Symbol.dispose]();
-    const { gpu, model } = await place(this.#options);
+    const { gpu, model } = await place(this.#options).catch(async (cause) => {
+      if (cause instanceof DeviceLostError) throw cause;
+      // A driver that starts anew takes a while.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      throw new DeviceLostError(`${what}. No other took its place: ${cause.message}`, { cause });
+    });
     if (this.#disposed) gpu[Symbol.dispose]();
     this.#requireUsable();
     [this.#gpu, this.#model] = [gpu, model];
@@ -573,12 +581,13 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     }
     this.#busy = what;
     try {
-      return await this.#surviving(body);
+      return await this.#succession.survive(body);
     } catch (error) {
       if (this.#pending > 0 && !this.#disposed) this.#broken = error as Error;
       throw error;
     } finally {
       this.#busy = undefined;
+      this.#succession.next();
     }
   }
 
@@ -602,6 +611,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /** Enqueues one step. */
   #enqueue(): void {
+    this.#requireUsable();
     const { dataset: { count } } = this.#options;
     const { epoch, at, steps } = this.#position;
     if (this.#order?.epoch !== epoch) {
@@ -635,7 +645,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     // Both reads share one wait.
     const [losses, sick] = await Promise.all([
       this.#model.losses.take(this.#pending),
-      this.#stops ? this.#model.health() : undefined,
+      this.#diverged ? undefined : this.#model.health(),
     ]);
     this.#requireUsable();
     // An error that another one was told of may have been a step's.
@@ -651,13 +661,14 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       const images = (epoch - 1) * count + Math.min(sums.steps * this.#batchSize, count);
       return { type: "step", step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
     });
+    if (sick !== undefined && !again) this.#sayDiverged(`${sick} is not finite`, steps);
     this.#taken += performance.now() - (this.#begun ?? performance.now());
     this.#begun = undefined;
     this.#pace.tick();
     const through = this.#position.at >= count;
     if (through) events.push(await this.#endEpoch());
     if (this.#stops) this.#keep();
-    if (through && this.#replaceable) await this.#take();
+    if (through && this.#keepsNewest) await this.#take();
     this.#pending = 0; // Last: until here a device that is lost means that nothing of it was told.
     return events;
   }
@@ -668,6 +679,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /** Keeps a copy of the state as it stands, to come back to. */
   #keep(): void {
+    this.#requireUsable();
     this.#model.backUp();
     this.#good = this.#standing();
   }
@@ -681,35 +693,49 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /** Goes back to the last finite state, and says what the first number was that is not finite. */
   async #stop(sick: string | undefined): Promise<never> {
     const good = this.#good!;
+    const { steps } = this.#position;
     const batches = Array.from({ length: this.#pending }, (_, i) => {
       const at = good.at + i * this.#batchSize;
       return this.#order!.indices.subarray(at, at + this.#batchSize);
     });
     this.#model.rollBack();
-    const found = await this.#model.findNonFinite(batches);
+    let found: Awaited<ReturnType<DCGAN["findNonFinite"]>>;
+    let cause: unknown;
+    try {
+      found = await this.#model.findNonFinite(batches);
+    } catch (error) {
+      // Not for this may the finite state be lost; but on a lost device there is none.
+      cause = await this.gpu.explain(error);
+      if (cause instanceof DeviceLostError) throw cause;
+    }
     this.#model.rollBack();
     this.#position = good;
     this.#pending = 0;
     this.#begun = undefined;
-    const step = good.steps + 1 + (found?.batch ?? 0);
+    const first = good.steps + 1;
+    const step = found ? first + found.batch : steps;
     const where = found?.where ?? sick ?? "a loss";
+    const when = found || first === steps
+      ? `in step ${step} (NaN or infinite), for the first time`
+      : `in one of the steps ${first} to ${steps} (NaN or infinite)`;
     throw new NonFiniteError(
-      `${where} is not finite in step ${step} (NaN or infinite), for the first time: the run ` +
-        `stands at step ${good.steps} again. Try a lower learning rate, or look at the data`,
-      { step, where },
+      `${where} is not finite ${when}: the run stands at step ${good.steps} again. Try a lower ` +
+        "learning rate, or look at the data",
+      { step, where, cause },
     );
   }
 
   #watch(step: number, generatorLoss: number, discriminatorLoss: number): void {
     if (!Number.isFinite(generatorLoss + discriminatorLoss)) {
-      if (this.#diverged) return;
-      this.#diverged = true;
-      return this.#say(
-        `the losses are no longer finite at step ${step}: try a lower learning rate`,
-      );
+      return this.#sayDiverged("the losses are no longer finite", step);
     }
     const warning = this.#balance.add(step, generatorLoss, discriminatorLoss);
     if (warning) this.#say(warning);
+  }
+
+  #sayDiverged(what: string, step: number): void {
+    if (!this.#diverged) this.#say(`${what} at step ${step}: try a lower learning rate`);
+    this.#diverged = true;
   }
 
   async #endEpoch(): Promise<TrainEvent> {

@@ -283,6 +283,17 @@ Deno.test("audit: the program says problems on standard error, and its exit code
     assert.match(ill.out, /\d problems\n$/);
   }));
 
+Deno.test("audit: without the permission to write, fetching names the task that has it", async () => {
+  const { code, stderr } = await new Deno.Command("deno", {
+    args: [
+      ...["run", "--quiet", "--no-prompt", "--no-lock", "--allow-read", "--allow-run=deno"],
+      ...[join(ROOT, "scripts/audit.ts"), "--fetch"],
+    ],
+  }).output();
+  assert.equal(code, 2);
+  assert.match(new TextDecoder().decode(stderr), /^what is fetched .*deno task audit:fetch/);
+});
+
 Deno.test("audit: installed files are compared with fresh ones byte by byte", () =>
   inFolder(async (dir) => {
     const [ours, theirs] = [join(dir, "ours"), join(dir, "theirs")];

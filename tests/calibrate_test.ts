@@ -6,12 +6,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { calibrate, Gpu, ops, type StepEvent, trainDCGAN, type Variable } from "../mod.ts";
+import { calibrate, Gpu, ops, type StepEvent, trainDCGAN } from "../mod.ts";
 import config from "../deno.json" with { type: "json" };
 import { encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { resolveVariant } from "../src/ops/gemm.ts";
 import type { Geometry } from "../src/ops/geometry.ts";
 import { VERSION } from "../src/version.ts";
+import { variableDigests } from "./support/digest.ts";
 import { assertClose } from "./support/close.ts";
 import { blobs } from "./support/dataset.ts";
 import { inFolder } from "./support/folder.ts";
@@ -118,8 +119,7 @@ Deno.test("a resumed run uses the kernels of its checkpoint", () =>
     };
     const train = async (gpu: Gpu, options: object) => {
       using result = await trainDCGAN({ ...run, ...options, gpu });
-      const variables: Variable[] = [...result.generator.variables];
-      return (await Promise.all(variables.map((v) => v.read()))).flatMap((data) => [...data]);
+      return await variableDigests(result.generator.variables);
     };
     using direct = await Gpu.request({ tuning: { gemm: "direct" } });
     const expected = await train(direct, {});

@@ -240,6 +240,17 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     assert.equal(huge.code, 1);
     assert.match(huge.stderr, /^error: 99999999 pictures of 84 x 84 are \d+ pixels, more than/);
 
+    const wide = await dcgan(dir, ["sample", "out", "--columns=999999999"]);
+    assert.equal(wide.code, 1);
+    assert.match(wide.stderr, /^error: 999999999 columns of 84 x 84 are \d+ pixels, more than/);
+    // A gigabyte of floats, although it is only 2^28 pixels.
+    const many = await dcgan(dir, ["sample", "out", "--count=340000", "--scale=1"]);
+    assert.equal(many.code, 1);
+    assert.match(many.stderr, /^error: 340000 pictures of 28 x 28 are \d+ pixels, more than/);
+    const long = await dcgan(dir, ["interpolate", "out", "--points=2", "--steps=999999999"]);
+    assert.equal(long.code, 1);
+    assert.match(long.stderr, /^error: 2000000000 pictures of 112 x 112 are \d+ pixels, more than/);
+
     const jpeg = await dcgan(dir, ["sample", "out", "--out=a.jpg"]);
     assert.equal(jpeg.code, 2);
     assert.match(jpeg.stderr, /--out takes a name that ends in \.png, got "a\.jpg"/);

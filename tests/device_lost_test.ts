@@ -1,11 +1,21 @@
 /** Devices that are lost, in the middle of whatever is under way. */
 
 import assert from "node:assert/strict";
-import { DeviceLostError, Gpu, ops, trainDCGAN, Trainer, type TrainerOptions } from "../mod.ts";
+import {
+  AdapterError,
+  DeviceLostError,
+  Gpu,
+  ops,
+  trainDCGAN,
+  Trainer,
+  type TrainerOptions,
+} from "../mod.ts";
+import { CheckpointFolder } from "../src/io/checkpoints.ts";
 import { blobs } from "./support/dataset.ts";
+import { stateDigests, variableDigests } from "./support/digest.ts";
 import { inFolder } from "./support/folder.ts";
 import { readMetrics } from "../mod.ts";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /** Five steps an epoch; the device is the trainer's own. */
 const SMALL = {
@@ -18,14 +28,10 @@ const SMALL = {
   seed: 3,
 } satisfies TrainerOptions;
 
-async function tensorsOf(trainer: Trainer): Promise<unknown> {
-  return [...(await trainer.snapshot()).tensors].map(([name, { data }]) => [name, [...data]]);
-}
-
 const straight = await Trainer.create(SMALL);
 const told: unknown[] = [];
 for await (const event of straight) told.push(describe(event));
-const expected = await tensorsOf(straight);
+const expected = await stateDigests(straight);
 straight[Symbol.dispose]();
 
 function describe(event: object): unknown {
@@ -62,7 +68,7 @@ for (const at of [1, 3, 5, 6, 8]) {
       if (event.type === "step" && event.step === at) trainer.gpu.device.destroy();
     }
     assert.deepEqual(events, told);
-    assert.deepEqual(await tensorsOf(trainer), expected);
+    assert.deepEqual(await stateDigests(trainer), expected);
     assert.equal(messages.length, 1);
     assert.match(messages[0], /device was lost \(.*\): .*requesting another.* \(1 of 3 times\)/);
   });
@@ -74,7 +80,7 @@ Deno.test("device lost: while steps are under way", async () => {
   setTimeout(() => trainer.gpu.device.destroy(), 150);
   for await (const event of trainer) events.push(describe(event));
   assert.deepEqual(events, told);
-  assert.deepEqual(await tensorsOf(trainer), expected);
+  assert.deepEqual(await stateDigests(trainer), expected);
 });
 
 Deno.test("device lost: before a step, an epoch, a sample and a snapshot", async () => {
@@ -90,7 +96,7 @@ Deno.test("device lost: before a step, an epoch, a sample and a snapshot", async
   assert.deepEqual(pictures, await other.sample({ count: 4 }));
   trainer.gpu.device.destroy();
   for await (const _ of trainer);
-  assert.deepEqual(await tensorsOf(trainer), expected);
+  assert.deepEqual(await stateDigests(trainer), expected);
   // Once too often.
   trainer.gpu.device.destroy();
   await assert.rejects(trainer.snapshot(), DeviceLostError);
@@ -104,7 +110,7 @@ Deno.test("device lost: a restored state is what another device goes on from", a
   await other.restore(snapshot);
   other.gpu.device.destroy();
   for await (const _ of other);
-  assert.deepEqual(await tensorsOf(other), expected);
+  assert.deepEqual(await stateDigests(other), expected);
 });
 
 Deno.test("device lost: a device of the caller's is not replaced", async () => {
@@ -158,3 +164,137 @@ Deno.test("device lost: trainDCGAN's log, pictures and checkpoints are those of 
       );
     }
   }));
+
+/** A function that requests devices, and those it gave. */
+function counted(): { readonly request: () => Promise<Gpu>; readonly given: Gpu[] } {
+  const given: Gpu[] = [];
+  const request = async () => {
+    given.push(await Gpu.request());
+    return given.at(-1)!;
+  };
+  return { request, given };
+}
+
+const isLive = ({ memory }: Gpu) => memory.count > 0;
+
+Deno.test("device lost: calls that wait for one device are given one other", async () => {
+  for (const delay of [0, 5, 30]) {
+    const { request, given } = counted();
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    const trainer = await Trainer.create({ ...SMALL, gpu: request, onMessage });
+    await trainer.epoch();
+    const calls = [
+      trainer.epoch(),
+      trainer.sample({ count: 4 }),
+      trainer.sample(),
+      trainer.distance(),
+    ];
+    await new Promise((done) => setTimeout(done, delay));
+    trainer.gpu.device.destroy();
+    for (const outcome of await Promise.allSettled(calls)) {
+      assert.equal(outcome.status, "fulfilled");
+    }
+    assert.equal(given.length, 2, messages.join("\n"));
+    assert.equal(messages.length, 1, messages.join("\n"));
+    for await (const _ of trainer);
+    assert.deepEqual(await stateDigests(trainer), expected);
+    assert.deepEqual(trainer.history.map(({ steps }) => steps), [5, 5, 5]);
+    trainer[Symbol.dispose]();
+    assert.ok(!given.some(isLive), "none is left");
+  }
+});
+
+Deno.test("device lost: under an iteration with samples beside it, nothing is told twice", async () => {
+  using trainer = await Trainer.create(SMALL);
+  let over = false;
+  const sampling = (async () => {
+    while (!over) await trainer.sample({ count: 4 });
+  })();
+  const events: unknown[] = [];
+  for await (const event of trainer) {
+    events.push(describe(event));
+    if (event.type === "step" && event.step === 7) {
+      setTimeout(() => trainer.gpu.device.destroy(), 5);
+    }
+  }
+  over = true;
+  await sampling;
+  assert.deepEqual(events, told);
+  assert.deepEqual(
+    trainer.history.map(describe),
+    told.filter((event) => "steps" in (event as object))
+      .map((event) => {
+        const { type: _, ...rest } = event as { type: string };
+        return rest;
+      }),
+  );
+  assert.deepEqual(await stateDigests(trainer), expected);
+});
+
+Deno.test("device lost: once too often, and what is in memory becomes a checkpoint", async () => {
+  for (const owned of [true, false]) {
+    await inFolder(async (dir) => {
+      const { request, given } = counted();
+      const gpu = owned ? request : await request();
+      const run = trainDCGAN({
+        ...SMALL,
+        gpu,
+        deviceLosses: 1,
+        outDir: dir,
+        onStep: ({ step }) => {
+          if (step === 7 || step === 12) given.at(-1)!.device.destroy();
+        },
+      });
+      await assert.rejects(run, DeviceLostError);
+      const folder = new CheckpointFolder(join(dir, "training_checkpoints"));
+      const { path } = await folder.latest(() => {});
+      // Lost in the second or third epoch, for the last time: the end of the one before is there.
+      assert.equal(basename(path), owned ? "ckpt-0002.safetensors" : "ckpt-0001.safetensors");
+      using whole = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
+      using other = await trainDCGAN(SMALL);
+      const weights = (of: typeof whole) => variableDigests(of.generator.variables);
+      assert.deepEqual(await weights(whole), await weights(other));
+      given.forEach((gpu) => gpu[Symbol.dispose]());
+    });
+  }
+});
+
+Deno.test("device lost: in the preparation of a run", async () => {
+  const { request, given } = counted();
+  using run = await trainDCGAN({
+    ...SMALL,
+    gpu: request,
+    maxSteps: 2,
+    generatorWidths: [128, 64, 32],
+    discriminatorWidths: [32, 64],
+    batchSize: 64,
+    calibrate: { seconds: 2 },
+    onMessage: (text) => {
+      if (text.startsWith("measuring") && given.length === 1) given[0].device.destroy();
+    },
+  });
+  assert.equal(run.steps, 2);
+  assert.equal(given.length, 2);
+});
+
+Deno.test("device lost: a driver that is not back at once is asked again; one that never is, is said", async () => {
+  const { request } = counted();
+  let asked = 0;
+  const reluctant = async () => {
+    if (++asked === 2) throw new AdapterError("No WebGPU adapter was found");
+    if (asked > 3) throw new Error("not any more");
+    return await request();
+  };
+  using trainer = await Trainer.create({ ...SMALL, gpu: reluctant, deviceLosses: 3 });
+  await trainer.step();
+  trainer.gpu.device.destroy();
+  assert.equal((await trainer.step()).step, 2);
+  assert.equal(asked, 3);
+  trainer.gpu.device.destroy();
+  await assert.rejects(
+    trainer.step(),
+    (error: Error) =>
+      error instanceof DeviceLostError && /device was lost .* not any more/.test(error.message),
+  );
+});

@@ -311,7 +311,7 @@ Deno.test("run record: one that is damaged stops no run, and is not blown up", a
       assert.equal(await readRunRecord(dir, say), undefined, what);
       const pictures = { count: 1, height: 4, width: 4, channels: 1 };
       const folder = await RunFolder.open(dir, { pictures, onMessage: say });
-      assert.equal(await folder.fits({ seed: 1 }), true, what);
+      assert.equal(await folder.objection({ seed: 1 }), undefined, what);
       const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 3 };
       const path = await writeRunRecord(dir, facts, say);
       assert.equal(said.length, 2, what);

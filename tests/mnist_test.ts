@@ -1,12 +1,13 @@
 /** MNIST: the genuine files, the order of the search, and every way it can fail. */
 
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { mnistPackageDir } from "../src/cli/mnist_package.ts";
 import { validateDataset } from "../src/data/dataset.ts";
-import { loadMNIST } from "../src/data/mnist.ts";
+import { loadMNIST, loadPatiently } from "../src/data/mnist.ts";
 import { allowCacheVariables } from "../src/data/mnist_cache.ts";
+import { downloadFile } from "../src/data/mnist_download.ts";
 import { MNIST_FILES } from "../src/data/mnist_files.ts";
 import { DataError } from "../src/errors.ts";
 
@@ -275,6 +276,73 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
       assert.deepEqual(names(cacheDir), []);
     }));
   await new Promise((resolve) => cut.close(resolve));
+});
+
+Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked", async () => {
+  const dir = await packageDir();
+  const files: Record<string, Uint8Array<ArrayBuffer>> = {};
+  for (const { name } of [test.images, test.labels]) {
+    files[`${name}.gz`] = await gzip(await Deno.readFile(join(dir, name)));
+  }
+  // One takes a connection and says nothing, the other stops after the first bytes.
+  const sockets = new Set<Socket>();
+  const serve = async (answer: string) => {
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.once("data", () => answer && socket.write(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    return { server, mirror: `http://127.0.0.1:${port}` };
+  };
+  const mute = await serve("");
+  const slow = await serve("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nsome bytes");
+  const says = (mirror: string, name: string) =>
+    `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`;
+  try {
+    await withFolder({}, (cacheDir) =>
+      withServer(files, async (good) => {
+        const messages: string[] = [];
+        const options = {
+          cacheDir,
+          split: "test",
+          onMessage: (text: string) => messages.push(text),
+        } as const;
+        const silent = [mute.mirror, slow.mirror];
+        await assert.rejects(
+          loadPatiently({ ...options, mirrors: silent }, 500),
+          dataError(...silent.map((mirror) => says(mirror, test.images.name))),
+        );
+        messages.length = 0;
+        const { source } = await loadPatiently({ ...options, mirrors: [...silent, good] }, 500);
+        assert.equal(source, `MNIST downloaded from ${good} (checksum verified)`);
+        for (const { name } of [test.images, test.labels]) {
+          for (const mirror of silent) assert.ok(messages.includes(says(mirror, name)));
+        }
+      }));
+    // One that goes on sending is waited for, however long it takes.
+    const bytes = files[`${test.labels.name}.gz`];
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => {
+        const size = Math.ceil(bytes.length / 9);
+        const parts = Array.from({ length: 9 }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+        return new Response(ReadableStream.from((async function* () {
+          for (const part of parts) {
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            yield part;
+          }
+        })()));
+      },
+    );
+    const mirror = `http://127.0.0.1:${server.addr.port}`;
+    const { found } = await downloadFile(mirror, test.labels, undefined, 600);
+    assert.ok(found.verified);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    for (const { server } of [mute, slow]) await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 Deno.test("MNIST: the fallback is asked once, and reports", async () => {

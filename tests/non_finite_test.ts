@@ -1,9 +1,21 @@
 /** Numbers that stop being finite: found, said where they began, and nothing lost. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { Gpu, NonFiniteError, ops, trainDCGAN, Trainer, type TrainerOptions } from "../mod.ts";
-import { readCheckpoint } from "../src/io/checkpoints.ts";
+import { basename, join } from "node:path";
+import {
+  CheckpointError,
+  Gpu,
+  grad,
+  NonFiniteError,
+  ops,
+  OutOfMemoryError,
+  trainDCGAN,
+  Trainer,
+  type TrainerOptions,
+} from "../mod.ts";
+import { CheckpointFolder, readCheckpoint } from "../src/io/checkpoints.ts";
+import { stateDigests } from "./support/digest.ts";
+import { assertClose } from "./support/close.ts";
 import { blobs } from "./support/dataset.ts";
 import { inFolder } from "./support/folder.ts";
 
@@ -82,7 +94,7 @@ Deno.test("non-finite: after it was stopped, training goes on to the same bits",
   kernel.write(new Float32Array(kernel.size).fill(NaN));
   await failure(drain(trainer));
   await drain(trainer);
-  assert.deepEqual((await trainer.snapshot()).tensors, (await straight.snapshot()).tensors);
+  assert.deepEqual(await stateDigests(trainer), await stateDigests(straight));
 });
 
 Deno.test("non-finite: trainDCGAN keeps the last finite state as a checkpoint", () =>
@@ -122,15 +134,149 @@ Deno.test("non-finite: 'warn' says it once and goes on", async () => {
   assert.equal(messages.filter((text) => text.includes("no longer finite")).length, 1);
 });
 
-Deno.test("non-finite: a healthy run is the same to the bit, whether it is looked at or not", async () => {
+Deno.test("non-finite: the step is named that was not the first of those looked at together", async () => {
+  // Losses are read after step 1, then after steps 2 and 3, then at the epoch's end.
+  using trainer = await Trainer.create({ ...SMALL, learningRate: 1.5e8 });
+  const error = await failure(drain(trainer));
+  using single = await Trainer.create({ ...SMALL, learningRate: 1.5e8 });
+  for (let step = 1; step < 3; step++) await single.step();
+  assert.equal((await failure(single.step())).step, 3);
+  assert.equal(error.step, 3);
+  assert.equal(trainer.steps, 1);
+});
+
+const KINDS = [
+  "generator/.*moving_mean",
+  "generator/.*moving_variance",
+  "adam/state",
+  "/m$",
+  "/v$",
+];
+for (const onNonFinite of ["stop", "warn"] as const) {
+  Deno.test(`non-finite: statistics, moments and Adam's state are looked at, too ("${onNonFinite}")`, async () => {
+    for (const kind of KINDS) {
+      const messages: string[] = [];
+      const onMessage = (text: string) => messages.push(text);
+      using trainer = await Trainer.create({ ...SMALL, onNonFinite, onMessage });
+      await trainer.epoch();
+      const snapshot = await trainer.snapshot();
+      const name = [...snapshot.tensors.keys()].find((key) => new RegExp(kind).test(key))!;
+      const { data, ...rest } = snapshot.tensors.get(name)!;
+      const sick = Float32Array.from(data).fill(NaN, 0, 1);
+      const tensors = new Map(snapshot.tensors).set(name, { ...rest, data: sick });
+      if (onNonFinite === "warn") {
+        await trainer.restore({ ...snapshot, tensors });
+        await trainer.step();
+        await trainer.epoch();
+        assert.equal(messages.length, 1, `${name}: ${messages.join("\n")}`);
+        assert.match(messages[0], /not finite|no longer finite/);
+      } else {
+        // A state like that is refused, where training would only stop again.
+        await assert.rejects(trainer.restore({ ...snapshot, tensors }), (error: Error) => {
+          assert.ok(error instanceof CheckpointError, String(error));
+          assert.ok(error.message.includes(name), error.message);
+          return true;
+        });
+        assert.equal((await trainer.step()).step, 6, "nothing was changed");
+      }
+    }
+  });
+}
+
+for (const maxSteps of [3, 5, 7, 20]) {
+  Deno.test(`non-finite: in the last of ${maxSteps} steps`, async () => {
+    using trainer = await Trainer.create({ ...SMALL, maxSteps });
+    let told = 0;
+    const run = async () => {
+      for await (const event of trainer.run({ pauseAfter: (step) => step === maxSteps - 1 })) {
+        if (event.type === "step") told = event.step;
+        if (event.type !== "pause") continue;
+        const mean = trainer.generator.variables.find(({ name }) => name.endsWith("moving_mean"))!;
+        mean.write(new Float32Array(mean.size).fill(Infinity));
+      }
+    };
+    assert.equal((await failure(run())).step, maxSteps);
+    assert.equal(told, maxSteps - 1);
+    assert.equal(trainer.steps, maxSteps - 1);
+  });
+}
+
+Deno.test("non-finite: 'warn' keeps the last finite checkpoint, and a resume that stops finds it", () =>
+  inFolder(async (dir) => {
+    const options = { ...SMALL, learningRate: 5e7, outDir: dir };
+    const policy = { checkpoint: { everyMinutes: 1e-9, keep: 2 } };
+    using _run = await trainDCGAN({ ...options, ...policy, onNonFinite: "warn" });
+    const folder = new CheckpointFolder(join(dir, "training_checkpoints"));
+    const names = (await folder.list()).map((path) => basename(path));
+    assert.deepEqual(names, [
+      "ckpt-0001.safetensors", // the best
+      "ckpt-0002-step-7.safetensors",
+      "ckpt-0004-step-19.safetensors",
+      "ckpt-0004.safetensors",
+    ]);
+    const messages: string[] = [];
+    const error = await failure(trainDCGAN({
+      ...options,
+      resume: true,
+      onMessage: (text) => messages.push(text),
+    }));
+    assert.equal(error.step, 8);
+    assert.equal(messages.filter((text) => /^skipped: .*not finite/.test(text)).length, 2);
+    assert.ok(messages.some((text) => /^resumed .*step-7/.test(text)), messages.join("\n"));
+  }));
+
+Deno.test("non-finite: a search that fails does not cost the finite state", async () => {
+  using own = await Gpu.request();
+  using trainer = await Trainer.create({ ...SMALL, gpu: own, learningRate: 1e30 });
+  const { compile } = own;
+  own.compile = function (this: Gpu, ...args: Parameters<typeof compile>) {
+    if (args[2]?.watch && args[2].label?.startsWith("training")) {
+      throw new OutOfMemoryError("planted");
+    }
+    return compile.apply(this, args);
+  } as typeof compile;
+  const error = await failure(drain(trainer));
+  assert.match(error.message, /not finite in one of the steps 2 to 3 .* stands at step 1 again/);
+  assert.ok(error.cause instanceof OutOfMemoryError);
+  const { tensors } = await trainer.snapshot();
+  for (const [name, { data }] of tensors) assert.ok(data.every(Number.isFinite), name);
+});
+
+Deno.test("non-finite: a healthy run is the same to the bit, whether a copy is kept or not", async () => {
   using looked = await Trainer.create(SMALL);
   using warned = await Trainer.create({ ...SMALL, onNonFinite: "warn" });
   assert.deepEqual(await drain(looked), await drain(warned));
-  assert.deepEqual((await looked.snapshot()).tensors, (await warned.snapshot()).tensors);
+  assert.deepEqual(await stateDigests(looked), await stateDigests(warned));
+});
+
+Deno.test("non-finite: identical images through batch normalization: no variance, finite gradients", async () => {
+  const shape = [8, 7, 7, 3];
+  const image = Array.from({ length: 7 * 7 * 3 }, (_, i) => [0.25, -1, 1e4][i % 3]);
+  const gamma = gpu.variable([3], [2, 2, 2]);
+  const beta = gpu.variable([3], [0.5, -0.5, 0]);
+  using program = gpu.compile({ x: shape, c: shape }, ({ x, c }) => {
+    const { y, variance } = ops.batchNorm(x, gamma, beta);
+    const [dx, dGamma, dBeta] = grad(ops.sum(ops.mul(y, c)), [x, gamma, beta]);
+    return { y, variance, dx, dGamma, dBeta };
+  }, { watch: true });
+  const random = Float32Array.from({ length: 8 * 147 }, (_, i) => Math.sin(i));
+  program.run({ x: Array.from({ length: 8 }, () => image).flat(), c: random });
+  assert.equal(await program.firstNonFinite(), undefined);
+  const { y, variance, dGamma, dBeta, dx } = await program.read();
+  assert.deepEqual([...variance], [0, 0, 0]);
+  assert.deepEqual([...y.subarray(0, 3)], [0.5, -0.5, 0]);
+  assert.deepEqual([...dGamma], [0, 0, 0]);
+  const sums = [0, 1, 2].map((c) =>
+    random.filter((_, i) => i % 3 === c).reduce((a, b) => a + b, 0)
+  );
+  assertClose(dBeta, sums, { atol: 1e-4 });
+  // gamma / sqrt(epsilon) times what the cotangent is above its mean.
+  const expected = random.map((v, i) => 2 / Math.sqrt(1e-3) * (v - sums[i % 3] / 392));
+  assertClose(dx, expected, { atol: 1e-3 });
 });
 
 Deno.test("non-finite: what is extreme but finite does not stop a run", async () => {
-  // Pictures that are all the same: no variance, where batch normalization divides by it.
+  // Pictures that are all the same.
   const same = { ...SMALL.dataset, images: new Uint8Array(70 * 784).fill(255) };
   using run = await trainDCGAN({ ...SMALL, dataset: same });
   assert.equal(run.steps, 20);
@@ -141,7 +287,7 @@ Deno.test("non-finite: what is extreme but finite does not stop a run", async ()
   } catch (error) {
     assert.ok(error instanceof NonFiniteError, String(error));
   }
-  // Nothing to learn from: gradients that are all zero.
+  // Nothing is learnt; gradients that are all zero are tests/adam_test.ts' matter.
   using still = await trainDCGAN({ ...SMALL, learningRate: 0, epochs: 1 });
   assert.equal(still.steps, 5);
 });
@@ -149,10 +295,15 @@ Deno.test("non-finite: what is extreme but finite does not stop a run", async ()
 Deno.test("non-finite: cross-entropies of logits of 10,000 are exact, and so are their gradients", async () => {
   const x = [1e4, -1e4, 1e4, -1e4];
   const labels = [1, 0, 0, 1];
-  using program = gpu.compile({ x: [4], t: [4] }, ({ x, t }) => ({
-    y: ops.sigmoidCrossEntropyWithLogits(x, t),
-  }), { watch: true });
+  using program = gpu.compile({ x: [4], t: [4] }, ({ x, t }) => {
+    const y = ops.sigmoidCrossEntropyWithLogits(x, t);
+    const [dx, dt] = grad(ops.sum(y), [x, t]);
+    return { y, dx, dt };
+  }, { watch: true });
   program.run({ x, t: labels });
-  assert.deepEqual([...(await program.read("y")).y], [0, 0, 1e4, 1e4]);
+  const { y, dx, dt } = await program.read();
+  assert.deepEqual([...y], [0, 0, 1e4, 1e4]);
+  assert.deepEqual([...dx], [0, 0, 1, -1]); // sigmoid(x) - t
+  assert.deepEqual([...dt], x.map((value) => -value));
   assert.equal(await program.firstNonFinite(), undefined);
 });

@@ -18,6 +18,7 @@ import {
 import { protocolOf, TERMINAL_VARIABLES } from "../src/cli/terminal_picture.ts";
 import { allowCacheVariables } from "../src/data/mnist_cache.ts";
 import { MNIST_MIRRORS } from "../src/data/mnist_download.ts";
+import { writeDigits } from "./support/digits.ts";
 import { inFolder } from "./support/folder.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -48,23 +49,6 @@ async function deno(
 
 /** What stands in an output when a permission was missing, or was asked for. */
 const MISSING = /NotCapable|Requires \w+ access|--allow-\w+|Deno requests|\[y\/n/;
-
-/** A folder of IDX files: 12 pictures of 28 x 28. */
-async function writeDigits(dir: string): Promise<void> {
-  const idx = (dims: readonly number[], byte: (i: number) => number) => {
-    const head = new DataView(new ArrayBuffer(4 + 4 * dims.length));
-    head.setUint32(0, 0x0800 + dims.length);
-    dims.forEach((n, i) => head.setUint32(4 + 4 * i, n));
-    const length = dims.reduce((a, b) => a * b);
-    return new Uint8Array([
-      ...new Uint8Array(head.buffer),
-      ...Uint8Array.from({ length }, (_, i) => byte(i)),
-    ]);
-  };
-  await Deno.mkdir(dir);
-  await Deno.writeFile(join(dir, "train-images-idx3-ubyte"), idx([12, 28, 28], (i) => i % 251));
-  await Deno.writeFile(join(dir, "train-labels-idx1-ubyte"), idx([12], (i) => i % 10));
-}
 
 const SMALL =
   "--batch-size=4 --generator-widths=8,8,8 --discriminator-widths=4,8 --noise-dim=8 --max-steps=2";
@@ -188,6 +172,39 @@ Deno.test("permissions: each command does its work with its row and no more", as
         assert.equal(code, 0, args.join(" ") + err);
       }
     });
+  });
+});
+
+Deno.test("permissions: the page's own lines work as they stand there", async (t) => {
+  const page = await Deno.readTextFile(join(ROOT, "docs/permissions.md"));
+  const lines = [...page.matchAll(/^deno run (--.*) jsr:@dcgan\/webgpu\/cli (.+)$/gm)];
+  assert.equal(lines.length, 2);
+  await inWorkshop(async (dir) => {
+    const made = await dcgan(dir, narrowed(PERMISSIONS.train, dir), "train", "--out=out");
+    assert.equal(made.code, 0, made.err);
+    const run = async (flags: string, command: string) => {
+      const start = [`--lock=${join(ROOT, "src/cli/deno.lock")}`, "--frozen", ...flags.split(" ")];
+      const { code, out, err } = await deno(dir, [...start, CLI, ...command.split(" ")]);
+      assert.equal(code, 0, out + err);
+      assert.doesNotMatch(out + err, MISSING);
+    };
+    for (const [, flags, command] of lines) {
+      await t.step(`${flags} ${command}`, async () => {
+        await run(flags, command);
+        await Deno.remove(join(dir, "samples.png"));
+      });
+    }
+    const [, flags] = lines[1];
+    for (
+      const command of [
+        "interpolate out --points=2 --steps=2",
+        "export out --to=generator.onnx",
+        "gif out",
+        "summary out --plot=networks.svg",
+      ]
+    ) {
+      await t.step(`${flags} ${command}`, () => run(flags, command));
+    }
   });
 });
 
@@ -326,11 +343,25 @@ Deno.test("permissions: the tasks of the command line grant the rows, and no tas
     );
     for (const [flag, value] of granted(name)) {
       if (flag === "--allow-read" || flag === "--allow-write") continue;
-      // Which Python has PyTorch, only the person knows.
-      if (name === "bench:peers" && flag === "--allow-run") continue;
       assert.notEqual(value, "", `${name}: ${flag} without names`);
     }
   }
+});
+
+/** Programs that a task may start. */
+const startedBy = (task: string) =>
+  (granted(task).get("--allow-run") ?? "").split(",").filter(Boolean);
+
+Deno.test("permissions: which tasks may start programs, SECURITY says", async () => {
+  const security = (await Deno.readTextFile(join(ROOT, "SECURITY.md"))).replaceAll(/\s+/g, " ");
+  const [, said] = /Tasks for development \(([^)]*)\) may start/.exec(security)!;
+  const named = [...said.matchAll(/`([\w:]+)`/g)].map(([, name]) => name);
+  assert.deepEqual(named, Object.keys(tasks).filter((task) => startedBy(task).length));
+  for (const task of named) assert.ok(startedBy(task).includes("deno"), task);
+  for (const task of ["dcgan", "train", "calibrate"]) assert.deepEqual(startedBy(task), []);
+  // Only what fetches has to write.
+  assert.equal(granted("audit").has("--allow-write"), false);
+  assert.equal(granted("audit:fetch").has("--allow-write"), true);
 });
 
 Deno.test("permissions: the page, and each command's help, have the rows", async () => {

@@ -61,7 +61,7 @@ export class Contestant implements AsyncDisposable {
 /** Starts a contestant written for Deno, with this folder's own lock file. */
 export function startDeno(name: string, file: string, scratch: string): Contestant {
   return new Contestant(name, [
-    Deno.execPath(),
+    "deno", // by the name that the task is allowed to start
     "run",
     `--lock=${FOLDER}/deno.lock`,
     "--frozen",
@@ -88,6 +88,12 @@ export async function startTorch(
       if (!(await probe.output()).success) continue;
       return new Contestant(name, [python, `${FOLDER}/${file}`]);
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) {
+        throw new Error(
+          `The task may not start ${python}: call it python3 and put its folder first on PATH`,
+          { cause: error },
+        );
+      }
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }

@@ -6,6 +6,7 @@
 
 import { basename, dirname, extname, join } from "node:path";
 import { Generator, Gpu } from "../../mod.ts";
+import { requireNoLinks } from "../io/links.ts";
 import { MODEL_FILE, SHARD_FILE } from "../io/tfjs_model.ts";
 import { type Form, requireForm } from "../model/save.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
@@ -98,6 +99,8 @@ export async function exportModel(argv: readonly string[]): Promise<number> {
   const form = await requireForm(path, "generator");
   if (format !== undefined) requireSameFormat(format, to ?? path, form);
   const files = filesOf(path, form);
+  // Where nobody named a place, it is one in a run that may be someone else's.
+  if (to === undefined) await requireNoLinks(dirname(path), [basename(path)]);
   for (const file of files) {
     if (file === checkpoint) {
       throw new RangeError(`Cannot export ${checkpoint} to itself: use another --to`);

@@ -43,12 +43,14 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** A whole number of at least `least`. */
-export function whole(least: number): (text: string) => number {
+/** A whole number of at least `least`, and at most `most`. */
+export function whole(least: number, most = Infinity): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new UsageError(`a whole number of at least ${least}`);
+    const within = value >= least && value <= most;
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || !within) {
+      const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new UsageError(`a whole number ${range}`);
     }
     return value;
   };
@@ -211,7 +213,9 @@ function nicer(error: Error, known: readonly string[]): string {
 
 /** The word that was probably meant: the one with the fewest typing errors, two at most. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  const byDistance = known.map((name) => ({ name, errors: distance(name, word) }))
+  // A word of another length is another word; comparing a very long one would take its time.
+  const byDistance = known.filter((name) => Math.abs(name.length - word.length) <= 2)
+    .map((name) => ({ name, errors: distance(name, word) }))
     .filter(({ name, errors }) => errors <= 2 && errors < name.length)
     .sort((a, b) => a.errors - b.errors);
   return byDistance[0]?.name;
@@ -265,13 +269,21 @@ export interface Help {
   readonly more?: string;
 }
 
-/** How the program is started: by a checkout's task, or from the registry that `url` names. */
+/**
+ * How the program is started: by a checkout's task, or from the registry that `url` names, with the
+ * flags that the help of a command has.
+ */
 export function programOf(url: string): string {
-  return url.startsWith("file:") ? "deno task dcgan" : "deno run -A jsr:@dcgan/webgpu/cli";
+  return url.startsWith("file:") ? "deno task dcgan" : "deno run jsr:@dcgan/webgpu/cli";
 }
 
 /** How this program was started. */
 export const PROGRAM = programOf(import.meta.url);
+
+/** A task has them already; else they stand behind `deno run`. */
+const PERMISSIONS_TITLE = PROGRAM.startsWith("deno run")
+  ? "permissions, behind `deno run`"
+  : "permissions";
 
 /** The help text of a command. */
 export function describeCommand({ command, what, args = [], flags, examples, more }: Help): string {
@@ -284,7 +296,7 @@ export function describeCommand({ command, what, args = [], flags, examples, mor
     `usage: ${[PROGRAM, command, ...places, "[OPTION...]"].join(" ")}`,
     ...(args.length ? [twoColumns(args.map(({ name, help }) => [name, help]))] : []),
     describeFlags(flags),
-    `permissions:\n  ${permissionFlags(PERMISSIONS[command]).join("\n  ")}`,
+    `${PERMISSIONS_TITLE}:\n  ${permissionFlags(PERMISSIONS[command]).join("\n  ")}`,
     ["examples:", ...examples.map((line) => `  ${PROGRAM} ${line}`)].join("\n"),
     ...(more ? [more] : []),
   ].join("\n\n") + "\n";

@@ -73,7 +73,8 @@ function help(): string {
     "The TensorFlow tutorial's DCGAN on WebGPU.",
     `usage: ${PROGRAM} COMMAND [OPTION...]`,
     ...groups,
-    `\`${PROGRAM} help COMMAND\` explains a command; --version says which version this is.`,
+    `\`${PROGRAM} help COMMAND\` explains a command and says which permissions it needs;\n` +
+    "--version says which version this is.",
     `${bold("exit codes")}\n` + twoColumns([
       ["0", "done"],
       ["1", "failed; standard error says why"],

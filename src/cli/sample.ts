@@ -69,14 +69,16 @@ export async function sample(argv: readonly string[]): Promise<number> {
   }
   const { count = 16, scale = 3, seed = 0 } = flags;
   const report = new Report(flags);
+  const columns = flags.columns ?? Math.ceil(Math.sqrt(count));
   using trained = await Trained.open(checkpoint);
   trained.requireSize(count, scale);
+  // Cells that stay empty cost as much as pictures do.
+  if (flags.separate === undefined) trained.requireSize(columns, scale, "columns");
   report.note("from", trained.path);
   const pictures = await trained.pictures(seedNoise(count, trained.generator.noiseDim, seed));
   const result = { checkpoint: trained.path, count, seed };
 
   if (flags.separate === undefined) {
-    const columns = flags.columns ?? Math.ceil(Math.sqrt(count));
     const out = userPath(flags.out ?? "samples.png");
     const grid = trained.grid(pictures, { columns, scale, padding: scale });
     await writeFileAtomic(out, encodePNG(grid));

@@ -13,6 +13,7 @@ import {
   plotMermaid,
   plotSVG,
 } from "../../mod.ts";
+import { hyperparametersOf } from "../hyperparameters.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { readCheckpoint } from "../io/checkpoints.ts";
 import { parameterCount, weightsOf } from "../model/architecture.ts";
@@ -99,13 +100,14 @@ async function stored(path: string): Promise<Architecture[]> {
   if (!weights.ofRun) return models;
   const { height, width, channels } = sizes;
   const { configuration } = await readCheckpoint(file);
+  const { discriminatorWidths: widths, dropout } = hyperparametersOf(configuration, file);
   try {
     models.push(discriminatorArchitecture({
       height,
       width,
       channels,
-      widths: configuration.discriminatorWidths as [number, number],
-      dropout: configuration.dropout as number,
+      widths,
+      dropout,
     }));
   } catch (cause) {
     throw new CheckpointError(

@@ -6,8 +6,10 @@
 
 import { basename, dirname, join } from "node:path";
 import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { hyperparametersOf } from "../hyperparameters.ts";
 import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../io/checkpoints.ts";
-import { readRunRecord } from "../io/run_record.ts";
+import { MOST_PICTURES, mostPictures } from "../io/pictures.ts";
+import { commandsIn, readRunRecord } from "../io/run_record.ts";
 import { CHECKPOINTS } from "../run_folder.ts";
 import { loadData } from "./data.ts";
 import {
@@ -106,7 +108,7 @@ const FLAGS = {
     help: "use the default kernels of this kind of adapter; else they are\n" +
       "measured once, for a few seconds, and remembered",
   },
-  pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1) },
+  pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1, MOST_PICTURES) },
   "picture-every": { value: "N", help: "write pictures every N steps, too", parse: whole(1) },
   quiet: { help: "say nothing but errors" },
   json: {
@@ -133,9 +135,9 @@ const HELP = describeCommand({
     "it with setsid, or in tmux.",
 });
 
-type Hyperparameters = Omit<TrainOptions, "dataset">;
+type RunOptions = Omit<TrainOptions, "dataset">;
 
-const PRESETS: Record<"tutorial" | "quick", Hyperparameters> = {
+const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
   tutorial: {},
   // The learning rate and beta1 of the DCGAN paper (Radford et al. 2015) learn faster at this size.
   quick: {
@@ -192,51 +194,31 @@ async function isFolder(path: string): Promise<boolean> {
   return await exists(path) && (await Deno.stat(path)).isDirectory;
 }
 
-/** Hyperparameters of the run that is resumed: they need not be typed again. */
-async function resumed(
-  { outDir, resume }: Place,
-): Promise<Hyperparameters> {
+/** Options of the run that is resumed: they need not be typed again. */
+async function resumed({ outDir, resume }: Place): Promise<RunOptions> {
   if (!resume) return {};
   const folder = new CheckpointFolder(join(outDir, CHECKPOINTS));
   // The trainer says which checkpoints it skips.
-  const { configuration } = typeof resume === "string"
-    ? await readCheckpoint(resume)
-    : (await folder.latest(() => {})).checkpoint;
-  // These and no others: a file must not set where pictures go, or what else a run can be told.
-  const inherited = Object.fromEntries(
-    INHERITED.filter((name) => Object.hasOwn(configuration, name))
-      .map((name) => [name, configuration[name]]),
-  );
-  return { ...await scheduleOf(outDir), ...inherited as Hyperparameters };
+  const { path, checkpoint } = typeof resume === "string"
+    ? { path: resume, checkpoint: await readCheckpoint(resume) }
+    : await folder.latest(() => {});
+  return { ...await scheduleOf(outDir), ...hyperparametersOf(checkpoint.configuration, path) };
 }
-
-const INHERITED = [
-  "batchSize",
-  "noiseDim",
-  "learningRate",
-  "beta1",
-  "beta2",
-  "generatorWidths",
-  "discriminatorWidths",
-  "dropout",
-  "seed",
-] as const satisfies readonly (keyof Hyperparameters)[];
 
 /**
  * How long the run was to go on and how often it was to show pictures, by the commands in its record:
  * a checkpoint does not say, and a run of three epochs that is resumed is not one of fifty.
  */
-async function scheduleOf(outDir: string): Promise<Hyperparameters> {
-  let schedule: Hyperparameters = {};
-  for (const { command } of (await readRunRecord(outDir))?.sessions ?? []) {
-    // A file may say anything.
-    const [name, ...args] = Array.isArray(command) ? command.map(String) : [];
+async function scheduleOf(outDir: string): Promise<RunOptions> {
+  let schedule: RunOptions = {};
+  const record = await readRunRecord(outDir);
+  for (const [name, ...args] of record ? commandsIn(record) : []) {
     if (name !== "train") continue;
     let flags: Values<typeof FLAGS>;
     try {
       flags = parseFlags(FLAGS, args);
     } catch {
-      continue; // Of another version.
+      continue; // Of another version, or nobody's.
     }
     const { epochs, pictureEverySteps } = flags.preset ? PRESETS[flags.preset] : schedule;
     schedule = given({
@@ -287,9 +269,9 @@ export async function train(args: readonly string[]): Promise<number> {
   }
   const place = await placeOf(flags.out, flags.resume);
   const { preset } = flags;
-  const options: Hyperparameters & { outDir: string } = {
+  const options: RunOptions & { outDir: string; pictureCount?: number } = {
     ...(preset ? PRESETS[preset] : await resumed(place)),
-    ...given<Hyperparameters>({
+    ...given<RunOptions>({
       epochs: flags.epochs,
       maxSteps: flags["max-steps"],
       batchSize: flags["batch-size"],
@@ -328,6 +310,11 @@ export async function train(args: readonly string[]): Promise<number> {
     return next;
   };
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
+  // A record must not stop the run: what it says of pictures counts as far as they can be made.
+  const most = mostPictures(dataset.height, dataset.width);
+  if (flags.pictures === undefined && (options.pictureCount ?? 0) > most) {
+    options.pictureCount = most;
+  }
   report.message(`out      ${options.outDir}`);
 
   let stopped: number = STOPPED.SIGINT;

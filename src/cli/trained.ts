@@ -24,8 +24,8 @@ export function seed(text: string): number {
   return value;
 }
 
-/** Most pixels of all pictures together; more would not fit into memory in the middle of the work. */
-const MOST_PIXELS = 2 ** 28;
+/** Most values of all pictures together: a gigabyte in the middle of the work, with its copies. */
+const MOST_VALUES = 2 ** 26;
 
 /** A generator on a device. */
 export class Trained {
@@ -63,16 +63,28 @@ export class Trained {
   /**
    * Refuses more than can be held, before any of it is made.
    *
+   * @param scale pixels of the result for each pixel of a picture
+   * @param what they are, for the message
    * @throws {RangeError} naming the pixels and the most there may be.
    */
-  requireSize(count: number, scale: number): void {
-    const [height, width] = this.generator.outputShape;
+  requireSize(count: number, scale: number, what = "pictures"): void {
+    const { noiseDim, outputShape: [height, width, channels] } = this.generator;
+    const most = Math.floor(MOST_VALUES / channels);
     const pixels = count * height * width * scale ** 2;
-    if (pixels <= MOST_PIXELS) return;
-    throw new RangeError(
-      `${count} pictures of ${width * scale} x ${height * scale} are ${pixels} pixels, more than ` +
-        `${MOST_PIXELS}: use a smaller --scale, or make fewer at once`,
-    );
+    if (pixels > most) {
+      throw new RangeError(
+        `${count} ${what} of ${width * scale} x ${
+          height * scale
+        } are ${pixels} pixels, more than ` +
+          `${most}: use a smaller --scale, or fewer at once`,
+      );
+    }
+    if (count * noiseDim > MOST_VALUES) {
+      throw new RangeError(
+        `${count} pictures need ${count * noiseDim} numbers of noise, more than ${MOST_VALUES}: ` +
+          "use fewer at once",
+      );
+    }
   }
 
   /** Pictures [count, height, width, channels] of noise [count, noiseDim]. */

@@ -8,7 +8,7 @@ import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
 import { parseIDX } from "./idx.ts";
 import { allowCacheVariables, defaultCacheDir, store } from "./mnist_cache.ts";
-import { downloadFile, MNIST_MIRRORS } from "./mnist_download.ts";
+import { downloadFile, MNIST_MIRRORS, SILENCE } from "./mnist_download.ts";
 import {
   candidates,
   type FoundFile,
@@ -80,7 +80,7 @@ class Search {
   /** The answer of the hook, once it was asked. */
   #other?: Promise<string | undefined>;
 
-  constructor(options: LoadMNISTOptions) {
+  constructor(options: LoadMNISTOptions, private readonly silence: number) {
     this.#options = options;
     try {
       this.#cache = options.cacheDir ?? defaultCacheDir();
@@ -148,7 +148,7 @@ class Search {
       signal?.throwIfAborted();
       onMessage?.(`downloading ${file.name} from ${mirror}`);
       try {
-        const { body, found } = await downloadFile(mirror, file, signal);
+        const { body, found } = await downloadFile(mirror, file, signal, this.silence);
         await this.#keep(file, body);
         return { ...found, place: `downloaded from ${mirror}` };
       } catch (error) {
@@ -218,7 +218,8 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
  * With `dir`, the two files are read from there, and any data set in the form of MNIST will do
  * (Fashion-MNIST, KMNIST): `verified` says whether it is the original. Without it, each file is
  * looked for in the cache folder, then in the folder that `fallback` names, then at the mirrors,
- * and only the original is taken; what was downloaded goes to the cache folder.
+ * and only the original is taken; what was downloaded goes to the cache folder. A mirror that sends
+ * nothing for half a minute is given up.
  *
  * Permissions: read for the folders; without `dir` also env (where the user's caches are), net for
  * the mirrors and write for the cache folder. Any of the latter may be missing, with a message.
@@ -240,12 +241,17 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
  * @throws {RangeError} when `split` is neither "train" nor "test".
  */
 export async function loadMNIST(options: LoadMNISTOptions = {}): Promise<MNIST> {
+  return await loadPatiently(options, SILENCE);
+}
+
+/** As {@linkcode loadMNIST}; a mirror that sends nothing for so many milliseconds is given up. */
+export async function loadPatiently(options: LoadMNISTOptions, silence: number): Promise<MNIST> {
   const { dir, split = "train", signal } = options;
   if (!Object.hasOwn(MNIST_FILES, split)) {
     throw new RangeError(`split must be "train" or "test", got ${JSON.stringify(split)}`);
   }
   const files = MNIST_FILES[split];
-  const search = dir === undefined ? new Search(options) : undefined;
+  const search = dir === undefined ? new Search(options, silence) : undefined;
   const find = (file: MNISTFile) => search ? search.find(file) : findInFolder(dir!, file);
 
   signal?.throwIfAborted();

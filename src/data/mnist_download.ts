@@ -21,9 +21,45 @@ export interface Download {
   readonly found: FoundFile;
 }
 
+/** Milliseconds without a byte after which a mirror is given up. */
+export const SILENCE = 30_000;
+
+/** Aborts when nothing was heard for so many milliseconds. */
+class Patience implements Disposable {
+  readonly #late = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly milliseconds: number) {
+    this.heard();
+  }
+
+  get signal(): AbortSignal {
+    return this.#late.signal;
+  }
+
+  /** Begins to wait anew. */
+  heard(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#late.abort(new DataError(`nothing came for ${this.milliseconds / 1000} seconds`));
+    }, this.milliseconds);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
+
 /** The body of a response of at most `limit` bytes. */
-async function fetchBody(url: URL, limit: number, signal?: AbortSignal): Promise<Uint8Array> {
-  const response = await fetch(url, { signal });
+async function fetchBody(
+  url: URL,
+  limit: number,
+  patience: Patience,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const signals = signal ? [signal, patience.signal] : [patience.signal];
+  const response = await fetch(url, { signal: AbortSignal.any(signals) });
+  patience.heard();
   if (!response.ok || !response.body) {
     await response.body?.cancel();
     throw new DataError(`the server answered ${response.status} ${response.statusText}`.trim());
@@ -31,6 +67,7 @@ async function fetchBody(url: URL, limit: number, signal?: AbortSignal): Promise
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body) {
+    patience.heard();
     length += chunk.length;
     if (length > limit) throw new DataError(`the server sent more than ${limit} bytes`);
     chunks.push(chunk);
@@ -56,27 +93,31 @@ function reason({ message, cause }: Error): string {
  *
  * @param mirror URL of the folder that holds it.
  * @param signal Stops it; the promise is then rejected with the signal's reason.
- * @throws {DataError} when the mirror cannot be reached, has not the file, or sends another one,
- * naming the address and the reason.
+ * @param silence Milliseconds without a byte after which it is given up.
+ * @throws {DataError} when the mirror cannot be reached, falls silent, has not the file, or sends
+ * another one, naming the address and the reason.
  */
 export async function downloadFile(
   mirror: string,
   file: MNISTFile,
   signal?: AbortSignal,
+  silence = SILENCE,
 ): Promise<Download> {
   const base = mirror.endsWith("/") ? mirror : `${mirror}/`;
   const address = `${base}${file.name}.gz`;
+  using patience = new Patience(silence);
   try {
     const url = new URL(address);
     // Compression never makes a file much longer, and a server may send it uncompressed.
-    const body = await fetchBody(url, file.size + 4096, signal);
+    const body = await fetchBody(url, file.size + 4096, patience, signal);
     const found = await openFile(body, file, "what it sent");
     if (!found.verified) {
       throw new DataError(`what it sent is not the original ${file.name}: its checksum differs`);
     }
     return { body, found: { ...found, name: address } };
-  } catch (cause) {
+  } catch (failed) {
     signal?.throwIfAborted();
+    const cause = patience.signal.aborted ? patience.signal.reason : failed;
     const remedy = cause instanceof Deno.errors.NotCapable
       ? `. Run with --allow-net=${new URL(address).host}`
       : "";

@@ -123,15 +123,16 @@ export class CommandList {
    * Does not wait.
    */
   submit(first = 0): void {
+    this.#named(first, () => this.#submit(first));
+  }
+
+  /** What is refused of a submit is named by its op, and `check` throws it until the next one. */
+  #named(first: number, submit: () => void): void {
     const turn = ++this.#submits;
     this.#refused = undefined;
-    this.gpu.named(
-      () => this.#culprit(first),
-      () => this.#submit(first),
-      (error) => {
-        if (turn === this.#submits) this.#refused = error;
-      },
-    );
+    this.gpu.named(() => this.#culprit(first), submit, (error) => {
+      if (turn === this.#submits) this.#refused = error;
+    });
   }
 
   /**
@@ -215,30 +216,16 @@ export class CommandList {
       size: count * 8,
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
     });
-    const encoder = device.createCommandEncoder({ label: `${this.label} (profiled)` });
-    let query = 0;
     const timed: Dispatch[] = [];
-    for (const command of this.#commands) {
-      if (command.kind === "copy") {
-        encodeCopy(encoder, command);
-        continue;
-      }
-      timed.push(command);
-      const pass = encoder.beginComputePass({
-        label: command.label,
-        timestampWrites: {
-          querySet,
-          beginningOfPassWriteIndex: query++,
-          endOfPassWriteIndex: query++,
-        },
-      });
-      encodeDispatch(pass, command);
-    }
-    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
-    device.queue.submit([encoder.finish()]);
+    this.#named(0, () => {
+      const encoder = device.createCommandEncoder({ label: `${this.label} (profiled)` });
+      this.#encodeTimed(encoder, querySet, timed);
+      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
+      device.queue.submit([encoder.finish()]);
+    });
     await staging.mapAsync(GPUMapMode.READ);
-    this.gpu.check();
+    await this.gpu.idle(); // which throws what was refused
     const times = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const resource of [staging, resolved, querySet]) resource.destroy();
     return timed.map(({ label, pipeline, flops, bytes }, i) => ({
@@ -249,6 +236,26 @@ export class CommandList {
       start: Number(times[2 * i] - times[0]) / 1e6,
       milliseconds: Number(times[2 * i + 1] - times[2 * i]) / 1e6,
     }));
+  }
+
+  /** Every dispatch in a pass of its own, with the time at its beginning and end. */
+  #encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet, timed: Dispatch[]): void {
+    for (const command of this.#commands) {
+      if (command.kind === "copy") {
+        encodeCopy(encoder, command);
+        continue;
+      }
+      const pass = encoder.beginComputePass({
+        label: command.label,
+        timestampWrites: {
+          querySet,
+          beginningOfPassWriteIndex: 2 * timed.length,
+          endOfPassWriteIndex: 2 * timed.length + 1,
+        },
+      });
+      timed.push(command);
+      encodeDispatch(pass, command);
+    }
   }
 }
 

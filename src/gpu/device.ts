@@ -100,6 +100,14 @@ export async function requestDevice(
     label: "@dcgan/webgpu",
     requiredLimits,
     requiredFeatures,
+  }).catch((cause) => {
+    throw new AdapterError(
+      `The adapter ${
+        adapter.info?.description ?? ""
+      } gave no device: ${cause.message}. Close other ` +
+        "programs that use it, or restart its driver",
+      { cause },
+    );
   });
   return { device, info: describe(adapter.info) };
 }

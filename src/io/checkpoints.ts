@@ -180,6 +180,30 @@ export function requireState(
   }
 }
 
+/** The first tensor with a number that is NaN or infinite. */
+function firstNonFinite(tensors: ReadonlyMap<string, SafeTensor>): string | undefined {
+  for (const [name, { dtype, data }] of tensors) {
+    if (dtype === "F32" && !(data as Float32Array).every(Number.isFinite)) return name;
+  }
+  return undefined;
+}
+
+/**
+ * Refuses a state that cannot be trained any further.
+ *
+ * @throws {CheckpointError} when a number in it is NaN or infinite.
+ */
+export function requireFinite(tensors: ReadonlyMap<string, SafeTensor>, path: string): void {
+  const name = firstNonFinite(tensors);
+  if (name === undefined) return;
+  throw new CheckpointError(
+    `${path} holds numbers that are not finite (in ${
+      plain(name)
+    }): training cannot go on from it. ` +
+      'Resume an older checkpoint, or let it go on regardless (onNonFinite "warn", --non-finite warn)',
+  );
+}
+
 const NAME = /^ckpt-(\d{4,})(?:-step-(\d+))?\.safetensors$/;
 
 /** A checkpoint in its folder. */
@@ -197,6 +221,10 @@ function entryOf(folder: string, name: string): Entry | undefined {
   return { path: join(folder, name), epoch: Number(match[1]), step };
 }
 
+function factsOf<P>({ distance = NaN, tensors }: Checkpoint<P>) {
+  return { distance, finite: firstNonFinite(tensors) === undefined };
+}
+
 const byAge = (a: Entry, b: Entry) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1);
 
 /** Where checkpoints go that a run was taken back from. */
@@ -205,9 +233,13 @@ export const SUPERSEDED = "superseded";
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
   /** Distances of checkpoints that can be read; others are never removed. */
-  readonly #distances = new Map<string, number>();
+  /** Of each checkpoint: its distance, and whether all of its numbers are finite. */
+  readonly #facts = new Map<string, { readonly distance: number; readonly finite: boolean }>();
 
-  /** @param keep how many of the newest to keep (3); the best stays, too, and others are removed. */
+  /**
+   * @param keep how many of the newest to keep (3); the best and the newest of finite numbers stay,
+   *   too, and others are removed
+   */
   constructor(readonly path: string, private readonly keep = 3) {}
 
   /**
@@ -225,7 +257,7 @@ export class CheckpointFolder {
     const name = step === undefined ? `ckpt-${number}` : `ckpt-${number}-step-${step}`;
     const path = join(this.path, `${name}.safetensors`);
     await writeFileAtomic(path, encodeCheckpoint(checkpoint));
-    this.#distances.set(path, checkpoint.distance ?? NaN);
+    this.#facts.set(path, factsOf(checkpoint));
     return { path, best: await this.#prune(path) === path };
   }
 
@@ -233,9 +265,9 @@ export class CheckpointFolder {
   async #prune(written: string): Promise<string | undefined> {
     const readable: string[] = [];
     for (const path of await this.list()) {
-      if (!this.#distances.has(path)) {
+      if (!this.#facts.has(path)) {
         try {
-          this.#distances.set(path, (await readCheckpoint(path)).distance ?? NaN);
+          this.#facts.set(path, factsOf(await readCheckpoint(path)));
         } catch (error) {
           if (!(error instanceof CheckpointError)) throw error;
           continue; // Not ours to judge; a resume says what is wrong with it.
@@ -243,16 +275,20 @@ export class CheckpointFolder {
       }
       readable.push(path);
     }
-    const measured = readable.filter((path) => !Number.isNaN(this.#distances.get(path)));
+    const distance = (path: string) => this.#facts.get(path)!.distance;
+    const finite = readable.filter((path) => this.#facts.get(path)!.finite);
+    const measured = finite.filter((path) => !Number.isNaN(distance(path)));
     const best = measured.reduce<string | undefined>(
       // The newer one of two that are equally good.
-      (a, b) => a !== undefined && this.#distances.get(a)! < this.#distances.get(b)! ? a : b,
+      (a, b) => a !== undefined && distance(a) < distance(b) ? a : b,
       undefined,
     );
+    // Where a run went on with numbers that are not finite, what was before is worth the most.
+    const kept = [best, written, finite.at(-1)];
     for (const path of readable.slice(0, -this.keep)) {
-      if (path === best || path === written) continue;
+      if (kept.includes(path)) continue;
       await Deno.remove(path);
-      this.#distances.delete(path);
+      this.#facts.delete(path);
     }
     return best;
   }
@@ -313,11 +349,14 @@ export class CheckpointFolder {
    */
   async latest<P>(
     skipped: (error: CheckpointError) => void,
+    require: (checkpoint: Checkpoint<P>, path: string) => void = () => {},
   ): Promise<{ path: string; checkpoint: Checkpoint<P> }> {
     const paths = await this.list();
     for (const path of paths.toReversed()) {
       try {
-        return { path, checkpoint: await readCheckpoint<P>(path) };
+        const checkpoint = await readCheckpoint<P>(path);
+        require(checkpoint, path);
+        return { path, checkpoint };
       } catch (error) {
         if (!(error instanceof CheckpointError)) throw error;
         skipped(error);

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { cannotWrite, isStillAt } from "./atomic.ts";
 
-const NAME = "run.lock";
+/** Of the file that is locked. */
+export const LOCK = "run.lock";
 
 /** Holds a folder until it is disposed, or its process ends, in whatever way. */
 export class FolderLock implements AsyncDisposable {
@@ -26,7 +27,7 @@ export class FolderLock implements AsyncDisposable {
     folder: string,
     say: (text: string) => void,
   ): Promise<FolderLock | undefined> {
-    const path = join(folder, NAME);
+    const path = join(folder, LOCK);
     for (;;) {
       const file = await Deno.open(path, { create: true, read: true, write: true })
         .catch((cause) => {

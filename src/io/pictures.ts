@@ -11,6 +11,7 @@ import { encodeGIF, tutorialFrames } from "./gif.ts";
 import { imageGrid } from "./grid.ts";
 import type { Picture } from "./picture.ts";
 import { decodePNG, encodePNG } from "./png.ts";
+import { MAX_PIXELS } from "./png_chunks.ts";
 import { NotAFile, readFile } from "./regular.ts";
 
 /** Sizes of the pictures of one grid. */
@@ -107,6 +108,16 @@ export const FRAME_MS = 200;
 
 /** Pixels on the screen for each pixel of a picture. */
 const SCALE = 3;
+
+/** Most pictures of a grid: 64 in a row are as small as anyone can tell apart. */
+export const MOST_PICTURES = 4096;
+
+/** Most pictures of these sizes in one grid: if more than the usual 16, what our own reader takes. */
+export function mostPictures(height: number, width: number): number {
+  const cell = SCALE ** 2 * (height + 1) * (width + 1);
+  const row = Math.floor(Math.sqrt(MAX_PIXELS / cell));
+  return Math.max(16, Math.min(MOST_PICTURES, row ** 2));
+}
 
 /** Writes grids as PNG, and all of them as one GIF. */
 export class PictureFolder {

@@ -143,6 +143,27 @@ export async function readRunRecord(
   }
 }
 
+/** Of a command: more words, or longer ones, than anyone types are not gone through. */
+const MOST_WORDS = 100;
+const MOST_LETTERS = 4096;
+
+/** Sessions whose commands are gone through: the one that began the run, and the newest. */
+const MOST_COMMANDS = 1000;
+
+/** The commands in a record that are some, the oldest first. */
+export function commandsIn({ sessions }: RunRecord): readonly (readonly string[])[] {
+  const few = sessions.length > MOST_COMMANDS
+    ? [sessions[0], ...sessions.slice(1 - MOST_COMMANDS)]
+    : sessions;
+  return few.map(({ command }) => command as unknown).filter(isCommand);
+}
+
+/** A file may say anything. */
+function isCommand(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length <= MOST_WORDS &&
+    value.every((word) => typeof word === "string" && word.length <= MOST_LETTERS);
+}
+
 /** Nothing for a package; and a folder above is not looked at, it would be another's checkout. */
 function libraryRevision(): Promise<string | null> {
   const root = new URL("../../", import.meta.url);

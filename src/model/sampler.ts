@@ -4,6 +4,7 @@
  * @module
  */
 
+import { OutOfMemoryError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import { sizeOf } from "../graph/tensor.ts";
@@ -20,26 +21,62 @@ export function seedNoise(
   return Float32Array.from({ length: count * noiseDim }, () => random.normal());
 }
 
-/** A generator in inference mode, compiled for a number of pictures. */
+/** Pictures of one run of a program, at most: of some thousands, what is between layers fits no binding. */
+const A_RUN = 256;
+
+/**
+ * A generator in inference mode, compiled for a number of pictures at once: as many as are wanted, 256
+ * at most, or the half, the quarter and so on where the device cannot hold what makes them.
+ */
 export class Sampler {
   readonly #program: Program<"noise", "pictures">;
+  readonly #noiseDim: number;
+  readonly #size: number;
+  readonly #atOnce: number;
 
-  constructor(gpu: Gpu, generator: Generator, readonly count: number) {
-    this.#program = gpu.compile(
-      { noise: [count, generator.noiseDim] },
-      ({ noise }) => ({ pictures: generator.call(noise, { training: false }) }),
-      { label: `sampler of ${count}` },
-    );
+  /** @throws {OutOfMemoryError} when the device cannot hold what makes one picture. */
+  constructor(gpu: Gpu, generator: Generator, count: number) {
+    const { noiseDim, outputShape } = generator;
+    this.#noiseDim = noiseDim;
+    this.#size = sizeOf(outputShape);
+    for (let atOnce = Math.min(count, A_RUN);; atOnce = Math.ceil(atOnce / 2)) {
+      try {
+        this.#program = gpu.compile(
+          { noise: [atOnce, noiseDim] },
+          ({ noise }) => ({ pictures: generator.call(noise, { training: false }) }),
+          { label: `sampler of ${atOnce}` },
+        );
+        this.#atOnce = atOnce;
+        return;
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError) || atOnce === 1) throw error;
+      }
+    }
   }
 
   /**
-   * Pictures [count, height, width, channels] on [-1, 1].
+   * Pictures [count, height, width, channels] on [-1, 1], of the weights as they are now.
    *
    * @param noise [count, noiseDim]
    */
-  async sample(noise: ArrayLike<number>): Promise<Float32Array<ArrayBuffer>> {
-    this.#program.run({ noise });
-    return (await this.#program.read("pictures")).pictures;
+  async sample(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+    const count = noise.length / this.#noiseDim;
+    const bunches: Promise<{ pictures: Float32Array }>[] = [];
+    // All are enqueued before any is awaited: what trains meanwhile comes after them.
+    for (let at = 0; at < count; at += this.#atOnce) {
+      const bunch = noise.subarray(at * this.#noiseDim, (at + this.#atOnce) * this.#noiseDim);
+      // The last one is filled up, so that one program serves all.
+      const filled = new Float32Array(this.#atOnce * this.#noiseDim);
+      filled.set(bunch);
+      this.#program.run({ noise: filled });
+      bunches.push(this.#program.read("pictures"));
+    }
+    const pictures = new Float32Array(count * this.#size);
+    for (const [i, bunch] of (await Promise.all(bunches)).entries()) {
+      const at = i * this.#atOnce;
+      pictures.set(bunch.pictures.subarray(0, (count - at) * this.#size), at * this.#size);
+    }
+    return pictures;
   }
 
   /** Frees its memory. */
@@ -62,17 +99,6 @@ export async function generate(
   generator: Generator,
   noise: Float32Array,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { noiseDim, outputShape } = generator;
-  const count = noise.length / noiseDim;
-  const size = sizeOf(outputShape);
-  const pictures = new Float32Array(count * size);
-  using sampler = new Sampler(gpu, generator, Math.min(count, AT_ONCE));
-  // The last bunch is filled up, so that one program serves all.
-  const bunch = new Float32Array(sampler.count * noiseDim);
-  for (let at = 0; at < count; at += sampler.count) {
-    const here = Math.min(sampler.count, count - at);
-    bunch.set(noise.subarray(at * noiseDim, (at + here) * noiseDim));
-    pictures.set((await sampler.sample(bunch)).subarray(0, here * size), at * size);
-  }
-  return pictures;
+  using sampler = new Sampler(gpu, generator, Math.min(noise.length / generator.noiseDim, AT_ONCE));
+  return await sampler.sample(noise);
 }

@@ -4,11 +4,12 @@
  * @module
  */
 
-/** Refuses what is not a whole number of at least 1. */
-export function requireCount(name: string, value: number): void {
+/** Refuses what is not a whole number of at least 1, or more than there may be. */
+export function requireCount(name: string, value: number, most = Infinity): void {
   if (!Number.isSafeInteger(value) || value < 1) {
     throw new RangeError(`${name} must be a whole number of at least 1, got ${value}`);
   }
+  if (value > most) throw new RangeError(`${name} must be at most ${most}, got ${value}`);
 }
 
 /** Refuses lists of channels of another length, or with something else than counts. */

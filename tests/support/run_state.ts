@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { readMetrics } from "../../mod.ts";
 import { CheckpointFolder, readCheckpoint } from "../../src/io/checkpoints.ts";
 import type { Position } from "../../src/position.ts";
+import { digestsOf } from "./digest.ts";
 
 /** Paths of a run's checkpoints, the oldest first. */
 export function checkpoints(dir: string): Promise<string[]> {
@@ -22,7 +23,7 @@ export async function stateOf(dir: string): Promise<unknown> {
   const history = position.history.map(({ seconds: _, ...rest }) => rest);
   return {
     path: path.slice(dir.length),
-    tensors: [...tensors].map(([name, { shape, data }]) => [name, shape, [...data]]),
+    tensors: digestsOf(tensors),
     position: { ...position, history },
   };
 }

@@ -273,7 +273,7 @@ async function run(folder: string, files: Files, measured: () => void): Promise<
     }
     const pictures = { count: 1, height: 28, width: 28, channels: 1 };
     await using own = await RunFolder.open(folder, { pictures, onMessage: say });
-    await own.fits(CONFIGURATION);
+    await own.objection(CONFIGURATION);
     const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 5 };
     const path = await writeRunRecord(folder, facts, say);
     const { sessions } = (await readRunRecord(folder, say))!;

@@ -1,0 +1,39 @@
+/**
+ * Links in a folder that another person may have made.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+
+/**
+ * Refuses links by these names in a folder: what is written to one lands elsewhere, where nobody asked
+ * for it. The folder itself may be one, as whoever names it knows.
+ *
+ * Permissions: read for the folder.
+ *
+ * @throws {CheckpointError} naming the link and the way out.
+ */
+export async function requireNoLinks(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const path = join(folder, name);
+    if (!await isLink(path)) continue;
+    throw new CheckpointError(
+      `${path} is a link, and nothing is written outside of ${folder}: remove it, or put what it ` +
+        "leads to into its place",
+    );
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await Deno.lstat(path)).isSymlink;
+  } catch (error) {
+    // Whatever else is wrong, the write says.
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}
