@@ -228,9 +228,9 @@ export function cachedRows(text: string, identity: string, kind: Gpu["kind"]): C
 /** A row without what else may stand there, which would be written again. */
 function cachedRow(row: unknown, kind: Gpu["kind"]): CalibrationRow | undefined {
   const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
-  const right = typeof key === "string" && typeof flops === "number" &&
+  const right = typeof key === "string" && Number.isFinite(flops) &&
     typeof milliseconds === "object" && milliseconds !== null && !Array.isArray(milliseconds) &&
-    Object.values(milliseconds).every((time) => typeof time === "number") &&
+    Object.values(milliseconds).every(Number.isFinite) &&
     CANDIDATES[kind].includes(choice as GemmVariant);
-  return right ? { key, flops, choice: choice!, milliseconds } : undefined;
+  return right ? { key, flops: flops!, choice: choice!, milliseconds } : undefined;
 }
