@@ -3,9 +3,10 @@
  */
 
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Gpu, NonFiniteError, trainDCGAN, type TrainOptions } from "../mod.ts";
 import { AppendFile } from "../src/io/append.ts";
+import { writeFileAtomic } from "../src/io/atomic.ts";
 import { readCheckpoint } from "../src/io/checkpoints.ts";
 import { BadDisk, full, nameOf } from "./support/bad_disk.ts";
 import { blobs } from "./support/dataset.ts";
@@ -174,6 +175,61 @@ Deno.test(`disk: full from any of ${names.length} calls on, and then there is ro
       }));
   }
 });
+
+Deno.test("disk: a checkpoint that cannot be written is tried again after the next epoch", () =>
+  inFolder(async (outDir) => {
+    let once = true;
+    using disk = new BadDisk((_, { path }) =>
+      once && path.includes("ckpt-0002") && !(once = false)
+    );
+    const { error, said } = await train({
+      outDir,
+      epochs: 5,
+      checkpoint: { everyEpochs: 2, keep: 9 },
+    });
+    assert.equal(error, undefined);
+    assert.equal(disk.failed.length, 1);
+    assert.equal(said.filter((text) => text.includes("tries again")).length, 1, said.join("\n"));
+    const names = (await checkpoints(outDir)).map((path) => basename(path));
+    assert.deepEqual(names, [3, 4, 5].map((epoch) => `ckpt-000${epoch}.safetensors`));
+  }));
+
+Deno.test("disk: a file is on the disk before it takes its name", () =>
+  inFolder(async (dir) => {
+    const calls: string[] = [];
+    const { sync } = Deno.FsFile.prototype;
+    const { rename } = Deno;
+    Deno.FsFile.prototype.sync = function () {
+      calls.push("sync");
+      return sync.call(this);
+    };
+    Deno.rename = (...paths) => {
+      calls.push("rename");
+      return rename(...paths);
+    };
+    try {
+      await writeFileAtomic(join(dir, "a"), new Uint8Array(10));
+    } finally {
+      Deno.FsFile.prototype.sync = sync;
+      Deno.rename = rename;
+    }
+    assert.deepEqual(calls, ["sync", "rename"]);
+  }));
+
+Deno.test("disk: what a killed process left of a file goes with the file's next version", () =>
+  inFolder(async (dir) => {
+    const hour = Date.now() / 1000 - 3600;
+    const old = [".a.0123abcd.tmp", ".a.dcba3210.tmp"];
+    // Of another file, still being written, and no temporary file at all.
+    const others = [".b.0123abcd.tmp", ".a.11111111.tmp", ".a.tmp"];
+    for (const name of [...old, ...others]) await Deno.writeTextFile(join(dir, name), "half");
+    for (const name of [...old, others[0], others[2]]) {
+      await Deno.utime(join(dir, name), hour, hour);
+    }
+    await writeFileAtomic(join(dir, "a"), new Uint8Array(10));
+    const names = [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
+    assert.deepEqual(names, [...others, "a"].sort());
+  }));
 
 Deno.test("disk: what cannot be written is held, up to 16 MiB, and the newest is written at last", () =>
   inFolder(async (dir) => {

@@ -13,6 +13,7 @@ import {
   Trainer,
   type TrainerOptions,
 } from "../mod.ts";
+import { DCGAN } from "../src/dcgan.ts";
 import { CheckpointFolder, readCheckpoint } from "../src/io/checkpoints.ts";
 import { stateDigests } from "./support/digest.ts";
 import { assertClose } from "./support/close.ts";
@@ -86,14 +87,22 @@ for (
 }
 
 Deno.test("non-finite: after it was stopped, training goes on to the same bits", async () => {
+  const losses = async (trainer: Trainer) => {
+    const all: number[] = [];
+    for await (const event of trainer) {
+      if (event.type === "step") all.push(event.generatorLoss, event.discriminatorLoss);
+    }
+    return all;
+  };
   using straight = await Trainer.create(SMALL);
-  await drain(straight);
+  await straight.epoch();
+  const expected = await losses(straight);
   using trainer = await Trainer.create(SMALL);
   await trainer.epoch();
   const [kernel] = trainer.generator.variables;
   kernel.write(new Float32Array(kernel.size).fill(NaN));
   await failure(drain(trainer));
-  await drain(trainer);
+  assert.deepEqual(await losses(trainer), expected);
   assert.deepEqual(await stateDigests(trainer), await stateDigests(straight));
 });
 
@@ -224,6 +233,28 @@ Deno.test("non-finite: 'warn' keeps the last finite checkpoint, and a resume tha
     assert.equal(messages.filter((text) => /^skipped: .*not finite/.test(text)).length, 2);
     assert.ok(messages.some((text) => /^resumed .*step-7/.test(text)), messages.join("\n"));
   }));
+
+Deno.test("non-finite: the search trains the batches of the steps since the last look again", async () => {
+  const { step, findNonFinite } = DCGAN.prototype;
+  const trained: number[][] = [];
+  let searched: number[][] = [];
+  DCGAN.prototype.step = function (indices) {
+    trained.push([...indices]);
+    return step.call(this, indices);
+  };
+  DCGAN.prototype.findNonFinite = function (batches) {
+    searched = batches.map((batch) => [...batch]);
+    return findNonFinite.call(this, batches);
+  };
+  try {
+    using trainer = await Trainer.create({ ...SMALL, learningRate: 5e7 });
+    await failure(drain(trainer));
+    assert.ok(searched.length > 1);
+    assert.deepEqual(searched, trained.slice(-searched.length));
+  } finally {
+    Object.assign(DCGAN.prototype, { step, findNonFinite });
+  }
+});
 
 Deno.test("non-finite: a search that fails does not cost the finite state", async () => {
   using own = await Gpu.request();

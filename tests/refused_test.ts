@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import {
+  Generator,
   Gpu,
   GpuValidationError,
   ops,
@@ -11,6 +12,8 @@ import {
 } from "../mod.ts";
 import { CommandList } from "../src/gpu/commands.ts";
 import { kernel } from "../src/gpu/shader.ts";
+import { Sampler, seedNoise } from "../src/model/sampler.ts";
+import { assertClose } from "./support/close.ts";
 import { stateDigests } from "./support/digest.ts";
 import { blobs } from "./support/dataset.ts";
 import { guarded } from "./support/watchdog.ts";
@@ -189,6 +192,39 @@ test("memory that the driver has not: the next run or read says what it was for"
     assert.match(error.message, NARROWER);
   });
   device.destroy();
+});
+
+test("more pictures than the device holds at once are made in bunches", async () => {
+  const device = await smallest();
+  using gpu = Gpu.from(device);
+  using roomy = await Gpu.request();
+  // What is before the last layer is 1 MiB a picture: 256 of them are more than a binding holds.
+  const options = { height: 128, width: 128, widths: [8, 8, 64], noiseDim: 10, seed: 5 } as const;
+  const noise = seedNoise(256, 10, 1);
+  using sampler = new Sampler(gpu, new Generator(gpu, options), 256);
+  using few = new Sampler(roomy, new Generator(roomy, options), 8);
+  const pictures = await sampler.sample(noise);
+  assert.equal(pictures.length, 256 * 128 * 128);
+  const last = 248;
+  const expected = await few.sample(noise.subarray(last * 10));
+  assertClose(pictures.subarray(last * 128 * 128), expected, { atol: 1e-5 });
+  device.destroy();
+});
+
+test("a profile of a program whose variable is gone names its op, and leaves no old data", async () => {
+  using gpu = await Gpu.request();
+  const w = gpu.variable([2], [1, 2], { name: "w" });
+  const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.sum(ops.mul(x, w)) }), {
+    label: "weighted",
+  });
+  program.run({ x: [1, 1] });
+  await program.read();
+  w.dispose();
+  for (const act of [() => program.profile(), () => program.read()]) {
+    const error = await refusal(act());
+    assert.ok(error instanceof GpuValidationError, error.stack);
+    assert.match(error.message, /^mul \[2\] \(weighted\): .*destroyed/);
+  }
 });
 
 const WRITE_ONE = kernel(

@@ -72,6 +72,11 @@ Deno.test("safetensors: names of prototype properties are names like others", ()
   const header = `{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`;
   const read = decodeSafetensors(withHeader(header, 4), "file");
   assert.deepEqual([...read.tensors.keys()], ["__proto__"]);
+  const { metadata } = decodeSafetensors(
+    withHeader(`{"__metadata__":{"__proto__":"text"}}`),
+    "file",
+  );
+  assert.deepEqual(Object.entries(metadata), [["__proto__", "text"]]);
 });
 
 Deno.test("safetensors: a name that stands twice is refused, however it is spelled", () => {

@@ -616,6 +616,14 @@ Deno.test("train: a folder that holds a run is not overwritten, whatever of it i
       assert.equal(await Deno.readTextFile(path), "of another run");
       await Deno.remove(path);
     }
+    const checkpoints = join(dir, "training_checkpoints");
+    await Deno.mkdir(checkpoints);
+    await Deno.writeTextFile(join(checkpoints, "ckpt-0001.safetensors"), "of another run");
+    await assert.rejects(
+      trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir }),
+      /holds a run already \(ckpt-0001.safetensors\)/,
+    );
+    await Deno.remove(checkpoints, { recursive: true });
     await Deno.writeTextFile(join(dir, "notes.txt"), "mine");
     using _run = await trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir });
     using _anew = await trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir, overwrite: true });
@@ -764,6 +772,36 @@ Deno.test("train: the log, curves and record of a resumed run are whole", () =>
     assert.match(await svg(dir), /^<svg|^<\?xml/);
     assert.equal(await svg(dir), await svg(other));
     assert.equal(names(join(dir, "tensorboard")).length, 2);
+  }));
+
+Deno.test("train: TensorBoard's log has losses, distance and pictures, where a folder has no record too", () =>
+  inFolder(async (dir) => {
+    const scalars = new Map<string, number[]>();
+    const images: number[] = [];
+    const log = TensorBoardLog.prototype;
+    const { scalars: addScalars, image } = log;
+    log.scalars = function (step, values) {
+      for (const name of Object.keys(values)) {
+        scalars.set(name, [...scalars.get(name) ?? [], step]);
+      }
+      return addScalars.call(this, step, values);
+    };
+    log.image = function (step, ...rest) {
+      images.push(step);
+      return image.call(this, step, ...rest);
+    };
+    try {
+      await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 7 });
+      await Deno.remove(join(dir, "run.json"));
+      await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
+    } finally {
+      Object.assign(log, { scalars: addScalars, image });
+    }
+    const steps = Array.from({ length: 15 }, (_, i) => i + 1);
+    assert.deepEqual(scalars.get("loss/generator"), steps);
+    assert.deepEqual(scalars.get("loss/discriminator"), steps);
+    assert.deepEqual(scalars.get("distance"), [5, 7, 10, 15]);
+    assert.deepEqual(images, [5, 7, 10, 15]);
   }));
 
 Deno.test("train: what happened is in the log before it is told or saved", () =>

@@ -163,13 +163,15 @@ Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
     using trainer = await Trainer.create(SMALL);
     await trainer.step();
     const snapshot = await trainer.snapshot();
+    await trainer.step(); // so that the snapshot's state is another one
+    const now = bits(await trainer.snapshot());
     const refused = async (change: object, message: RegExp) => {
       await assert.rejects(trainer.restore({ ...snapshot, ...change }), (error: Error) => {
         assert.ok(error instanceof CheckpointError, error.stack);
         assert.match(error.message, message);
         return true;
       });
-      assert.deepEqual(bits(await trainer.snapshot()), bits(snapshot));
+      assert.deepEqual(bits(await trainer.snapshot()), now);
     };
     const { configuration, position, tensors } = snapshot;
     await refused(
@@ -179,6 +181,10 @@ Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
     const without = new Map(tensors);
     without.delete("random");
     await refused({ tensors: without }, /no tensor random/);
+    const foreign = new Map(tensors).set("foreign", tensors.get("random")!);
+    await refused({ tensors: foreign }, /unknown tensor "?foreign/);
+    const turned = new Map(tensors).set("random", { ...tensors.get("random")!, shape: [1, 2] });
+    await refused({ tensors: turned }, /random is U32 \[1, 2\]; this network needs U32 \[2\]/);
     const wrong = (change: Partial<Record<keyof Position, unknown>>) => ({
       position: { ...position, ...change } as unknown as Position,
     });
@@ -256,6 +262,50 @@ Deno.test("trainer: the distance falls as training goes on; it can be left out",
   await without.epoch();
   assert.ok(!("distance" in without.history[0]));
   assert.equal((await without.snapshot()).distance, undefined);
+});
+
+Deno.test("trainer: a distance that overlaps a restore, or a write, is not taken for a later one", async () => {
+  using trainer = await Trainer.create(SMALL);
+  await trainer.epoch();
+  const first = await trainer.snapshot();
+  await trainer.epoch();
+  const second = await trainer.snapshot();
+  assert.notEqual(first.distance, second.distance);
+  await trainer.restore(first);
+  await trainer.restore(second);
+  const [kernel] = trainer.generator.variables;
+  kernel.write(await kernel.read()); // the same weights, written anew
+  const overlapping = trainer.distance();
+  await trainer.restore(first);
+  assert.equal(await overlapping, second.distance);
+  assert.equal(await trainer.distance(), first.distance);
+  kernel.write(new Float32Array(kernel.size));
+  assert.notEqual(await trainer.distance(), first.distance);
+});
+
+Deno.test("trainer: after a restore, a network that overpowers the other is said again", async () => {
+  const messages: string[] = [];
+  const onMessage = (text: string) => messages.push(text);
+  // The generator cannot keep up: it has next to no channels.
+  using trainer = await Trainer.create({
+    ...SMALL,
+    generatorWidths: [1, 1, 1],
+    discriminatorWidths: [16, 32],
+    dropout: 0,
+    learningRate: 2e-3,
+    epochs: 60,
+    distance: false,
+    onMessage,
+  });
+  const beginning = await trainer.snapshot();
+  const train = async () => {
+    for await (const _ of trainer) if (messages.length) break;
+    return messages.splice(0);
+  };
+  const said = await train();
+  assert.match(said[0], /discriminator overpowers/);
+  await trainer.restore(beginning);
+  assert.deepEqual(await train(), said);
 });
 
 Deno.test("trainer: samples of many numbers do not fill the device", async () => {

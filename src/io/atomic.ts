@@ -48,6 +48,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
   try {
     await writeAndFlush(temporary, bytes);
     await Deno.rename(temporary, path);
+    await removeLeftOver(path);
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {}); // It may never have come to be.
     throw cannotWrite(path, cause);
@@ -99,6 +100,24 @@ export async function makeFolder(path: string): Promise<void> {
 
 /** Of {@linkcode writeFileAtomic}'s temporary files. */
 const TEMPORARY = /^\..+\.[0-9a-f]{8}\.tmp$/;
+
+/** Nothing that is written takes so long. */
+const LEFT_OVER_MILLISECONDS = 600_000;
+
+/** Removes what processes that were killed left of a file; what is still being written is younger. */
+async function removeLeftOver(path: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    for await (const { name, isFile } of Deno.readDir(folder)) {
+      if (!isFile || !TEMPORARY.test(name) || !name.startsWith(`.${basename(path)}.`)) continue;
+      const { mtime } = await Deno.stat(join(folder, name));
+      if (Date.now() - mtime!.getTime() < LEFT_OVER_MILLISECONDS) continue;
+      await Deno.remove(join(folder, name));
+    }
+  } catch {
+    // The file itself is written, and that is what was asked.
+  }
+}
 
 /** Removes temporary files that a process left in a folder when it was killed while it wrote. */
 export async function removeTemporary(folder: string): Promise<void> {

@@ -35,8 +35,8 @@ export class BadDisk implements Disposable {
   readonly #open = Deno.open;
   readonly #rename = Deno.rename;
 
-  /** @param fails whether a call fails, by its number, which begins at 0 */
-  constructor(private readonly fails: (index: number) => boolean) {
+  /** @param fails whether a call fails, by its number, which begins at 0, or by what it is */
+  constructor(private readonly fails: (index: number, call: DiskCall) => boolean) {
     Deno.mkdir = async (path, options) => {
       this.#pass({ name: "mkdir", path: String(path) });
       await this.#mkdir(path, options);
@@ -54,7 +54,7 @@ export class BadDisk implements Disposable {
 
   #pass(call: DiskCall): void {
     this.calls.push(call);
-    if (!this.fails(this.calls.length - 1)) return;
+    if (!this.fails(this.calls.length - 1, call)) return;
     this.failed.push(call);
     throw full();
   }
