@@ -249,8 +249,10 @@ Deno.test("device lost: once too often, and what is in memory becomes a checkpoi
       await assert.rejects(run, DeviceLostError);
       const folder = new CheckpointFolder(join(dir, "training_checkpoints"));
       const { path } = await folder.latest(() => {});
-      // Lost in the second or third epoch, for the last time: the end of the one before is there.
-      assert.equal(basename(path), owned ? "ckpt-0002.safetensors" : "ckpt-0001.safetensors");
+      // Lost in the second or third epoch, for the last time: the end of the one before is there, or
+      // of that one, if its steps were looked at together.
+      const epoch = Number(/^ckpt-(\d+)\.safetensors$/.exec(basename(path))![1]);
+      assert.ok(epoch === (owned ? 2 : 1) || epoch === (owned ? 3 : 2), path);
       using whole = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
       using other = await trainDCGAN(SMALL);
       const weights = (of: typeof whole) => variableDigests(of.generator.variables);

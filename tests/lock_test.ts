@@ -29,6 +29,26 @@ Deno.test("lock: a file that a dead process left does not hold", () =>
     assert.equal(await Deno.readTextFile(join(dir, "run.lock")), `${Deno.pid}\n`);
   }));
 
+Deno.test("lock: one whose file its last holder removes meanwhile is taken anew", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "run.lock");
+    const { tryLock } = Deno.FsFile.prototype;
+    let turns = 0;
+    // Between the opening and the lock the last holder goes, and takes the file with it.
+    Deno.FsFile.prototype.tryLock = function (exclusive) {
+      if (++turns === 1) Deno.removeSync(path);
+      return tryLock.call(this, exclusive);
+    };
+    try {
+      await using _lock = await FolderLock.take(dir, silent);
+      assert.equal(turns, 2);
+      assert.equal(await Deno.readTextFile(path), `${Deno.pid}\n`);
+      await assert.rejects(FolderLock.take(dir, silent), CheckpointError);
+    } finally {
+      Deno.FsFile.prototype.tryLock = tryLock;
+    }
+  }));
+
 Deno.test("lock: a folder deleted and made anew under a run is not given free with the run", () =>
   inFolder(async (dir) => {
     const run = join(dir, "run");

@@ -16,6 +16,7 @@ import {
 } from "../mod.ts";
 import type { DiscriminatorOptions, GeneratorOptions, Tensor, Variable } from "../mod.ts";
 import { gradientsOf, LossRing } from "../src/model/step.ts";
+import { variableDigests } from "./support/digest.ts";
 import { assertClose, rms } from "./support/close.ts";
 
 const GENERATOR = [
@@ -203,6 +204,7 @@ Deno.test("the untrained models: a picture on [-1, 1], finite logits, unchanged 
       return { picture, logits: discriminator.call(picture, { training }) };
     });
   const before = await readAll(generator.variables);
+  const unchanged = await variableDigests(generator.variables);
 
   using inference = call(false);
   inference.run();
@@ -212,7 +214,7 @@ Deno.test("the untrained models: a picture on [-1, 1], finite logits, unchanged 
   assert(rms(picture) > 1e-3, "the picture is not empty");
   assert.equal(logits.length, 2);
   assert(logits.every(Number.isFinite));
-  assert.deepEqual(await readAll(generator.variables), before);
+  assert.deepEqual(await variableDigests(generator.variables), unchanged);
 
   using training = call(true);
   training.run();

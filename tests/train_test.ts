@@ -774,6 +774,21 @@ Deno.test("train: the log, curves and record of a resumed run are whole", () =>
     assert.equal(names(join(dir, "tensorboard")).length, 2);
   }));
 
+Deno.test("train: a resume removes what a killed process was writing", () =>
+  inFolder(async (dir) => {
+    await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 2 });
+    const checkpoints = join(dir, "training_checkpoints");
+    const left = [
+      join(dir, ".losses.svg.0123abcd.tmp"),
+      join(checkpoints, ".ckpt-0001.safetensors.0123abcd.tmp"),
+    ];
+    for (const path of left) await Deno.writeTextFile(path, "half");
+    await trainDCGAN({ ...SMALL, outDir: dir, resume: true, maxSteps: 3 });
+    for (const folder of [dir, checkpoints]) {
+      assert.deepEqual(names(folder).filter((name) => name.endsWith(".tmp")), []);
+    }
+  }));
+
 Deno.test("train: TensorBoard's log has losses, distance and pictures, where a folder has no record too", () =>
   inFolder(async (dir) => {
     const scalars = new Map<string, number[]>();
