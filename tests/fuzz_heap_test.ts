@@ -6,7 +6,7 @@
  */
 
 import { equal, match } from "node:assert/strict";
-import { fileURLToPath } from "node:url";
+import { runWithHeap } from "./support/fuzz/small_heap.ts";
 
 const MB = 2;
 /** Of the heap to the file, as the readers say. */
@@ -14,25 +14,9 @@ const TIMES = 40;
 /** What the process itself has loaded. */
 const OWN = 24;
 
-async function run(reader: string, file: number, megabytes: number) {
-  const worker = fileURLToPath(new URL("support/fuzz/heap_worker.ts", import.meta.url));
-  const args = [
-    "run",
-    "--lock=tests/deno.lock",
-    "--frozen",
-    "--no-check",
-    "--allow-read",
-    "--allow-write",
-    "--allow-env",
-    `--v8-flags=--max-old-space-size=${megabytes}`,
-    worker,
-    reader,
-    `${file * 2 ** 20}`,
-  ];
-  const root = fileURLToPath(new URL("../", import.meta.url));
-  const { success, stdout, stderr } = await new Deno.Command("deno", { args, cwd: root }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { success, stdout: text(stdout), stderr: text(stderr) };
+function run(reader: string, file: number, megabytes: number) {
+  const permissions = ["--allow-read", "--allow-write", "--allow-env"];
+  return runWithHeap(megabytes, "heap_worker.ts", [reader, `${file * 2 ** 20}`], permissions);
 }
 
 for (

@@ -8,11 +8,11 @@
 
 import { equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { deflateSync, gzipSync } from "node:zlib";
 import { inFolder } from "./support/folder.ts";
 import { concat } from "./support/fuzz/bytes.ts";
 import { type Header, ihdr, inflatedSize, pngFile, word } from "./support/fuzz/png.ts";
+import { runWithHeap } from "./support/fuzz/small_heap.ts";
 
 /** Of the engine's own heap, in which arrays of bytes are not. */
 const HEAP_MB = 64;
@@ -23,23 +23,10 @@ interface Outcome {
 }
 
 async function read(reader: string, path: string): Promise<Outcome> {
-  const worker = fileURLToPath(new URL("support/fuzz/large_worker.ts", import.meta.url));
-  const args = [
-    "run",
-    "--lock=tests/deno.lock",
-    "--frozen",
-    "--no-check",
-    "--allow-all", // for what the system says of the process
-    `--v8-flags=--max-old-space-size=${HEAP_MB}`,
-    worker,
-    reader,
-    path,
-  ];
-  const root = fileURLToPath(new URL("../", import.meta.url));
-  const { success, stdout, stderr } = await new Deno.Command("deno", { args, cwd: root }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  ok(success, text(stderr));
-  return JSON.parse(text(stdout));
+  // All is allowed for what the system says of the process.
+  const outcome = await runWithHeap(HEAP_MB, "large_worker.ts", [reader, path], ["--allow-all"]);
+  ok(outcome.success, outcome.stderr);
+  return JSON.parse(outcome.stdout);
 }
 
 /** A valid picture, black. */

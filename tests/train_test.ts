@@ -17,7 +17,7 @@ import { decodePNG, MetricsLog, readMetrics, TensorBoardLog, tutorialFrames } fr
 import { DCGAN } from "../src/dcgan.ts";
 import { CheckpointFolder, encodeCheckpoint, readCheckpoint } from "../src/io/checkpoints.ts";
 import { GifReader } from "npm:omggif@1.0.10";
-import { blobs } from "./support/dataset.ts";
+import { blobs, OVERPOWERED } from "./support/dataset.ts";
 import { variableDigests } from "./support/digest.ts";
 import { inFolder } from "./support/folder.ts";
 
@@ -895,14 +895,9 @@ Deno.test("train: a log that cannot be closed does not keep the other open", () 
 Deno.test("train: a network that overpowers the other is said, with the numbers", async () => {
   const messages: string[] = [];
   const onMessage = (text: string) => messages.push(text);
-  // The generator cannot keep up: it has next to no channels.
   using _run = await trainDCGAN({
     ...SMALL,
-    generatorWidths: [1, 1, 1],
-    discriminatorWidths: [16, 32],
-    dropout: 0,
-    learningRate: 2e-3,
-    epochs: 60,
+    ...OVERPOWERED,
     onMessage,
   });
   assert.ok(messages.some((m) => /discriminator overpowers/.test(m)), messages.join("\n"));

@@ -13,7 +13,7 @@ import {
 import { readCheckpoint } from "../src/io/checkpoints.ts";
 import type { Position } from "../src/position.ts";
 import { VERSION } from "../src/version.ts";
-import { blobs } from "./support/dataset.ts";
+import { blobs, OVERPOWERED } from "./support/dataset.ts";
 import { digestsOf, variableDigests } from "./support/digest.ts";
 import { inFolder } from "./support/folder.ts";
 
@@ -286,14 +286,9 @@ Deno.test("trainer: a distance that overlaps a restore, or a write, is not taken
 Deno.test("trainer: after a restore, a network that overpowers the other is said again", async () => {
   const messages: string[] = [];
   const onMessage = (text: string) => messages.push(text);
-  // The generator cannot keep up: it has next to no channels.
   using trainer = await Trainer.create({
     ...SMALL,
-    generatorWidths: [1, 1, 1],
-    discriminatorWidths: [16, 32],
-    dropout: 0,
-    learningRate: 2e-3,
-    epochs: 60,
+    ...OVERPOWERED,
     distance: false,
     onMessage,
   });

@@ -20,3 +20,12 @@ export function blobs(count: number): Dataset {
   }
   return { images, labels: new Uint8Array(count), count, height: 28, width: 28, channels: 1 };
 }
+
+/** Options of a run whose generator cannot keep up: it has next to no channels. */
+export const OVERPOWERED = {
+  generatorWidths: [1, 1, 1],
+  discriminatorWidths: [16, 32],
+  dropout: 0,
+  learningRate: 2e-3,
+  epochs: 60,
+} as const;
