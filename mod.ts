@@ -31,7 +31,7 @@ export type {
   Tensor,
 } from "./src/graph/tensor.ts";
 export type { GemmUse, GemmVariant, Tuning } from "./src/graph/lower.ts";
-export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/calibrate.ts";
+export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/ops/gemm/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
 export type { ProgramNeeds } from "./src/graph/needs.ts";
 export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
@@ -70,19 +70,19 @@ export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";
 export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
-export { loadPictures, type LoadPicturesOptions, type Pictures } from "./src/data/pictures.ts";
+export { loadPictures, type LoadPicturesOptions, type Pictures } from "./src/data/images.ts";
 
-export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/io/gif.ts";
-export { type Grid, type GridOptions, imageGrid } from "./src/io/grid.ts";
-export type { Picture } from "./src/io/picture.ts";
-export { decodePNG, encodePNG } from "./src/io/png.ts";
+export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/formats/gif.ts";
+export { type Grid, type GridOptions, imageGrid } from "./src/formats/grid.ts";
+export type { Picture } from "./src/formats/image.ts";
+export { decodePNG, encodePNG } from "./src/formats/png.ts";
 export {
   decodeSafetensors,
   encodeSafetensors,
   type SafeTensor,
   type SafetensorsFile,
   type SafetensorsType,
-} from "./src/io/safetensors.ts";
+} from "./src/formats/safetensors.ts";
 
 export {
   type EpochMetrics,
@@ -91,17 +91,17 @@ export {
   type MetricsRow,
   readMetrics,
   type StepMetrics,
-} from "./src/io/metrics.ts";
-export { Curves, type CurvesOptions, lossCurves } from "./src/io/curves.ts";
-export { TensorBoardLog, type TensorBoardLogOptions } from "./src/io/tensorboard.ts";
-export type { RunRecord, RunSession } from "./src/io/run_record.ts";
-export type { Checkpoint } from "./src/io/checkpoints.ts";
-export { Balance } from "./src/balance.ts";
-export { energyDistance } from "./src/model/distance.ts";
+} from "./src/files/metrics.ts";
+export { Curves, type CurvesOptions, lossCurves } from "./src/formats/curves.ts";
+export { TensorBoardLog, type TensorBoardLogOptions } from "./src/files/tensorboard.ts";
+export type { RunRecord, RunSession } from "./src/files/run_record.ts";
+export type { Checkpoint } from "./src/files/checkpoints.ts";
+export { Balance } from "./src/training/balance.ts";
+export { energyDistance } from "./src/metrics/distance.ts";
 
-export type { EpochEvent, Position } from "./src/position.ts";
-export { type Snapshot, Trainer } from "./src/trainer.ts";
-export type { StepEvent, TrainerOptions, TrainEvent } from "./src/trainer_options.ts";
+export type { EpochEvent, Position } from "./src/training/position.ts";
+export { type Snapshot, Trainer } from "./src/training/trainer.ts";
+export type { StepEvent, TrainerOptions, TrainEvent } from "./src/training/options.ts";
 export {
   type Checked,
   type CheckpointPolicy,

@@ -8,21 +8,21 @@ import { join } from "node:path";
 import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
-import { isSystemError } from "./io/atomic.ts";
+import { isSystemError } from "./files/atomic.ts";
 import {
   type Checkpoint,
   CheckpointFolder,
   readCheckpoint,
   requireFinite,
-} from "./io/checkpoints.ts";
-import { MOST_PICTURES, mostPictures } from "./io/pictures.ts";
+} from "./files/checkpoints.ts";
+import { MOST_PICTURES, mostPictures } from "./files/images.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";
-import type { EpochEvent, Position } from "./position.ts";
-import { CHECKPOINTS, RunFolder } from "./run_folder.ts";
-import { type Snapshot, Trainer } from "./trainer.ts";
-import type { StepEvent, TrainerOptions } from "./trainer_options.ts";
+import type { EpochEvent, Position } from "./training/position.ts";
+import { CHECKPOINTS, RunFolder } from "./files/run_folder.ts";
+import { type Snapshot, Trainer } from "./training/trainer.ts";
+import type { StepEvent, TrainerOptions } from "./training/options.ts";
 
 /** Pictures made on the way from the same noise. */
 export interface PictureEvent {

@@ -5,8 +5,8 @@
  */
 
 import { Discriminator, Generator, Gpu, ops, type Program, type RandomState } from "../../mod.ts";
-import { DCGAN } from "../../src/dcgan.ts";
-import type { SafeTensor } from "../../src/io/safetensors.ts";
+import { DCGAN } from "../../src/training/dcgan.ts";
+import type { SafeTensor } from "../../src/formats/safetensors.ts";
 import { RandomSequence, STREAM } from "../../src/model/threefry.ts";
 import { serve, type Setup, type Weights } from "./serve.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../../src/io/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../../src/formats/safetensors.ts";
 import {
   type Answer,
   lines,

@@ -5,7 +5,7 @@
  */
 
 import { DataError, type Dataset, type Gpu, loadMNIST, type Program } from "../../mod.ts";
-import { DCGAN } from "../../src/dcgan.ts";
+import { DCGAN } from "../../src/training/dcgan.ts";
 
 const GENERATOR = [256, 128, 64] as const;
 const DISCRIMINATOR = [64, 128] as const;

@@ -6,7 +6,7 @@
  */
 
 import { Adam, Generator, type Gpu, grad, ops, type Program } from "../../mod.ts";
-import { LossRing } from "../../src/model/step.ts";
+import { LossRing } from "../../src/training/step.ts";
 import { threefry } from "../../src/model/threefry.ts";
 import { KerasAdam } from "../../tests/support/keras_adam.ts";
 import { bytesOf, type KernelCase, numbers, requireClose } from "./kernel_case.ts";

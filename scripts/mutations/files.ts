@@ -20,7 +20,7 @@ export const FILES: readonly Fault[] = [
       "if (size > MAX_BYTES) {",
     ],
   }),
-  ...faultsOf("src/io/safetensors.ts", ["safetensors", "fuzz_text"], {
+  ...faultsOf("src/formats/safetensors.ts", ["safetensors", "fuzz_text"], {
     "the header's length is big-endian": [
       "setBigUint64(0, BigInt(headerLength), true)",
       "setBigUint64(0, BigInt(headerLength), false)",
@@ -37,7 +37,7 @@ export const FILES: readonly Fault[] = [
     ],
     "metadata need not be text": ['if (typeof v !== "string") return', "if (v === null) return"],
   }),
-  ...faultsOf("src/io/checksums.ts", ["train", "fuzz_text"], {
+  ...faultsOf("src/formats/checksums.ts", ["train", "fuzz_text"], {
     "checksums are not compared": [
       "if (expected.get(name) !== sum)",
       "if (expected.get(name) === null)",
@@ -47,7 +47,7 @@ export const FILES: readonly Fault[] = [
       "if (!expected.has(name)) continue;",
     ],
   }),
-  ...faultsOf("src/io/checkpoints.ts", CHECKPOINTS, {
+  ...faultsOf("src/files/checkpoints.ts", CHECKPOINTS, {
     "of one epoch the older one is the newest": [
       "a.step < b.step ? -1 : 1",
       "a.step < b.step ? 1 : -1",
@@ -61,11 +61,11 @@ export const FILES: readonly Fault[] = [
     "a damaged checkpoint ends the search": ["skipped(error);", "throw error;"],
     "a format to come is read": ["|| Number(format) > FORMAT", ""],
   }),
-  ...faultsOf("src/io/checkpoints.ts", ["trainer"], {
+  ...faultsOf("src/files/checkpoints.ts", ["trainer"], {
     "a tensor of another shape is taken": ["!sameShape(tensor.shape, shape) || ", ""],
     "an unknown tensor is passed over": ["if (state.has(name)) continue;", "continue;"],
   }),
-  ...faultsOf("src/io/checkpoints.ts", ["non_finite"], {
+  ...faultsOf("src/files/checkpoints.ts", ["non_finite"], {
     "finite checkpoints give way to those that are not": [
       "const kept = [best, written, finite.at(-1)];",
       "const kept = [best, written];",
@@ -75,14 +75,14 @@ export const FILES: readonly Fault[] = [
       "const measured = readable.filter",
     ],
   }),
-  ...faultsOf("src/io/atomic.ts", ["disk"], {
+  ...faultsOf("src/files/atomic.ts", ["disk"], {
     "a file may take its name before it is on the disk": ["  await file.sync();\n", ""],
     "what is still being written is removed": [
       "< LEFT_OVER_MILLISECONDS) continue;",
       "< 0) continue;",
     ],
   }),
-  ...faultsOf("src/io/atomic.ts", ["disk", "train", "resume"], {
+  ...faultsOf("src/files/atomic.ts", ["disk", "train", "resume"], {
     "files are written in place": [
       "await writeAndFlush(temporary, bytes);\n    await Deno.rename(temporary, path);",
       "await Deno.writeFile(path, bytes);",
@@ -96,20 +96,20 @@ export const FILES: readonly Fault[] = [
       "",
     ],
   }),
-  ...faultsOf("src/io/append.ts", ["disk", "metrics"], {
+  ...faultsOf("src/files/append.ts", ["disk", "metrics"], {
     "half an entry stays after a failed write": [
       "await this.#cut().catch(() => {});\n      this.#held",
       "this.#held",
     ],
   }),
-  ...faultsOf("src/io/lock.ts", ["lock"], {
+  ...faultsOf("src/files/lock.ts", ["lock"], {
     "two runs write to one folder": ["if (!taken) {", "if (taken === undefined) {"],
     "a lock that was removed is of worth": [
       "if (!await isStillAt(path, file)) {",
       "if (file === undefined) {",
     ],
   }),
-  ...faultsOf("src/io/metrics.ts", ["metrics", "train"], {
+  ...faultsOf("src/files/metrics.ts", ["metrics", "train"], {
     "a resumed log keeps one step too many": [
       "if (line.row.step > afterStep) break;",
       "if (line.row.step > afterStep + 1) break;",
@@ -120,19 +120,19 @@ export const FILES: readonly Fault[] = [
       "if (step < this.order.step + 1)",
     ],
   }),
-  ...faultsOf("src/io/tfrecord.ts", ["tensorboard"], {
+  ...faultsOf("src/formats/tfrecord.ts", ["tensorboard"], {
     "the checksum is rotated the wrong way": ["crc >>> 15 | crc << 17", "crc >>> 17 | crc << 15"],
   }),
-  ...faultsOf("src/io/tfevent.ts", ["tensorboard"], {
+  ...faultsOf("src/formats/tfevent.ts", ["tensorboard"], {
     "height and width are exchanged": [
       "varint(1, height), varint(2, width)",
       "varint(1, width), varint(2, height)",
     ],
   }),
-  ...faultsOf("src/io/tensorboard.ts", ["tensorboard"], {
+  ...faultsOf("src/files/tensorboard.ts", ["tensorboard"], {
     "a resumed run drops a step": ["log.#add(afterStep + 1,", "log.#add(afterStep,"],
   }),
-  ...faultsOf("src/io/onnx.ts", ["onnx"], {
+  ...faultsOf("src/formats/onnx.ts", ["onnx"], {
     "another version of the operators": ["const OPSET = 17;", "const OPSET = 1;"],
   }),
   ...faultsOf("src/model/onnx.ts", ["onnx"], {
@@ -142,7 +142,7 @@ export const FILES: readonly Fault[] = [
       "const order = [3, 2, 1, 0];",
     ],
   }),
-  ...faultsOf("src/io/tfjs_model.ts", ["tfjs_model", "hostile_files"], {
+  ...faultsOf("src/formats/tfjs_model.ts", ["tfjs_model", "hostile_files"], {
     "any number of shards is looked for": [
       "if (seen.size + paths.length > MOST_SHARDS)",
       "if (seen.size + paths.length > Infinity)",
@@ -152,33 +152,33 @@ export const FILES: readonly Fault[] = [
       "shard.setFloat32(at, value, false)",
     ],
   }),
-  ...faultsOf("src/io/png.ts", ["image", "pictures_data", "hostile_files", "fuzz_bytes"], {
+  ...faultsOf("src/formats/png.ts", ["image", "pictures_data", "hostile_files", "fuzz_bytes"], {
     "bits are taken from the other end": ["8 - depth - bit % 8", "bit % 8"],
     "a transparent colour is opaque": ["let opaque = 0;", "let opaque = 255;"],
   }),
-  ...faultsOf("src/hyperparameters.ts", ["hostile_run"], {
+  ...faultsOf("src/training/hyperparameters.ts", ["hostile_run"], {
     "hyperparameters of a file may be anything": ["if (is(value)) continue;", "continue;"],
   }),
-  ...faultsOf("src/io/regular.ts", ["not_files"], {
+  ...faultsOf("src/files/regular.ts", ["not_files"], {
     "a pipe is read": [
       "if (!info.isFile && !info.isDirectory) throw",
       "if (info.isBlockDevice) throw",
     ],
   }),
-  ...faultsOf("src/io/links.ts", ["hostile_run"], {
+  ...faultsOf("src/files/links.ts", ["hostile_run"], {
     "a run writes through links": ["return (await Deno.lstat(path)).isSymlink;", "return false;"],
   }),
-  ...faultsOf("src/io/png_chunks.ts", ["hostile_files", "fuzz_bytes"], {
+  ...faultsOf("src/formats/png_chunks.ts", ["hostile_files", "fuzz_bytes"], {
     "checksums are not compared": ["if (found === expected) return;", "if (found !== 0) return;"],
     "any number of pixels is read": [
       "if (width * height > MAX_PIXELS)",
       "if (width * height > Infinity)",
     ],
   }),
-  ...faultsOf("src/io/gif.ts", ["image"], {
+  ...faultsOf("src/formats/gif.ts", ["image"], {
     "frames are not the tutorial's": ["Math.round(2 * Math.sqrt(i))", "Math.round(Math.sqrt(i))"],
   }),
-  ...faultsOf("src/io/grid.ts", ["image"], {
+  ...faultsOf("src/formats/grid.ts", ["image"], {
     "rows are as high as columns are wide": [
       "Math.floor(i / columns) * stepY",
       "Math.floor(i / columns) * stepX",

@@ -149,7 +149,7 @@ export const GRAPH: readonly Fault[] = [
       "",
     ],
   }),
-  ...faultsOf("src/succession.ts", ["succession", "device_lost"], {
+  ...faultsOf("src/training/succession.ts", ["succession", "device_lost"], {
     "every call that waits replaces the device": [
       "if (heir.device() !== device || this.#replacing) continue;",
       "",

@@ -27,7 +27,7 @@ export const TRAINING: readonly Fault[] = [
       "crossEntropy(fakeLogits, 1)",
     ],
   }),
-  ...faultsOf("src/model/step.ts", STEP, {
+  ...faultsOf("src/training/step.ts", STEP, {
     "the discriminator learns from real pictures only": [
       "add(gradient, fakeGradients[i])",
       "gradient",
@@ -45,7 +45,7 @@ export const TRAINING: readonly Fault[] = [
       "record(lossOfDiscriminator, lossOfGenerator)",
     ],
   }),
-  ...faultsOf("src/model/step.ts", ["trainer", "non_finite"], {
+  ...faultsOf("src/training/step.ts", ["trainer", "non_finite"], {
     "a stale counter on resume: where losses are written": [
       "this.#count.write([0]);\n    this.#read = 0;",
       "this.#read = 0;",
@@ -66,7 +66,7 @@ export const TRAINING: readonly Fault[] = [
     ],
     "an order that leaves no picture in its place": ["random.below(i + 1)", "random.below(i)"],
   }),
-  ...faultsOf("src/dcgan.ts", RESUME, {
+  ...faultsOf("src/training/dcgan.ts", RESUME, {
     "a checkpoint without the random state": ['return all.set("random", random);', "return all;"],
     "a checkpoint without the discriminator's Adam state": [
       "discriminatorOptimizer.state,\n      ...discriminatorOptimizer.moments",
@@ -77,11 +77,11 @@ export const TRAINING: readonly Fault[] = [
       "[generatorOptimizer.state]",
     ],
   }),
-  ...faultsOf("src/dcgan.ts", ["non_finite"], {
+  ...faultsOf("src/training/dcgan.ts", ["non_finite"], {
     "a step that is tried again is not skipped in the ring": ["this.losses.skip(1);", ""],
     "a state to go back to is never copied": ['this.gpu.copy(this.#backup, "backup");', ""],
   }),
-  ...faultsOf("src/trainer.ts", RESUME, {
+  ...faultsOf("src/training/trainer.ts", RESUME, {
     "a resume goes on with the events of before": [
       "this.#put(checkpoint, path);\n      this.#events = [];",
       "this.#put(checkpoint, path);",
@@ -133,7 +133,7 @@ export const TRAINING: readonly Fault[] = [
       "return this.#position;",
     ],
   }),
-  ...faultsOf("src/trainer.ts", ["non_finite"], {
+  ...faultsOf("src/training/trainer.ts", ["non_finite"], {
     "the step of the first such number is one too early": [
       "const first = good.steps + 1;",
       "const first = good.steps;",
@@ -160,16 +160,16 @@ export const TRAINING: readonly Fault[] = [
       "const at = i * this.#batchSize;",
     ],
   }),
-  ...faultsOf("src/dcgan.ts", ["refused"], {
+  ...faultsOf("src/training/dcgan.ts", ["refused"], {
     "a restore forgets the losses that were not read": ["this.losses.reset();", ""],
   }),
-  ...faultsOf("src/trainer.ts", ["calibrate"], {
+  ...faultsOf("src/training/trainer.ts", ["calibrate"], {
     "the kernels of the checkpoint are not used": [
       "this.#useKernels(checkpoint.kernels, path);",
       "",
     ],
   }),
-  ...faultsOf("src/trainer.ts", ["device_lost"], {
+  ...faultsOf("src/training/trainer.ts", ["device_lost"], {
     "steps that were not told are skipped": [
       "const target = this.#position.steps - this.#pending;",
       "const target = this.#position.steps;",
@@ -207,7 +207,7 @@ export const TRAINING: readonly Fault[] = [
       "",
     ],
   }),
-  ...faultsOf("src/run_folder.ts", ["train", "trainer"], {
+  ...faultsOf("src/files/run_folder.ts", ["train", "trainer"], {
     "a folder without a record is taken for another run's": [
       "if (!record) return undefined;",
       'if (!record) return "no record";',
@@ -226,20 +226,20 @@ export const TRAINING: readonly Fault[] = [
       "const onRow = (_row: MetricsRow) => {};",
     ],
   }),
-  ...faultsOf("src/position.ts", ["trainer", "train", "fuzz_text"], {
+  ...faultsOf("src/training/position.ts", ["trainer", "train", "fuzz_text"], {
     "a position beyond the data set is taken": [
       "if (!isWhole(at, 0) || at >= count)",
       "if (!isWhole(at, 0))",
     ],
   }),
-  ...faultsOf("src/balance.ts", ["balance"], {
+  ...faultsOf("src/training/balance.ts", ["balance"], {
     "a mean over no window": ["if (this.#g.length < WINDOW) return undefined;", ""],
     "winner and loser are exchanged": [
       'this.#winner === "generator" ? "discriminator" : "generator"',
       'this.#winner === "generator" ? "generator" : "discriminator"',
     ],
   }),
-  ...faultsOf("src/model/distance.ts", ["distance"], {
+  ...faultsOf("src/metrics/distance.ts", ["distance"], {
     "pairs of one picture with itself count": ["(n * (n - 1))", "(n * n)"],
     "the last values of a picture are left out": [
       "for (; p < end + 3; p++, q++) s0 += (a[p] - b[q]) ** 2;",

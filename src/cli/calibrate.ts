@@ -5,7 +5,7 @@
  */
 
 import { calibrate as measure, Gpu } from "../../mod.ts";
-import { DCGAN } from "../dcgan.ts";
+import { DCGAN } from "../training/dcgan.ts";
 import { COMMON, describeCommand, type Flag, parseFlags, whole } from "./flags.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
 

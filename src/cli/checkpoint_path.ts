@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
-import { CheckpointFolder, readCheckpoint } from "../io/checkpoints.ts";
+import { CheckpointFolder, readCheckpoint } from "../files/checkpoints.ts";
 
 async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   try {

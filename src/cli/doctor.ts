@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { type GemmVariant, Gpu, loadMNIST } from "../../mod.ts";
-import { DCGAN } from "../dcgan.ts";
+import { DCGAN } from "../training/dcgan.ts";
 import { type AdapterReport, probeAdapter } from "../gpu/probe.ts";
 import { VERSION } from "../version.ts";
 import { COMMON, describeCommand, type Flag, parseFlags, whole } from "./flags.ts";

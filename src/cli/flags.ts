@@ -7,7 +7,7 @@
 
 import { parseArgs } from "node:util";
 import { permissionFlags, PERMISSIONS } from "./permissions.ts";
-import { plain, quote } from "../io/json.ts";
+import { plain, quote } from "../formats/json.ts";
 
 /** A flag's declaration. */
 export interface Flag {

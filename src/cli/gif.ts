@@ -6,8 +6,8 @@
 
 import { join } from "node:path";
 import { DataError, tutorialFrames } from "../../mod.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
-import { animate, animated, FRAME_MS, listPictures } from "../io/pictures.ts";
+import { writeFileAtomic } from "../files/atomic.ts";
+import { animate, animated, FRAME_MS, listPictures } from "../files/images.ts";
 import {
   type Argument,
   COMMON,

@@ -5,7 +5,7 @@
  */
 
 import { encodeGIF, encodePNG, latentPath } from "../../mod.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { writeFileAtomic } from "../files/atomic.ts";
 import { seedNoise } from "../model/sampler.ts";
 import {
   type Argument,

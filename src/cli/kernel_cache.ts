@@ -5,7 +5,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { allowCacheVariables, defaultCacheDir } from "../data/mnist_cache.ts";
+import { allowCacheVariables, defaultCacheDir } from "../files/mnist_cache.ts";
 
 /** A folder beside MNIST's in the user's cache; nothing, which is said, where none is known. */
 export function kernelCacheDir(say: (text: string) => void): string | undefined {

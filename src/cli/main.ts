@@ -18,7 +18,7 @@ import {
   NonFiniteError,
   OutOfMemoryError,
 } from "../../mod.ts";
-import { isSystemError } from "../io/atomic.ts";
+import { isSystemError } from "../files/atomic.ts";
 import { VERSION } from "../version.ts";
 import { calibrate } from "./calibrate.ts";
 import { doctor } from "./doctor.ts";

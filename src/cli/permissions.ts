@@ -5,9 +5,9 @@
  * @module
  */
 
-import { CACHE_VARIABLES } from "../data/mnist_cache.ts";
+import { CACHE_VARIABLES } from "../files/mnist_cache.ts";
 import { MNIST_MIRRORS } from "../data/mnist_download.ts";
-import { TERMINAL_VARIABLES } from "./terminal_picture.ts";
+import { TERMINAL_VARIABLES } from "./terminal_image.ts";
 
 /** The least that a command needs to do all that its help promises. */
 export interface Permissions {

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { encodePNG } from "../../mod.ts";
-import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
+import { makeFolder, writeFileAtomic } from "../files/atomic.ts";
 import { seedNoise } from "../model/sampler.ts";
 import {
   type Argument,

@@ -5,8 +5,8 @@
  */
 
 import { DataError, decodePNG } from "../../mod.ts";
-import { readFile } from "../io/regular.ts";
-import { listPictures, type PictureFile } from "../io/pictures.ts";
+import { readFile } from "../files/regular.ts";
+import { listPictures, type PictureFile } from "../files/images.ts";
 import {
   type Argument,
   COMMON,
@@ -19,7 +19,7 @@ import {
 } from "./flags.ts";
 import { standardOutput } from "./progress.ts";
 import { Report } from "./report.ts";
-import { halfBlocks, iterm2, kitty, type Protocol, protocolOf } from "./terminal_picture.ts";
+import { halfBlocks, iterm2, kitty, type Protocol, protocolOf } from "./terminal_image.ts";
 import { userPath } from "./user_path.ts";
 
 const ARGS: readonly Argument[] = [

@@ -13,9 +13,9 @@ import {
   plotMermaid,
   plotSVG,
 } from "../../mod.ts";
-import { hyperparametersOf } from "../hyperparameters.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
-import { readCheckpoint } from "../io/checkpoints.ts";
+import { hyperparametersOf } from "../training/hyperparameters.ts";
+import { writeFileAtomic } from "../files/atomic.ts";
+import { readCheckpoint } from "../files/checkpoints.ts";
 import { parameterCount, weightsOf } from "../model/architecture.ts";
 import { generatorSizes } from "../model/generator_sizes.ts";
 import { readWeights } from "../model/weights.ts";

@@ -6,11 +6,11 @@
 
 import { basename, dirname, join } from "node:path";
 import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
-import { hyperparametersOf } from "../hyperparameters.ts";
-import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../io/checkpoints.ts";
-import { MOST_PICTURES, mostPictures } from "../io/pictures.ts";
-import { commandsIn, readRunRecord } from "../io/run_record.ts";
-import { CHECKPOINTS } from "../run_folder.ts";
+import { hyperparametersOf } from "../training/hyperparameters.ts";
+import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../files/checkpoints.ts";
+import { MOST_PICTURES, mostPictures } from "../files/images.ts";
+import { commandsIn, readRunRecord } from "../files/run_record.ts";
+import { CHECKPOINTS } from "../files/run_folder.ts";
 import { loadData } from "./data.ts";
 import {
   describeCommand,

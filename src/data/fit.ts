@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Picture } from "../io/picture.ts";
+import type { Picture } from "../formats/image.ts";
 
 /** The weights of red, green and blue in the brightness of a colour, by ITU-R BT.601. */
 const LUMA = [0.299, 0.587, 0.114];

@@ -7,7 +7,7 @@
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
 import { parseIDX } from "./idx.ts";
-import { allowCacheVariables, defaultCacheDir, store } from "./mnist_cache.ts";
+import { allowCacheVariables, defaultCacheDir, store } from "../files/mnist_cache.ts";
 import { downloadFile, MNIST_MIRRORS, SILENCE } from "./mnist_download.ts";
 import {
   candidates,
@@ -16,7 +16,7 @@ import {
   type MNISTFile,
   type MNISTSplit,
   spellings,
-} from "./mnist_files.ts";
+} from "../files/mnist_files.ts";
 
 export type { MNISTSplit };
 

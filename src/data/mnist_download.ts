@@ -5,7 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
-import { type FoundFile, type MNISTFile, openFile } from "./mnist_files.ts";
+import { type FoundFile, type MNISTFile, openFile } from "../files/mnist_files.ts";
 
 /** Public copies of the compressed files as they were first published. */
 export const MNIST_MIRRORS: readonly string[] = [

@@ -12,7 +12,7 @@ import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
 import { type GemmUse, Lowering, type Step, Storage, type Tuning } from "./lower.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
-import { Watch } from "./watch.ts";
+import { Watch } from "./non_finite.ts";
 
 /** A lowered recording. */
 export interface Lowered {

@@ -6,7 +6,7 @@
 
 import { CheckpointError } from "../errors.ts";
 import { show } from "../graph/tensor.ts";
-import { plain } from "../io/json.ts";
+import { plain } from "../formats/json.ts";
 import { requireTensor, type WeightFile } from "./weights.ts";
 
 /** What tells one generator from another, weights aside. */

@@ -8,7 +8,7 @@
  */
 
 import type { Shape } from "../graph/tensor.ts";
-import { encodeONNX, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "../io/onnx.ts";
+import { encodeONNX, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "../formats/onnx.ts";
 import { VERSION } from "../version.ts";
 import type { LayerParts, ModelParts } from "./parts.ts";
 

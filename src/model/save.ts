@@ -5,9 +5,9 @@
  */
 
 import { basename, dirname, extname, join } from "node:path";
-import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
-import { encodeSafetensors, type SafeTensor } from "../io/safetensors.ts";
-import { encodeTfjsModel, MODEL_FILE, SHARD_FILE } from "../io/tfjs_model.ts";
+import { makeFolder, writeFileAtomic } from "../files/atomic.ts";
+import { encodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
+import { encodeTfjsModel, MODEL_FILE, SHARD_FILE } from "../formats/tfjs_model.ts";
 import { VERSION } from "../version.ts";
 import { modelToONNX } from "./onnx.ts";
 import { type ModelParts, weightsOf } from "./parts.ts";

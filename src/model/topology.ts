@@ -6,8 +6,8 @@
 
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
-import { plain, quote } from "../io/json.ts";
-import type { TfjsLayer, TfjsModel, TfjsWeight } from "../io/tfjs_model.ts";
+import { plain, quote } from "../formats/json.ts";
+import type { TfjsLayer, TfjsModel, TfjsWeight } from "../formats/tfjs_model.ts";
 import type { Layer } from "./layers.ts";
 
 /** A layer with the name that it has in the model. */

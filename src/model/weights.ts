@@ -7,11 +7,11 @@
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
-import { requireChecksums } from "../io/checksums.ts";
-import { parseJSON, plain, quote } from "../io/json.ts";
-import { readFile } from "../io/regular.ts";
-import { decodeSafetensors, type SafeTensor } from "../io/safetensors.ts";
-import { MODEL_FILE, readTfjsModel, type TfjsLayer } from "../io/tfjs_model.ts";
+import { requireChecksums } from "../formats/checksums.ts";
+import { parseJSON, plain, quote } from "../formats/json.ts";
+import { readFile } from "../files/regular.ts";
+import { decodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
+import { MODEL_FILE, readTfjsModel, type TfjsLayer } from "../formats/tfjs_model.ts";
 import { type NamedLayer, nameWeights } from "./topology.ts";
 
 /** What a file says about a model. */

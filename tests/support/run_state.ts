@@ -7,8 +7,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readMetrics } from "../../mod.ts";
-import { CheckpointFolder, readCheckpoint } from "../../src/io/checkpoints.ts";
-import type { Position } from "../../src/position.ts";
+import { CheckpointFolder, readCheckpoint } from "../../src/files/checkpoints.ts";
+import type { Position } from "../../src/training/position.ts";
 import { digestsOf } from "./digest.ts";
 
 /** Paths of a run's checkpoints, the oldest first. */

@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import { Adam, Discriminator, Generator, Gpu } from "../../mod.ts";
 import type { Program, Variable } from "../../mod.ts";
-import { compileStep, LossRing, type StepState } from "../../src/model/step.ts";
+import { compileStep, LossRing, type StepState } from "../../src/training/step.ts";
 
 /** Bytes of `count` pictures, each a bright disc at a place of its own. */
 export function discs(count: number): Uint8Array<ArrayBuffer> {

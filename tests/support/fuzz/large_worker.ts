@@ -8,8 +8,8 @@
  */
 
 import { decodePNG, loadMNIST, loadPictures } from "../../../mod.ts";
-import { readTfjsModel } from "../../../src/io/tfjs_model.ts";
-import { configurationOf } from "../../../src/trainer_options.ts";
+import { readTfjsModel } from "../../../src/formats/tfjs_model.ts";
+import { configurationOf } from "../../../src/training/options.ts";
 
 const READERS: Readonly<Record<string, (path: string) => unknown>> = {
   png: (path) => decodePNG(Deno.readFileSync(path), path),

@@ -8,9 +8,9 @@
 import { deepStrictEqual as equal } from "node:assert/strict";
 import { join } from "node:path";
 import { inflateSync } from "node:zlib";
-import { cachedRows, CANDIDATES } from "../../../src/calibrate.ts";
+import { cachedRows, CANDIDATES } from "../../../src/ops/gemm/calibrate.ts";
 import { decompressIDX, parseIDX } from "../../../src/data/idx.ts";
-import { loadPictures } from "../../../src/data/pictures.ts";
+import { loadPictures } from "../../../src/data/images.ts";
 import { CheckpointError } from "../../../src/errors.ts";
 import {
   type Checkpoint,
@@ -19,18 +19,18 @@ import {
   readCheckpoint,
   requireSameConfiguration,
   requireState,
-} from "../../../src/io/checkpoints.ts";
-import { MetricsLog, type MetricsRow, readMetrics } from "../../../src/io/metrics.ts";
-import { requirePicture } from "../../../src/io/picture.ts";
-import { decodePNG, encodePNG } from "../../../src/io/png.ts";
-import { readRunRecord, writeRunRecord } from "../../../src/io/run_record.ts";
-import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensors.ts";
+} from "../../../src/files/checkpoints.ts";
+import { MetricsLog, type MetricsRow, readMetrics } from "../../../src/files/metrics.ts";
+import { requirePicture } from "../../../src/formats/image.ts";
+import { decodePNG, encodePNG } from "../../../src/formats/png.ts";
+import { readRunRecord, writeRunRecord } from "../../../src/files/run_record.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../../src/formats/safetensors.ts";
 import { generatorArchitecture } from "../../../src/model/generator.ts";
 import { generatorSizes } from "../../../src/model/generator_sizes.ts";
 import { requireTopology } from "../../../src/model/topology.ts";
 import { readWeights, requireNoOthers, weightData } from "../../../src/model/weights.ts";
-import { type Position, requirePosition } from "../../../src/position.ts";
-import { RunFolder } from "../../../src/run_folder.ts";
+import { type Position, requirePosition } from "../../../src/training/position.ts";
+import { RunFolder } from "../../../src/files/run_folder.ts";
 import { concat } from "./bytes.ts";
 import { chunksIn, headerOf, inflatedSize, isKind } from "./png.ts";
 import type { Files } from "./victim.ts";

@@ -1,0 +1,320 @@
+/**
+ * A data set from a folder of PNG files.
+ *
+ * @module
+ */
+
+import { basename, join } from "node:path";
+import { DataError } from "../errors.ts";
+import { plain } from "../formats/json.ts";
+import type { Picture } from "../formats/image.ts";
+import { decodePNG } from "../formats/png.ts";
+import { MAX_PIXELS } from "../formats/png_chunks.ts";
+import { requireFile } from "../files/regular.ts";
+import type { Dataset } from "./dataset.ts";
+import { fitPicture, toChannels } from "./fit.ts";
+
+/** Pictures from a folder; see {@linkcode loadPictures}. */
+export interface Pictures extends Dataset {
+  /** Names of the subfolders in the order of the labels; empty where there were none. */
+  readonly classes: readonly string[];
+  /** Where the pictures came from, in their order. */
+  readonly files: readonly string[];
+}
+
+/** Options of {@linkcode loadPictures}. */
+export interface LoadPicturesOptions {
+  /**
+   * 1: gray, of colours their luma 0.299 R + 0.587 G + 0.114 B (Rec. 601). 3: RGB. Default: as the
+   * first picture is, and then all must be of that kind.
+   */
+  readonly channels?: 1 | 3;
+  /**
+   * Height and width to bring all pictures to, multiples of 4: scaled until both sides are covered,
+   * what is beyond is cut off on both sides alike. Enlarging interpolates linearly, shrinking
+   * averages. Default: the first picture's, and then all must be of that size.
+   */
+  readonly size?: readonly [number, number];
+  /** The gray, 0 to 255, that transparent pixels are put on. Default 255, white. */
+  readonly background?: number;
+  /** Stops the loading; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** The largest file that is read: far beyond a camera's. */
+const MAX_FILE = 2 ** 29;
+
+/** The longest typed array that every engine can hold. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** Labels are bytes. */
+const MAX_CLASSES = 256;
+
+interface Entry {
+  /** As messages may show it. */
+  readonly name: string;
+  readonly path: string;
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+}
+
+/** Longer than paths are. */
+const MOST_SHOWN = 1000;
+
+/** A path as messages may show it: names in a folder can be commands to a terminal. */
+const shown = (path: string) => plain(path, MOST_SHOWN);
+
+/** The system's reason without the path that it repeats. */
+const reasonOf = (error: unknown) => shown((error as Error).message.replace(/: \w+ '.*'$/s, ""));
+
+const isPNGName = (name: string) => /\.png$/i.test(name);
+
+/** What is in a folder, hidden files apart, links followed, by name in the order of code units. */
+async function list(dir: string): Promise<Entry[]> {
+  const found: Deno.DirEntry[] = [];
+  try {
+    for await (const entry of Deno.readDir(dir)) found.push(entry);
+  } catch (cause) {
+    throw new DataError(
+      `Cannot read the folder ${shown(dir)}: ${reasonOf(cause)}. ` +
+        "Give a folder of PNG files that exists and may be read",
+      { cause },
+    );
+  }
+  const entries: Entry[] = [];
+  for (const entry of found.sort((a, b) => a.name < b.name ? -1 : 1)) {
+    if (entry.name.startsWith(".")) continue;
+    const path = join(dir, entry.name);
+    const kind = entry.isSymlink ? await follow(path) : entry;
+    if (!kind) continue;
+    const { isFile, isDirectory } = kind;
+    entries.push({ name: shown(entry.name), path, isFile, isDirectory });
+  }
+  return entries;
+}
+
+/** What a link leads to; nothing for one that leads nowhere and is not called a picture. */
+async function follow(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    const { NotFound, FilesystemLoop } = Deno.errors;
+    const leadsNowhere = cause instanceof NotFound || cause instanceof FilesystemLoop;
+    if (leadsNowhere && !isPNGName(path)) return undefined;
+    throw new DataError(
+      `Cannot follow the link ${shown(path)}: ${reasonOf(cause)}. ` +
+        "Repair it, or take it out of the folder",
+      { cause },
+    );
+  }
+}
+
+/** All but folders, so that a pipe by such a name is refused, and not passed over. */
+const isPNG = ({ path, isDirectory }: Entry) => !isDirectory && isPNGName(path);
+
+/** A file and the label that its subfolder gives it. */
+interface Labelled {
+  readonly path: string;
+  readonly label: number;
+}
+
+async function find(dir: string): Promise<{ files: Labelled[]; classes: string[] }> {
+  const called = shown(dir);
+  const entries = await list(dir);
+  const here = entries.filter(isPNG);
+  const files = here.map(({ path }) => ({ path, label: 0 }));
+  const classes: string[] = [];
+  for (const folder of entries.filter((entry) => entry.isDirectory)) {
+    const inside = (await list(folder.path)).filter(isPNG);
+    if (!inside.length) continue;
+    if (here.length) {
+      throw new DataError(
+        `${called} holds pictures (${here[0].name}) and a folder of pictures (${folder.name}): ` +
+          "put all of them into subfolders, one a class, or none",
+      );
+    }
+    files.push(...inside.map(({ path }) => ({ path, label: classes.length })));
+    classes.push(basename(folder.path));
+  }
+  if (classes.length > MAX_CLASSES) {
+    throw new DataError(
+      `${called} has ${classes.length} subfolders with pictures, labels tell ${MAX_CLASSES} apart: ` +
+        "merge some, or put all pictures into one folder",
+    );
+  }
+  if (!files.length) {
+    const other = entries.find((entry) => entry.isFile)?.name;
+    throw new DataError(
+      `No PNG file in ${called} or its subfolders: ` +
+        (other
+          ? `${other} and the others are of another kind. Convert them to PNG`
+          : "it is empty. Put the pictures there, or give another folder"),
+    );
+  }
+  return { files, classes };
+}
+
+async function read(path: string): Promise<Uint8Array> {
+  try {
+    const { size } = await requireFile(path);
+    if (size <= MAX_FILE) return await Deno.readFile(path);
+    throw new RangeError(`it has ${size} bytes, at most ${MAX_FILE} are read`);
+  } catch (cause) {
+    throw new DataError(
+      `Cannot read ${shown(path)}: ${reasonOf(cause)}. ` +
+        "Make it readable, or take it out of the folder",
+      { cause },
+    );
+  }
+}
+
+const SIGNATURE = "89504e470d0a1a0a";
+
+/**
+ * Width and height as the header says, which is where every PNG file has them: so nothing is
+ * allocated for a picture that is refused.
+ */
+function sizeOf(bytes: Uint8Array, name: string): { width: number; height: number } {
+  if (bytes.length < 24) {
+    throw new DataError(
+      `${name} is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. ` +
+        "Copy it again, or take it out of the folder",
+    );
+  }
+  const begin = bytes.subarray(0, 8).toHex();
+  if (begin !== SIGNATURE) {
+    throw new DataError(
+      `${name} is no PNG file: it begins with 0x${begin}, expected 0x${SIGNATURE}. ` +
+        "Convert it (another name does not), or take it out of the folder",
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  if (width * height > MAX_PIXELS) {
+    throw new DataError(
+      `${name} says that it has ${width} x ${height} pixels; at most ${MAX_PIXELS} are read. ` +
+        "Scale it down, or take it out of the folder",
+    );
+  }
+  return { width, height };
+}
+
+/** Refuses what the networks cannot take, before anything is read on. */
+function requireMultiples(height: number, width: number, file: string): void {
+  for (const [name, size] of [["height", height], ["width", width]] as const) {
+    if (size >= 4 && size % 4 === 0) continue;
+    const [h, w] = [height, width].map((n) => Math.max(4, Math.round(n / 4) * 4));
+    throw new DataError(
+      `${file} has a ${name} of ${size}; the networks need a multiple of 4, because the generator ` +
+        `doubles its size twice. Pass \`size\`, such as [${h}, ${w}]`,
+    );
+  }
+}
+
+const KIND = { 1: "gray", 3: "in colour" };
+
+/** The number of channels without transparency. */
+const opaque = ({ channels }: Picture): 1 | 3 => channels < 3 ? 1 : 3;
+
+/**
+ * Loads the PNG files of a folder, or of its subfolders, as a data set. Files come in the order of
+ * their names; files of another kind, and hidden ones, are passed over. Of subfolders each is a
+ * class: label 0 is the first by name. Any PNG is read: palettes, 1 to 16 bits, transparency
+ * (which is put on `background`).
+ *
+ * Permissions: read for the folder.
+ *
+ * Array buffers made: the data set, and for one picture at a time what `decodePNG` makes, 16 bytes a
+ * pixel and 4 for each value between the two steps of scaling.
+ *
+ * ```ts
+ * import { loadPictures, trainDCGAN } from "@dcgan/webgpu";
+ *
+ * const dataset = await loadPictures("faces", { size: [32, 32], channels: 3 });
+ * using run = await trainDCGAN({ dataset, epochs: 10, outDir: "out" });
+ * ```
+ *
+ * @param dir the folder
+ * @returns bytes [count, height, width, channels], with labels where there are subfolders
+ * @throws {DataError} when the folder or a file cannot be read, there is no PNG in it, a file is
+ *   damaged or no PNG, pictures differ in size or kind and no option says what to do, or sizes are
+ *   not multiples of 4. The message names the file.
+ * @throws {RangeError} when an option is out of range.
+ */
+export async function loadPictures(
+  dir: string,
+  options: LoadPicturesOptions = {},
+): Promise<Pictures> {
+  const { size, background = 255, signal } = options;
+  validate(options);
+  signal?.throwIfAborted();
+  const { files, classes } = await find(dir);
+
+  let [height, width] = size ?? [0, 0];
+  let channels = options.channels;
+  let images = new Uint8Array();
+  for (const [i, { path }] of files.entries()) {
+    signal?.throwIfAborted();
+    const bytes = await read(path);
+    const name = shown(path);
+    const found = sizeOf(bytes, name);
+    if (i === 0 && !size) {
+      ({ height, width } = found);
+      requireMultiples(height, width, name);
+    }
+    if (!size && (found.height !== height || found.width !== width)) {
+      throw new DataError(
+        `${name} has ${found.width} x ${found.height} pixels, ${shown(files[0].path)} has ` +
+          `${width} x ${height}. Pass \`size\` to bring all to one, such as [${height}, ${width}]`,
+      );
+    }
+    const picture = decodePNG(bytes, name);
+    if (i === 0) {
+      channels ??= opaque(picture);
+      const total = files.length * height * width * channels;
+      if (total > MAX_BYTES) {
+        throw new DataError(
+          `${shown(dir)} has ${files.length} pictures, ${total} bytes at ${height} x ${width}; ` +
+            `at most ${MAX_BYTES} fit. Pass a smaller \`size\`, or take fewer`,
+        );
+      }
+      images = new Uint8Array(total);
+    }
+    if (!options.channels && opaque(picture) !== channels) {
+      throw new DataError(
+        `${name} is ${KIND[opaque(picture)]}, ${shown(files[0].path)} is ${KIND[channels!]}. ` +
+          "Pass `channels`: 1 makes all of them gray, 3 RGB",
+      );
+    }
+    const values = toChannels(picture, channels!, background);
+    images.set(fitPicture(values, picture, [height, width]), i * height * width * channels!);
+  }
+
+  return {
+    images,
+    labels: Uint8Array.from(classes.length ? files : [], ({ label }) => label),
+    count: files.length,
+    height,
+    width,
+    channels: channels!,
+    classes,
+    files: files.map(({ path }) => path),
+  };
+}
+
+function validate({ channels, size, background = 255 }: LoadPicturesOptions): void {
+  if (channels !== undefined && channels !== 1 && channels !== 3) {
+    throw new RangeError(`channels must be 1 (gray) or 3 (RGB), got ${channels}`);
+  }
+  if (!(background >= 0 && background <= 255)) {
+    throw new RangeError(`background must be a gray from 0 to 255, got ${background}`);
+  }
+  for (const side of size ?? []) {
+    if (!Number.isSafeInteger(side) || side < 4 || side % 4 !== 0) {
+      throw new RangeError(
+        `size must be [height, width], both multiples of 4 (the generator doubles its size ` +
+          `twice), got [${size!.join(", ")}]`,
+      );
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The four files of MNIST: their names, their checksums, and reading one from a folder.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { DataError } from "../errors.ts";
+import { readFile } from "./regular.ts";
+import { sha256 } from "../formats/sha256.ts";
+import { decompressIDX } from "../data/idx.ts";
+
+/** Which part of the data set: 60,000 pictures to train on, or 10,000 to test with. */
+export type MNISTSplit = "train" | "test";
+
+/** One file of MNIST as published. */
+export interface MNISTFile {
+  /** Its name, uncompressed. */
+  readonly name: string;
+  /** Its length in bytes, uncompressed. */
+  readonly size: number;
+  /** Its SHA-256, uncompressed, in lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+/**
+ * The genuine files. The checksums were computed from copies with the MD5 sums that are known for
+ * them uncompressed (train images: 6bbc9ace898e44ae57da46a324031adb).
+ */
+export const MNIST_FILES: Readonly<
+  Record<MNISTSplit, { readonly images: MNISTFile; readonly labels: MNISTFile }>
+> = {
+  train: {
+    images: {
+      name: "train-images-idx3-ubyte",
+      size: 47_040_016,
+      sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    },
+    labels: {
+      name: "train-labels-idx1-ubyte",
+      size: 60_008,
+      sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    },
+  },
+  test: {
+    images: {
+      name: "t10k-images-idx3-ubyte",
+      size: 7_840_016,
+      sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    },
+    labels: {
+      name: "t10k-labels-idx1-ubyte",
+      size: 10_008,
+      sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+  },
+};
+
+/** An MNIST file, or one that stands in its place. */
+export interface FoundFile {
+  /** Uncompressed. */
+  readonly bytes: Uint8Array;
+  /** What to call it in messages. */
+  readonly name: string;
+  /** Whether it is the genuine one. */
+  readonly verified: boolean;
+}
+
+/** The names that a file goes by: with a hyphen or a dot before `idx`, raw or compressed. */
+export function spellings(file: MNISTFile): string[] {
+  const dotted = file.name.replace("-idx", ".idx");
+  return [file.name, `${file.name}.gz`, dotted, `${dotted}.gz`];
+}
+
+/**
+ * Decompresses a file where needed and compares its checksum, if it is as long as it should be.
+ *
+ * Array buffers made: what `decompressIDX` makes, and pieces of 1 MiB.
+ *
+ * @param bytes The file as it is stored, raw or gzip.
+ * @param file Which one it should be.
+ * @param name What to call it in messages.
+ * @throws {DataError} when it is compressed and damaged.
+ */
+export async function openFile(
+  bytes: Uint8Array,
+  file: MNISTFile,
+  name: string,
+): Promise<FoundFile> {
+  const raw = await decompressIDX(bytes, name);
+  const verified = raw.length === file.size && sha256(raw) === file.sha256;
+  return { bytes: raw, name, verified };
+}
+
+/**
+ * Looks for a file in a folder under each of its names, and gives what it finds: the file, or why it
+ * cannot be used.
+ */
+export async function* candidates(
+  dir: string,
+  file: MNISTFile,
+): AsyncGenerator<FoundFile | DataError> {
+  for (const spelling of spellings(file)) {
+    const path = join(dir, spelling);
+    try {
+      yield await openFile(await readFile(path), file, path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) continue;
+      yield error instanceof DataError ? error : unreadable(path, dir, error as Error);
+      // Without the permission, the other names would say the same.
+      if (error instanceof Deno.errors.NotCapable) return;
+    }
+  }
+}
+
+function unreadable(path: string, dir: string, cause: Error): DataError {
+  const remedy = cause instanceof Deno.errors.NotCapable
+    ? `Run with --allow-read=${dir}`
+    : "Check that it is a file and that you may read it";
+  return new DataError(`${path} cannot be read: ${cause.message}. ${remedy}`, { cause });
+}

@@ -1,0 +1,307 @@
+/**
+ * What a run leaves behind in its folder.
+ *
+ * @module
+ */
+
+import { basename, join } from "node:path";
+import { CheckpointError, DataError } from "../errors.ts";
+import { isSystemError, removeTemporary, writeFileAtomic } from "./atomic.ts";
+import { CheckpointFolder, SUPERSEDED } from "./checkpoints.ts";
+import { Curves } from "../formats/curves.ts";
+import { plain, quote } from "../formats/json.ts";
+import { requireNoLinks } from "./links.ts";
+import { FolderLock, LOCK } from "./lock.ts";
+import { MetricsLog, type MetricsRow } from "./metrics.ts";
+import { listPictures, PictureFolder, type PictureShape } from "./images.ts";
+import { readRunRecord, writeRunRecord } from "./run_record.ts";
+import { TensorBoardLog } from "./tensorboard.ts";
+import type { EpochEvent } from "../training/position.ts";
+import type { Snapshot, Trainer } from "../training/trainer.ts";
+import type { StepEvent } from "../training/options.ts";
+
+/** The folder of checkpoints in that of a run. */
+export const CHECKPOINTS = "training_checkpoints";
+
+/** Options of {@linkcode RunFolder.open}. */
+export interface RunFolderOptions {
+  /** Sizes of the pictures of one grid. */
+  readonly pictures: PictureShape;
+  /** How many of the newest checkpoints stay. Default 3. */
+  readonly keep?: number;
+  /** Called with what a person should know. */
+  readonly onMessage: (text: string) => void;
+}
+
+/** Files and folders that are a run's, apart from its pictures and checkpoints. */
+const NAMES = ["metrics.jsonl", "tensorboard", "losses.svg", "run.json", "dcgan.gif"];
+
+/**
+ * What a run opens, or writes into. Not the other files: each is written anew and renamed into its
+ * place, which replaces a link.
+ */
+const OPENED = [LOCK, "metrics.jsonl", "tensorboard", CHECKPOINTS, join(CHECKPOINTS, SUPERSEDED)];
+
+/** Seconds between flushes of the log. */
+const FLUSH_SECONDS = 0.5;
+
+/**
+ * Pictures, checkpoints, logs, curves and the record of a run.
+ *
+ * Where nothing is lost yet, in `open` and `begin`, everything that cannot be written is thrown. Later
+ * only a checkpoint is: for the rest hours of training are not given up, but it is said.
+ */
+export class RunFolder implements AsyncDisposable {
+  readonly checkpoints: CheckpointFolder;
+  #metrics: MetricsLog | undefined;
+  #tensorboard: TensorBoardLog | undefined;
+  readonly #curves = new Curves();
+  #flushed = performance.now();
+  /** What could not be written the last time. */
+  readonly #failing = new Set<string>();
+
+  private constructor(
+    readonly path: string,
+    private readonly pictures: PictureFolder,
+    private readonly lock: FolderLock | undefined,
+    { keep, onMessage }: RunFolderOptions,
+  ) {
+    this.checkpoints = new CheckpointFolder(join(path, CHECKPOINTS), keep);
+    this.say = onMessage;
+  }
+
+  private readonly say: (text: string) => void;
+
+  /**
+   * Makes the folder, so that a run fails early if it cannot be written to, and takes it for itself.
+   *
+   * @throws {CheckpointError} when another run is writing to it, or a link in it leads elsewhere.
+   * @throws {Error} when it cannot be written to, naming the path, the reason and a way out.
+   */
+  static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
+    const pictures = await PictureFolder.open(path, options.pictures);
+    await requireNoLinks(path, OPENED);
+    const lock = await FolderLock.take(path, options.onMessage);
+    return new RunFolder(path, pictures, lock, options);
+  }
+
+  /**
+   * Makes room for a new run.
+   *
+   * @throws {CheckpointError} when the folder holds one already and `overwrite` is false.
+   */
+  async clear(overwrite: boolean): Promise<void> {
+    const checkpoints = await this.checkpoints.list();
+    const files = await picturesIn(this.path);
+    for (const name of NAMES) {
+      if (await exists(join(this.path, name))) files.push(join(this.path, name));
+    }
+    const [first] = [...checkpoints, ...files];
+    if (first !== undefined && !overwrite) {
+      throw new CheckpointError(
+        `${this.path} holds a run already (${basename(first)}): resume it (resume, --resume), ` +
+          "overwrite it (overwrite, --force), or use another folder",
+      );
+    }
+    await this.checkpoints.clear();
+    for (const file of files) await Deno.remove(file, { recursive: true });
+  }
+
+  /**
+   * Why a trainer of this configuration cannot be the continuation of the run in the folder; nothing
+   * where it can. Without a record nothing speaks against it.
+   */
+  async objection(configuration: Readonly<Record<string, unknown>>): Promise<string | undefined> {
+    const record = await readRunRecord(this.path);
+    if (!record) return undefined;
+    const keys = new Set([...Object.keys(record.configuration), ...Object.keys(configuration)]);
+    for (const key of keys) {
+      const [there, here] = [record.configuration[key], configuration[key]];
+      if (JSON.stringify(there) === JSON.stringify(here)) continue;
+      return `${join(this.path, "run.json")} is the record of another run, with ${plain(key)} ` +
+        `${quote(there)}, and this one has ${quote(here)}: resume into another folder (outDir; ` +
+        "--resume FILE --out DIR), or move the record away if it is wrong";
+    }
+    return undefined;
+  }
+
+  /** Begins the logs, or goes on with them after the trainer's step. */
+  async begin(trainer: Trainer, command?: readonly string[]): Promise<void> {
+    const { configuration, gpu, steps: fromStep } = trainer;
+    const seed = configuration.seed as number;
+    // What a process left that was killed while it wrote. Not before: where the folder was refused,
+    // another one may be writing there.
+    for (const dir of [this.path, this.checkpoints.path]) await removeTemporary(dir);
+    await this.#supersede(trainer);
+    await writeRunRecord(
+      this.path,
+      { configuration, seed, adapter: gpu.info, kernels: gpu.tuning, fromStep, command },
+      this.say,
+    );
+    this.#metrics = await this.#openMetrics(fromStep);
+    this.#tensorboard = await TensorBoardLog.open(join(this.path, "tensorboard"), {
+      afterStep: fromStep,
+    });
+  }
+
+  /** The log is cut after the trainer's step, and so are the checkpoints. */
+  async #supersede({ betweenEpochs, currentEpoch, steps }: Trainer): Promise<void> {
+    const { folder, paths } = betweenEpochs
+      ? await this.checkpoints.supersede(currentEpoch - 1)
+      : await this.checkpoints.supersede(currentEpoch, steps);
+    if (!paths.length) return;
+    const names = paths.map((path) => basename(path)).join(", ");
+    this.say(`newer than what is resumed, and now in ${folder}: ${names}`);
+  }
+
+  /** A log that cannot be read must not stop a run: it is put aside. */
+  async #openMetrics(afterStep: number): Promise<MetricsLog> {
+    const path = join(this.path, "metrics.jsonl");
+    const onRow = (row: MetricsRow) => this.#draw(row);
+    try {
+      return await MetricsLog.open(path, { afterStep, onRow });
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      const aside = `${path}.damaged`;
+      await Deno.rename(path, aside);
+      this.say(`${error.message}; it is now ${aside}, and a new log begins`);
+      return await MetricsLog.open(path, { afterStep });
+    }
+  }
+
+  #draw(row: MetricsRow): void {
+    if (row.type === "step") this.#curves.add(row.step, row.generatorLoss, row.discriminatorLoss);
+    else this.#curves.markEpoch(row.step, row.epoch);
+  }
+
+  /** Logs a step. */
+  async step(event: StepEvent): Promise<void> {
+    const { step, generatorLoss, discriminatorLoss } = event;
+    this.#metrics!.step(event);
+    this.#tensorboard!.scalars(step, {
+      "loss/generator": generatorLoss,
+      "loss/discriminator": discriminatorLoss,
+    });
+    this.#curves.add(step, generatorLoss, discriminatorLoss);
+    if (performance.now() - this.#flushed > 1000 * FLUSH_SECONDS) await this.#flush();
+  }
+
+  /** Logs an epoch and draws the curves anew. */
+  async epoch(event: EpochEvent): Promise<void> {
+    const { step, epoch, distance } = event;
+    this.#metrics!.epoch(event);
+    if (distance !== undefined) this.#tensorboard!.scalars(step, { distance });
+    const { picture } = event;
+    if (picture !== undefined) {
+      await this.#tolerate("TensorBoard's picture", async () => {
+        this.#tensorboard!.image(step, "pictures", await Deno.readFile(picture));
+      });
+    }
+    this.#curves.markEpoch(step, epoch);
+    await this.#flush();
+    await this.writeCurves();
+  }
+
+  /** Writes pictures on [-1, 1] and gives their path, unless they cannot be written. */
+  picture(
+    pictures: Float32Array,
+    { step, epoch, ofEpoch }: {
+      readonly step: number;
+      readonly epoch: number;
+      readonly ofEpoch: boolean;
+    },
+  ): Promise<string | undefined> {
+    const name = ofEpoch
+      ? `image_at_epoch_${String(epoch).padStart(4, "0")}`
+      : `image_at_step_${String(step).padStart(6, "0")}`;
+    return this.#tolerate("pictures", () => this.pictures.save(name, pictures));
+  }
+
+  /**
+   * Writes a checkpoint; what was logged up to it is on the disk before.
+   *
+   * @throws {Error} when it cannot be written, naming the path, the reason and a way out.
+   */
+  async save(epoch: number, step: number | undefined, snapshot: Snapshot) {
+    await this.#flush(true);
+    return await this.checkpoints.save(epoch, step, snapshot);
+  }
+
+  /** Draws the curves of both losses as `losses.svg`. */
+  async writeCurves(): Promise<void> {
+    const svg = new TextEncoder().encode(this.#curves.svg());
+    await this.#tolerate("curves", () => writeFileAtomic(join(this.path, "losses.svg"), svg));
+  }
+
+  /** Writes `dcgan.gif` from the pictures up to here. */
+  async writeGIF(
+    upTo: { readonly step: number; readonly epoch: number },
+  ): Promise<string | undefined> {
+    try {
+      return await this.#tolerate("the GIF", () => this.pictures.writeGIF(upTo));
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      this.say(`dcgan.gif is not written: ${error.message}`); // Nothing to lose a run for.
+      return undefined;
+    }
+  }
+
+  async #flush(sync = false): Promise<void> {
+    for (const [what, log] of this.#logs()) {
+      await this.#tolerate(what, () => log.flush({ sync }), () => log.lost);
+    }
+    this.#flushed = performance.now();
+  }
+
+  *#logs(): Generator<[string, MetricsLog | TensorBoardLog]> {
+    if (this.#metrics) yield ["the log", this.#metrics];
+    if (this.#tensorboard) yield ["TensorBoard's log", this.#tensorboard];
+  }
+
+  /** Does what a run can do without; a failure is said once, until it works again. */
+  async #tolerate<T>(
+    what: string,
+    body: () => Promise<T>,
+    lost = () => 0,
+  ): Promise<T | undefined> {
+    try {
+      const value = await body();
+      if (this.#failing.delete(what)) {
+        const without = lost() ? `, without ${lost()} entries that were too many to hold` : "";
+        this.say(`${what} can be written again${without}`);
+      }
+      return value;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      if (!this.#failing.has(what)) this.say(`${error.message}. The run goes on without`);
+      this.#failing.add(what);
+      return undefined;
+    }
+  }
+
+  /** Writes and closes the logs, and gives the folder free. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Each is closed even if another cannot be; the lock is the last to go.
+    await using closing = new AsyncDisposableStack();
+    closing.use(this.lock);
+    for (const [what, log] of this.#logs()) {
+      closing.defer(async () => {
+        await this.#tolerate(what, () => log.close(), () => log.lost);
+      });
+    }
+  }
+}
+
+async function picturesIn(dir: string): Promise<string[]> {
+  return (await listPictures(dir)).map(({ path }) => path);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

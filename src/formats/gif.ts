@@ -1,0 +1,164 @@
+/**
+ * Animated GIF files.
+ *
+ * @module
+ */
+
+import gifenc from "npm:gifenc@1.0.3";
+import { type Picture, requirePicture } from "./image.ts";
+
+/** Options of {@linkcode encodeGIF}. */
+export interface GIFOptions {
+  /** How long each frame is shown, in milliseconds; GIF rounds it to hundredths of a second. */
+  readonly delayMs: number;
+  /** Whether it starts again at the end, forever. Default true. */
+  readonly loop?: boolean;
+}
+
+type Palette = number[][];
+
+/** The part of gifenc used here; the package brings no types. */
+interface Gifenc {
+  GIFEncoder(): {
+    writeFrame(
+      index: Uint8Array,
+      width: number,
+      height: number,
+      options: { palette?: Palette; delay: number; repeat: number },
+    ): void;
+    finish(): void;
+    bytes(): Uint8Array;
+  };
+  quantize(rgba: Uint8Array, maxColors: number): Palette;
+  applyPalette(rgba: Uint8Array, palette: Palette): Uint8Array;
+}
+
+const { GIFEncoder, quantize, applyPalette } = gifenc as Gifenc;
+
+const GRAYS: Palette = Array.from({ length: 256 }, (_, gray) => [gray, gray, gray]);
+
+/** A frame as indices into a palette. */
+interface Indexed {
+  readonly index: Uint8Array;
+  readonly palette: Palette;
+}
+
+/** The frame without loss, if it has at most 256 colours. */
+function indexExactly({ data }: Picture): Indexed | undefined {
+  const colours = new Map<number, number>();
+  const index = new Uint8Array(data.length / 3);
+  for (let i = 0; i < index.length; i++) {
+    const colour = data[3 * i] << 16 | data[3 * i + 1] << 8 | data[3 * i + 2];
+    let at = colours.get(colour);
+    if (at === undefined) {
+      if (colours.size === 256) return undefined;
+      colours.set(colour, at = colours.size);
+    }
+    index[i] = at;
+  }
+  const palette = [...colours.keys()].map((c) => [c >> 16, (c >> 8) & 255, c & 255]);
+  return { index, palette };
+}
+
+/** The frame with the 256 colours that represent it best. */
+function indexNearest({ data }: Picture): Indexed {
+  const rgba = new Uint8Array(data.length / 3 * 4).fill(255);
+  for (let i = 0; i < data.length / 3; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
+  const palette = quantize(rgba, 256);
+  return { index: applyPalette(rgba, palette), palette };
+}
+
+function validate(frames: readonly Picture[], delayMs: number): void {
+  if (frames.length === 0) throw new RangeError("Cannot write a GIF of 0 frames: give at least 1");
+  if (!(delayMs >= 0 && delayMs <= 655_350)) {
+    throw new RangeError(`delayMs must be from 0 to 655350, got ${delayMs}`);
+  }
+  const show = ({ width, height, channels }: Picture) =>
+    `${width} x ${height} with ${channels} channels`;
+  for (const [i, frame] of frames.entries()) {
+    requirePicture(frame, [1, 3]);
+    if (show(frame) !== show(frames[0])) {
+      throw new TypeError(
+        `The frames of a GIF must be alike: frame 0 is ${show(frames[0])}, ` +
+          `frame ${i} is ${show(frame)}`,
+      );
+    }
+  }
+  const { width, height } = frames[0];
+  if (Math.max(width, height) > 65_535) {
+    throw new RangeError(`A GIF has at most 65535 x 65535 pixels, got ${width} x ${height}`);
+  }
+}
+
+/**
+ * Writes pictures as an animated GIF. Gray ones, and RGB ones of at most 256 colours each, are
+ * written without loss; others with their 256 most representative colours.
+ *
+ * ```ts
+ * import { encodeGIF } from "@dcgan/webgpu";
+ *
+ * const frame = (gray: number) => ({
+ *   width: 2,
+ *   height: 2,
+ *   channels: 1,
+ *   data: new Uint8Array(4).fill(gray),
+ * });
+ * const gif = encodeGIF([frame(0), frame(255)], { delayMs: 200 });
+ * console.log(new TextDecoder().decode(gif.subarray(0, 6))); // GIF89a
+ * ```
+ *
+ * @param frames Pictures of one size, all with 1 or all with 3 channels.
+ * @throws {RangeError} when there is no frame, or a size, the channels or the delay is out of range.
+ * @throws {TypeError} when the frames differ in size, or one's bytes contradict its size.
+ */
+export function encodeGIF(frames: readonly Picture[], options: GIFOptions): Uint8Array {
+  const { delayMs, loop = true } = options;
+  validate(frames, delayMs);
+  const encoder = GIFEncoder();
+  for (const [i, frame] of frames.entries()) {
+    const gray = frame.channels === 1;
+    const { index, palette } = gray
+      ? { index: frame.data, palette: GRAYS }
+      : indexExactly(frame) ?? indexNearest(frame);
+    encoder.writeFrame(index, frame.width, frame.height, {
+      // The first frame's palette is the file's: gray frames share it.
+      palette: gray && i > 0 ? undefined : palette,
+      delay: delayMs,
+      repeat: loop ? 0 : -1, // 0 is forever; -1 leaves the loop extension out.
+    });
+  }
+  encoder.finish();
+  return encoder.bytes();
+}
+
+/**
+ * Which of so many pictures the TensorFlow DCGAN tutorial puts into its GIF: fewer and fewer, as
+ * training slows down. Picture i is shown when 2 * sqrt(i), rounded, is higher than before; the last
+ * picture is shown at the end, again if need be.
+ *
+ * ```ts
+ * import { tutorialFrames } from "@dcgan/webgpu";
+ *
+ * console.log(tutorialFrames(5)); // [ 0, 1, 2, 4, 4 ]
+ * ```
+ *
+ * @param count Number of pictures there are.
+ * @returns Indices of pictures in the order of the frames; none for a count of 0.
+ * @throws {RangeError} when the count is no whole number, or negative.
+ */
+export function tutorialFrames(count: number): number[] {
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new RangeError(`The number of pictures must be a whole number, got ${count}`);
+  }
+  const frames: number[] = [];
+  let last = -1;
+  for (let i = 0; i < count; i++) {
+    // Python rounds halves to even numbers, but there are none: (k + 1/2)^2 / 4 is never whole.
+    const frame = Math.round(2 * Math.sqrt(i));
+    if (frame <= last) continue;
+    last = frame;
+    frames.push(i);
+  }
+  if (count > 0) frames.push(count - 1);
+  return frames;
+}

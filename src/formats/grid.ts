@@ -1,0 +1,111 @@
+/**
+ * Many small pictures side by side as one.
+ *
+ * @module
+ */
+
+import type { Picture } from "./image.ts";
+
+/** The picture that {@linkcode imageGrid} makes. */
+export type Grid = Picture;
+
+/** Options of {@linkcode imageGrid}. */
+export interface GridOptions {
+  /** Number of pictures. */
+  readonly count: number;
+  /** Pixels of one picture, from top to bottom. */
+  readonly height: number;
+  /** Pixels of one picture, from left to right. */
+  readonly width: number;
+  /** Values a pixel: 1 gray, 3 RGB. */
+  readonly channels: number;
+  /** Pictures in a row; the last row may have fewer. */
+  readonly columns: number;
+  /** The values that become 0 and 255; what lies beyond is cut. Default [-1, 1]. */
+  readonly range?: readonly [number, number];
+  /** Pixels of the result for each pixel of a picture, in both directions. Default 1. */
+  readonly scale?: number;
+  /** White pixels of the result around each picture, shared by neighbours. Default 0. */
+  readonly padding?: number;
+}
+
+/** Of the padding and of the cells that the last row leaves empty. */
+const BACKGROUND = 255;
+
+function validate(images: Float32Array, options: GridOptions): void {
+  const { count, height, width, channels, columns, range = [-1, 1] } = options;
+  const { scale = 1, padding = 0 } = options;
+  for (const [name, value] of Object.entries({ count, height, width, columns, scale })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(
+        `The ${name} of a grid must be a whole number of at least 1, got ${value}`,
+      );
+    }
+  }
+  if (!Number.isSafeInteger(padding) || padding < 0) {
+    throw new RangeError(`The padding of a grid must be a whole number, got ${padding}`);
+  }
+  if (channels !== 1 && channels !== 3) {
+    throw new RangeError(`A grid has pictures of 1 or 3 channels, got ${channels}`);
+  }
+  if (!(range[0] < range[1]) || !Number.isFinite(range[1] - range[0])) {
+    throw new RangeError(
+      `The range of a grid must go from a lower number to a higher, got [${range.join(", ")}]`,
+    );
+  }
+  const size = count * height * width * channels;
+  if (images.length !== size) {
+    throw new TypeError(
+      `Cannot lay out images [${count}, ${height}, ${width}, ${channels}]: ` +
+        `they have ${size} values, got ${images.length}`,
+    );
+  }
+}
+
+/**
+ * Lays pictures out in rows, as bytes. NaN becomes 0.
+ *
+ * ```ts
+ * import { encodePNG, imageGrid } from "@dcgan/webgpu";
+ *
+ * const pictures = new Float32Array(16 * 28 * 28); // on [-1, 1]
+ * const sizes = { count: 16, height: 28, width: 28, channels: 1 };
+ * const grid = imageGrid(pictures, { ...sizes, columns: 4, scale: 2 });
+ * console.log(grid.width, grid.height); // 224 224
+ * const png = encodePNG(grid);
+ * ```
+ *
+ * @param images [count, height, width, channels], values on `range`.
+ * @returns [rows * (height * scale + padding) + padding, the same with columns and width, channels].
+ * @throws {RangeError} when an option is out of range.
+ * @throws {TypeError} when `images` has another length than the options say.
+ */
+export function imageGrid(images: Float32Array, options: GridOptions): Grid {
+  validate(images, options);
+  const { count, height, width, channels, columns, range = [-1, 1] } = options;
+  const { scale = 1, padding = 0 } = options;
+  const [low, high] = range;
+
+  // Clamps, rounds, and turns NaN into 0.
+  const bytes = new Uint8ClampedArray(images.length);
+  for (let i = 0; i < images.length; i++) bytes[i] = (images[i] - low) * (255 / (high - low));
+
+  const stepX = width * scale + padding;
+  const stepY = height * scale + padding;
+  const gridWidth = columns * stepX + padding;
+  const gridHeight = Math.ceil(count / columns) * stepY + padding;
+  const data = new Uint8Array(gridWidth * gridHeight * channels).fill(BACKGROUND);
+  for (let i = 0; i < count; i++) {
+    const left = padding + (i % columns) * stepX;
+    const top = padding + Math.floor(i / columns) * stepY;
+    for (let y = 0; y < height * scale; y++) {
+      const row = (i * height + Math.floor(y / scale)) * width;
+      let to = ((top + y) * gridWidth + left) * channels;
+      for (let x = 0; x < width * scale; x++) {
+        const from = (row + Math.floor(x / scale)) * channels;
+        for (let c = 0; c < channels; c++) data[to++] = bytes[from + c];
+      }
+    }
+  }
+  return { width: gridWidth, height: gridHeight, channels, data };
+}

@@ -1,0 +1,120 @@
+/**
+ * PNG files.
+ *
+ * @module
+ */
+
+import { convertIndexedToRgb, decode, type DecodedPng, encode } from "npm:fast-png@8.0.0";
+import { DataError } from "../errors.ts";
+import { plain } from "./json.ts";
+import { type Picture, requirePicture } from "./image.ts";
+import { INDEXED, requireSound } from "./png_chunks.ts";
+
+/**
+ * Writes a picture as PNG, without loss.
+ *
+ * ```ts
+ * import { encodePNG } from "@dcgan/webgpu";
+ *
+ * const data = Uint8Array.of(255, 0, 0, 0, 0, 255); // a red pixel and a blue one
+ * const png = encodePNG({ width: 2, height: 1, channels: 3, data });
+ * console.log(png[0]); // 137
+ * ```
+ *
+ * @throws {RangeError} when a size is not a whole number of at least 1, or channels not 1 to 4.
+ * @throws {TypeError} when there are more or fewer bytes than the sizes say.
+ */
+export function encodePNG(picture: Picture): Uint8Array {
+  requirePicture(picture, [1, 2, 3, 4]);
+  const { width, height, channels, data } = picture;
+  return encode({ width, height, channels, data, depth: 8 });
+}
+
+/**
+ * Reads a PNG of at most 2^24 pixels (4096 x 4096), of any kind but interlaced ones below 8 bits. Palettes become
+ * RGB (or RGB and alpha), depths other than 8 bits are scaled to 8, and one transparent colour becomes
+ * an alpha channel. Only what the pixels need is read; texts and profiles are not.
+ *
+ * Array buffers made: at most 4 bytes for each of the file, 6 for each of its rows uncompressed (which
+ * the header says, and which deflate limits to 1032 times the file), 8 for each pixel, and 512 KiB.
+ *
+ * ```ts
+ * import { decodePNG, encodePNG } from "@dcgan/webgpu";
+ *
+ * const png = encodePNG({ width: 2, height: 1, channels: 1, data: Uint8Array.of(0, 255) });
+ * const { width, height, channels, data } = decodePNG(png, "two.png");
+ * console.log(width, height, channels, data); // 2 1 1 Uint8Array(2) [ 0, 255 ]
+ * ```
+ *
+ * @param name What to call the file in messages.
+ * @throws {DataError} when it is not a PNG file or is damaged.
+ */
+export function decodePNG(bytes: Uint8Array, name = "The picture"): Picture {
+  try {
+    const { bytes: sound, colour, key } = requireSound(bytes);
+    const png = decode(sound);
+    const { width, height } = png;
+    const data = colour === INDEXED ? convertIndexedToRgb(png) : toBytes(png, key);
+    const picture = { width, height, channels: data.length / (width * height), data };
+    requirePicture(picture, [1, 2, 3, 4]);
+    return picture;
+  } catch (cause) {
+    throw new DataError(
+      `${name} cannot be read as PNG: ${
+        plain((cause as Error).message, 400).replace(/[.:\s]+$/, "")
+      }. ` +
+        "Check that it is a whole PNG file",
+      { cause },
+    );
+  }
+}
+
+/**
+ * Samples of 8 bits; where a colour is transparent, with an alpha channel. By plain loops: what takes a
+ * function for each value, as `Uint8Array.from`, may put all of them into a list first.
+ */
+function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
+  const samples = png.depth < 8 ? unpack(png) : png.data;
+  if (key) return withAlpha(samples, png.depth, key);
+  // 16 bits come as numbers; all others are bytes of our own, which may stay where they are.
+  const data = samples instanceof Uint8Array ? samples : new Uint8Array(samples.length);
+  if (png.depth === 8) return data;
+  const most = 2 ** png.depth - 1;
+  for (let i = 0; i < samples.length; i++) data[i] = Math.round(samples[i] / most * 255);
+  return data;
+}
+
+/** The same with an alpha channel, in which one colour is transparent. */
+function withAlpha(
+  samples: ArrayLike<number>,
+  depth: number,
+  key: readonly number[],
+): Uint8Array {
+  const most = 2 ** depth - 1;
+  const channels = key.length;
+  const data = new Uint8Array(samples.length / channels * (channels + 1));
+  for (let from = 0, to = 0; from < samples.length; from += channels) {
+    let opaque = 0;
+    for (let c = 0; c < channels; c++) {
+      const value = samples[from + c];
+      if (value !== key[c]) opaque = 255;
+      data[to++] = Math.round(value / most * 255);
+    }
+    data[to++] = opaque;
+  }
+  return data;
+}
+
+/** Gray of 1, 2 or 4 bits: packed from the highest bit, each row in whole bytes. */
+function unpack({ width, height, depth, data }: DecodedPng): Uint8Array {
+  const most = 2 ** depth - 1;
+  const rowBytes = Math.ceil(width * depth / 8);
+  const samples = new Uint8Array(width * height);
+  for (let y = 0, to = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const bit = x * depth;
+      samples[to++] = (data[y * rowBytes + (bit >> 3)] >> (8 - depth - bit % 8)) & most;
+    }
+  }
+  return samples;
+}

@@ -1,0 +1,270 @@
+/**
+ * The files of a TensorFlow.js layers model: `model.json` with the topology and the list of weights,
+ * and beside it the shards that hold them.
+ *
+ * Source: https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+import { parseJSON, plain, quote } from "./json.ts";
+import { readTextFile } from "../files/regular.ts";
+
+/** What tfjs calls the file with the topology. */
+export const MODEL_FILE = "model.json";
+/** What tfjs calls the one shard of the models that it saves. */
+export const SHARD_FILE = "weights.bin";
+
+/** Far more than the networks here have; the work grows with the square of them. */
+const MOST_LAYERS = 1000;
+const MOST_WEIGHTS = 4 * MOST_LAYERS;
+/** TensorFlow.js cuts weights into shards of 4 MB: so many hold 4 GB. */
+const MOST_SHARDS = 1000;
+
+/** A layer of the topology. */
+export interface TfjsLayer {
+  /** Keras' class name. */
+  readonly type: string;
+  readonly name: string;
+  /** Keras' settings. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** A weight with its values. */
+export interface TfjsWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** A sequential model. */
+export interface TfjsModel {
+  readonly layers: readonly TfjsLayer[];
+  /** In the order of the file. */
+  readonly weights: readonly TfjsWeight[];
+}
+
+/** The content of both files. */
+export function encodeTfjsModel(
+  { name, inputShape, layers, weights, generatedBy }: TfjsModel & {
+    readonly name: string;
+    /** Of one sample. */
+    readonly inputShape: readonly number[];
+    /** Program that made it, and its version. */
+    readonly generatedBy: string;
+  },
+): { readonly model: Uint8Array<ArrayBuffer>; readonly shard: Uint8Array<ArrayBuffer> } {
+  const file = {
+    format: "layers-model",
+    generatedBy,
+    convertedBy: null,
+    modelTopology: {
+      class_name: "Sequential",
+      config: {
+        name,
+        layers: layers.map(({ type, name, config }, i) => ({
+          class_name: type,
+          config: {
+            name,
+            trainable: true,
+            dtype: "float32",
+            ...i === 0 && { batch_input_shape: [null, ...inputShape] },
+            ...config,
+          },
+        })),
+      },
+    },
+    weightsManifest: [{
+      paths: [SHARD_FILE],
+      weights: weights.map(({ name, shape }) => ({ name, shape, dtype: "float32" })),
+    }],
+  };
+  const shard = new DataView(
+    new ArrayBuffer(weights.reduce((size, { data }) => size + data.byteLength, 0)),
+  );
+  let at = 0;
+  for (const { data } of weights) {
+    for (const value of data) {
+      shard.setFloat32(at, value, true);
+      at += 4;
+    }
+  }
+  return {
+    model: new TextEncoder().encode(JSON.stringify(file)),
+    shard: new Uint8Array(shard.buffer),
+  };
+}
+
+type Fail = (reason: string) => never;
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The layers; tfjs and tensorflowjs_converter wrap them differently. */
+function layersOf(topology: unknown, fail: Fail): TfjsLayer[] {
+  if (!isObject(topology)) {
+    return fail("it has no modelTopology, so nothing says what the layers are");
+  }
+  const model = topology.model_config ?? topology;
+  if (!isObject(model) || model.class_name !== "Sequential") {
+    const type = isObject(model) ? model.class_name : model;
+    return fail(`its model is ${quote(type)}, Sequential is supported`);
+  }
+  const layers = isObject(model.config) ? model.config.layers : model.config;
+  if (!Array.isArray(layers)) return fail("its Sequential has no list of layers");
+  if (layers.length > MOST_LAYERS) {
+    return fail(`it has ${layers.length} layers, at most ${MOST_LAYERS} are read`);
+  }
+  return layers.map((layer, i) => {
+    const { class_name: type, config } = isObject(layer) ? layer : {} as Record<string, unknown>;
+    if (typeof type !== "string" || !isObject(config)) {
+      return fail(`its layer ${i} has no class_name and config`);
+    }
+    return { type, name: typeof config.name === "string" ? config.name : `${type} ${i}`, config };
+  });
+}
+
+interface Entry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+function entryOf(weight: unknown, fail: Fail): Entry {
+  const { name, shape, dtype, quantization } = isObject(weight) ? weight : {};
+  if (typeof name !== "string") return fail("a weight of its manifest has no name");
+  const called = `its weight ${quote(name)}`;
+  if (quantization !== undefined) {
+    return fail(
+      `${called} is quantized, float32 is supported: convert the model without quantization`,
+    );
+  }
+  if (dtype !== "float32") {
+    return fail(`${called} is ${quote(dtype)}, float32 is supported`);
+  }
+  const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
+  const bytes = Array.isArray(shape) && shape.every(isSize)
+    ? shape.reduce((size: number, n: number) => size * n, 4)
+    : NaN;
+  if (!Number.isSafeInteger(bytes)) return fail(`${called} has no valid shape`);
+  return { name, shape: shape as number[], bytes };
+}
+
+/** Only files beside the model: a path of a foreign file must not lead anywhere else. */
+function requirePlainName(path: unknown, fail: Fail): string {
+  // Neither separators nor what Windows takes for a drive or a stream, nor control characters.
+  // deno-lint-ignore no-control-regex
+  if (typeof path !== "string" || /[/\\:\x00-\x1f]/.test(path) || /^\.{0,2}$/.test(path)) {
+    return fail(`its shard ${quote(path)} is not the plain name of a file beside it`);
+  }
+  return path;
+}
+
+/** Reads one group of weights, whose shards are one sequence of bytes. */
+async function readGroup(
+  group: unknown,
+  folder: string,
+  seen: Set<string>,
+  fail: Fail,
+): Promise<TfjsWeight[]> {
+  const { paths, weights } = isObject(group) ? group : {};
+  if (!Array.isArray(paths) || !Array.isArray(weights)) {
+    return fail("a group of its weightsManifest has no paths and weights");
+  }
+  const entries = weights.map((weight) => entryOf(weight, fail));
+  const needed = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (seen.size + paths.length > MOST_SHARDS) {
+    return fail(`it has ${seen.size + paths.length} shards, at most ${MOST_SHARDS} are read`);
+  }
+  const names = paths.map((path) => requirePlainName(path, fail));
+  for (const name of names) {
+    // Else a few words would make it as large as one likes.
+    if (seen.has(name)) return fail(`its shard ${plain(name)} is named twice`);
+    seen.add(name);
+  }
+  const cannotOpen = (name: string, error: unknown) =>
+    fail(`its shard ${plain(name)} cannot be opened: ${plain((error as Error).message, 400)}`);
+  const sizes: number[] = [];
+  // One at a time: the first that is missing is enough.
+  for (const name of names) {
+    const { isFile, size } = await Deno.stat(join(folder, name))
+      .catch((error) => cannotOpen(name, error));
+    if (!isFile) return fail(`its shard ${plain(name)} is not a file`);
+    sizes.push(size);
+  }
+  const held = sizes.reduce((sum, size) => sum + size, 0);
+  if (held !== needed) {
+    const list = names.map((name, i) => `${plain(name)} (${sizes[i]} bytes)`).join(", ");
+    return fail(`its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`);
+  }
+  const bytes = new Uint8Array(needed);
+  let at = 0;
+  for (const [i, name] of names.entries()) {
+    const shard = await Deno.readFile(join(folder, name)).catch((error) => cannotOpen(name, error));
+    // It was measured before; it may have been replaced since.
+    if (shard.length !== sizes[i]) {
+      return fail(`its shard ${plain(name)} had ${sizes[i]} bytes and now has ${shard.length}`);
+    }
+    bytes.set(shard, at);
+    at += shard.length;
+  }
+  const view = new DataView(bytes.buffer);
+  let begin = 0;
+  return entries.map(({ name, shape, bytes: size }) => {
+    const data = new Float32Array(size / 4);
+    for (let i = 0; i < data.length; i++) data[i] = view.getFloat32(begin + 4 * i, true);
+    begin += size;
+    return { name, shape, data };
+  });
+}
+
+/**
+ * Reads a sequential model with weights of float32. Names of shards that are more than names, shards
+ * named twice, and more than 1000 layers, 4000 weights or 1000 shards are refused.
+ *
+ * Array buffers made: at most three times the bytes of the shards. Heap: what `JSON.parse` makes of
+ * `model.json`, at most 40 times its length.
+ *
+ * @param path of the `model.json`
+ * @throws {CheckpointError} when a file is missing, damaged, or of another kind; the message says which
+ *   and why. Nothing is read but the shards beside it.
+ */
+export async function readTfjsModel(path: string): Promise<TfjsModel> {
+  const fail: Fail = (reason) => {
+    throw new CheckpointError(`Cannot read the tfjs model ${path}: ${reason}`);
+  };
+  let file: unknown;
+  try {
+    const text = await readTextFile(path).catch(({ message }) => fail(plain(message, 400)));
+    file = parseJSON(text);
+  } catch (error) {
+    if (error instanceof CheckpointError) throw error;
+    fail(`it ${(error as Error).message}`);
+  }
+  if (!isObject(file)) return fail("it is not a JSON object");
+  if (!("modelTopology" in file) && file.format !== "graph-model") {
+    return fail("it has no modelTopology: it is another kind of file, give a model.json");
+  }
+  if (file.format !== undefined && file.format !== "layers-model") {
+    return fail(
+      `it is a ${quote(file.format)}, layers models are supported: ` +
+        "convert it with --output_format=tfjs_layers_model",
+    );
+  }
+  const layers = layersOf(file.modelTopology, fail);
+  if (!Array.isArray(file.weightsManifest)) return fail("it has no weightsManifest");
+  const count = file.weightsManifest.reduce((n: number, group: unknown) => {
+    const weights = isObject(group) ? group.weights : undefined;
+    return n + (Array.isArray(weights) ? weights.length : 0);
+  }, 0);
+  if (count > MOST_WEIGHTS) fail(`it has ${count} weights, at most ${MOST_WEIGHTS} are read`);
+  const weights: TfjsWeight[] = [];
+  const shards = new Set<string>();
+  for (const group of file.weightsManifest) {
+    weights.push(...await readGroup(group, dirname(path), shards, fail));
+  }
+  return { layers, weights };
+}

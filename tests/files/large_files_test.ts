@@ -1,0 +1,122 @@
+/**
+ * Small files that are of something large, read in processes of their own: what they take of memory, all
+ * of it, as the system counts it. (Counting the arrays that are made would miss lists and copies that the
+ * engine makes on its own.)
+ *
+ * @module
+ */
+
+import { equal, match, ok } from "node:assert/strict";
+import { join } from "node:path";
+import { deflateSync, gzipSync } from "node:zlib";
+import { inFolder } from "../support/folder.ts";
+import { concat } from "../support/fuzz/bytes.ts";
+import { type Header, ihdr, inflatedSize, pngFile, word } from "../support/fuzz/png.ts";
+import { runWithHeap } from "../support/fuzz/small_heap.ts";
+
+/** Of the engine's own heap, in which arrays of bytes are not. */
+const HEAP_MB = 64;
+
+interface Outcome {
+  readonly said: string;
+  readonly megabytes: number;
+}
+
+async function read(reader: string, path: string): Promise<Outcome> {
+  // All is allowed for what the system says of the process.
+  const outcome = await runWithHeap(HEAP_MB, "large_worker.ts", [reader, path], ["--allow-all"]);
+  ok(outcome.success, outcome.stderr);
+  return JSON.parse(outcome.stdout);
+}
+
+/** A valid picture, black. */
+function black(header: Header): Uint8Array {
+  return pngFile([
+    ihdr(header),
+    { type: "IDAT", data: new Uint8Array(deflateSync(new Uint8Array(inflatedSize(header)))) },
+    { type: "IEND", data: new Uint8Array() },
+  ]);
+}
+
+const LARGEST = { width: 4096, height: 4096 };
+
+for (
+  const [what, header, most] of [
+    ["of 1 bit", { ...LARGEST, colour: 0, depth: 1 }, 150],
+    ["of 8 bits in colour with transparency", { ...LARGEST, colour: 6, depth: 8 }, 450],
+    ["of 16 bits in colour with transparency", { ...LARGEST, colour: 6, depth: 16 }, 800],
+  ] as const
+) {
+  Deno.test(`the largest PNG ${what} takes at most ${most} MB`, async () => {
+    await inFolder(async (dir) => {
+      await Deno.writeFile(join(dir, "a.png"), black(header));
+      const { said, megabytes } = await read("png", join(dir, "a.png"));
+      equal(said, "read");
+      ok(megabytes <= most, `${megabytes} MB`);
+    });
+  });
+}
+
+Deno.test("a PNG that is larger is refused by its header", async () => {
+  await inFolder(async (dir) => {
+    const path = join(dir, "a.png");
+    await Deno.writeFile(path, black({ width: 8192, height: 8192, colour: 6, depth: 8 }));
+    for (const [reader, of] of [["png", path], ["pictures", dir]]) {
+      const { said, megabytes } = await read(reader, of);
+      match(said, /a\.png .*says .*8192 x 8192 pixels; at most 16777216 are read/);
+      ok(megabytes <= 20, `${megabytes} MB`);
+    }
+  });
+});
+
+Deno.test("a data set of the largest picture takes at most 800 MB", async () => {
+  await inFolder(async (dir) => {
+    await Deno.writeFile(join(dir, "a.png"), black({ ...LARGEST, colour: 6, depth: 16 }));
+    const { said, megabytes } = await read("pictures", dir);
+    equal(said, "read");
+    ok(megabytes <= 800, `${megabytes} MB`);
+  });
+});
+
+Deno.test("of a picture that is all height only the rows in the middle are scaled", async () => {
+  await inFolder(async (dir) => {
+    const header = { width: 4, height: 2 ** 22, colour: 0, depth: 1 };
+    await Deno.writeFile(join(dir, "a.png"), black(header));
+    const { said, megabytes } = await read("scaled", dir);
+    equal(said, "read");
+    ok(megabytes <= 400, `${megabytes} MB`);
+  });
+});
+
+Deno.test("a compressed data set is held once, by whoever trains on it, too", async () => {
+  const count = 14_000_000;
+  const mb = Math.ceil(17 * count / 2 ** 20); // pictures of 4 x 4 and labels
+  const idx = (dims: readonly number[]) => {
+    const header = concat(Uint8Array.of(0, 0, 8, dims.length), ...dims.map(word));
+    return gzipSync(concat(header, new Uint8Array(dims.reduce((a, b) => a * b, 1))));
+  };
+  await inFolder(async (dir) => {
+    await Deno.writeFile(join(dir, "train-images-idx3-ubyte.gz"), idx([count, 4, 4]));
+    await Deno.writeFile(join(dir, "train-labels-idx1-ubyte.gz"), idx([count]));
+    const { said, megabytes } = await read("mnist", dir);
+    equal(said, "read");
+    ok(megabytes <= mb + 150, `${megabytes} MB for ${mb}`);
+  });
+});
+
+Deno.test("a tfjs model that names hundreds of thousands of shards is not looked for", async () => {
+  const paths = Array.from({ length: 300_000 }, (_, i) => `${i}.bin`);
+  await inFolder(async (dir) => {
+    const path = join(dir, "model.json");
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify({
+        modelTopology: { class_name: "Sequential", config: { layers: [] } },
+        weightsManifest: [{ paths, weights: [] }],
+      }),
+    );
+    const { said, megabytes } = await read("tfjs", path);
+    match(said, /300000 shards, at most 1000 are read/);
+    ok(megabytes <= 150, `${megabytes} MB`);
+  });
+});

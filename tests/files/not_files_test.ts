@@ -1,0 +1,89 @@
+/**
+ * Pipes by the names of files: each is refused by its name, and nobody waits for what will not come.
+ *
+ * @module
+ */
+
+import { equal, match, ok, rejects } from "node:assert/strict";
+import { join } from "node:path";
+import { loadMNIST, loadPictures, MetricsLog, readMetrics } from "../../mod.ts";
+import { readCheckpoint } from "../../src/files/checkpoints.ts";
+import { animate } from "../../src/files/images.ts";
+import { readRunRecord } from "../../src/files/run_record.ts";
+import { readWeights } from "../../src/model/weights.ts";
+import { HAS_FIFOS, makeFifo } from "../support/fifo.ts";
+import { inFolder } from "../support/folder.ts";
+import { guarded } from "../support/watchdog.ts";
+
+/** Reads in a folder in which there is a pipe by this name. */
+function withPipe(name: string, body: (path: string, dir: string) => Promise<unknown>) {
+  return inFolder(async (dir) => {
+    const path = join(dir, name);
+    await makeFifo(path);
+    try {
+      await guarded(async () => void await body(path, dir), 5);
+    } finally {
+      // Whoever hangs on it goes on.
+      (await Deno.open(path, { read: true, write: true })).close();
+    }
+  });
+}
+
+async function refused(read: Promise<unknown>, path: string): Promise<void> {
+  await rejects(read, (error: Error) => {
+    ok(error.message.includes(path), error.message);
+    match(error.message, /it is not a file, but a pipe, a socket or a device; put a file in its/);
+    return true;
+  });
+}
+
+async function readAll(path: string): Promise<void> {
+  for await (const _ of readMetrics(path));
+}
+
+const READERS: Readonly<
+  Record<string, readonly [file: string, read: (path: string, dir: string) => Promise<unknown>]>
+> = {
+  "an IDX file": ["train-images-idx3-ubyte", (_, dir) => loadMNIST({ dir })],
+  "a compressed IDX file": ["train-images-idx3-ubyte.gz", (_, dir) => loadMNIST({ dir })],
+  "a picture": ["x.png", (_, dir) => loadPictures(dir)],
+  "a frame": ["image_at_epoch_0001.png", (path) => animate([path], 200)],
+  "a checkpoint": ["ckpt-0001.safetensors", (path) => readCheckpoint(path)],
+  "weights": ["a.safetensors", (path) => readWeights(path, "generator")],
+  "a tfjs model": ["model.json", (path) => readWeights(path, "generator")],
+  "a log that is read": ["metrics.jsonl", (path) => readAll(path)],
+  "a log that is begun": ["metrics.jsonl", (path) => MetricsLog.open(path)],
+  "a log that is gone on with": [
+    "metrics.jsonl",
+    (path) => MetricsLog.open(path, { afterStep: 9 }),
+  ],
+};
+
+for (const [what, [file, read]] of Object.entries(READERS)) {
+  Deno.test({
+    name: `a pipe is not ${what}`,
+    ignore: !HAS_FIFOS,
+    fn: () => withPipe(file, (path, dir) => refused(read(path, dir), path)),
+  });
+}
+
+Deno.test({
+  name: "a link to a pipe is not a picture",
+  ignore: !HAS_FIFOS,
+  fn: () =>
+    withPipe("pipe", async (path, dir) => {
+      await Deno.symlink(path, join(dir, "x.png"));
+      await refused(loadPictures(dir), join(dir, "x.png"));
+    }),
+});
+
+Deno.test({
+  name: "a pipe is not a record of a run, and stops none",
+  ignore: !HAS_FIFOS,
+  fn: () =>
+    withPipe("run.json", async (path, dir) => {
+      const said: string[] = [];
+      equal(await readRunRecord(dir, (text) => said.push(text)), undefined);
+      ok(said[0].startsWith(`${path} cannot be read (it is not a file`), said[0]);
+    }),
+});

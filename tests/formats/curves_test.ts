@@ -1,0 +1,344 @@
+import assert from "node:assert/strict";
+import { XMLParser, XMLValidator } from "npm:fast-xml-parser@5.12.1";
+import { Buckets } from "../../src/formats/buckets.ts";
+import { Curves, lossCurves } from "../../src/formats/curves.ts";
+import type { MetricsRow } from "../../src/files/metrics.ts";
+import { grouped, ticks } from "../../src/formats/svg.ts";
+import { RandomSequence } from "../../src/model/threefry.ts";
+
+interface Drawn {
+  /** Every text, in the order of the file. */
+  readonly texts: string[];
+  readonly title: string;
+  readonly description: string;
+  readonly root: Record<string, string>;
+  /** Thick and thin lines and bands of both networks, by colour: points of each stretch. */
+  points(kind: "mean" | "raw" | "band" | "dot", color: string): [x: number, y: number][][];
+}
+
+const BLUE = "#0072b2"; // the generator
+const RED = "#d55e00"; // the discriminator
+/** The plot's corners. */
+const PLOT = { left: 62, right: 694, top: 88, bottom: 362 };
+
+function nodes(value: unknown, name: string, found: unknown[] = []): unknown[] {
+  if (Array.isArray(value)) value.forEach((child) => nodes(child, name, found));
+  else if (typeof value === "object" && value !== null) {
+    for (const [key, child] of Object.entries(value)) {
+      if (key === name) found.push(...[child].flat());
+      nodes(child, name, found);
+    }
+  }
+  return found;
+}
+
+/** Reads a figure as any program would, after a check that it is well-formed. */
+function look(svg: string): Drawn {
+  assert.equal(XMLValidator.validate(svg), true);
+  assert.ok(svg.length <= 100_000, `${svg.length} characters`);
+  assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
+  const options = { ignoreAttributes: false, attributeNamePrefix: "", parseTagValue: false };
+  const parsed = new XMLParser({ ...options, htmlEntities: true }).parse(svg).svg;
+  const text = (node: unknown) => typeof node === "string" ? node : (node as Text)["#text"];
+  type Text = { "#text": string };
+  const paths = nodes(parsed.g, "path") as Record<string, string>[];
+  const kinds = {
+    mean: { stroke: "stroke-width", value: "2" },
+    raw: { stroke: "stroke-width", value: "0.8" },
+    dot: { stroke: "stroke-width", value: "5" },
+    band: { stroke: "opacity", value: "0.2" },
+  };
+  return {
+    texts: nodes(parsed, "text").map(text),
+    title: text(parsed.title),
+    description: text(parsed.desc),
+    root: parsed,
+    points(kind, color) {
+      const { stroke, value } = kinds[kind];
+      const d = paths.filter((path) =>
+        path[stroke] === value && (kind === "band" ? path.fill : path.stroke) === color
+      ).map((path) => path.d).join("");
+      return d.split("M").filter(Boolean).map((part) =>
+        part.replace(/Z|h0/g, "").split("L").map((xy): [number, number] => {
+          const [x, y] = xy.split(",").map(Number);
+          assert.ok(Number.isFinite(x) && Number.isFinite(y), xy);
+          return [x, y];
+        })
+      );
+    },
+  };
+}
+
+Deno.test("curves: every step of a short run is where its loss puts it", () => {
+  const curves = new Curves();
+  for (let step = 1; step <= 100; step++) curves.add(step, 1, step % 2 ? 0.5 : 1.5);
+  const figure = look(curves.svg());
+  const [raw, ...more] = figure.points("raw", RED);
+  assert.equal(more.length, 0);
+  assert.equal(raw.length, 100);
+  // The top is at 1.75: 1.04 * 1.6 on half a tick of 0.5.
+  const y = (loss: number) => PLOT.bottom - loss / 1.75 * (PLOT.bottom - PLOT.top);
+  raw.forEach(([px, py], i) => {
+    assert.ok(Math.abs(px - (PLOT.left + (i + 1) / 100 * (PLOT.right - PLOT.left))) <= 0.051);
+    assert.ok(Math.abs(py - y(i % 2 ? 1.5 : 0.5)) <= 0.051, `${py}`);
+  });
+  // What goes up and down with each step is 1 when smoothed, what is 1 stays so.
+  const [mean] = figure.points("mean", RED);
+  assert.equal(mean.length, 100);
+  for (const [, py] of mean.slice(5, -5)) assert.ok(Math.abs(py - y(1)) < 1.2, `${py}`);
+  for (const [, py] of figure.points("mean", BLUE)[0]) assert.ok(Math.abs(py - y(1)) <= 0.051);
+  assert.deepEqual(figure.points("band", RED), []);
+});
+
+Deno.test("curves: titles, axes, units and equilibria are named", () => {
+  const curves = new Curves({ title: `<Run> "1" & 'two'\0\u{1f600}\ud800` });
+  for (let step = 1; step <= 470; step++) curves.add(step, 0.7, 1.4);
+  curves.markEpoch(235, 1);
+  curves.markEpoch(470, 2);
+  const { texts, title, description, root } = look(curves.svg());
+  assert.equal(title, `<Run> "1" & 'two'\u{1f600}\ufffd`);
+  assert.equal(texts[0], title);
+  assert.equal(root.role, "img");
+  assert.equal(root["aria-labelledby"], "dcgan-title dcgan-description");
+  assert.match(description, /470 training steps; .*generator 0\.700, discriminator 1\.400/);
+  for (
+    const text of [
+      "binary cross-entropy (nats)",
+      "training step",
+      "epoch",
+      "generator",
+      "discriminator, real + generated",
+      "ln 2",
+      "= 0.693",
+      "2 ln 2",
+      "= 1.386",
+      "0.5",
+      "1.5",
+      "400",
+    ]
+  ) assert.ok(texts.includes(text), `${text} in ${texts}`);
+  assert.deepEqual(texts.slice(texts.indexOf("epoch") - 2, texts.indexOf("epoch")), ["1", "2"]);
+});
+
+Deno.test("curves: an own background, so that the page's does not matter", () => {
+  const backgrounds = nodes(look(new Curves().svg()).root, "rect") as Record<string, string>[];
+  assert.ok(
+    backgrounds.some(({ fill, width, height }) =>
+      fill === "#fff" && width === "760" && height === "440"
+    ),
+  );
+});
+
+Deno.test("curves: no step, one step, and one step late in a run", () => {
+  const none = new Curves();
+  assert.match(look(none.svg()).description, /No step/);
+  for (const step of [1, 70_000]) {
+    const one = new Curves();
+    one.add(step, 0.7, 1.4);
+    const figure = look(one.svg());
+    assert.equal(figure.points("dot", BLUE).length, 1);
+    assert.equal(figure.points("dot", RED).length, 1);
+    const [[[x]]] = figure.points("dot", BLUE);
+    assert.ok(x > PLOT.left && x < PLOT.right, `${x}`);
+  }
+});
+
+Deno.test("curves: losses that are not finite leave a gap, and are counted", () => {
+  const curves = new Curves();
+  for (let step = 1; step <= 400; step++) {
+    curves.add(step, step > 200 && step <= 240 ? NaN : 0.7, step === 300 ? Infinity : 1.4);
+  }
+  const figure = look(curves.svg());
+  assert.deepEqual(figure.points("mean", BLUE).map(({ length }) => length), [200, 160]);
+  assert.deepEqual(figure.points("mean", RED).map(({ length }) => length), [299, 100]);
+  assert.ok(figure.texts.includes("41 steps have a loss that is not finite."), `${figure.texts}`);
+  const lone = new Curves();
+  [0.7, NaN, 0.7, 0.7].forEach((loss, i) => lone.add(i + 1, loss, loss));
+  const alone = look(lone.svg());
+  assert.ok(alone.texts.includes("1 step has a loss that is not finite."), `${alone.texts}`);
+  assert.deepEqual(alone.points("dot", RED).map(({ length }) => length), [1]);
+  assert.deepEqual(alone.points("mean", RED).map(({ length }) => length), [2]);
+
+  const all = new Curves();
+  for (let step = 1; step <= 3; step++) all.add(step, NaN, -Infinity);
+  assert.match(look(all.svg()).description, /generator without a finite loss/);
+});
+
+Deno.test("curves: the thick line weighs each stretch by the steps it has", () => {
+  const curves = new Curves();
+  // Two steps a stretch: 1 and 1, then 4 alone; (1 + 1 + 4) / 3 = 2.
+  for (let step = 1; step <= 1920; step++) curves.add(step, [1, 1, 4, NaN][(step - 1) % 4], 1);
+  const top = 4.5;
+  for (const [, y] of look(curves.svg()).points("mean", BLUE)[0].slice(20, -20)) {
+    const loss = (PLOT.bottom - y) / (PLOT.bottom - PLOT.top) * top;
+    assert.ok(Math.abs(loss - 2) < 0.02, `${loss}`);
+  }
+});
+
+Deno.test("curves: a single peak is cut off and named, a level that stays is shown", () => {
+  const peak = new Curves();
+  for (let step = 1; step <= 500; step++) peak.add(step, step === 250 ? 30 : 0.7, 1.4);
+  const figure = look(peak.svg());
+  assert.ok(figure.texts.includes("Peaks up to 30.0 are cut off."), `${figure.texts}`);
+  assert.ok(figure.texts.includes("1.5"));
+
+  const low = new Curves();
+  for (let step = 1; step <= 500; step++) low.add(step, step === 250 ? 2.6 : 0.7, 1.4);
+  assert.ok(!look(low.svg()).texts.some((text) => text.includes("cut off")));
+
+  const level = new Curves();
+  for (let step = 1; step <= 500; step++) level.add(step, step > 250 ? 30 : 0.7, 1.4);
+  const shown = look(level.svg());
+  assert.ok(shown.texts.includes("30"));
+  assert.ok(!shown.texts.some((text) => text.includes("cut off")));
+  for (const [, y] of shown.points("raw", BLUE)[0]) assert.ok(y >= PLOT.top);
+  // Both dashed lines' names have room.
+  const svg = level.svg();
+  const at = ["ln 2", "2 ln 2"].map((name) =>
+    Number(new RegExp(`y="([\\d.]+)"[^>]*>${name}<`).exec(svg)?.[1])
+  );
+  assert.ok(at[0] - at[1] >= 11.9, `${at}`);
+});
+
+Deno.test("curves: huge, tiny and negative losses are drawn as far as there is room", () => {
+  for (const loss of [1e300, Number.MAX_VALUE, 3.4e38, 1e9, 1e-300, 0, -5]) {
+    const curves = new Curves();
+    for (let step = 1; step <= 50; step++) curves.add(step, loss, loss);
+    look(curves.svg());
+  }
+});
+
+Deno.test("curves: a million steps fit into 100 kB, with their extremes and means", () => {
+  const random = new RandomSequence(1, 99);
+  const curves = new Curves();
+  for (let step = 1; step <= 1_000_000; step++) {
+    // A dip of one step near the middle.
+    const g = step === 500_000 ? 0.1 : 1 + 0.2 * random.uniform();
+    curves.add(step, g, 1.3 + 0.1 * random.uniform());
+    if (step % 235 === 0) curves.markEpoch(step, step / 235);
+  }
+  const figure = look(curves.svg());
+  const [band] = figure.points("band", BLUE);
+  const top = 1.75;
+  const loss = (y: number) => (PLOT.bottom - y) / (PLOT.bottom - PLOT.top) * top;
+  assert.equal(band[0][0], band.at(-1)![0]); // There along the upper edge, and back along the lower.
+  assert.ok(band[0][1] < band.at(-1)![1]);
+  const lowest = band.reduce((a, b) => a[1] > b[1] ? a : b);
+  assert.ok(Math.abs(loss(lowest[1]) - 0.1) < 0.001, `${loss(lowest[1])}`);
+  assert.ok(Math.abs(lowest[0] - (PLOT.left + PLOT.right) / 2) < 1, `${lowest[0]}`);
+  assert.ok(Math.abs(loss(Math.min(...band.map(([, y]) => y))) - 1.2) < 0.001);
+  for (const [, y] of figure.points("mean", BLUE)[0]) assert.ok(Math.abs(loss(y) - 1.1) < 0.01);
+  assert.ok(figure.texts.includes("4000"));
+  assert.ok(figure.texts.includes("1\u2009000\u2009000"));
+});
+
+Deno.test("curves: the worst case for the size, a gap between any two stretches, is 100 kB too", () => {
+  const curves = new Curves();
+  for (let step = 1; step <= 960; step++) {
+    const loss = step % 2 ? 0.111 + step / 700 : NaN;
+    curves.add(step, loss, loss);
+    curves.markEpoch(step, step);
+  }
+  look(curves.svg());
+  const wide = new Curves();
+  for (let step = 1; step <= 1920; step++) {
+    const loss = (step - 1) % 4 < 2 ? 0.111 + step / 1400 + (step % 2) / 10 : NaN;
+    wide.add(step, loss, loss);
+    wide.markEpoch(step, step);
+  }
+  look(wide.svg());
+});
+
+Deno.test("curves: epochs are marked, the later of two ends of one counts, many are thinned", () => {
+  const curves = new Curves();
+  for (let step = 1; step <= 10; step++) curves.add(step, 1, 1);
+  curves.markEpoch(3, 1);
+  curves.markEpoch(5, 1);
+  curves.markEpoch(10, 2);
+  const at = [...curves.svg().matchAll(/<text x="([\d.]+)" y="78"[^>]*>([^<]+)</g)];
+  assert.deepEqual(at.map(([, x, text]) => [text, Number(x)]), [
+    ["1", (PLOT.left + PLOT.right) / 2],
+    ["2", PLOT.right],
+    ["epoch", PLOT.right + 16],
+  ]);
+
+  const many = new Curves();
+  for (let step = 1; step <= 100_000; step++) {
+    many.add(step, 1, 1);
+    many.markEpoch(step, step);
+  }
+  const { texts } = look(many.svg());
+  const count = (name: string) => texts.filter((text) => text === name).length;
+  assert.equal(count("30\u2009000"), 1); // epochs only
+  assert.equal(count("40\u2009000"), 2); // steps, too
+  const svg = many.svg();
+  assert.ok((svg.match(/h0|,88L/g) ?? []).length < 200);
+});
+
+Deno.test("curves: the figure of a log is that of its rows", () => {
+  const time = "2026-01-01T00:00:00.000Z";
+  const losses = { generatorLoss: 0.7, discriminatorLoss: 1.4 };
+  const rows: MetricsRow[] = [
+    { type: "step", time, step: 1, epoch: 1, images: 4, ...losses },
+    { type: "step", time, step: 2, epoch: 1, images: 8, ...losses, generatorLoss: 0.9 },
+    { type: "epoch", time, step: 2, epoch: 1, steps: 2, seconds: 1, ...losses },
+  ];
+  const curves = new Curves({ title: "T" });
+  curves.add(1, 0.7, 1.4);
+  curves.add(2, 0.9, 1.4);
+  curves.markEpoch(2, 1);
+  assert.equal(lossCurves(rows, { title: "T" }), curves.svg());
+});
+
+Deno.test("curves: steps that make no sense are refused", () => {
+  const curves = new Curves();
+  curves.add(5, 1, 1);
+  assert.throws(() => curves.add(4, 1, 1), /step 4 to curves that begin at step 5/);
+  for (const step of [0, -1, 1.5, NaN, Infinity]) {
+    assert.throws(() => curves.add(step, 1, 1), RangeError);
+    assert.throws(() => curves.markEpoch(step, 1), RangeError);
+  }
+});
+
+Deno.test("curves: buckets hold the extremes and the mean of any series, in bounded memory", () => {
+  for (const capacity of [1, 7, 64]) {
+    for (const count of [1, 6, 7, 8, 64, 65, 1000]) {
+      const random = new RandomSequence(count, 99);
+      const values = Array.from(
+        { length: count },
+        () => random.uniform() < 0.1 ? NaN : random.normal(),
+      );
+      const buckets = new Buckets(capacity);
+      const first = 1 + 10 * count;
+      values.forEach((value, i) => buckets.add(first + i, value));
+      const list = buckets.list();
+      assert.ok(list.length <= capacity);
+      assert.equal(list.length, Math.ceil(count / buckets.width));
+      let next = first;
+      for (const { from, to, count, min, max, mean } of list) {
+        assert.equal(from, next);
+        next = to + 1;
+        const part = values.slice(from - first, next - first).filter(Number.isFinite);
+        assert.equal(count, part.length);
+        if (!part.length) {
+          assert.deepEqual([min, max, mean], [NaN, NaN, NaN]);
+          continue;
+        }
+        assert.equal(min, Math.min(...part));
+        assert.equal(max, Math.max(...part));
+        assert.ok(Math.abs(mean - part.reduce((a, b) => a + b, 0) / part.length) < 1e-12);
+      }
+      assert.equal(next, first + count);
+    }
+  }
+});
+
+Deno.test("curves: ticks are round numbers within the range, and numbers are grouped", () => {
+  assert.deepEqual(ticks(0, 1.75, 6), [0, 0.5, 1, 1.5]);
+  assert.deepEqual(ticks(0, 0.3, 3), [0, 0.1, 0.2, 0.3]);
+  assert.deepEqual(ticks(69_999, 70_001, 8, true), [69_999, 70_000, 70_001]);
+  assert.deepEqual(ticks(0, 11_750, 8, true), [0, 2000, 4000, 6000, 8000, 10_000]);
+  assert.equal(grouped(9999), "9999");
+  assert.equal(grouped(1234567), "1\u2009234\u2009567");
+  assert.equal(grouped(12345.678), "12\u2009345.678");
+});

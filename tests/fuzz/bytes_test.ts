@@ -1,0 +1,111 @@
+/**
+ * Binary files, whole and damaged: whatever their bytes, they are read as promised or refused by an
+ * error that names them.
+ *
+ * @module
+ */
+
+import { gzipSync } from "node:zlib";
+import fc from "npm:fast-check@4.10.2";
+import { concat, damaged, utf8 } from "../support/fuzz/bytes.ts";
+import { chunks, chunksOf, pngFile, promisedBytes, word } from "../support/fuzz/png.ts";
+import { type Files, Victim } from "../support/fuzz/victim.ts";
+
+const victim = new Victim();
+Deno.test.afterAll(() => victim[Symbol.dispose]());
+
+const small = fc.oneof(fc.nat(3), fc.nat(9));
+
+const idxFile: fc.Arbitrary<Uint8Array> = fc.tuple(
+  fc.array(small, { minLength: 1, maxLength: 4 }),
+  fc.constantFrom(0, 0, 0, 1, -1),
+).map(([dims, more]) =>
+  concat(
+    Uint8Array.of(0, 0, 8, dims.length),
+    ...dims.map(word),
+    new Uint8Array(Math.max(0, dims.reduce((a, b) => a * b, 1) + more)).fill(3),
+  )
+);
+
+const gzipped = (file: fc.Arbitrary<Uint8Array>) =>
+  file.map((bytes): Uint8Array => new Uint8Array(gzipSync(bytes)));
+
+/** Bombs: few bytes that say or hold very many. */
+const bomb: fc.Arbitrary<Uint8Array> = fc.tuple(
+  fc.array(fc.constantFrom(0, 1, 255, 2 ** 16, 2 ** 20, 2 ** 31, 2 ** 32 - 1), {
+    minLength: 1,
+    maxLength: 4,
+  }),
+  fc.constantFrom(0, 10, 2 ** 16, 2 ** 20),
+).map(([dims, held]) =>
+  concat(Uint8Array.of(0, 0, 8, dims.length), ...dims.map(word), new Uint8Array(held))
+);
+
+Deno.test("fuzz: IDX files", async () => {
+  const files = fc.oneof(
+    { weight: 30, arbitrary: damaged(idxFile) },
+    { weight: 1, arbitrary: bomb },
+    { weight: 5, arbitrary: fc.uint8Array({ maxLength: 30 }) },
+  );
+  const promises = { errors: ["DataError"], allowed: () => 0 };
+  await victim.holds("idx", files.map((file) => ({ file })), promises, 4000);
+});
+
+Deno.test("fuzz: compressed IDX files", async () => {
+  const files = fc.oneof(
+    damaged(gzipped(damaged(idxFile))),
+    gzipped(idxFile),
+    gzipped(bomb),
+    gzipped(gzipped(idxFile)),
+    fc.tuple(gzipped(idxFile), gzipped(idxFile)).map((both) => concat(...both)),
+    fc.uint8Array({ maxLength: 30 }).map((bytes) => concat(Uint8Array.of(0x1f, 0x8b, 8), bytes)),
+  );
+  // The pieces that are given to the decompressor, twice, and what comes out.
+  const promises = { errors: ["DataError"], allowed: (n: number) => 1034 * n + 64 };
+  await victim.holds("idx", files.map((file) => ({ file })), promises, 2000);
+});
+
+/** A promise for each file. */
+const sum = (promised: (file: Uint8Array) => number) => (_: number, files: Files) =>
+  Object.values(files).reduce((bytes, file) => bytes + promised(file), 0);
+
+/** What `loadPictures` says of itself; the data set and the scaled picture are of 8 x 12 pixels. */
+const pictureBytes = (file: Uint8Array) => {
+  const { bytes, pixels } = promisedBytes(file);
+  return bytes + 16 * pixels + 3 * pixels + 4 * 3 * 12 * Math.max(12, pixels) + 3 * 96;
+};
+
+Deno.test("fuzz: PNG files", async () => {
+  const files = fc.oneof(
+    { weight: 4, arbitrary: chunks.map(pngFile) },
+    { weight: 2, arbitrary: damaged(chunks.map(pngFile)) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 100 }) },
+    { weight: 1, arbitrary: fc.string({ maxLength: 200 }).map(utf8) },
+  );
+  const promises = { errors: ["DataError"], allowed: sum((file) => promisedBytes(file).bytes) };
+  await victim.holds("png", files.map((file) => ({ "file.png": file })), promises, 3000);
+});
+
+const pictureName = fc.constantFrom(
+  "a.png",
+  "b.PNG",
+  "g.png",
+  "c.txt",
+  "sub/d.png",
+  "tub/e.png",
+  ".f.png",
+  "\u001b[31mh\u0007.png",
+);
+
+Deno.test("fuzz: folders of pictures", async () => {
+  const plain = chunksOf(fc.constantFrom(4, 4, 4, 8, 5)).map(pngFile);
+  const file = fc.oneof(
+    { weight: 6, arbitrary: plain },
+    { weight: 1, arbitrary: damaged(plain) },
+    { weight: 1, arbitrary: fc.string({ maxLength: 200 }).map(utf8) },
+  );
+  const files = fc.array(fc.tuple(pictureName, file), { minLength: 1, maxLength: 3 })
+    .map((all) => Object.fromEntries(all));
+  const promises = { errors: ["DataError"], allowed: sum(pictureBytes) };
+  await victim.holds("pictures", files, promises, 1500);
+});

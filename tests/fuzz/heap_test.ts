@@ -1,0 +1,36 @@
+/**
+ * JSON that costs far more than its length when it is parsed: readers keep what they say of their heap,
+ * in a process that dies when one takes more.
+ *
+ * @module
+ */
+
+import { equal, match } from "node:assert/strict";
+import { runWithHeap } from "../support/fuzz/small_heap.ts";
+
+const MB = 2;
+/** Of the heap to the file, as the readers say. */
+const TIMES = 40;
+/** What the process itself has loaded. */
+const OWN = 24;
+
+function run(reader: string, file: number, megabytes: number) {
+  const permissions = ["--allow-read", "--allow-write", "--allow-env"];
+  return runWithHeap(megabytes, "heap_worker.ts", [reader, `${file * 2 ** 20}`], permissions);
+}
+
+for (
+  const [reader, files] of Object.entries({ safetensors: 21, weights: 21, run: 14, kernels: 14 })
+) {
+  Deno.test(`hostile JSON: ${reader}, at most ${TIMES} times its length`, async () => {
+    const { success, stdout, stderr } = await run(reader, MB, TIMES * MB + OWN);
+    equal(success, true, stderr);
+    equal(stdout.trim(), `${files}`);
+  });
+}
+
+Deno.test("hostile JSON: a reader that takes too much is seen", async () => {
+  const { success, stderr } = await run("kernels", 4, 5 * 4 + OWN);
+  equal(success, false);
+  match(stderr, /out of memory/i);
+});

@@ -1,0 +1,123 @@
+/**
+ * ONNX files in ONNX Runtime (its WebAssembly build): it takes them, and draws the same pictures.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import * as ort from "npm:onnxruntime-web@1.30.0/wasm";
+import { Discriminator, Generator, type GeneratorOptions, Gpu } from "../../mod.ts";
+import { conv2D, conv2DTranspose, leakyReLU } from "../../src/model/layers.ts";
+import { Sampler, seedNoise } from "../../src/model/sampler.ts";
+import { Sequential } from "../../src/model/sequential.ts";
+import { assertClose } from "../support/close.ts";
+import { inFolder } from "../support/folder.ts";
+import { TestRandom } from "../support/random.ts";
+import { disturb } from "../support/tfjs.ts";
+
+ort.env.wasm.numThreads = 1; // without workers that would outlive the test
+
+const TOLERANCE = { atol: 1e-4 };
+
+/** Runs a model with one input and one output. */
+async function run(bytes: Uint8Array, x: Float32Array, shape: readonly number[]) {
+  const session = await ort.InferenceSession.create(bytes);
+  try {
+    const [input, output] = [session.inputNames, session.outputNames];
+    assert.deepEqual([input.length, output.length], [1, 1]);
+    const results = await session.run({ [input[0]]: new ort.Tensor("float32", x, shape) });
+    const { data, dims } = results[output[0]];
+    return { data: data as Float32Array, dims, input: input[0], output: output[0] };
+  } finally {
+    await session.release();
+  }
+}
+
+const CASES: Readonly<Record<string, GeneratorOptions>> = {
+  "the tutorial's": {},
+  "28 x 20 in three channels": {
+    noiseDim: 7,
+    widths: [6, 5, 4],
+    channels: 3,
+    height: 28,
+    width: 20,
+  },
+  "4 x 12, the smallest height": { noiseDim: 3, widths: [2, 3, 5], height: 4, width: 12 },
+};
+
+for (const [name, options] of Object.entries(CASES)) {
+  Deno.test(`onnx: ONNX Runtime draws the generator's pictures, ${name}`, async () => {
+    using gpu = await Gpu.request();
+    const generator = new Generator(gpu, { seed: 3, ...options });
+    disturb(generator.variables, new TestRandom("onnx"));
+    const bytes = await generator.toONNX();
+    for (const count of [1, 3]) { // the batch axis is of any size
+      const noise = seedNoise(count, generator.noiseDim, 5);
+      using sampler = new Sampler(gpu, generator, count);
+      const expected = await sampler.sample(noise);
+      const result = await run(bytes, noise, [count, generator.noiseDim]);
+      assert.deepEqual([result.input, result.output], ["noise", "pictures"]);
+      assert.deepEqual(result.dims, [count, ...generator.outputShape]);
+      assertClose(result.data, expected, TOLERANCE);
+    }
+  });
+}
+
+/** What a model computes here in inference mode. */
+async function infer(gpu: Gpu, model: Sequential, x: Float32Array, batch: number) {
+  using program = gpu.compile(
+    { x: [batch, ...model.inputShape] },
+    ({ x }) => ({ y: model.call(x, { training: false }) }),
+  );
+  program.run({ x });
+  return (await program.read()).y;
+}
+
+Deno.test("onnx: ONNX Runtime agrees on the discriminator", async () => {
+  using gpu = await Gpu.request();
+  const model = new Discriminator(gpu, { widths: [5, 6], channels: 3, width: 20, seed: 3 });
+  disturb(model.variables, new TestRandom("onnx"));
+  const x = Float32Array.from(new TestRandom("pictures").fill(2 * 28 * 20 * 3));
+  const result = await run(await model.toONNX(), x, [2, 28, 20, 3]);
+  assert.deepEqual([result.input, result.output, result.dims], ["pictures", "logits", [2, 1]]);
+  assertClose(result.data, await infer(gpu, model, x, 2), TOLERANCE);
+});
+
+Deno.test("onnx: padding is TensorFlow's for every kernel, stride and size", async () => {
+  using gpu = await Gpu.request();
+  const random = new TestRandom("padding");
+  for (const kernelSize of [1, 2, 3, 4, 5]) {
+    for (const strides of [1, 2, 3]) {
+      for (const layer of [conv2D, conv2DTranspose]) {
+        const model = new Sequential(gpu, "model", [6, 5, 2], [
+          layer(3, { kernelSize, strides, activation: "tanh" }),
+          leakyReLU(),
+        ], { seed: 1, stream: 0 });
+        disturb(model.variables, random);
+        const x = Float32Array.from(random.fill(2 * 6 * 5 * 2));
+        const result = await run(await model.toONNX(), x, [2, 6, 5, 2]);
+        const what = `${layer.name} of ${kernelSize} with stride ${strides}`;
+        assert.deepEqual(result.dims, [2, ...model.outputShape], what);
+        assertClose(result.data, await infer(gpu, model, x, 2), { ...TOLERANCE, what });
+        model.dispose();
+      }
+    }
+  }
+});
+
+Deno.test("onnx: the file says what it is, and save writes the same bytes", () =>
+  inFolder(async (dir) => {
+    using gpu = await Gpu.request();
+    const generator = new Generator(gpu, { noiseDim: 7, widths: [6, 5, 4], width: 20 });
+    const bytes = await generator.toONNX();
+    const path = join(dir, "generator.onnx");
+    assert.equal(await generator.save(path), path);
+    assert.deepEqual(await Deno.readFile(path), new Uint8Array(bytes));
+    const session = await ort.InferenceSession.create(bytes);
+    const [input, output] = [session.inputMetadata[0], session.outputMetadata[0]];
+    assert.ok(input.isTensor && output.isTensor);
+    assert.deepEqual([input.type, input.shape], ["float32", ["N", 7]]);
+    assert.deepEqual([output.type, output.shape], ["float32", ["N", 28, 20, 1]]);
+    await session.release();
+  }));

@@ -1,0 +1,220 @@
+/**
+ * Gradients of gradients. With L = sum(c * y), g = dL/da and M = sum(d * g), the gradient of M with
+ * respect to each input is compared with mixed second differences of L in float64.
+ *
+ * @module
+ */
+
+import { Gpu } from "../../src/graph/gpu.ts";
+import type { Tensor } from "../../src/graph/tensor.ts";
+import { grad } from "../../src/ops/grad.ts";
+import * as ops from "../../src/ops/mod.ts";
+import { assertClose } from "../support/close.ts";
+import { direction, dot, draw, evaluate, moved, named, type OpCase } from "../support/gradcheck.ts";
+import { TestRandom } from "../support/random.ts";
+import type { NdArray } from "../support/reference.ts";
+
+const gpu = await Gpu.request();
+Deno.test.afterAll(() => gpu[Symbol.dispose]());
+
+/** Small enough for the truncation (its square), large enough for the rounding (2^-52 over it). */
+const STEP = 1e-3;
+
+/** The differences' truncation and float32's rounding; a tenth of what has to be seen. */
+const TOLERANCE = 1e-4;
+
+type Inputs = Record<string, NdArray>;
+
+/** d/ds d/dt of f at inputs[first] + s * u, then inputs[second] + t * v. */
+function mixed(
+  f: (inputs: Inputs) => number,
+  inputs: Inputs,
+  [first, u]: [string, Float64Array],
+  [second, v]: [string, Float64Array],
+): number {
+  const at = (s: number, t: number) => {
+    const once = { ...inputs, [first]: moved(inputs[first], u, s * STEP) };
+    return f({ ...once, [second]: moved(once[second], v, t * STEP) });
+  };
+  return (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * STEP ** 2);
+}
+
+/** Checks the derivative of the gradient of each input along each input. */
+async function checkSecond(op: OpCase): Promise<void> {
+  const random = new TestRandom(op.name);
+  const inputs = draw(op, random);
+  const expected = evaluate(op, inputs);
+  const names = Object.keys(inputs);
+  const cotangents = Object.fromEntries(
+    Object.entries(expected).map((
+      [name, y],
+    ) => [name, random.fill(y.data.length).map(Math.fround)]),
+  );
+  const loss = (at: Inputs) =>
+    Object.entries(evaluate(op, at))
+      .reduce((sum, [name, y]) => sum + dot(cotangents[name], y.data), 0);
+
+  for (const first of names) {
+    const along = random.fill(inputs[first].data.length).map(Math.fround);
+    const specs: Record<string, readonly number[]> = { along: inputs[first].shape };
+    for (const name of names) specs[name] = inputs[name].shape;
+    for (const [name, y] of Object.entries(expected)) specs[`c_${name}`] = y.shape;
+    using program = gpu.compile(specs, (t) => {
+      const outputs = named(op.compute<Tensor>(ops, t));
+      const terms = Object.entries(outputs).map(([name, y]) => ops.sum(ops.mul(y, t[`c_${name}`])));
+      const [g] = grad(terms.reduce(ops.add), [t[first]]);
+      const second = grad(ops.sum(ops.mul(g, t.along)), names.map((name) => t[name]));
+      return Object.fromEntries(second.map((h, i) => [names[i], h]));
+    });
+    program.run({
+      along,
+      ...Object.fromEntries(names.map((name) => [name, inputs[name].data])),
+      ...Object.fromEntries(Object.entries(cotangents).map(([name, c]) => [`c_${name}`, c])),
+    });
+    const actual = await program.read();
+    for (const second of names) {
+      const d = direction(actual[second], random);
+      assertClose(
+        [dot(actual[second], d)],
+        [mixed(loss, inputs, [first, along], [second, d])],
+        {
+          rtol: TOLERANCE,
+          atol: 1e-4,
+          what: `${op.name}: d/d${second} of the gradient of ${first}`,
+        },
+      );
+    }
+  }
+}
+
+const shapes = (inputs: Record<string, readonly number[]>) =>
+  Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, { shape }]));
+const positive = (r: TestRandom) => r.between(0.5, 2);
+const away = (r: TestRandom) => (r.uniform() < 0.5 ? -1 : 1) * r.between(0.5, 2);
+const vector = (values?: (r: TestRandom) => number) => ({ x: { shape: [7], values } });
+
+// Ops that are linear in each operand are checked behind a tanh too, so that every second
+// derivative is something else than 0.
+const CASES: readonly OpCase[] = [
+  ...[false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB): OpCase => ({
+      name: `matmul ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`,
+      inputs: shapes({ a: transposeA ? [4, 3] : [3, 4], b: transposeB ? [5, 4] : [4, 5] }),
+      compute: (o, { a, b }) => o.matmul(a, b, { transposeA, transposeB }),
+    }))
+  ),
+  {
+    name: "tanh of matmul",
+    inputs: shapes({ a: [3, 4], b: [4, 5] }),
+    compute: (o, { a, b }) => o.tanh(o.mul(o.matmul(a, b), 0.5)),
+  },
+  {
+    name: "conv2d",
+    inputs: shapes({ x: [2, 5, 4, 3], w: [3, 2, 3, 2] }),
+    compute: (o, { x, w }) => o.conv2d(x, w, { strides: [2, 1], padding: "same" }),
+  },
+  {
+    name: "conv2d with something left over",
+    inputs: shapes({ x: [2, 6, 5, 4], w: [3, 3, 4, 4] }),
+    compute: (o, { x, w }) => o.tanh(o.mul(o.conv2d(x, w, { strides: 2 }), 0.2)),
+  },
+  {
+    name: "conv2dTranspose",
+    inputs: shapes({ x: [2, 3, 2, 4], w: [4, 3, 4, 4] }),
+    compute: (o, { x, w }) =>
+      o.tanh(o.mul(o.conv2dTranspose(x, w, { strides: 2, padding: "same" }), 0.2)),
+  },
+  {
+    name: "conv2dTranspose, valid",
+    inputs: shapes({ x: [1, 3, 2, 2], w: [2, 3, 3, 2] }),
+    compute: (o, { x, w }) => o.conv2dTranspose(x, w, { strides: [3, 2] }),
+  },
+  {
+    name: "conv2dFilterGrad",
+    inputs: shapes({ x: [2, 5, 4, 2], dy: [2, 3, 2, 3] }),
+    compute: (o, { x, dy }) =>
+      o.conv2dFilterGrad(x, dy, { kernelSize: [3, 2], strides: 2, padding: "same" }),
+  },
+  {
+    name: "tanh of conv2dFilterGrad",
+    inputs: shapes({ x: [2, 5, 5, 4], dy: [2, 3, 3, 4] }),
+    compute: (o, { x, dy }) => o.tanh(o.mul(o.conv2dFilterGrad(x, dy, { kernelSize: 3 }), 0.2)),
+  },
+  {
+    name: "batchNorm",
+    inputs: shapes({ x: [6, 3], gamma: [3], beta: [3] }),
+    compute: (o, { x, gamma, beta }) => o.batchNorm(x, gamma, beta, { epsilon: 0.1 }).y,
+  },
+  {
+    name: "batchNorm and its statistics",
+    inputs: shapes({ x: [2, 3, 2, 4], gamma: [4], beta: [4] }),
+    compute: (o, { x, gamma, beta }) => ({ ...o.batchNorm(x, gamma, beta, { epsilon: 0.1 }) }),
+  },
+  {
+    name: "tanh of batchNorm",
+    inputs: shapes({ x: [7, 2], gamma: [2], beta: [2] }),
+    compute: (o, { x, gamma, beta }) => o.tanh(o.batchNorm(x, gamma, beta, { epsilon: 0.1 }).y),
+  },
+  {
+    name: "batchNormInference",
+    inputs: {
+      ...shapes({ x: [5, 3], gamma: [3], beta: [3], mean: [3] }),
+      variance: { shape: [3], values: positive },
+    },
+    compute: (o, { x, gamma, beta, mean, variance }) =>
+      o.batchNormInference(x, gamma, beta, mean, variance, { epsilon: 0.1 }),
+  },
+  {
+    name: "add and sub with broadcasting",
+    inputs: shapes({ a: [3, 1], b: [4] }),
+    compute: (o, { a, b }) => o.tanh(o.sub(o.add(a, b), o.mul(b, 2))),
+  },
+  {
+    name: "mul with broadcasting",
+    inputs: shapes({ a: [2, 3, 4], b: [3, 1] }),
+    compute: (o, { a, b }) => o.tanh(o.mul(a, b)),
+  },
+  {
+    name: "div with broadcasting",
+    inputs: { a: { shape: [3, 5] }, b: { shape: [5], values: away } },
+    compute: (o, { a, b }) => o.div(a, b),
+  },
+  { name: "number / x", inputs: vector(away), compute: (o, { x }) => o.div(3, x) },
+  { name: "exp", inputs: vector(), compute: (o, { x }) => o.exp(x) },
+  { name: "log", inputs: vector(positive), compute: (o, { x }) => o.log(x) },
+  { name: "sqrt", inputs: vector(positive), compute: (o, { x }) => o.sqrt(x) },
+  { name: "tanh", inputs: vector(), compute: (o, { x }) => o.tanh(x) },
+  { name: "sigmoid", inputs: vector(), compute: (o, { x }) => o.sigmoid(x) },
+  { name: "square of abs", inputs: vector(away), compute: (o, { x }) => o.mul(o.abs(x), x) },
+  {
+    name: "square of leakyRelu",
+    inputs: vector(away),
+    compute: (o, { x }) => o.mul(o.leakyRelu(x), o.leakyRelu(o.neg(x), 0.1)),
+  },
+  {
+    name: "sigmoidCrossEntropyWithLogits",
+    inputs: { x: { shape: [3, 4] }, t: { shape: [4], values: (r) => r.uniform() } },
+    compute: (o, { x, t }) => o.sigmoidCrossEntropyWithLogits(x, t),
+  },
+  {
+    name: "softmaxCrossEntropyWithLogits",
+    inputs: { x: { shape: [3, 4] }, t: { shape: [3, 4], values: (r) => r.uniform() } },
+    compute: (o, { x, t }) => o.softmaxCrossEntropyWithLogits(x, t),
+  },
+  {
+    name: "reductions and moves",
+    inputs: shapes({ x: [2, 3, 4] }),
+    compute: (o, { x }) => {
+      const joined = o.concat([o.transpose(x, [2, 0, 1]), o.reshape(x, [4, 2, 3])], 1);
+      const cut = o.pad(o.slice(joined, [1, 0, 1], [2, 4, 2]), [[0, 0], [1, 0], [0, 1]]);
+      return o.mul(o.tanh(o.mean(cut, 0)), o.sum(o.broadcastTo(cut, [2, 5, 3]), [0, 1], true));
+    },
+  },
+  {
+    name: "gather",
+    inputs: shapes({ x: [4, 3], y: [3, 3] }),
+    compute: (o, { x, y }) => o.tanh(o.mul(o.gather(x, o.constant(2, [3])), y)),
+  },
+];
+
+for (const op of CASES) Deno.test(`second order: ${op.name}`, () => checkSecond(op));

@@ -1,0 +1,404 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  CheckpointError,
+  Gpu,
+  type Snapshot,
+  type StepEvent,
+  trainDCGAN,
+  Trainer,
+  type TrainerOptions,
+  type TrainEvent,
+} from "../../mod.ts";
+import { readCheckpoint } from "../../src/files/checkpoints.ts";
+import type { Position } from "../../src/training/position.ts";
+import { VERSION } from "../../src/version.ts";
+import { blobs, OVERPOWERED } from "../support/dataset.ts";
+import { digestsOf, variableDigests } from "../support/digest.ts";
+import { inFolder } from "../support/folder.ts";
+
+const gpu = await Gpu.request();
+
+/** 70 pictures at batch 16: four full batches and one of six. */
+const SMALL = {
+  gpu,
+  dataset: blobs(70),
+  batchSize: 16,
+  epochs: 3,
+  noiseDim: 10,
+  generatorWidths: [16, 8, 8],
+  discriminatorWidths: [8, 8],
+  seed: 3,
+} satisfies TrainerOptions;
+
+/** Every bit of a state: tensors and position, times aside. */
+function bits({ tensors, position }: Snapshot): unknown {
+  const history = position.history.map(({ seconds: _, ...rest }) => rest);
+  // A copy: what it is of must not change with it.
+  return structuredClone([
+    digestsOf(tensors),
+    { ...position, history },
+  ]);
+}
+
+async function collect(trainer: Trainer): Promise<TrainEvent[]> {
+  const events: TrainEvent[] = [];
+  for await (const event of trainer) events.push(event);
+  return events;
+}
+
+const whole = await Trainer.create(SMALL);
+const events = await collect(whole);
+const expected = bits(await whole.snapshot());
+
+Deno.test("trainer: the iteration tells every step and epoch in order", () => {
+  const order = events.map((e) => e.type === "step" ? e.step : e.type);
+  assert.deepEqual(
+    order,
+    [
+      [1, 2, 3, 4, 5, "epoch"],
+      [6, 7, 8, 9, 10, "epoch"],
+      [11, 12, 13, 14, 15, "epoch"],
+    ].flat(),
+  );
+  assert.equal(whole.steps, 15);
+  assert.equal(whole.totalSteps, 15);
+  assert.equal(whole.currentEpoch, 4);
+  assert.ok(whole.betweenEpochs);
+  assert.deepEqual(whole.history.map((e) => [e.epoch, e.step, e.steps]), [
+    [1, 5, 5],
+    [2, 10, 5],
+    [3, 15, 5],
+  ]);
+});
+
+Deno.test("trainer: it trains as trainDCGAN does, to the bit", async () => {
+  using run = await trainDCGAN(SMALL);
+  const weights = (of: { readonly generator: Trainer["generator"] }) =>
+    variableDigests(of.generator.variables);
+  assert.deepEqual(await weights(run), await weights(whole));
+  const losses = ({ history }: { history: Trainer["history"] }) =>
+    history.map((e) => [e.generatorLoss, e.discriminatorLoss, e.distance]);
+  assert.deepEqual(losses(run), losses(whole));
+});
+
+Deno.test("trainer: steps, epochs and iterations mix, and give the same bits", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const first = await trainer.step();
+  const { type: _, ...told } = events[0] as { type: "step" } & StepEvent;
+  assert.deepEqual(first, told);
+  assert.equal((await trainer.step()).step, 2);
+  assert.ok(!trainer.betweenEpochs);
+  const epoch = await trainer.epoch();
+  assert.deepEqual([epoch.epoch, epoch.step, epoch.steps], [1, 5, 5]);
+  const rest: unknown[] = [];
+  for await (const event of trainer) {
+    rest.push(event.type === "step" ? event.step : event.type);
+    // Whoever breaks off misses nothing.
+    if (event.type === "step" && event.step === 8) break;
+  }
+  assert.ok(trainer.steps >= 8);
+  for await (const event of trainer) rest.push(event.type === "step" ? event.step : event.type);
+  assert.deepEqual(rest, [6, 7, 8, 9, 10, "epoch", 11, 12, 13, 14, 15, "epoch"]);
+  assert.deepEqual(bits(await trainer.snapshot()), expected);
+});
+
+Deno.test("trainer: at a pause no later step has begun", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const seen: number[][] = [];
+  for await (const event of trainer.run({ pauseAfter: (step) => step % 4 === 0 || step === 5 })) {
+    if (event.type === "pause") seen.push([event.step, trainer.steps, event.epoch]);
+  }
+  assert.deepEqual(seen, [[4, 4, 1], [5, 5, 1], [8, 8, 2], [12, 12, 3]]);
+});
+
+for (const cut of [1, 5, 7]) {
+  Deno.test(`trainer: saved after ${cut} steps and restored elsewhere, it gives the same bits`, () =>
+    inFolder(async (dir) => {
+      const path = join(dir, "a.safetensors");
+      {
+        using trainer = await Trainer.create(SMALL);
+        for (let i = 0; i < cut; i++) await trainer.step();
+        assert.equal(await trainer.save(path), path);
+      }
+      using other = await Trainer.create(SMALL);
+      await other.step(); // of no account
+      await other.restore(path);
+      assert.equal(other.steps, cut);
+      await collect(other);
+      assert.deepEqual(bits(await other.snapshot()), expected);
+      const { version, distance } = await readCheckpoint(path);
+      assert.equal(version, VERSION);
+      assert.ok(distance! > 0);
+    }));
+}
+
+Deno.test("trainer: a snapshot in memory is a point to come back to, more than once", async () => {
+  using trainer = await Trainer.create(SMALL);
+  for (let i = 0; i < 6; i++) await trainer.step();
+  const snapshot = await trainer.snapshot();
+  const before = bits(snapshot);
+  for (let turn = 0; turn < 2; turn++) {
+    await collect(trainer);
+    assert.deepEqual(bits(await trainer.snapshot()), expected);
+    assert.deepEqual(bits(snapshot), before);
+    await trainer.restore(snapshot);
+  }
+});
+
+Deno.test("trainer: what was not told before a restore is not told after it", async () => {
+  using trainer = await Trainer.create(SMALL);
+  await trainer.epoch();
+  const snapshot = await trainer.snapshot();
+  // Losses are read in bunches, after the first step of at least two.
+  for await (const event of trainer) if (event.type === "step" && event.step === 6) break;
+  assert.ok(trainer.steps > 6, "there is something left to tell");
+  await trainer.restore(snapshot);
+  const steps = (await collect(trainer)).flatMap((e) => e.type === "step" ? e.step : []);
+  assert.deepEqual(steps, [6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+});
+
+Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
+  inFolder(async (dir) => {
+    using trainer = await Trainer.create(SMALL);
+    await trainer.step();
+    const snapshot = await trainer.snapshot();
+    await trainer.step(); // so that the snapshot's state is another one
+    const now = bits(await trainer.snapshot());
+    const refused = async (change: object, message: RegExp) => {
+      await assert.rejects(trainer.restore({ ...snapshot, ...change }), (error: Error) => {
+        assert.ok(error instanceof CheckpointError, error.stack);
+        assert.match(error.message, message);
+        return true;
+      });
+      assert.deepEqual(bits(await trainer.snapshot()), now);
+    };
+    const { configuration, position, tensors } = snapshot;
+    await refused(
+      { configuration: { ...configuration, dropout: 0.5 } },
+      /dropout 0.5, this run asks for 0.3/,
+    );
+    const without = new Map(tensors);
+    without.delete("random");
+    await refused({ tensors: without }, /no tensor random/);
+    const foreign = new Map(tensors).set("foreign", tensors.get("random")!);
+    await refused({ tensors: foreign }, /unknown tensor "?foreign/);
+    const turned = new Map(tensors).set("random", { ...tensors.get("random")!, shape: [1, 2] });
+    await refused({ tensors: turned }, /random is U32 \[1, 2\]; this network needs U32 \[2\]/);
+    const wrong = (change: Partial<Record<keyof Position, unknown>>) => ({
+      position: { ...position, ...change } as unknown as Position,
+    });
+    await refused(wrong({ epoch: 0 }), /its epoch is 0/);
+    await refused(wrong({ at: 70 }), /of 70 pictures it has trained 70/);
+    await refused(wrong({ steps: 1.5 }), /its steps are 1.5/);
+    await refused(wrong({ sums: {} }), /its sums are \{\}/);
+    await refused(wrong({ sums: { steps: 1, generator: 1 } as never }), /its sums are/);
+    await refused(wrong({ history: [{}] }), /its history is/);
+    const nameless = { generatorLoss: 1, discriminatorLoss: 1 };
+    await refused(wrong({ history: [nameless] }), /its history is/);
+    await refused({ position: null }, /its epoch is undefined/);
+    await assert.rejects(trainer.restore(join(dir, "none")), /Cannot open the checkpoint/);
+  }));
+
+Deno.test("trainer: a signal stops it between steps; then it can be saved", async () => {
+  const stop = new AbortController();
+  const trainer = await Trainer.create({ ...SMALL, signal: stop.signal });
+  try {
+    await trainer.step();
+    stop.abort(new Error("enough"));
+    await assert.rejects(trainer.step(), /enough/);
+    await assert.rejects(trainer.epoch(), /enough/);
+    assert.deepEqual(await collect(trainer), []);
+    using other = await Trainer.create(SMALL);
+    await other.restore(await trainer.snapshot());
+    await collect(other);
+    assert.deepEqual(bits(await other.snapshot()), expected);
+  } finally {
+    trainer[Symbol.dispose]();
+  }
+});
+
+Deno.test("trainer: an epoch is aborted after the step under way", async () => {
+  const stop = new AbortController();
+  using trainer = await Trainer.create({ ...SMALL, dataset: blobs(2000), signal: stop.signal });
+  const epoch = trainer.epoch();
+  setTimeout(() => stop.abort(), 100);
+  await assert.rejects(epoch, { name: "AbortError" });
+  assert.ok(trainer.steps < 125, `${trainer.steps} steps`);
+  assert.equal((await trainer.snapshot()).position.sums.steps, trainer.steps);
+});
+
+Deno.test("trainer: calls that overlap are refused", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const step = trainer.step();
+  await assert.rejects(trainer.step(), /Cannot begin a step while a step is under way/);
+  await assert.rejects(trainer.snapshot(), /Cannot begin a snapshot while a step is under way/);
+  assert.equal((await step).step, 1);
+  assert.equal((await trainer.step()).step, 2);
+});
+
+Deno.test("trainer: samples depend on the seed only, and do not disturb training", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const a = await trainer.sample({ count: 3, seed: 5 });
+  assert.equal(a.length, 3 * 784);
+  assert.ok(a.every((v) => v >= -1 && v <= 1));
+  assert.deepEqual(await trainer.sample({ count: 3, seed: 5 }), a);
+  assert.notDeepEqual(await trainer.sample({ count: 3, seed: 6 }), a);
+  assert.equal((await trainer.sample()).length, 16 * 784);
+  await assert.rejects(trainer.sample({ count: 0 }), /count must be a whole number/);
+  await collect(trainer);
+  assert.deepEqual(bits(await trainer.snapshot()), expected);
+  assert.notDeepEqual(await trainer.sample({ count: 3, seed: 5 }), a);
+});
+
+Deno.test("trainer: the distance falls as training goes on; it can be left out", async () => {
+  using trainer = await Trainer.create({ ...SMALL, learningRate: 2e-3, beta1: 0.5, epochs: 20 });
+  const before = await trainer.distance();
+  await collect(trainer);
+  const after = await trainer.distance();
+  assert.ok(after < before / 2, `${before} to ${after}`);
+  assert.equal(trainer.history.at(-1)!.distance, after);
+  using without = await Trainer.create({ ...SMALL, distance: false });
+  await without.epoch();
+  assert.ok(!("distance" in without.history[0]));
+  assert.equal((await without.snapshot()).distance, undefined);
+});
+
+Deno.test("trainer: a distance that overlaps a restore, or a write, is not taken for a later one", async () => {
+  using trainer = await Trainer.create(SMALL);
+  await trainer.epoch();
+  const first = await trainer.snapshot();
+  await trainer.epoch();
+  const second = await trainer.snapshot();
+  assert.notEqual(first.distance, second.distance);
+  await trainer.restore(first);
+  await trainer.restore(second);
+  const [kernel] = trainer.generator.variables;
+  kernel.write(await kernel.read()); // the same weights, written anew
+  const overlapping = trainer.distance();
+  await trainer.restore(first);
+  assert.equal(await overlapping, second.distance);
+  assert.equal(await trainer.distance(), first.distance);
+  kernel.write(new Float32Array(kernel.size));
+  assert.notEqual(await trainer.distance(), first.distance);
+});
+
+Deno.test("trainer: after a restore, a network that overpowers the other is said again", async () => {
+  const messages: string[] = [];
+  const onMessage = (text: string) => messages.push(text);
+  using trainer = await Trainer.create({
+    ...SMALL,
+    ...OVERPOWERED,
+    distance: false,
+    onMessage,
+  });
+  const beginning = await trainer.snapshot();
+  const train = async () => {
+    for await (const _ of trainer) if (messages.length) break;
+    return messages.splice(0);
+  };
+  const said = await train();
+  assert.match(said[0], /discriminator overpowers/);
+  await trainer.restore(beginning);
+  assert.deepEqual(await train(), said);
+});
+
+Deno.test("trainer: samples of many numbers do not fill the device", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const wanted = await trainer.sample({ count: 2 });
+  for (const count of [3, 4, 5]) await trainer.sample({ count });
+  const { count: before } = gpu.memory;
+  for (const count of [6, 7, 8, 9]) await trainer.sample({ count });
+  assert.equal(gpu.memory.count, before);
+  // Several at once, which end in any order.
+  const many = await Promise.all([2, 3, 4, 5, 6, 2].map((count) => trainer.sample({ count })));
+  assert.deepEqual(many.map((pictures) => pictures.length / 784), [2, 3, 4, 5, 6, 2]);
+  assert.deepEqual([many[0], many[5]], [wanted, wanted]);
+  assert.equal(gpu.memory.count, before);
+});
+
+Deno.test("trainer: more pictures than one run makes are those of several, of one moment", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const few = await trainer.sample({ count: 256 });
+  const pictures = trainer.sample({ count: 600 });
+  await trainer.step();
+  const many = await pictures;
+  assert.equal(many.length, 600 * 784);
+  assert.deepEqual(many.subarray(0, few.length), few);
+  using other = await Trainer.create(SMALL);
+  assert.deepEqual(await other.sample({ count: 600 }), many);
+  assert.ok(many.subarray(599 * 784).some((x) => x !== 0));
+  assert.notDeepEqual(await trainer.sample({ count: 600 }), many);
+});
+
+Deno.test("trainer: a distance is of the weights as they were when it was asked for", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const before = trainer.distance();
+  await trainer.step(); // begins while the pictures are on their way
+  const [first, second] = [await before, await trainer.distance()];
+  using other = await Trainer.create(SMALL);
+  assert.equal(first, await other.distance());
+  await other.step();
+  assert.equal(second, await other.distance());
+});
+
+Deno.test("trainer: an epoch's seconds are those of training, not of its caller", async () => {
+  using trainer = await Trainer.create({ ...SMALL, distance: false });
+  const begun = performance.now();
+  await trainer.step();
+  const pause = 1000 + performance.now() - begun;
+  await new Promise((done) => setTimeout(done, pause));
+  const rest = performance.now();
+  const { seconds } = await trainer.epoch();
+  const most = (performance.now() - rest + pause - 1000) / 1000;
+  assert.ok(seconds > 0 && seconds <= most, `${seconds}, not at most ${most}`);
+});
+
+Deno.test("trainer: after a restore, losses that are not finite are said again", async () => {
+  const messages: string[] = [];
+  const onMessage = (text: string) => messages.push(text);
+  using trainer = await Trainer.create({
+    onNonFinite: "warn",
+    ...SMALL,
+    learningRate: 1e30,
+    onMessage,
+  });
+  const snapshot = await trainer.snapshot();
+  await trainer.epoch();
+  const said = messages.length;
+  assert.equal(said, 1);
+  await trainer.restore(snapshot);
+  await trainer.epoch();
+  assert.deepEqual(messages, [messages[0], messages[0]]);
+});
+
+Deno.test("trainer: everything is freed", async () => {
+  const before = [gpu.memory.count, gpu.memory.bytes];
+  const trainer = await Trainer.create({ ...SMALL, epochs: 1 });
+  await collect(trainer);
+  trainer[Symbol.dispose]();
+  assert.deepEqual([gpu.memory.count, gpu.memory.bytes], before);
+});
+
+Deno.test("trainer: wrong options are compile errors where they can be", () => {
+  const { dataset } = SMALL;
+  // Never called: what counts is that the compiler refuses each of these lines.
+  const refused = () => [
+    // @ts-expect-error an option that does not exist
+    trainDCGAN({ dataset, epoch: 3 }),
+    // @ts-expect-error nothing to resume without a folder
+    trainDCGAN({ dataset, resume: true }),
+    // @ts-expect-error nowhere to write checkpoints
+    trainDCGAN({ dataset, checkpoint: { everyEpochs: 1 } }),
+    // @ts-expect-error a generator has three widths
+    trainDCGAN({ dataset, generatorWidths: [8, 8] }),
+    // @ts-expect-error a data set is more than its pictures
+    trainDCGAN({ dataset: { images: new Uint8Array(784) } }),
+    // @ts-expect-error an option that does not exist
+    Trainer.create({ dataset, lr: 1e-3 }),
+    // A folder makes them right, and so does a type that leaves it open.
+    trainDCGAN({ dataset, outDir: "out", resume: true, checkpoint: { everyEpochs: 1 } }),
+    trainDCGAN({ dataset, ...{} as { outDir?: string; resume?: boolean } }),
+  ];
+  assert.equal(typeof refused, "function");
+});
