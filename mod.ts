@@ -70,11 +70,11 @@ export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";
 export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
-export { loadPictures, type LoadPicturesOptions, type Pictures } from "./src/data/images.ts";
+export { type Images, loadImages, type LoadImagesOptions } from "./src/data/images.ts";
 
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/formats/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/formats/grid.ts";
-export type { Picture } from "./src/formats/image.ts";
+export type { Image } from "./src/formats/image.ts";
 export { decodePNG, encodePNG } from "./src/formats/png.ts";
 export {
   decodeSafetensors,
@@ -105,7 +105,7 @@ export type { StepEvent, TrainerOptions, TrainEvent } from "./src/training/optio
 export {
   type Checked,
   type CheckpointPolicy,
-  type PictureEvent,
+  type ImageEvent,
   trainDCGAN,
   type TrainOptions,
   type TrainResult,

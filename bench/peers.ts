@@ -7,7 +7,7 @@
  * Every contestant is a process of its own that works only when asked. First each has to compute
  * our losses from our weights; who does not is not timed. Then all take the full-size step at
  * batch N in turn, R rounds. tfjs and jax-js run on WebGPU, PyTorch on the CPU where a Python has
- * it (Debian: python3-torch and libopenblas0-openmp). Pictures are MNIST's from DIR, else noise.
+ * it (Debian: python3-torch and libopenblas0-openmp). Images are MNIST's from DIR, else noise.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const {
   python,
   json,
 } = options("bench:peers", {
-  batch: { value: "N", help: "pictures a step (64)", parse: whole(1) },
+  batch: { value: "N", help: "images a step (64)", parse: whole(1) },
   rounds: { value: "N", help: "steps that are timed of each (3)", parse: whole(1) },
   peers: {
     value: "A,B",
@@ -85,14 +85,14 @@ async function run() {
   const peers: Contestant[] = [];
   const verdicts: Verdict[] = [];
   for (const name of wanted) {
-    const { start, generates: pictures = false } = PEERS[name];
+    const { start, generates: wanted = false } = PEERS[name];
     const peer = await start(name);
     if (!peer) {
       about[name] = `skipped: none of ${pythons.join(", ")} has PyTorch`;
       continue;
     }
     contestants.use(peer);
-    const verdict = await check(peer, reference, { pictures, scratch });
+    const verdict = await check(peer, reference, { images: wanted, scratch });
     verdicts.push(verdict);
     about[name] = verdict.about;
     report(`${name}: ${verdict.text}`);
@@ -104,7 +104,7 @@ async function run() {
   ];
 
   for (const [name, text] of Object.entries(about)) console.log(`${name.padEnd(8)} ${text}`);
-  console.log(`pictures ${data}\n`);
+  console.log(`images ${data}\n`);
   for (const { name, text } of verdicts) console.log(`check    ${name}: ${text}`);
   console.log(`\n${table(rows)}`);
   return { about, data, check: verdicts, rows };
@@ -114,7 +114,7 @@ async function loadImages() {
   const bytes = Math.max(batch, 4) * 784; // the check takes four
   if (data) {
     const { images, source } = await loadMNIST({ dir: data });
-    if (images.length < bytes) throw new RangeError(`--data has fewer than ${batch} pictures`);
+    if (images.length < bytes) throw new RangeError(`--data has fewer than ${batch} images`);
     return { images: images.subarray(0, bytes), data: source };
   }
   const images = Uint8Array.from({ length: bytes }, (_, i) => Math.imul(i, 2654435761) >>> 24);

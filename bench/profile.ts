@@ -28,7 +28,7 @@ const {
   trace = path("trace.json"),
   data,
 } = options("profile", {
-  batch: { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  batch: { value: "N", help: "images a step (256)", parse: whole(1) },
   runs: { value: "N", help: "runs of the step (3)", parse: whole(1) },
   width: {
     value: "X",

@@ -31,7 +31,7 @@ const {
     parse: list(whole(1)),
   },
   widths: { value: "LIST", help: "widths at --batch (0.25,0.5,1,2)", parse: list(real(0.05, 16)) },
-  batch: { value: "N", help: "pictures a step where the width varies (64)", parse: whole(1) },
+  batch: { value: "N", help: "images a step where the width varies (64)", parse: whole(1) },
   steps: { value: "N", help: "how often each time is taken (3)", parse: whole(1) },
   json: { value: "FILE", help: "write all numbers there, too", parse: path },
 }) as {

@@ -30,7 +30,7 @@ import {
 } from "./support/time.ts";
 
 const { batch = 256, steps = 5, json, data, cold } = options("bench:step", {
-  batch: { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  batch: { value: "N", help: "images a step (256)", parse: whole(1) },
   steps: { value: "N", help: "how often each time is taken (5)", parse: whole(1) },
   json: { value: "FILE", help: "write all numbers there, too", parse: path },
   data: { value: "DIR", help: "MNIST's IDX files (default: synthetic bytes)", parse: path },
@@ -69,13 +69,13 @@ const outside = hasTimestamps(gpu)
   ? shareOutside((await profileRuns(3, () => model.profile(indices))).dispatches)
   : undefined;
 
-/** Seconds of making `count` pictures: one call that is read, and a call among many. */
+/** Seconds of making `count` images: one call that is read, and a call among many. */
 async function generation(count: number) {
   using program = compileGeneration(gpu, model, count);
   const noise = seedNoise(count, model.generator.noiseDim, 0);
   const call = () => {
     program.run({ noise });
-    return program.read("pictures");
+    return program.read("images");
   };
   await call(); // compiled
   return {

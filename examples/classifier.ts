@@ -1,6 +1,6 @@
 /**
  * A classifier for MNIST from the same ops as the GAN: it tells the digits apart. After three epochs
- * it is right about 98.7 % of the 10,000 test pictures, after five about 98.9 %.
+ * it is right about 98.7 % of the 10,000 test images, after five about 98.9 %.
  *
  *   deno run --lock=src/cli/deno.lock --frozen --allow-read --allow-write --allow-env --allow-net examples/classifier.ts
  *
@@ -58,19 +58,19 @@ using initialize = gpu.compile({}, () => {
 });
 initialize.run();
 
-// ---- The network: pictures [batch, 28, 28, 1] to one logit a class, [batch, 10].
+// ---- The network: images [batch, 28, 28, 1] to one logit a class, [batch, 10].
 
-function network(pictures: Tensor, training: boolean): Tensor {
-  const first = ops.conv2d(pictures, kernel1, { strides: 2, padding: "same" }); // 14 x 14
+function network(images: Tensor, training: boolean): Tensor {
+  const first = ops.conv2d(images, kernel1, { strides: 2, padding: "same" }); // 14 x 14
   const x = ops.relu(ops.add(first, bias1));
   const second = ops.conv2d(x, kernel2, { strides: 2, padding: "same" }); // 7 x 7
   const y = ops.reshape(ops.relu(ops.add(second, bias2)), [BATCH, -1]);
-  // Dropout keeps the network from learning single pictures by heart.
+  // Dropout keeps the network from learning single images by heart.
   const kept = training ? ops.dropout(y, 0.5, { seed }) : y;
   return ops.add(ops.matmul(kept, kernel3), bias3);
 }
 
-// ---- The data stays on the GPU as bytes; a step is told only which pictures it takes.
+// ---- The data stays on the GPU as bytes; a step is told only which images it takes.
 
 const constant = { trainable: false } as const;
 const oneHot = Float32Array.from(
@@ -80,10 +80,10 @@ const oneHot = Float32Array.from(
 const rows = gpu.variable([CLASSES, CLASSES], oneHot, constant);
 
 function put({ images, labels, count, height, width }: MNIST) {
-  const pictures = gpu.variable([count, height, width, 1], images, { ...constant, dtype: "u8" });
+  const pixels = gpu.variable([count, height, width, 1], images, { ...constant, dtype: "u8" });
   const classes = gpu.variable([count], labels, { ...constant, dtype: "u32" });
   return (indices: Tensor) => ({
-    pictures: ops.gatherImages(pictures, indices), // scaled to [-1, 1]
+    images: ops.gatherImages(pixels, indices), // scaled to [-1, 1]
     labels: ops.gather(rows, ops.gather(classes, indices)), // one-hot, [batch, 10]
   });
 }
@@ -95,17 +95,17 @@ const adam = new Adam(gpu, weights, { learningRate: 1e-3 });
 
 const trainBatch = put(train);
 using step = gpu.compile({ indices }, ({ indices }) => {
-  const { pictures, labels } = trainBatch(indices);
-  const loss = ops.mean(ops.softmaxCrossEntropyWithLogits(network(pictures, true), labels));
+  const { images, labels } = trainBatch(indices);
+  const loss = ops.mean(ops.softmaxCrossEntropyWithLogits(network(images, true), labels));
   adam.apply(grad(loss, weights));
   return { loss };
 });
 
 const testBatch = put(test);
 using count = gpu.compile({ indices }, ({ indices }) => {
-  const { pictures, labels } = testBatch(indices);
-  const logits = network(pictures, false);
-  // A picture is mistaken where another class has a larger logit than its own.
+  const { images, labels } = testBatch(indices);
+  const logits = network(images, false);
+  // An image is mistaken where another class has a larger logit than its own.
   const own = ops.sum(ops.mul(logits, labels), -1);
   return { mistakes: ops.sum(ops.step(ops.sub(ops.max(logits, -1), own))) };
 });
@@ -119,7 +119,7 @@ async function accuracy(): Promise<number> {
   return 1 - mistakes / test.count;
 }
 
-// ---- The loop. Every epoch sees the pictures in an order of its own: that of random keys.
+// ---- The loop. Every epoch sees the images in an order of its own: that of random keys.
 
 using shuffle = gpu.compile({}, () => ({ keys: ops.randomUniform([train.count], { seed }) }));
 

@@ -1,23 +1,23 @@
 /**
- * Training on pictures of one's own: any folder of PNG files, in colour. Without a folder, the
+ * Training on images of one's own: any folder of PNG files, in colour. Without a folder, the
  * example draws one first: discs, squares and triangles of all colours.
  *
  *   deno run --allow-read --allow-write examples/images.ts
  *
  * Options: --data DIR (a folder of PNG files), --size N (32; height and width, a multiple of 4),
- * --out DIR (default out-pictures), --epochs N (40), --steps N (stop after so many), --seed N (0;
+ * --out DIR (default out-images), --epochs N (40), --steps N (stop after so many), --seed N (0;
  * of the training: the shapes are others in every run).
  */
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { encodePNG, loadPictures, trainDCGAN } from "../mod.ts";
+import { encodePNG, loadImages, trainDCGAN } from "../mod.ts";
 
 const { values: args } = parseArgs({
   options: {
     data: { type: "string" },
     size: { type: "string", default: "32" },
-    out: { type: "string", default: "out-pictures" },
+    out: { type: "string", default: "out-images" },
     epochs: { type: "string", default: "40" },
     steps: { type: "string", default: "Infinity" },
     seed: { type: "string", default: "0" },
@@ -25,7 +25,7 @@ const { values: args } = parseArgs({
 });
 const size = Number(args.size);
 
-/** A shape of one colour on a dark ground, somewhere in the picture: [size, size, 3]. */
+/** A shape of one colour on a dark ground, somewhere in the image: [size, size, 3]. */
 function drawShape(shape: number, size: number): Uint8Array {
   const radius = size * (0.2 + 0.15 * Math.random());
   const [cx, cy] = [0, 1].map(() => size / 2 + (size / 2 - radius) * (Math.random() - 0.5));
@@ -59,14 +59,14 @@ async function drawFolder(dir: string, size: number): Promise<void> {
 const folder = args.data ?? `${args.out}-data`;
 if (!args.data) {
   await drawFolder(folder, 40);
-  console.log(`drew pictures into ${folder}`);
+  console.log(`drew images into ${folder}`);
 }
 
-// `size` brings every picture to one size: scaled to cover it, the rest cut off. Without it, all
+// `size` brings every image to one size: scaled to cover it, the rest cut off. Without it, all
 // files must be of one size.
-const dataset = await loadPictures(folder, { size: [size, size], channels: 3 });
+const dataset = await loadImages(folder, { size: [size, size], channels: 3 });
 console.log(
-  `${dataset.count} pictures of ${dataset.width} x ${dataset.height}, ` +
+  `${dataset.count} images of ${dataset.width} x ${dataset.height}, ` +
     (dataset.classes.length ? `of ${dataset.classes.join(", ")}` : "without labels"),
 );
 
@@ -84,10 +84,10 @@ using run = await trainDCGAN({
   seed: Number(args.seed),
   outDir: args.out,
   overwrite: true,
-  onEpoch: ({ epoch, generatorLoss, discriminatorLoss, picture }) =>
+  onEpoch: ({ epoch, generatorLoss, discriminatorLoss, image }) =>
     console.log(
       `epoch ${epoch}  generator ${generatorLoss.toFixed(4)}  ` +
-        `discriminator ${discriminatorLoss.toFixed(4)}  ${picture}`,
+        `discriminator ${discriminatorLoss.toFixed(4)}  ${image}`,
     ),
 });
 console.log(`wrote ${run.gif}`);

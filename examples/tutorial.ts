@@ -51,7 +51,7 @@ await Deno.mkdir(args.out, { recursive: true });
 
 // ---- Load and prepare the data.
 //
-// The pictures go to the GPU once, as bytes: 47 MB instead of 188 as floats. A step takes its batch
+// The images go to the GPU once, as bytes: 47 MB instead of 188 as floats. A step takes its batch
 // from there, scaled to [-1, 1], which is also the range of the generator's tanh.
 
 const { images, count, height, width } = await findMNIST("train", args.data);
@@ -63,7 +63,7 @@ const dataset = gpu.variable([count, height, width, 1], images, { dtype: "u8", t
 // from it moves the step on. As a variable, it can be saved with the weights.
 const random = gpu.variable([2], [seed, 0], { dtype: "u32", trainable: false, name: "random" });
 
-// ---- The generator: 100 random numbers become a picture.
+// ---- The generator: 100 random numbers become an image.
 
 const options = { seed, height, width };
 const generator = new Generator(gpu, {
@@ -72,7 +72,7 @@ const generator = new Generator(gpu, {
 });
 console.log(generator.summary());
 
-// The same sixteen noises all along, so that one can watch the same pictures get better.
+// The same sixteen noises all along, so that one can watch the same images get better.
 const EXAMPLES = 16;
 using drawNoise = gpu.compile({}, () => ({
   noise: ops.randomNormal([EXAMPLES, generator.noiseDim], { seed }),
@@ -80,26 +80,26 @@ using drawNoise = gpu.compile({}, () => ({
 drawNoise.run();
 const exampleNoise = (await drawNoise.read()).noise;
 
-// `training: false` makes batch normalization use its moving averages: a picture does not depend on
+// `training: false` makes batch normalization use its moving averages: an image does not depend on
 // which others are made with it.
 using sample = gpu.compile({ noise: [EXAMPLES, generator.noiseDim] }, ({ noise }) => ({
-  pictures: generator.call(noise, { training: false }),
+  images: generator.call(noise, { training: false }),
 }));
 
-/** The sixteen pictures of now, [16, 28, 28, 1] on [-1, 1]. */
+/** The sixteen images of now, [16, 28, 28, 1] on [-1, 1]. */
 async function makeExamples(): Promise<Float32Array> {
   sample.run({ noise: exampleNoise });
-  return (await sample.read()).pictures;
+  return (await sample.read()).images;
 }
 
-function grid(pictures: Float32Array): Grid {
-  return imageGrid(pictures, { count: EXAMPLES, height, width, channels: 1, columns: 4, scale: 3 });
+function grid(images: Float32Array): Grid {
+  return imageGrid(images, { count: EXAMPLES, height, width, channels: 1, columns: 4, scale: 3 });
 }
 
 const untrained = await makeExamples();
 await Deno.writeFile(join(args.out, "untrained.png"), encodePNG(grid(untrained)));
 
-// ---- The discriminator: a picture becomes one number, positive for "real".
+// ---- The discriminator: an image becomes one number, positive for "real".
 
 const discriminator = new Discriminator(gpu, {
   ...options,
@@ -107,12 +107,12 @@ const discriminator = new Discriminator(gpu, {
 });
 console.log(discriminator.summary());
 
-using decide = gpu.compile({ picture: [1, height, width, 1] }, ({ picture }) => ({
-  decision: discriminator.call(picture, { training: false }),
+using decide = gpu.compile({ image: [1, height, width, 1] }, ({ image }) => ({
+  decision: discriminator.call(image, { training: false }),
 }));
-decide.run({ picture: untrained.subarray(0, height * width) });
+decide.run({ image: untrained.subarray(0, height * width) });
 const [decision] = (await decide.read()).decision;
-console.log(`the untrained discriminator's decision on an untrained picture: ${decision}`);
+console.log(`the untrained discriminator's decision on an untrained image: ${decision}`);
 
 // ---- Two optimizers, because two networks are trained that want opposite things.
 
@@ -132,7 +132,7 @@ function compileStep(batch: number) {
     const realLogits = discriminator.call(real, training);
     const fakeLogits = discriminator.call(fake, training);
 
-    // Both losses look at the same fake pictures: the generator wants them to be taken for real, the
+    // Both losses look at the same fake images: the generator wants them to be taken for real, the
     // discriminator wants to tell them apart.
     const lossOfGenerator = generatorLoss(fakeLogits);
     const lossOfDiscriminator = discriminatorLoss(realLogits, fakeLogits);
@@ -147,7 +147,7 @@ function compileStep(batch: number) {
   }, { label: `step of ${batch}` });
 }
 
-// 60,000 pictures are 234 batches of 256 and one of 96, which is trained as well.
+// 60,000 images are 234 batches of 256 and one of 96, which is trained as well.
 using step = compileStep(batchSize);
 using lastStep = compileStep(count % batchSize || batchSize);
 
@@ -189,7 +189,7 @@ async function restoreCheckpoint(): Promise<number> {
 
 // ---- The loop.
 
-// The order of an epoch is that of random keys, one a picture.
+// The order of an epoch is that of random keys, one an image.
 using shuffle = gpu.compile({}, () => ({ keys: ops.randomUniform([count], { state: random }) }));
 
 let steps = 0;
@@ -235,7 +235,7 @@ for (let epoch = finished + 1; epoch <= epochs && steps < maxSteps; epoch++) {
   if (at === count && (epoch % 15 === 0 || epoch === epochs)) await saveCheckpoint(epoch);
 }
 
-// ---- The GIF, from the pictures in the folder: those of a run that was resumed are in it, too. The
+// ---- The GIF, from the images in the folder: those of a run that was resumed are in it, too. The
 // first epochs change most, so that they get more frames than later ones.
 
 const names = [...Deno.readDirSync(args.out)].map((entry) => entry.name)

@@ -1,5 +1,5 @@
 /**
- * What the tutorial shows before any training: a picture of the untrained generator, and the
+ * What the tutorial shows before any training: an image of the untrained generator, and the
  * discriminator's decision on it.
  *
  *   deno run --allow-write=. examples/untrained.ts
@@ -15,14 +15,14 @@ console.log(discriminator.summary());
 
 const program = gpu.compile({}, () => {
   const noise = ops.randomNormal([1, generator.noiseDim], { seed: 0 });
-  const picture = generator.call(noise, { training: false });
-  const decision = discriminator.call(picture, { training: false });
-  return { picture, decision };
+  const image = generator.call(noise, { training: false });
+  const decision = discriminator.call(image, { training: false });
+  return { image, decision };
 });
 program.run();
-const { picture, decision } = await program.read();
+const { image, decision } = await program.read();
 
-const grid = imageGrid(picture, {
+const grid = imageGrid(image, {
   count: 1,
   height: 28,
   width: 28,

@@ -34,7 +34,7 @@ function example(w: Variable, b: Variable, gain: Variable) {
   };
 }
 
-/** What the page quotes, and the picture. */
+/** What the page quotes, and the image. */
 export interface Drawing {
   readonly nodes: number;
   readonly dropped: readonly number[];
@@ -83,7 +83,7 @@ export function draw(gpu: Gpu): Drawing {
     invariant,
     slotBytes,
     stats: program.stats,
-    svg: picture(nodes, stepOf, steps, invariant, slotBytes, bars),
+    svg: image(nodes, stepOf, steps, invariant, slotBytes, bars),
   };
 }
 
@@ -166,7 +166,7 @@ const escape = (s: string) => s.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 const label = (x: number, y: number, content: string, kind = "") =>
   `<text x="${x}" y="${y}"${kind && ` class="${kind}"`}>${escape(content)}</text>`;
 
-function picture(
+function image(
   nodes: readonly Node[],
   stepOf: ReadonlyMap<Node, number>,
   steps: readonly Step[],

@@ -153,7 +153,7 @@ export class CheckpointError extends Error {
  * import { DataError, decodePNG } from "@dcgan/webgpu";
  *
  * try {
- *   decodePNG(new TextEncoder().encode("not a picture, but a text of some length"));
+ *   decodePNG(new TextEncoder().encode("not an image, but a text of some length"));
  * } catch (error) {
  *   console.log(error instanceof DataError); // true
  * }

@@ -1,5 +1,5 @@
 /**
- * Training as one call: the trainer's loop, with pictures, checkpoints and logs.
+ * Training as one call: the trainer's loop, with images, checkpoints and logs.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   readCheckpoint,
   requireFinite,
 } from "./files/checkpoints.ts";
-import { MOST_PICTURES, mostPictures } from "./files/images.ts";
+import { MOST_IMAGES, mostImages } from "./files/images.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";
@@ -24,14 +24,14 @@ import { CHECKPOINTS, RunFolder } from "./files/run_folder.ts";
 import { type Snapshot, Trainer } from "./training/trainer.ts";
 import type { StepEvent, TrainerOptions } from "./training/options.ts";
 
-/** Pictures made on the way from the same noise. */
-export interface PictureEvent {
+/** Images made on the way from the same noise. */
+export interface ImageEvent {
   /** Steps trained so far. */
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
   /** [count, height, width, channels] on [-1, 1]. */
-  readonly pictures: Float32Array;
+  readonly images: Float32Array;
   /** The file, if there is an `outDir` and it could be written. */
   readonly path?: string;
 }
@@ -48,22 +48,22 @@ export interface CheckpointPolicy {
 
 /** What a caller may watch. */
 export interface WatchOptions {
-  /** Pictures after every so many steps, as well as after every epoch. Default: epochs only. */
-  readonly pictureEverySteps?: number;
-  /** Pictures a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. */
-  readonly pictureCount?: number;
+  /** Images after every so many steps, as well as after every epoch. Default: epochs only. */
+  readonly imageEverySteps?: number;
+  /** Images a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. */
+  readonly imageCount?: number;
   /** Called for every step in order, some steps late: losses are read from the device in bunches. */
   readonly onStep?: (event: StepEvent) => void;
   /** Called after every epoch, before the next begins. */
   readonly onEpoch?: (event: EpochEvent) => void | Promise<void>;
-  /** Called whenever pictures were made. */
-  readonly onPicture?: (event: PictureEvent) => void | Promise<void>;
+  /** Called whenever images were made. */
+  readonly onImage?: (event: ImageEvent) => void | Promise<void>;
 }
 
 /** Options of {@linkcode trainDCGAN}; the defaults are the tutorial's. */
 export interface TrainOptions extends TrainerOptions, WatchOptions {
   /**
-   * Folder for pictures, the GIF, checkpoints (`training_checkpoints/`), the log (`metrics.jsonl`,
+   * Folder for images, the GIF, checkpoints (`training_checkpoints/`), the log (`metrics.jsonl`,
    * `tensorboard/`), curves (`losses.svg`) and what was run (`run.json`). Default: nothing is written.
    */
   readonly outDir?: string;
@@ -108,7 +108,7 @@ export interface TrainResult {
   readonly steps: number;
   /** Whether the signal stopped it. */
   readonly aborted: boolean;
-  /** The GIF of the pictures, if there is an `outDir` and at least one picture. */
+  /** The GIF of the images, if there is an `outDir` and at least one image. */
   readonly gif?: string;
   /** What one full step costs: dispatches, and memory with and without sharing; if one was trained. */
   readonly stats?: ProgramStats;
@@ -121,17 +121,17 @@ export interface TrainResult {
 }
 
 function validate(options: TrainOptions): void {
-  const { checkpoint, resume, outDir, pictureEverySteps, pictureCount } = options;
+  const { checkpoint, resume, outDir, imageEverySteps, imageCount } = options;
   const policy = checkpoint || {};
   const counts = {
-    pictureEverySteps,
+    imageEverySteps,
     "checkpoint.everyEpochs": policy.everyEpochs,
     "checkpoint.keep": policy.keep,
   };
   for (const [name, value] of Object.entries(counts)) {
     if (value !== undefined) requireCount(name, value);
   }
-  if (pictureCount !== undefined) requireCount("pictureCount", pictureCount, MOST_PICTURES);
+  if (imageCount !== undefined) requireCount("imageCount", imageCount, MOST_IMAGES);
   const { everyMinutes } = policy;
   if (everyMinutes !== undefined && !(everyMinutes > 0)) {
     throw new RangeError(`checkpoint.everyMinutes must be a number above 0, got ${everyMinutes}`);
@@ -158,7 +158,7 @@ function validate(options: TrainOptions): void {
  * Permissions: none without `outDir`; with it, read and write for that folder.
  *
  * What cannot be written to `outDir` when the run begins is thrown. Later, `onMessage` hears of it and
- * the run goes on, without that picture or with an older checkpoint; only the checkpoint at the end is
+ * the run goes on, without that image or with an older checkpoint; only the checkpoint at the end is
  * an error again.
  *
  * @throws {RangeError} when an option is out of range.
@@ -196,21 +196,21 @@ type Outcome = Omit<
 >;
 
 async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
-  const { pictureEverySteps, pictureCount = 16, signal, outDir } = options;
+  const { imageEverySteps, imageCount = 16, signal, outDir } = options;
   const { height, width, channels } = options.dataset;
   const say = options.onMessage ?? (() => {});
 
   // What is refused is refused before anything is written.
-  if (pictureCount > mostPictures(height, width)) {
+  if (imageCount > mostImages(height, width)) {
     throw new RangeError(
-      `pictureCount must be at most ${mostPictures(height, width)} for pictures of ${width} x ` +
-        `${height}, got ${pictureCount}: a grid of them would have more pixels than can be read`,
+      `imageCount must be at most ${mostImages(height, width)} for images of ${width} x ` +
+        `${height}, got ${imageCount}: a grid of them would have more pixels than can be read`,
     );
   }
   const source = await sourceOf(options);
   if (source) await trainer.restore(source.checkpoint, source.path);
   await using folder = outDir === undefined ? undefined : await RunFolder.open(outDir, {
-    pictures: { count: pictureCount, height, width, channels },
+    images: { count: imageCount, height, width, channels },
     keep: options.checkpoint ? options.checkpoint.keep : undefined,
     onMessage: say,
   });
@@ -224,9 +224,9 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
   let unsaved = false;
 
   const show = async (step: number, epoch: number, ofEpoch: boolean) => {
-    const pictures = await trainer.sample({ count: pictureCount });
-    const path = await folder?.picture(pictures, { step, epoch, ofEpoch });
-    await options.onPicture?.({ step, epoch, pictures, path });
+    const images = await trainer.sample({ count: imageCount });
+    const path = await folder?.image(images, { step, epoch, ofEpoch });
+    await options.onImage?.({ step, epoch, images, path });
     return path;
   };
 
@@ -260,23 +260,23 @@ async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
     say(`wrote ${path}${quality}`);
   };
 
-  const pictureDue = (step: number) => !!pictureEverySteps && step % pictureEverySteps === 0;
+  const imageDue = (step: number) => !!imageEverySteps && step % imageEverySteps === 0;
   const saveDue = () => performance.now() - savedAt >= policy.everyMinutes * 60_000;
 
   const train = async () => {
-    for await (const event of trainer.run({ pauseAfter: (n) => pictureDue(n) || saveDue() })) {
+    for await (const event of trainer.run({ pauseAfter: (n) => imageDue(n) || saveDue() })) {
       if (event.type === "step") {
         await folder?.step(event);
         options.onStep?.(event);
       } else if (event.type === "pause") {
-        if (pictureDue(event.step)) await show(event.step, event.epoch, false);
-        // At an epoch's end its picture and its line in the log come first: a run that is killed after
+        if (imageDue(event.step)) await show(event.step, event.epoch, false);
+        // At an epoch's end its image and its line in the log come first: a run that is killed after
         // the checkpoint would lack them for good.
         if (saveDue() && !trainer.betweenEpochs) await save();
       } else {
         const { type: _, ...rest } = event;
-        const picture = await show(event.step, event.epoch, true);
-        const epoch = picture === undefined ? rest : { ...rest, picture };
+        const image = await show(event.step, event.epoch, true);
+        const epoch = image === undefined ? rest : { ...rest, image };
         told.set(epoch.epoch, epoch);
         await folder?.epoch(epoch);
         await options.onEpoch?.(epoch);

@@ -7,7 +7,7 @@ import {
   type EpochEvent,
   Generator,
   Gpu,
-  type PictureEvent,
+  type ImageEvent,
   type StepEvent,
   trainDCGAN,
   type TrainOptions,
@@ -23,7 +23,7 @@ import { inFolder } from "./support/folder.ts";
 
 const gpu = await Gpu.request();
 
-/** 70 pictures at batch 16: four full batches and one of six. */
+/** 70 images at batch 16: four full batches and one of six. */
 const SMALL = {
   gpu,
   dataset: blobs(70),
@@ -99,30 +99,30 @@ Deno.test("train: a data set smaller than a batch is one batch", async () => {
   assert.deepEqual(images, [70, 140]);
 });
 
-Deno.test("train: without an outDir nothing is written, and pictures are on [-1, 1]", async () => {
-  const events: PictureEvent[] = [];
+Deno.test("train: without an outDir nothing is written, and images are on [-1, 1]", async () => {
+  const events: ImageEvent[] = [];
   const result = await trainDCGAN({
     ...SMALL,
     maxSteps: 4,
-    pictureEverySteps: 2,
-    pictureCount: 4,
-    onPicture: (event) => void events.push(event),
+    imageEverySteps: 2,
+    imageCount: 4,
+    onImage: (event) => void events.push(event),
   });
   assert.deepEqual(events.map((e) => [e.step, e.path]), [[2, undefined], [4, undefined], [
     4,
     undefined,
   ]]);
-  assert.ok(events.every((e) => e.pictures.length === 4 * 784));
-  assert.ok(events[0].pictures.every((v) => v >= -1 && v <= 1));
-  assert.notDeepEqual(events[0].pictures, events[1].pictures);
-  assert.deepEqual(events[1].pictures, events[2].pictures, "the same noise, the same weights");
+  assert.ok(events.every((e) => e.images.length === 4 * 784));
+  assert.ok(events[0].images.every((v) => v >= -1 && v <= 1));
+  assert.notDeepEqual(events[0].images, events[1].images);
+  assert.deepEqual(events[1].images, events[2].images, "the same noise, the same weights");
   assert.equal(result.gif, undefined);
   assert.equal(result.checkpoint, undefined);
   assert.equal(result.steps, 4);
   assert.deepEqual(result.history.map((e) => e.steps), [4]);
 });
 
-Deno.test("train: an outDir gets pictures, the GIF and checkpoints", () =>
+Deno.test("train: an outDir gets images, the GIF and checkpoints", () =>
   inFolder(async (dir) => {
     await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1, keep: 2 } });
     assert.deepEqual(names(dir), [
@@ -153,16 +153,16 @@ for (const cut of [1, 5, 7, 14]) {
     }));
 }
 
-Deno.test("train: a resumed run's GIF has the pictures from before", () =>
+Deno.test("train: a resumed run's GIF has the images from before", () =>
   inFolder(async (dir) => {
     await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 10 });
     const { gif } = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
     const reader = new GifReader(await Deno.readFile(gif!));
-    // Of three pictures the schedule keeps all, and the last is repeated.
+    // Of three images the schedule keeps all, and the last is repeated.
     assert.equal(reader.numFrames(), tutorialFrames(3).length);
   }));
 
-Deno.test("train: a resumed run's GIF leaves out pictures of another number and of another time", () =>
+Deno.test("train: a resumed run's GIF leaves out images of another number and of another time", () =>
   inFolder(async (dir) => {
     const frames = async (gif?: string) => new GifReader(await Deno.readFile(gif!)).numFrames();
     const options = { ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } };
@@ -171,13 +171,13 @@ Deno.test("train: a resumed run's GIF leaves out pictures of another number and 
     const resume = join(dir, "training_checkpoints", "ckpt-0002.safetensors");
     const { gif } = await trainDCGAN({ ...options, epochs: 2, resume });
     assert.equal(await frames(gif), tutorialFrames(2).length);
-    const { gif: other } = await trainDCGAN({ ...options, resume: true, pictureCount: 4 });
-    // Epoch 3 alone has four pictures; the schedule of three shows the last one so often:
+    const { gif: other } = await trainDCGAN({ ...options, resume: true, imageCount: 4 });
+    // Epoch 3 alone has four images; the schedule of three shows the last one so often:
     const last = tutorialFrames(3).filter((i) => i === 2).length;
     assert.equal(await frames(other), last);
   }));
 
-Deno.test("train: a picture that cannot be read costs the GIF, not the run", () =>
+Deno.test("train: an image that cannot be read costs the GIF, not the run", () =>
   inFolder(async (dir) => {
     await trainDCGAN({ ...SMALL, outDir: dir, epochs: 1 });
     await Deno.writeTextFile(join(dir, "image_at_epoch_0001.png"), "rubbish");
@@ -257,7 +257,7 @@ Deno.test("train: the defaults are the tutorial's", () =>
   inFolder(async (dir) => {
     const { generatorWidths, discriminatorWidths } = SMALL;
     const options = { gpu, generatorWidths, discriminatorWidths };
-    // 257 pictures are two batches, the first of 256.
+    // 257 images are two batches, the first of 256.
     const stop = new AbortController();
     const seen: number[] = [];
     const onStep = ({ images, totalSteps }: StepEvent) => {
@@ -269,7 +269,7 @@ Deno.test("train: the defaults are the tutorial's", () =>
 
     const messages: string[] = [];
     const onMessage = (text: string) => messages.push(text);
-    const small = { ...options, dataset: blobs(2), pictureCount: 1 };
+    const small = { ...options, dataset: blobs(2), imageCount: 1 };
     const { history } = await trainDCGAN({ ...small, outDir: dir, onMessage });
     assert.equal(history.length, 50);
     const written = messages.map((text) => text.match(/ckpt-(\d+)\./)?.[1]);
@@ -292,7 +292,7 @@ Deno.test("train: the defaults are the tutorial's", () =>
     });
   }));
 
-Deno.test("train: every epoch takes every picture once, in an order of its own", async () => {
+Deno.test("train: every epoch takes every image once, in an order of its own", async () => {
   const { step } = DCGAN.prototype;
   const taken: number[] = [];
   DCGAN.prototype.step = function (indices) {
@@ -429,7 +429,7 @@ Deno.test("train: its own device is freed with the result", async () => {
   assert.equal(result.gpu.memory.count, 0);
 });
 
-Deno.test("train: a single picture is a data set, though without a distance", async () => {
+Deno.test("train: a single image is a data set, though without a distance", async () => {
   using run = await trainDCGAN({ ...SMALL, dataset: blobs(1), epochs: 2 });
   assert.deepEqual(run.history.map((e) => [e.steps, e.distance]), [[1, NaN], [1, NaN]]);
 });
@@ -490,8 +490,8 @@ Deno.test("train: epochs and what is written may change when a run is resumed", 
       ...SMALL,
       outDir: dir,
       resume: true,
-      pictureCount: 4,
-      pictureEverySteps: 4,
+      imageCount: 4,
+      imageEverySteps: 4,
       checkpoint: { everyEpochs: 1, keep: 9 },
     });
     assert.deepEqual(await weights(run), expected);
@@ -633,7 +633,7 @@ Deno.test("train: a folder that holds a run is not overwritten, whatever of it i
 Deno.test("train: checkpoints are written when the options say so, and not else", () =>
   inFolder(async (dir) => {
     // One step an epoch.
-    const small = { ...SMALL, dataset: blobs(2), pictureCount: 1, distance: false, epochs: 16 };
+    const small = { ...SMALL, dataset: blobs(2), imageCount: 1, distance: false, epochs: 16 };
     const written = async (checkpoint: TrainOptions["checkpoint"], signal?: AbortSignal) => {
       const messages: string[] = [];
       const onMessage = (text: string) => messages.push(text);
@@ -756,7 +756,7 @@ Deno.test("train: the log, curves and record of a resumed run are whole", () =>
     const whole = history.map((e) => [e.epoch, e.steps, e.generatorLoss, e.distance]);
     // The line of the epoch that was cut stands before that of the whole one.
     assert.deepEqual(epochs.filter((_, i) => i !== 1), whole);
-    assert.equal(history[1].picture, join(dir, "image_at_epoch_0002.png"));
+    assert.equal(history[1].image, join(dir, "image_at_epoch_0002.png"));
     const record = JSON.parse(await Deno.readTextFile(join(dir, "run.json")));
     assert.equal(record.seed, 3);
     assert.equal(record.configuration.batchSize, 16);
@@ -789,7 +789,7 @@ Deno.test("train: a resume removes what a killed process was writing", () =>
     }
   }));
 
-Deno.test("train: TensorBoard's log has losses, distance and pictures, where a folder has no record too", () =>
+Deno.test("train: TensorBoard's log has losses, distance and images, where a folder has no record too", () =>
   inFolder(async (dir) => {
     const scalars = new Map<string, number[]>();
     const images: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * Whether a contestant computes what ours computes: the same weights, pictures and noise must give
- * the same losses and pictures.
+ * Whether a contestant computes what ours computes: the same weights, images and noise must give
+ * the same losses and images.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface Reference {
   /** Files of the noise of each step. */
   readonly noises: readonly string[];
   readonly losses: readonly Losses[];
-  readonly pictures: Float32Array;
+  readonly generated: Float32Array;
 }
 
 /** How far a contestant is from ours. */
@@ -38,7 +38,7 @@ export interface Verdict {
   readonly text: string;
   /** The worst relative difference of a loss. */
   readonly losses?: number;
-  /** The worst difference of a pixel, where pictures are compared. */
+  /** The worst difference of a pixel, where images are compared. */
   readonly pixels?: number;
 }
 
@@ -64,15 +64,15 @@ export async function makeReference(
   await ours.ask(prepare);
   const noises: string[] = [];
   const losses: Losses[] = [];
-  let pictures = new Float32Array();
+  let generated = new Float32Array();
   for (let step = 0; step < STEPS; step++) {
     const noise = `${scratch}/check.noise${step}`;
     await ours.ask({ call: "nextNoise", to: noise });
-    if (step === 0) pictures = await generate(ours, noise, `${scratch}/ours.pictures`);
+    if (step === 0) generated = await generate(ours, noise, `${scratch}/ours.images`);
     losses.push((await ours.ask({ call: "step" })).losses!);
     noises.push(noise);
   }
-  return { prepare, noises, losses, pictures };
+  return { prepare, noises, losses, generated };
 }
 
 /** Not below anything when a number is not finite. */
@@ -80,13 +80,13 @@ const worst = (differences: number[]) =>
   differences.every(Number.isFinite) ? Math.max(...differences) : Infinity;
 
 /**
- * Compares a contestant with ours. Pictures are compared before training only: PyTorch's moving
+ * Compares a contestant with ours. Images are compared before training only: PyTorch's moving
  * variance is that of a sample, Keras' that of the batch.
  */
 export async function check(
   contestant: Contestant,
   reference: Reference,
-  { pictures, scratch }: { readonly pictures: boolean; readonly scratch: string },
+  { images: wanted, scratch }: { readonly images: boolean; readonly scratch: string },
 ): Promise<Verdict> {
   const { name } = contestant;
   let about = "does not run";
@@ -94,10 +94,10 @@ export async function check(
     about = (await contestant.ask({ call: "describe" })).text!;
     await contestant.ask(reference.prepare);
     let pixels: number | undefined;
-    if (pictures) {
+    if (wanted) {
       const theirs = await generate(contestant, reference.noises[0], `${scratch}/${name}`);
-      pixels = theirs.length === reference.pictures.length
-        ? worst(Array.from(theirs, (x, i) => Math.abs(x - reference.pictures[i])))
+      pixels = theirs.length === reference.generated.length
+        ? worst(Array.from(theirs, (x, i) => Math.abs(x - reference.generated[i])))
         : Infinity;
     }
     const differences: number[] = [];

@@ -119,7 +119,7 @@ function adam<T extends Generator | Discriminator>(
 }
 
 /**
- * The tutorial's step. The discriminator's decision on generated pictures is computed once and
+ * The tutorial's step. The discriminator's decision on generated images is computed once and
  * pulled back twice, for either loss; what of it nobody needs, `jit` leaves out.
  */
 function makeTrainStep(rate: number) {
@@ -146,12 +146,12 @@ function makeTrainStep(rate: number) {
     const [fakeLoss, pullZeros] = vjp((logits: np.Array) => crossEntropy(logits, 0), [fakeLogits]);
     const [ones] = pullOnes(np.array(1));
     const [zeros] = pullZeros(np.array(1));
-    const [unusedD, toPictures] = pullFake(ones);
-    const [gradG] = pullGenerator(toPictures);
-    const [gradFake, unusedPictures] = pullFake(zeros);
+    const [unusedD, toImages] = pullFake(ones);
+    const [gradG] = pullGenerator(toImages);
+    const [gradFake, unusedImages] = pullFake(zeros);
     const [gradReal] = pullReal(np.array(1));
     const gradD = (tree.map as (...args: unknown[]) => Discriminator)(np.add, gradFake, gradReal);
-    tree.dispose([unusedD, unusedPictures]);
+    tree.dispose([unusedD, unusedImages]);
     for (const pull of [pullGenerator, pullFake, pullReal, pullOnes, pullZeros]) pull.dispose();
 
     const [generator, generatorMoments] = adam(g, gradG, state.generatorMoments, lr.ref);

@@ -16,7 +16,7 @@ const gpu = await Gpu.request();
 let model: DCGAN | undefined;
 let indices: Uint32Array;
 let steps: number;
-const samplers = new Map<number, Program<"noise", "pictures">>();
+const samplers = new Map<number, Program<"noise", "images">>();
 let noises: { readonly state: RandomState; readonly program: Program<never, "noise"> } | undefined;
 
 async function initialWeights(disturbed: boolean): Promise<Weights> {
@@ -44,8 +44,8 @@ function prepare({ weights, images, batch, dropout }: Setup): void {
   noises?.state.dispose();
   noises = undefined;
   model?.[Symbol.dispose]();
-  const picture = { height: 28, width: 28, channels: 1 };
-  model = new DCGAN(gpu, { images, labels: new Uint8Array(), count: batch, ...picture }, {
+  const image = { height: 28, width: 28, channels: 1 };
+  model = new DCGAN(gpu, { images, labels: new Uint8Array(), count: batch, ...image }, {
     seed: SEED,
     generator: {},
     discriminator: { dropout },
@@ -89,11 +89,11 @@ await serve({
     if (!program) {
       const { generator } = model!;
       program = gpu.compile({ noise: [batch, generator.noiseDim] }, ({ noise }) => ({
-        pictures: generator.call(noise, { training: false }),
+        images: generator.call(noise, { training: false }),
       }));
       samplers.set(batch, program);
     }
     for (let run = 0; run < runs; run++) program.run({ noise });
-    return (await program.read("pictures")).pictures;
+    return (await program.read("images")).images;
   },
 });

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../../src/formats/safetensors.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafeTensor,
+} from "../../src/formats/safetensors.ts";
 import {
   type Answer,
   lines,
@@ -32,7 +36,7 @@ export interface Library {
   prepare(setup: Setup): void | Promise<void>;
   /** One training step; done when its losses are read. `noise` [batch, 100] replaces its own. */
   step(noise?: Float32Array<ArrayBuffer>): Promise<Losses>;
-  /** Pictures [batch, 28, 28, 1] in inference mode, `runs` times; done when the device is done. */
+  /** Images [batch, 28, 28, 1] in inference mode, `runs` times; done when the device is done. */
   generate?(
     noise: Float32Array<ArrayBuffer>,
     batch: number,
@@ -44,7 +48,7 @@ export interface Library {
   nextNoise?(): Promise<Float32Array<ArrayBuffer>>;
 }
 
-/** Pictures as the tutorial trains on them: bytes scaled to [-1, 1]. */
+/** Images as the tutorial trains on them: bytes scaled to [-1, 1]. */
 export function scale(images: Uint8Array): Float32Array<ArrayBuffer> {
   return Float32Array.from(images, (byte) => (byte - 127.5) / 127.5);
 }
@@ -89,8 +93,8 @@ async function answer(library: Library, request: Request): Promise<Answer> {
       };
     case "generate": {
       const noise = await readFloats(request.noise);
-      const pictures = await library.generate!(noise, request.batch, request.runs);
-      if (request.to) await writeFloats(request.to, pictures);
+      const generated = await library.generate!(noise, request.batch, request.runs);
+      if (request.to) await writeFloats(request.to, generated);
       return {};
     }
   }

@@ -107,7 +107,7 @@ const crossEntropy = (logits: tf.Tensor, label: number) =>
 
 /**
  * The tutorial has two tapes over one forward pass. tfjs has no tape to keep: the generator's loss
- * passes its pictures on to the discriminator's, and only the decision on them is computed twice.
+ * passes its images on to the discriminator's, and only the decision on them is computed twice.
  */
 function trainStep(real: tf.Tensor, noise: tf.Tensor): tf.Scalar[] {
   const [G, D] = [generator!, discriminator!];

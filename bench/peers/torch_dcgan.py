@@ -2,7 +2,7 @@
 
 Keras pads a 5 x 5 convolution of stride 2 by one before and two after; PyTorch's own arguments
 (padding=2, and output_padding=1 for a transposed one) give two before and one after. So this is
-the tutorial's network in a mirror: pictures and kernels are reversed along both axes of the plane
+the tutorial's network in a mirror: images and kernels are reversed along both axes of the plane
 when they come in and when they go out, and every layer is PyTorch's own without a copy for padding.
 Likewise the dense weights are reordered once, from Keras' channels last to channels first.
 """
@@ -61,8 +61,8 @@ class Discriminator(nn.Module):
             nn.Linear(128 * 7 * 7, 1),
         )
 
-    def forward(self, pictures):
-        return self.layers(pictures)
+    def forward(self, images):
+        return self.layers(images)
 
 
 def cross_entropy(logits, label):
@@ -142,8 +142,8 @@ class Contestant:
         ]
         with open(images, "rb") as file:
             pixels = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
-        pictures = pixels.reshape(batch, 1, 28, 28).flip(PLANE)
-        self.images = (pictures.float() - 127.5) / 127.5
+        images = pixels.reshape(batch, 1, 28, 28).flip(PLANE)
+        self.images = (images.float() - 127.5) / 127.5
         self.exact = exact
         self.steps = 0
         return {}
@@ -181,10 +181,10 @@ class Contestant:
         self.generator.eval()
         with torch.no_grad():
             for _ in range(runs):
-                pictures = self.generator(given)
+                images = self.generator(given)
         if to:
             with open(to, "wb") as file:
-                file.write(bytes(pictures.flip(PLANE).contiguous().view(-1).numpy().data))
+                file.write(bytes(images.flip(PLANE).contiguous().view(-1).numpy().data))
         return {}
 
 

@@ -12,7 +12,7 @@ function elementwiseCases(batch: number): KernelCase[] {
   const kernel = /^elementwise/;
   const hidden = [batch, 14, 14, 64];
   const dense = [batch, 12544];
-  const [pictures, logits] = [[batch, 28, 28, 1], [batch, 1]];
+  const [images, logits] = [[batch, 28, 28, 1], [batch, 1]];
   return [
     opCase({
       name: `bias and leakyRelu, ${hidden.join("x")}`,
@@ -43,10 +43,10 @@ function elementwiseCases(batch: number): KernelCase[] {
       ...both<"dy" | "x" | "mask">((f, { dy, x, mask }) => f.mul(f.mul(dy, mask), f.step(x, 0.3))),
     }),
     opCase({
-      name: `tanh, ${pictures.join("x")}`,
+      name: `tanh, ${images.join("x")}`,
       kernel,
-      inputs: { x: pictures },
-      y: pictures,
+      inputs: { x: images },
+      y: images,
       sample: { x: [0], y: [0] },
       ...both<"x">((f, { x }) => f.tanh(x)),
     }),

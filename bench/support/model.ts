@@ -12,7 +12,7 @@ const DISCRIMINATOR = [64, 128] as const;
 
 /** What of a model may differ from the tutorial's. */
 export interface ModelOptions {
-  /** Pictures a step. Default 256. */
+  /** Images a step. Default 256. */
   readonly batch?: number;
   /** Multiplies the channels of every hidden layer. Default 1. */
   readonly width?: number;
@@ -20,7 +20,7 @@ export interface ModelOptions {
   readonly dataset?: Dataset;
 }
 
-/** Pictures of MNIST's size that look like noise and are the same every time. */
+/** Images of MNIST's size that look like noise and are the same every time. */
 export function syntheticDataset(count: number): Dataset {
   const images = Uint8Array.from(
     { length: count * 784 },
@@ -29,7 +29,7 @@ export function syntheticDataset(count: number): Dataset {
   return { images, labels: new Uint8Array(count), count, height: 28, width: 28, channels: 1 };
 }
 
-/** MNIST from a folder; without one, synthetic pictures. Says what is wrong with it and exits with 2. */
+/** MNIST from a folder; without one, synthetic images. Says what is wrong with it and exits with 2. */
 export async function datasetFrom(dir: string | undefined, count: number): Promise<Dataset> {
   if (dir === undefined) return syntheticDataset(count);
   try {
@@ -66,26 +66,26 @@ export function stepFlops(batch: number, width = 1): number {
   // A layer costs the same forward, for its kernel's gradient and for its input's.
   const [g, n] = [sum(generator), sum(discriminator)];
   const ofGenerator = 3 * g - generator[0]; // noise needs no gradient
-  // Real and fake pictures forward; both gradients of both for its own loss, though pictures need
+  // Real and fake images forward; both gradients of both for its own loss, though images need
   // none for that; the fake ones' again for the generator's.
   const ofDiscriminator = 2 * n + 2 * (2 * n - discriminator[0]) + n;
   return 2 * batch * (ofGenerator + ofDiscriminator);
 }
 
-/** The first `batch` places of a data set of `count` pictures, from the start again if they run out. */
+/** The first `batch` places of a data set of `count` images, from the start again if they run out. */
 export function batchOf(batch: number, count = batch): Uint32Array<ArrayBuffer> {
   return Uint32Array.from({ length: batch }, (_, i) => i % count);
 }
 
-/** The generator in inference, as it makes the pictures of an epoch. */
+/** The generator in inference, as it makes the images of an epoch. */
 export function compileGeneration(
   gpu: Gpu,
   { generator }: DCGAN,
   count: number,
-): Program<"noise", "pictures"> {
+): Program<"noise", "images"> {
   return gpu.compile(
     { noise: [count, generator.noiseDim] },
-    ({ noise }) => ({ pictures: generator.call(noise, { training: false }) }),
+    ({ noise }) => ({ images: generator.call(noise, { training: false }) }),
     { label: `generation of ${count}` },
   );
 }

@@ -8,9 +8,9 @@
 import { loadMNIST, type MNIST, type MNISTSplit } from "../../mod.ts";
 import { mnistPackageDir } from "../../src/cli/mnist_package.ts";
 
-/** MNIST's pictures, and a line on the screen that says which they are. */
+/** MNIST's images, and a line on the screen that says which they are. */
 export async function findMNIST(split: MNISTSplit, dir?: string): Promise<MNIST> {
   const mnist = await loadMNIST({ dir, split, fallback: mnistPackageDir, onMessage: console.log });
-  console.log(`${mnist.count} pictures: ${mnist.source}`);
+  console.log(`${mnist.count} images: ${mnist.source}`);
   return mnist;
 }

@@ -10,7 +10,7 @@ import { COMMON, describeCommand, type Flag, parseFlags, whole } from "./flags.t
 import { kernelCacheDir } from "./kernel_cache.ts";
 
 const FLAGS = {
-  "batch-size": { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  "batch-size": { value: "N", help: "images a step (256)", parse: whole(1) },
   json: COMMON.json,
   help: COMMON.help,
 } satisfies Record<string, Flag>;

@@ -4,23 +4,23 @@
  * @module
  */
 
-import { DataError, type Dataset, loadMNIST, loadPictures } from "../../mod.ts";
+import { DataError, type Dataset, loadImages, loadMNIST } from "../../mod.ts";
 import { UsageError } from "./flags.ts";
 import { mnistPackageDir } from "./mnist_package.ts";
 import { exists, userPath } from "./user_path.ts";
 
 /** Whether a folder, or one in it, has PNG files. */
-async function hasPictures(dir: string, depth = 1): Promise<boolean> {
+async function hasImages(dir: string, depth = 1): Promise<boolean> {
   for await (const { name, isFile, isDirectory } of Deno.readDir(dir)) {
     if (isFile && /\.png$/i.test(name)) return true;
-    if (isDirectory && depth > 0 && await hasPictures(`${dir}/${name}`, depth - 1)) return true;
+    if (isDirectory && depth > 0 && await hasImages(`${dir}/${name}`, depth - 1)) return true;
   }
   return false;
 }
 
 /** MNIST, or the PNG files in the folder that `--data` names. */
 export async function loadData(
-  { data, "picture-size": size }: { data?: string; "picture-size"?: [number, number] },
+  { data, "image-size": size }: { data?: string; "image-size"?: [number, number] },
   say: (text: string) => void,
 ): Promise<Dataset> {
   const dir = data === undefined ? undefined : userPath(data);
@@ -28,21 +28,21 @@ export async function loadData(
     throw new DataError(`There is no folder ${dir}: --data names one with IDX or PNG files`);
   }
   // A folder that cannot be read is reported by whoever loads it.
-  if (dir !== undefined && await hasPictures(dir).catch(() => false)) {
-    const pictures = await loadPictures(dir, { size });
-    const { count, height, width, channels, classes } = pictures;
+  if (dir !== undefined && await hasImages(dir).catch(() => false)) {
+    const images = await loadImages(dir, { size });
+    const { count, height, width, channels, classes } = images;
     const kinds = classes.length ? ` in ${classes.length} folders` : "";
-    say(`${dir}, ${count} pictures of ${height} x ${width} x ${channels}${kinds}`);
-    return pictures;
+    say(`${dir}, ${count} images of ${height} x ${width} x ${channels}${kinds}`);
+    return images;
   }
   if (size !== undefined) {
     throw new UsageError(
-      `--picture-size is for PNG files, and ${
+      `--image-size is for PNG files, and ${
         dir === undefined ? "--data names no folder of them" : `${dir} has none`
       }`,
     );
   }
   const mnist = await loadMNIST({ dir, fallback: mnistPackageDir, onMessage: say });
-  say(`${mnist.source}, ${mnist.count} pictures`);
+  say(`${mnist.source}, ${mnist.count} images`);
   return mnist;
 }

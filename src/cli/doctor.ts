@@ -17,7 +17,7 @@ import type { Style } from "./style.ts";
 import { userPath } from "./user_path.ts";
 
 const FLAGS = {
-  "batch-size": { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  "batch-size": { value: "N", help: "images a step (256)", parse: whole(1) },
   out: { value: "DIR", help: "folder that training will write to (out)" },
   data: { value: "DIR", help: "folder with MNIST's IDX files (default: where training looks)" },
   ...COMMON,
@@ -240,7 +240,7 @@ export async function checkData(dir?: string): Promise<Check> {
       download: false,
       fallback: () => installedMNIST(),
     });
-    return { name, status: "ok", found: `${source}, ${count} pictures` };
+    return { name, status: "ok", found: `${source}, ${count} images` };
   } catch (error) {
     if (dir !== undefined) return failure(name, error, "name another folder with --data");
     return {

@@ -48,7 +48,7 @@ const HELP = describeCommand({
     "export out --to web/generator",
     "export out/training_checkpoints/ckpt-0050.safetensors --format safetensors",
   ],
-  more: `onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to pictures
+  more: `onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to images
              [N, height, width, channels] on [-1, 1]
 tfjs         a TensorFlow.js layers model, model.json and weights.bin, for tf.loadLayersModel
 safetensors  the weights alone, with Keras' names and layouts`,

@@ -1,5 +1,5 @@
 /**
- * `gif`: an animation of the pictures that a run left behind.
+ * `gif`: an animation of the images that a run left behind.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { DataError, tutorialFrames } from "../../mod.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
-import { animate, animated, FRAME_MS, listPictures } from "../files/images.ts";
+import { animate, animated, FRAME_MS, listImages } from "../files/images.ts";
 import {
   type Argument,
   COMMON,
@@ -26,13 +26,13 @@ const ARGS: readonly Argument[] = [
 ];
 
 const FLAGS = {
-  all: { help: "every picture; else fewer and fewer, as in the tutorial" },
-  epochs: { help: "only the pictures after epochs" },
+  all: { help: "every image; else fewer and fewer, as in the tutorial" },
+  epochs: { help: "only the images after epochs" },
   steps: {
     help:
-      "only the pictures after steps (default: those and the last epoch's,\nif there are any, else those after epochs)",
+      "only the images after steps (default: those and the last epoch's,\nif there are any, else those after epochs)",
   },
-  delay: { value: "MS", help: `milliseconds a picture (${FRAME_MS})`, parse: whole(0) },
+  delay: { value: "MS", help: `milliseconds an image (${FRAME_MS})`, parse: whole(0) },
   out: {
     value: "FILE",
     help: "the GIF (default: dcgan.gif in DIR, as training writes it)",
@@ -43,7 +43,7 @@ const FLAGS = {
 
 const HELP = describeCommand({
   command: "gif",
-  what: "Write a GIF of a run's pictures.",
+  what: "Write a GIF of a run's images.",
   args: ARGS,
   flags: FLAGS,
   examples: [
@@ -70,20 +70,20 @@ export async function gif(argv: readonly string[]): Promise<number> {
   const report = new Report(flags);
   const folder = userPath(dir);
   const kind = flags.steps ? "step" : flags.epochs ? "epoch" : undefined;
-  const files = await listPictures(folder);
+  const files = await listImages(folder);
   const chosen = kind ? files.filter((file) => file.kind === kind) : animated(files);
   if (!chosen.length) {
     throw new DataError(
       files.length
-        ? `${folder} has no pictures after ${kind}s, only ${files.length} others: leave out --${kind}s`
-        : `${folder} has no pictures of a run (image_at_epoch_0001.png and so on)`,
+        ? `${folder} has no images after ${kind}s, only ${files.length} others: leave out --${kind}s`
+        : `${folder} has no images of a run (image_at_epoch_0001.png and so on)`,
     );
   }
   const frames = flags.all ? chosen.map((_, i) => i) : tutorialFrames(chosen.length);
   const out = flags.out === undefined ? join(folder, "dcgan.gif") : userPath(flags.out);
   await writeFileAtomic(out, await animate(frames.map((i) => chosen[i].path), delay));
-  report.note("frames", `${frames.length}, from ${chosen.length} pictures`);
+  report.note("frames", `${frames.length}, from ${chosen.length} images`);
   report.wrote(out);
-  report.result({ out, frames: frames.length, pictures: chosen.length, delay });
+  report.result({ out, frames: frames.length, images: chosen.length, delay });
   return 0;
 }

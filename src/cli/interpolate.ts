@@ -25,7 +25,7 @@ const ARGS: readonly Argument[] = [CHECKPOINT];
 
 const FLAGS = {
   points: { value: "N", help: "random points that the path passes through (5)", parse: whole(2) },
-  steps: { value: "N", help: "pictures from one point to the next (12)", parse: whole(1) },
+  steps: { value: "N", help: "images from one point to the next (12)", parse: whole(1) },
   mode: {
     value: "MODE",
     help: "spherical: on an arc, where the generator knows its way (default)\n" +
@@ -34,8 +34,8 @@ const FLAGS = {
   },
   loop: { help: "return to the first point, so that the GIF has no seam" },
   seed: { value: "N", help: "of the points (0); the same seed gives the same path", parse: seed },
-  scale: { value: "N", help: "pixels for each pixel of a picture (4)", parse: whole(1) },
-  delay: { value: "MS", help: "milliseconds a picture (80)", parse: whole(0) },
+  scale: { value: "N", help: "pixels for each pixel of an image (4)", parse: whole(1) },
+  delay: { value: "MS", help: "milliseconds an image (80)", parse: whole(0) },
   out: {
     value: "NAME",
     help: "writes NAME.gif, and NAME.png with a row for each leg\n(interpolation)",
@@ -55,14 +55,14 @@ const HELP = describeCommand({
   ],
 });
 
-/** Pictures for rows of one leg each, from its first point to its last, which begins the next row. */
-function stripOf(pictures: Float32Array, count: number, steps: number): Float32Array {
-  const size = pictures.length / count;
+/** Images for rows of one leg each, from its first point to its last, which begins the next row. */
+function stripOf(images: Float32Array, count: number, steps: number): Float32Array {
+  const size = images.length / count;
   const legs = Math.floor(count / steps);
   const strip = new Float32Array(legs * (steps + 1) * size);
   for (let i = 0; i * size < strip.length; i++) {
     const frame = (Math.floor(i / (steps + 1)) * steps + i % (steps + 1)) % count;
-    strip.set(pictures.subarray(frame * size, (frame + 1) * size), i * size);
+    strip.set(images.subarray(frame * size, (frame + 1) * size), i * size);
   }
   return strip;
 }
@@ -85,14 +85,14 @@ export async function interpolate(argv: readonly string[]): Promise<number> {
   report.note("from", trained.path);
   const { noiseDim } = trained.generator;
   const path = latentPath(seedNoise(points, noiseDim, seed), { noiseDim, steps, mode, loop });
-  const pictures = await trained.pictures(path);
-  const frames = trained.single(pictures, scale);
+  const images = await trained.images(path);
+  const frames = trained.single(images, scale);
 
   // A person may well give one of the two files' names.
   const name = userPath(out.replace(/\.(gif|png)$/i, ""));
   await writeFileAtomic(`${name}.gif`, encodeGIF(frames, { delayMs: delay }));
   report.wrote(`${name}.gif`);
-  const strip = trained.grid(stripOf(pictures, frames.length, steps), {
+  const strip = trained.grid(stripOf(images, frames.length, steps), {
     columns: steps + 1,
     scale,
     padding: scale,

@@ -27,7 +27,7 @@ function matmulByHand(a: Float32Array, b: Float32Array): Float32Array {
 
 // A convolution 5 x 5, which every family can compute.
 const [BATCH, SIZE, IN, OUT, KERNEL] = [2, 8, 8, 12, 5];
-const PICTURES = [BATCH, SIZE, SIZE, IN] as const;
+const IMAGES = [BATCH, SIZE, SIZE, IN] as const;
 const FILTERS = [KERNEL, KERNEL, IN, OUT] as const;
 const RESULT = [BATCH, SIZE, SIZE, OUT] as const;
 const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
@@ -39,7 +39,7 @@ function convolveByHand(x: Float32Array, w: Float32Array, dy: Float32Array) {
   const dw = new Float32Array(w.length);
   const reach = KERNEL >> 1;
   for (let n = 0; n < BATCH * SIZE * SIZE; n++) {
-    const [picture, row, column] = [
+    const [image, row, column] = [
       Math.floor(n / SIZE / SIZE),
       Math.floor(n / SIZE) % SIZE,
       n % SIZE,
@@ -49,7 +49,7 @@ function convolveByHand(x: Float32Array, w: Float32Array, dy: Float32Array) {
       const fromColumn = column + tap % KERNEL - reach;
       if (Math.min(fromRow, fromColumn) < 0 || Math.max(fromRow, fromColumn) >= SIZE) continue;
       for (let c = 0; c < IN; c++) {
-        const at = ((picture * SIZE + fromRow) * SIZE + fromColumn) * IN + c;
+        const at = ((image * SIZE + fromRow) * SIZE + fromColumn) * IN + c;
         for (let o = 0; o < OUT; o++) {
           const of = (tap * IN + c) * OUT + o;
           y[n * OUT + o] += x[at] * w[of];
@@ -82,11 +82,11 @@ function differs(
 export async function checkKernels(gpu: Gpu, gemm: GemmVariant): Promise<string[]> {
   const a = pattern(ROWS * INNER, 3);
   const b = pattern(INNER * COLUMNS, 5);
-  const x = pattern(size(PICTURES), 3);
+  const x = pattern(size(IMAGES), 3);
   const w = pattern(size(FILTERS), 5);
   const dy = pattern(size(RESULT), 2);
   using program = gpu.compile(
-    { a: [ROWS, INNER], b: [INNER, COLUMNS], x: PICTURES, w: FILTERS, dy: RESULT },
+    { a: [ROWS, INNER], b: [INNER, COLUMNS], x: IMAGES, w: FILTERS, dy: RESULT },
     (t) => {
       const y = ops.conv2d(t.x, t.w, { strides: 1, padding: "same" });
       const [dx, dw] = grad(ops.sum(ops.mul(y, t.dy)), [t.x, t.w]);

@@ -46,7 +46,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
     doctor: { what: "check that training works on this machine", run: doctor },
   },
   "use a trained network": {
-    sample: { what: "pictures of a trained generator", run: sample },
+    sample: { what: "images of a trained generator", run: sample },
     export: {
       what: "write its generator for other programs: ONNX, tfjs, safetensors",
       run: exportModel,
@@ -55,8 +55,8 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
     summary: { what: "the layers of both networks, as a table or drawn", run: summary },
   },
   "look at a run": {
-    show: { what: "a picture of a run, in the terminal", run: show },
-    gif: { what: "a GIF of a run's pictures", run: gif },
+    show: { what: "an image of a run, in the terminal", run: show },
+    gif: { what: "a GIF of a run's images", run: gif },
   },
 };
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EpochEvent, PictureEvent, StepEvent } from "../../mod.ts";
+import type { EpochEvent, ImageEvent, StepEvent } from "../../mod.ts";
 
 /** Where the text goes. */
 export interface Output {
@@ -88,16 +88,16 @@ export class Progress {
   }
 
   /** A trained epoch. */
-  epoch({ epoch, generatorLoss, discriminatorLoss, seconds, picture }: EpochEvent): void {
+  epoch({ epoch, generatorLoss, discriminatorLoss, seconds, image }: EpochEvent): void {
     const time = seconds < 10 ? `${seconds.toFixed(2)}s` : duration(seconds);
     this.line(
       `epoch ${epoch}/${this.epochs}  ${losses(generatorLoss, discriminatorLoss)}  ${time}` +
-        (picture ? `  ${picture}` : ""),
+        (image ? `  ${image}` : ""),
     );
   }
 
-  /** Pictures in the middle of an epoch. */
-  picture({ step, path }: PictureEvent): void {
+  /** Images in the middle of an epoch. */
+  image({ step, path }: ImageEvent): void {
     if (path?.includes("image_at_step")) this.line(`step ${step}  ${path}`);
   }
 

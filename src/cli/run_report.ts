@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EpochEvent, PictureEvent, StepEvent, TrainResult } from "../../mod.ts";
+import type { EpochEvent, ImageEvent, StepEvent, TrainResult } from "../../mod.ts";
 import { type Output, Progress } from "./progress.ts";
 
 /** Hears of a run. */
@@ -13,7 +13,7 @@ export interface RunReport {
   message(text: string): void;
   step(event: StepEvent): void;
   epoch(event: EpochEvent): void;
-  picture(event: PictureEvent): void;
+  image(event: ImageEvent): void;
   end(result: TrainResult): void;
 }
 
@@ -37,8 +37,8 @@ export class PersonReport implements RunReport {
     this.#progress.epoch(event);
   }
 
-  picture(event: PictureEvent): void {
-    this.#progress.picture(event);
+  image(event: ImageEvent): void {
+    this.#progress.image(event);
   }
 
   end({ steps, aborted, gif, stats }: TrainResult): void {
@@ -83,8 +83,8 @@ export class JSONReport implements RunReport {
     this.#write("epoch", event);
   }
 
-  picture({ step, epoch, path }: PictureEvent): void {
-    this.#write("picture", { step, epoch, path });
+  image({ step, epoch, path }: ImageEvent): void {
+    this.#write("image", { step, epoch, path });
   }
 
   end({ steps, aborted, gif, checkpoint, stats }: TrainResult): void {
@@ -97,6 +97,6 @@ export const SILENCE: RunReport = {
   message() {},
   step() {},
   epoch() {},
-  picture() {},
+  image() {},
   end() {},
 };

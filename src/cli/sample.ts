@@ -1,5 +1,5 @@
 /**
- * `sample`: pictures of a trained generator.
+ * `sample`: images of a trained generator.
  *
  * @module
  */
@@ -25,26 +25,26 @@ import { userPath } from "./user_path.ts";
 const ARGS: readonly Argument[] = [CHECKPOINT];
 
 const FLAGS = {
-  count: { value: "N", help: "pictures (16)", parse: whole(1) },
-  columns: { value: "N", help: "pictures a row (as square as can be)", parse: whole(1) },
-  scale: { value: "N", help: "pixels for each pixel of a picture (3)", parse: whole(1) },
+  count: { value: "N", help: "images (16)", parse: whole(1) },
+  columns: { value: "N", help: "images a row (as square as can be)", parse: whole(1) },
+  scale: { value: "N", help: "pixels for each pixel of an image (3)", parse: whole(1) },
   seed: {
     value: "N",
-    help: "of the noise (0); the same seed gives the same pictures",
+    help: "of the noise (0); the same seed gives the same images",
     parse: seed,
   },
   out: {
     value: "FILE",
-    help: "a PNG of all pictures in a grid (samples.png)",
+    help: "a PNG of all images in a grid (samples.png)",
     parse: endingIn(".png"),
   },
-  separate: { value: "DIR", help: "a PNG for each picture instead: DIR/sample_0001.png ..." },
+  separate: { value: "DIR", help: "a PNG for each image instead: DIR/sample_0001.png ..." },
   ...COMMON,
 } satisfies Record<string, Flag>;
 
 const HELP = describeCommand({
   command: "sample",
-  what: "Make pictures with a trained generator.",
+  what: "Make images with a trained generator.",
   args: ARGS,
   flags: FLAGS,
   examples: [
@@ -72,15 +72,15 @@ export async function sample(argv: readonly string[]): Promise<number> {
   const columns = flags.columns ?? Math.ceil(Math.sqrt(count));
   using trained = await Trained.open(checkpoint);
   trained.requireSize(count, scale);
-  // Cells that stay empty cost as much as pictures do.
+  // Cells that stay empty cost as much as images do.
   if (flags.separate === undefined) trained.requireSize(columns, scale, "columns");
   report.note("from", trained.path);
-  const pictures = await trained.pictures(seedNoise(count, trained.generator.noiseDim, seed));
+  const images = await trained.images(seedNoise(count, trained.generator.noiseDim, seed));
   const result = { checkpoint: trained.path, count, seed };
 
   if (flags.separate === undefined) {
     const out = userPath(flags.out ?? "samples.png");
-    const grid = trained.grid(pictures, { columns, scale, padding: scale });
+    const grid = trained.grid(images, { columns, scale, padding: scale });
     await writeFileAtomic(out, encodePNG(grid));
     report.wrote(out);
     report.result({ ...result, out, columns, scale });
@@ -90,9 +90,9 @@ export async function sample(argv: readonly string[]): Promise<number> {
   await makeFolder(folder);
   const digits = Math.max(4, String(count).length);
   const files: string[] = [];
-  for (const [i, picture] of trained.single(pictures, scale).entries()) {
+  for (const [i, image] of trained.single(images, scale).entries()) {
     const path = join(folder, `sample_${String(i + 1).padStart(digits, "0")}.png`);
-    await writeFileAtomic(path, encodePNG(picture));
+    await writeFileAtomic(path, encodePNG(image));
     files.push(path);
   }
   report.wrote(folder);

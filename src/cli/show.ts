@@ -1,12 +1,12 @@
 /**
- * `show`: a picture of a run, in the terminal.
+ * `show`: an image of a run, in the terminal.
  *
  * @module
  */
 
 import { DataError, decodePNG } from "../../mod.ts";
 import { readFile } from "../files/regular.ts";
-import { listPictures, type PictureFile } from "../files/images.ts";
+import { type ImageFile, listImages } from "../files/images.ts";
 import {
   type Argument,
   COMMON,
@@ -26,15 +26,15 @@ const ARGS: readonly Argument[] = [
   {
     name: "RUN",
     help: "folder of a run, or a PNG file (default: of out, out-2, out-3 ...\n" +
-      "the one with the newest picture)",
+      "the one with the newest image)",
     optional: true,
   },
 ];
 
 const FLAGS = {
-  latest: { help: "the picture that was written last (default)" },
-  epoch: { value: "N", help: "the picture after epoch N", parse: whole(1) },
-  step: { value: "N", help: "the picture after step N", parse: whole(1) },
+  latest: { help: "the image that was written last (default)" },
+  epoch: { value: "N", help: "the image after epoch N", parse: whole(1) },
+  step: { value: "N", help: "the image after step N", parse: whole(1) },
   as: {
     value: "WAY",
     help: "kitty, iterm2, truecolor, 256 (colours) or path; default: the best\n" +
@@ -46,7 +46,7 @@ const FLAGS = {
 
 const HELP = describeCommand({
   command: "show",
-  what: "Show a picture of a run in the terminal; elsewhere, print its path.",
+  what: "Show an image of a run in the terminal; elsewhere, print its path.",
   args: ARGS,
   flags: FLAGS,
   examples: ["show", "show out --epoch 15", "show out/image_at_epoch_0001.png --as truecolor"],
@@ -65,8 +65,8 @@ export async function show(argv: readonly string[]): Promise<number> {
   }
   const { path, ...made } = await find(run, { epoch: flags.epoch, step: flags.step });
   const png = await readFile(path);
-  const picture = decodePNG(png, path);
-  const { width, height } = picture;
+  const image = decodePNG(png, path);
+  const { width, height } = image;
   const report = new Report(flags);
   report.result({ path, ...made, width, height });
   if (flags.json) return 0;
@@ -86,15 +86,15 @@ export async function show(argv: readonly string[]): Promise<number> {
       break;
     case "truecolor":
     case "256":
-      out.write(halfBlocks(picture, Math.min(out.columns(), MOST_COLUMNS), protocol));
+      out.write(halfBlocks(image, Math.min(out.columns(), MOST_COLUMNS), protocol));
       break;
   }
   if (protocol === "path") report.text(path);
-  else if (out.isTerminal) report.note("picture", path);
+  else if (out.isTerminal) report.note("image", path);
   return 0;
 }
 
-/** More than that, and the picture no longer fits on a screen from top to bottom. */
+/** More than that, and the image no longer fits on a screen from top to bottom. */
 const MOST_COLUMNS = 100;
 
 interface Choice {
@@ -105,7 +105,7 @@ interface Choice {
 /** A file, with the epoch or the step that it shows, where its name says it. */
 type Found = { readonly path: string; readonly epoch?: number; readonly step?: number };
 
-const found = ({ path, kind, number }: PictureFile): Found => ({ path, [kind]: number });
+const found = ({ path, kind, number }: ImageFile): Found => ({ path, [kind]: number });
 
 async function find(run: string | undefined, choice: Choice): Promise<Found> {
   if (run === undefined) return await pick(await newestRun(), choice);
@@ -129,9 +129,9 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 async function pick(dir: string, { epoch, step }: Choice): Promise<Found> {
-  const files = await listPictures(dir);
+  const files = await listImages(dir);
   if (!files.length) {
-    throw new DataError(`${dir} has no pictures of a run (image_at_epoch_0001.png and so on)`);
+    throw new DataError(`${dir} has no images of a run (image_at_epoch_0001.png and so on)`);
   }
   const kind = epoch !== undefined ? "epoch" : step !== undefined ? "step" : undefined;
   if (kind === undefined) return found((await newest(files)).file);
@@ -142,13 +142,13 @@ async function pick(dir: string, { epoch, step }: Choice): Promise<Found> {
     ? `there are ${kind}s ${same.map(({ number }) => number).slice(0, 20).join(", ")}` +
       (same.length > 20 ? ` ... ${same[same.length - 1].number}` : "")
     : `there is none after any ${kind}`;
-  throw new DataError(`${dir} has no picture after ${kind} ${epoch ?? step}: ${there}`);
+  throw new DataError(`${dir} has no image after ${kind} ${epoch ?? step}: ${there}`);
 }
 
-/** The picture written last; of two at the same time the later one in the list, an epoch's. */
+/** The image written last; of two at the same time the later one in the list, an epoch's. */
 async function newest(
-  files: readonly PictureFile[],
-): Promise<{ readonly file: PictureFile; readonly time: number }> {
+  files: readonly ImageFile[],
+): Promise<{ readonly file: ImageFile; readonly time: number }> {
   const times = await Promise.all(
     files.map(async ({ path }) => (await Deno.stat(path)).mtime?.getTime() ?? 0),
   );
@@ -156,14 +156,14 @@ async function newest(
   return { file: files[times.lastIndexOf(time)], time };
 }
 
-/** Of `out`, `out-2` and so on the folder with the newest picture. */
+/** Of `out`, `out-2` and so on the folder with the newest image. */
 async function newestRun(): Promise<string> {
   const here = userPath(".");
   let best: { dir: string; time: number } | undefined;
   for await (const { name, isDirectory } of Deno.readDir(here)) {
     if (!isDirectory || !/^out(-\d+)?$/.test(name)) continue;
     const dir = userPath(name);
-    const files = await listPictures(dir);
+    const files = await listImages(dir);
     if (!files.length) continue;
     const { time } = await newest(files);
     if (!best || time > best.time) best = { dir, time };

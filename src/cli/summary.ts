@@ -51,8 +51,8 @@ const SIZES = {
     help: "channels of the discriminator's hidden layers (64,128)",
     parse: wholes(2),
   },
-  height: { value: "N", help: "pixels of a picture from top to bottom (28)", parse: whole(4) },
-  width: { value: "N", help: "pixels of a picture from left to right (28)", parse: whole(4) },
+  height: { value: "N", help: "pixels of an image from top to bottom (28)", parse: whole(4) },
+  width: { value: "N", help: "pixels of an image from left to right (28)", parse: whole(4) },
   channels: { value: "N", help: "values a pixel (1)", parse: whole(1) },
 } satisfies Record<string, Flag>;
 

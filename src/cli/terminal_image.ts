@@ -1,5 +1,5 @@
 /**
- * Pictures in a terminal: as files where it can show them, else as coloured characters.
+ * Images in a terminal: as files where it can show them, else as coloured characters.
  *
  * Sources: the Kitty graphics protocol (https://sw.kovidgoyal.net/kitty/graphics-protocol), the
  * inline images of iTerm2 (https://iterm2.com/documentation-images.html), and the colour sequences
@@ -8,9 +8,9 @@
  * @module
  */
 
-import type { Picture } from "../../mod.ts";
+import type { Image } from "../../mod.ts";
 
-/** A way to show a picture: two protocols, characters in true colours or in 256, or none at all. */
+/** A way to show an image: two protocols, characters in true colours or in 256, or none at all. */
 export type Protocol = "kitty" | "iterm2" | "truecolor" | "256" | "path";
 
 /** What is known of a terminal. */
@@ -77,10 +77,10 @@ export function iterm2(png: Uint8Array): string {
   return `\x1b]1337;File=inline=1;size=${png.length}:${png.toBase64()}\x07\n`;
 }
 
-/** The picture with at most so many columns; each pixel is the mean of the area it covers. */
-export function shrink(picture: Picture, columns: number): Picture {
-  const { width, height, channels, data } = picture;
-  if (width <= columns) return picture;
+/** The image with at most so many columns; each pixel is the mean of the area it covers. */
+export function shrink(image: Image, columns: number): Image {
+  const { width, height, channels, data } = image;
+  if (width <= columns) return image;
   const rows = Math.max(1, Math.round(height * columns / width));
   const across = shares(width, columns);
   const down = shares(height, rows);
@@ -117,7 +117,7 @@ function shares(from: number, to: number): [pixel: number, share: number][][] {
 type RGB = readonly [number, number, number];
 
 /** A pixel's colour; where it is transparent, over black. */
-function colourOf({ width, channels, data }: Picture, x: number, y: number): RGB {
+function colourOf({ width, channels, data }: Image, x: number, y: number): RGB {
   const at = (y * width + x) * channels;
   const alpha = channels % 2 ? 1 : data[at + channels - 1] / 255;
   const colour = channels < 3
@@ -146,17 +146,17 @@ export function xterm256([r, g, b]: RGB): number {
 }
 
 /**
- * A picture as half blocks: each character shows two pixels, the upper one in the colour of the
+ * An image as half blocks: each character shows two pixels, the upper one in the colour of the
  * text and the lower one in that behind it.
  *
  * @param columns characters a line at most
  */
 export function halfBlocks(
-  picture: Picture,
+  image: Image,
   columns: number,
   colours: "truecolor" | "256",
 ): string {
-  const small = shrink(picture, Math.max(1, columns));
+  const small = shrink(image, Math.max(1, columns));
   const code = (colour: RGB) =>
     colours === "truecolor" ? `2;${colour.join(";")}` : `5;${xterm256(colour)}`;
   let text = "";

@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import { hyperparametersOf } from "../training/hyperparameters.ts";
 import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../files/checkpoints.ts";
-import { MOST_PICTURES, mostPictures } from "../files/images.ts";
+import { MOST_IMAGES, mostImages } from "../files/images.ts";
 import { commandsIn, readRunRecord } from "../files/run_record.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { loadData } from "./data.ts";
@@ -39,7 +39,7 @@ const FLAGS = {
   },
   epochs: { value: "N", help: "passes over the data set (50)", parse: whole(1) },
   "max-steps": { value: "N", help: "stop after N steps", parse: whole(1) },
-  "batch-size": { value: "N", help: "pictures a step (256)", parse: whole(1) },
+  "batch-size": { value: "N", help: "images a step (256)", parse: whole(1) },
   "noise-dim": { value: "N", help: "length of the noise vector (100)", parse: whole(1) },
   "learning-rate": { value: "X", help: "of both Adams (0.0001)", parse: real(0, Infinity) },
   beta1: { value: "X", help: "decay of Adam's first moment (0.9)", parse: real(0, 1) },
@@ -63,7 +63,7 @@ const FLAGS = {
   },
   out: {
     value: "DIR",
-    help: "where pictures, the GIF and checkpoints go\n(out, or the next free of out-2, out-3 ...)",
+    help: "where images, the GIF and checkpoints go\n(out, or the next free of out-2, out-3 ...)",
   },
   resume: {
     value: "FILE",
@@ -71,7 +71,7 @@ const FLAGS = {
     help: "continue the run in --out (or out) from its newest checkpoint,\n" +
       "or from FILE, a checkpoint or the folder of a run; as if it had\n" +
       "never stopped, to the bit, with its hyperparameters, epochs and\n" +
-      "pictures (--epochs and what is written may change)",
+      "images (--epochs and what is written may change)",
   },
   force: {
     help: "start anew in an --out that holds a run, which is removed",
@@ -92,7 +92,7 @@ const FLAGS = {
     help: "folder with MNIST's IDX files, raw or gzip, or with PNG files\n" +
       "(default: MNIST, found or fetched, and verified)",
   },
-  "picture-size": {
+  "image-size": {
     value: "H,W",
     help: "of PNG files: scale and crop them to this height and width,\n" +
       "multiples of 4 (default: all must be of one size)",
@@ -108,25 +108,25 @@ const FLAGS = {
     help: "use the default kernels of this kind of adapter; else they are\n" +
       "measured once, for a few seconds, and remembered",
   },
-  pictures: { value: "N", help: "pictures a grid (16)", parse: whole(1, MOST_PICTURES) },
-  "picture-every": { value: "N", help: "write pictures every N steps, too", parse: whole(1) },
+  images: { value: "N", help: "images a grid (16)", parse: whole(1, MOST_IMAGES) },
+  "image-every": { value: "N", help: "write images every N steps, too", parse: whole(1) },
   quiet: { help: "say nothing but errors" },
   json: {
-    help: "one JSON object a line, for programs: messages, steps, epochs,\npictures, the end",
+    help: "one JSON object a line, for programs: messages, steps, epochs,\nimages, the end",
   },
   help: { help: "this text" },
 } satisfies Record<string, Flag>;
 
 const HELP = describeCommand({
   command: "train",
-  what: "Train the TensorFlow tutorial's DCGAN on MNIST, or on pictures of your own.",
+  what: "Train the TensorFlow tutorial's DCGAN on MNIST, or on images of your own.",
   flags: FLAGS,
   examples: [
     "train",
     "train --preset quick",
     "train --epochs 5 --seed 7 --out runs/seven",
     "train --out runs/seven --epochs 10 --resume",
-    "train --data my-pictures --picture-size 64,64",
+    "train --data my-images --image-size 64,64",
     `train --json | grep '"type":"epoch"'`,
   ],
   more:
@@ -147,7 +147,7 @@ const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
     discriminatorWidths: [32, 64],
     learningRate: 2e-4,
     beta1: 0.5,
-    pictureEverySteps: 50,
+    imageEverySteps: 50,
   },
 };
 
@@ -206,7 +206,7 @@ async function resumed({ outDir, resume }: Place): Promise<RunOptions> {
 }
 
 /**
- * How long the run was to go on and how often it was to show pictures, by the commands in its record:
+ * How long the run was to go on and how often it was to show images, by the commands in its record:
  * a checkpoint does not say, and a run of three epochs that is resumed is not one of fifty.
  */
 async function scheduleOf(outDir: string): Promise<RunOptions> {
@@ -220,11 +220,11 @@ async function scheduleOf(outDir: string): Promise<RunOptions> {
     } catch {
       continue; // Of another version, or nobody's.
     }
-    const { epochs, pictureEverySteps } = flags.preset ? PRESETS[flags.preset] : schedule;
+    const { epochs, imageEverySteps } = flags.preset ? PRESETS[flags.preset] : schedule;
     schedule = given({
       epochs: flags.epochs ?? epochs,
-      pictureCount: flags.pictures ?? schedule.pictureCount,
-      pictureEverySteps: flags["picture-every"] ?? pictureEverySteps,
+      imageCount: flags.images ?? schedule.imageCount,
+      imageEverySteps: flags["image-every"] ?? imageEverySteps,
     });
   }
   return schedule;
@@ -269,7 +269,7 @@ export async function train(args: readonly string[]): Promise<number> {
   }
   const place = await placeOf(flags.out, flags.resume);
   const { preset } = flags;
-  const options: RunOptions & { outDir: string; pictureCount?: number } = {
+  const options: RunOptions & { outDir: string; imageCount?: number } = {
     ...(preset ? PRESETS[preset] : await resumed(place)),
     ...given<RunOptions>({
       epochs: flags.epochs,
@@ -283,8 +283,8 @@ export async function train(args: readonly string[]): Promise<number> {
       discriminatorWidths: flags["discriminator-widths"],
       dropout: flags.dropout,
       seed: flags.seed,
-      pictureCount: flags.pictures,
-      pictureEverySteps: flags["picture-every"],
+      imageCount: flags.images,
+      imageEverySteps: flags["image-every"],
       onNonFinite: flags["non-finite"],
     }),
     ...place,
@@ -310,10 +310,10 @@ export async function train(args: readonly string[]): Promise<number> {
     return next;
   };
   const dataset = await loadData(flags, (text) => report.message(`data     ${text}`));
-  // A record must not stop the run: what it says of pictures counts as far as they can be made.
-  const most = mostPictures(dataset.height, dataset.width);
-  if (flags.pictures === undefined && (options.pictureCount ?? 0) > most) {
-    options.pictureCount = most;
+  // A record must not stop the run: what it says of images counts as far as they can be made.
+  const most = mostImages(dataset.height, dataset.width);
+  if (flags.images === undefined && (options.imageCount ?? 0) > most) {
+    options.imageCount = most;
   }
   report.message(`out      ${options.outDir}`);
 
@@ -334,7 +334,7 @@ export async function train(args: readonly string[]): Promise<number> {
       signal: stop.signal,
       onStep: (event) => report.step(event),
       onEpoch: (event) => report.epoch(event),
-      onPicture: (event) => report.picture(event),
+      onImage: (event) => report.image(event),
       onMessage: (text) => report.message(text),
     });
     report.end(result);

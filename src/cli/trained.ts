@@ -1,10 +1,10 @@
 /**
- * A trained generator for a command, and pictures of it.
+ * A trained generator for a command, and images of it.
  *
  * @module
  */
 
-import { Generator, Gpu, imageGrid, type Picture } from "../../mod.ts";
+import { Generator, Gpu, type Image, imageGrid } from "../../mod.ts";
 import { generate } from "../model/sampler.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
 import { type Argument, UsageError, whole } from "./flags.ts";
@@ -24,7 +24,7 @@ export function seed(text: string): number {
   return value;
 }
 
-/** Most values of all pictures together: a gigabyte in the middle of the work, with its copies. */
+/** Most values of all images together: a gigabyte in the middle of the work, with its copies. */
 const MOST_VALUES = 2 ** 26;
 
 /** A generator on a device. */
@@ -63,11 +63,11 @@ export class Trained {
   /**
    * Refuses more than can be held, before any of it is made.
    *
-   * @param scale pixels of the result for each pixel of a picture
+   * @param scale pixels of the result for each pixel of an image
    * @param what they are, for the message
    * @throws {RangeError} naming the pixels and the most there may be.
    */
-  requireSize(count: number, scale: number, what = "pictures"): void {
+  requireSize(count: number, scale: number, what = "images"): void {
     const { noiseDim, outputShape: [height, width, channels] } = this.generator;
     const most = Math.floor(MOST_VALUES / channels);
     const pixels = count * height * width * scale ** 2;
@@ -81,38 +81,38 @@ export class Trained {
     }
     if (count * noiseDim > MOST_VALUES) {
       throw new RangeError(
-        `${count} pictures need ${count * noiseDim} numbers of noise, more than ${MOST_VALUES}: ` +
+        `${count} images need ${count * noiseDim} numbers of noise, more than ${MOST_VALUES}: ` +
           "use fewer at once",
       );
     }
   }
 
-  /** Pictures [count, height, width, channels] of noise [count, noiseDim]. */
-  pictures(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+  /** Images [count, height, width, channels] of noise [count, noiseDim]. */
+  images(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     return generate(this.gpu, this.generator, noise);
   }
 
-  /** Pictures side by side, or a single one. */
+  /** Images side by side, or a single one. */
   grid(
-    pictures: Float32Array,
+    images: Float32Array,
     { columns, scale, padding }: {
       readonly columns: number;
       readonly scale: number;
       readonly padding: number;
     },
-  ): Picture {
+  ): Image {
     const [height, width, channels] = this.generator.outputShape;
-    const count = pictures.length / (height * width * channels);
-    return imageGrid(pictures, { count, height, width, channels, columns, scale, padding });
+    const count = images.length / (height * width * channels);
+    return imageGrid(images, { count, height, width, channels, columns, scale, padding });
   }
 
-  /** The pictures one by one. */
-  single(pictures: Float32Array, scale: number): Picture[] {
+  /** The images one by one. */
+  single(images: Float32Array, scale: number): Image[] {
     const size = this.generator.outputShape.reduce((a, b) => a * b, 1);
     return Array.from(
-      { length: pictures.length / size },
+      { length: images.length / size },
       (_, i) =>
-        this.grid(pictures.subarray(i * size, (i + 1) * size), { columns: 1, scale, padding: 0 }),
+        this.grid(images.subarray(i * size, (i + 1) * size), { columns: 1, scale, padding: 0 }),
     );
   }
 

@@ -6,13 +6,13 @@
 
 import { DataError } from "../errors.ts";
 
-/** Pictures of one size, with or without labels. Any object of this shape is a data set. */
+/** Images of one size, with or without labels. Any object of this shape is a data set. */
 export interface Dataset {
   /** [count, height, width, channels], rows from the top, 0 to 255. */
   readonly images: Uint8Array;
-  /** [count], or empty for pictures without labels. */
+  /** [count], or empty for images without labels. */
   readonly labels: Uint8Array;
-  /** Number of pictures. */
+  /** Number of images. */
   readonly count: number;
   /** Pixels from top to bottom. */
   readonly height: number;
@@ -46,7 +46,7 @@ export function validateDataset(dataset: Dataset): void {
   if (typeof dataset !== "object" || dataset === null) {
     throw new DataError(
       `A data set must be an object with images and their sizes, got ${dataset}: use loadMNIST or ` +
-        "loadPictures, or make one of this shape",
+        "loadImages, or make one of this shape",
     );
   }
   const { images, labels, count, height, width, channels } = dataset;
@@ -62,7 +62,7 @@ export function validateDataset(dataset: Dataset): void {
       const got = (array as unknown)?.constructor?.name ?? typeof array;
       throw new DataError(
         `The ${name} of a data set must be a Uint8Array, got ${got}: ` +
-          "pictures are bytes from 0 to 255 (scaled to [-1, 1] on the device)",
+          "images are bytes from 0 to 255 (scaled to [-1, 1] on the device)",
       );
     }
   }
@@ -75,7 +75,7 @@ export function validateDataset(dataset: Dataset): void {
   }
   if (labels.length !== 0 && labels.length !== count) {
     throw new DataError(
-      `A data set of ${count} pictures needs ${count} labels or none, got ${labels.length}`,
+      `A data set of ${count} images needs ${count} labels or none, got ${labels.length}`,
     );
   }
 }

@@ -1,29 +1,29 @@
 /**
- * Bringing a picture to another number of channels and another size.
+ * Bringing an image to another number of channels and another size.
  *
  * @module
  */
 
-import type { Picture } from "../formats/image.ts";
+import type { Image } from "../formats/image.ts";
 
 /** The weights of red, green and blue in the brightness of a colour, by ITU-R BT.601. */
 const LUMA = [0.299, 0.587, 0.114];
 
 /**
- * A picture without transparency, gray (1) or RGB (3), on 0 to 255.
+ * An image without transparency, gray (1) or RGB (3), on 0 to 255.
  *
  * @param background the gray that transparent pixels are put on
  * @returns [height, width, channels], not rounded
  */
-export function toChannels(picture: Picture, channels: 1 | 3, background: number): Float32Array {
-  const { width, height, channels: stored, data } = picture;
+export function toChannels(image: Image, channels: 1 | 3, background: number): Float32Array {
+  const { width, height, channels: stored, data } = image;
   const colours = stored < 3 ? 1 : 3;
   const hasAlpha = stored > colours;
   const values = new Float32Array(height * width * channels);
   for (let pixel = 0; pixel < height * width; pixel++) {
     const from = pixel * stored;
     const alpha = hasAlpha ? data[from + colours] / 255 : 1;
-    // Of gray pictures all three are the one value there is.
+    // Of gray images all three are the one value there is.
     const colour = (c: number) =>
       data[from + Math.min(c, colours - 1)] * alpha + background * (1 - alpha);
     if (channels === 3) {
@@ -69,14 +69,14 @@ function taps(from: number, to: number, scale: number): Tap[] {
 }
 
 /**
- * A picture scaled to cover a size, with what is beyond cut off on both sides alike.
+ * An image scaled to cover a size, with what is beyond cut off on both sides alike.
  *
  * @param values [height, width, channels] on 0 to 255
  * @param source the height and width that they have
  * @param size the height and width wanted
  * @returns bytes [...size, channels]
  */
-export function fitPicture(
+export function fitImage(
   values: Float32Array,
   { height, width }: { readonly height: number; readonly width: number },
   [toHeight, toWidth]: readonly [number, number],
@@ -85,7 +85,7 @@ export function fitPicture(
   const channels = values.length / (height * width);
   const scale = Math.min(height / toHeight, width / toWidth);
 
-  // Along rows first, then along columns; of rows only those that are not cut off: of a picture that is
+  // Along rows first, then along columns; of rows only those that are not cut off: of an image that is
   // narrow and very high there are millions of others.
   const columns = taps(width, toWidth, scale);
   const rows = taps(height, toHeight, scale);

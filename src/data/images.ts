@@ -7,32 +7,32 @@
 import { basename, join } from "node:path";
 import { DataError } from "../errors.ts";
 import { plain } from "../formats/json.ts";
-import type { Picture } from "../formats/image.ts";
+import type { Image } from "../formats/image.ts";
 import { decodePNG } from "../formats/png.ts";
 import { MAX_PIXELS } from "../formats/png_chunks.ts";
 import { requireFile } from "../files/regular.ts";
 import type { Dataset } from "./dataset.ts";
-import { fitPicture, toChannels } from "./fit.ts";
+import { fitImage, toChannels } from "./fit.ts";
 
-/** Pictures from a folder; see {@linkcode loadPictures}. */
-export interface Pictures extends Dataset {
+/** Images from a folder; see {@linkcode loadImages}. */
+export interface Images extends Dataset {
   /** Names of the subfolders in the order of the labels; empty where there were none. */
   readonly classes: readonly string[];
-  /** Where the pictures came from, in their order. */
+  /** Where the images came from, in their order. */
   readonly files: readonly string[];
 }
 
-/** Options of {@linkcode loadPictures}. */
-export interface LoadPicturesOptions {
+/** Options of {@linkcode loadImages}. */
+export interface LoadImagesOptions {
   /**
    * 1: gray, of colours their luma 0.299 R + 0.587 G + 0.114 B (Rec. 601). 3: RGB. Default: as the
-   * first picture is, and then all must be of that kind.
+   * first image is, and then all must be of that kind.
    */
   readonly channels?: 1 | 3;
   /**
-   * Height and width to bring all pictures to, multiples of 4: scaled until both sides are covered,
+   * Height and width to bring all images to, multiples of 4: scaled until both sides are covered,
    * what is beyond is cut off on both sides alike. Enlarging interpolates linearly, shrinking
-   * averages. Default: the first picture's, and then all must be of that size.
+   * averages. Default: the first image's, and then all must be of that size.
    */
   readonly size?: readonly [number, number];
   /** The gray, 0 to 255, that transparent pixels are put on. Default 255, white. */
@@ -93,7 +93,7 @@ async function list(dir: string): Promise<Entry[]> {
   return entries;
 }
 
-/** What a link leads to; nothing for one that leads nowhere and is not called a picture. */
+/** What a link leads to; nothing for one that leads nowhere and is not called an image. */
 async function follow(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
@@ -129,7 +129,7 @@ async function find(dir: string): Promise<{ files: Labelled[]; classes: string[]
     if (!inside.length) continue;
     if (here.length) {
       throw new DataError(
-        `${called} holds pictures (${here[0].name}) and a folder of pictures (${folder.name}): ` +
+        `${called} holds images (${here[0].name}) and a folder of images (${folder.name}): ` +
           "put all of them into subfolders, one a class, or none",
       );
     }
@@ -138,8 +138,8 @@ async function find(dir: string): Promise<{ files: Labelled[]; classes: string[]
   }
   if (classes.length > MAX_CLASSES) {
     throw new DataError(
-      `${called} has ${classes.length} subfolders with pictures, labels tell ${MAX_CLASSES} apart: ` +
-        "merge some, or put all pictures into one folder",
+      `${called} has ${classes.length} subfolders with images, labels tell ${MAX_CLASSES} apart: ` +
+        "merge some, or put all images into one folder",
     );
   }
   if (!files.length) {
@@ -148,7 +148,7 @@ async function find(dir: string): Promise<{ files: Labelled[]; classes: string[]
       `No PNG file in ${called} or its subfolders: ` +
         (other
           ? `${other} and the others are of another kind. Convert them to PNG`
-          : "it is empty. Put the pictures there, or give another folder"),
+          : "it is empty. Put the images there, or give another folder"),
     );
   }
   return { files, classes };
@@ -172,7 +172,7 @@ const SIGNATURE = "89504e470d0a1a0a";
 
 /**
  * Width and height as the header says, which is where every PNG file has them: so nothing is
- * allocated for a picture that is refused.
+ * allocated for an image that is refused.
  */
 function sizeOf(bytes: Uint8Array, name: string): { width: number; height: number } {
   if (bytes.length < 24) {
@@ -214,7 +214,7 @@ function requireMultiples(height: number, width: number, file: string): void {
 const KIND = { 1: "gray", 3: "in colour" };
 
 /** The number of channels without transparency. */
-const opaque = ({ channels }: Picture): 1 | 3 => channels < 3 ? 1 : 3;
+const opaque = ({ channels }: Image): 1 | 3 => channels < 3 ? 1 : 3;
 
 /**
  * Loads the PNG files of a folder, or of its subfolders, as a data set. Files come in the order of
@@ -224,27 +224,27 @@ const opaque = ({ channels }: Picture): 1 | 3 => channels < 3 ? 1 : 3;
  *
  * Permissions: read for the folder.
  *
- * Array buffers made: the data set, and for one picture at a time what `decodePNG` makes, 16 bytes a
+ * Array buffers made: the data set, and for one image at a time what `decodePNG` makes, 16 bytes a
  * pixel and 4 for each value between the two steps of scaling.
  *
  * ```ts
- * import { loadPictures, trainDCGAN } from "@dcgan/webgpu";
+ * import { loadImages, trainDCGAN } from "@dcgan/webgpu";
  *
- * const dataset = await loadPictures("faces", { size: [32, 32], channels: 3 });
+ * const dataset = await loadImages("faces", { size: [32, 32], channels: 3 });
  * using run = await trainDCGAN({ dataset, epochs: 10, outDir: "out" });
  * ```
  *
  * @param dir the folder
  * @returns bytes [count, height, width, channels], with labels where there are subfolders
  * @throws {DataError} when the folder or a file cannot be read, there is no PNG in it, a file is
- *   damaged or no PNG, pictures differ in size or kind and no option says what to do, or sizes are
+ *   damaged or no PNG, images differ in size or kind and no option says what to do, or sizes are
  *   not multiples of 4. The message names the file.
  * @throws {RangeError} when an option is out of range.
  */
-export async function loadPictures(
+export async function loadImages(
   dir: string,
-  options: LoadPicturesOptions = {},
-): Promise<Pictures> {
+  options: LoadImagesOptions = {},
+): Promise<Images> {
   const { size, background = 255, signal } = options;
   validate(options);
   signal?.throwIfAborted();
@@ -268,26 +268,26 @@ export async function loadPictures(
           `${width} x ${height}. Pass \`size\` to bring all to one, such as [${height}, ${width}]`,
       );
     }
-    const picture = decodePNG(bytes, name);
+    const image = decodePNG(bytes, name);
     if (i === 0) {
-      channels ??= opaque(picture);
+      channels ??= opaque(image);
       const total = files.length * height * width * channels;
       if (total > MAX_BYTES) {
         throw new DataError(
-          `${shown(dir)} has ${files.length} pictures, ${total} bytes at ${height} x ${width}; ` +
+          `${shown(dir)} has ${files.length} images, ${total} bytes at ${height} x ${width}; ` +
             `at most ${MAX_BYTES} fit. Pass a smaller \`size\`, or take fewer`,
         );
       }
       images = new Uint8Array(total);
     }
-    if (!options.channels && opaque(picture) !== channels) {
+    if (!options.channels && opaque(image) !== channels) {
       throw new DataError(
-        `${name} is ${KIND[opaque(picture)]}, ${shown(files[0].path)} is ${KIND[channels!]}. ` +
+        `${name} is ${KIND[opaque(image)]}, ${shown(files[0].path)} is ${KIND[channels!]}. ` +
           "Pass `channels`: 1 makes all of them gray, 3 RGB",
       );
     }
-    const values = toChannels(picture, channels!, background);
-    images.set(fitPicture(values, picture, [height, width]), i * height * width * channels!);
+    const values = toChannels(image, channels!, background);
+    images.set(fitImage(values, image, [height, width]), i * height * width * channels!);
   }
 
   return {
@@ -302,7 +302,7 @@ export async function loadPictures(
   };
 }
 
-function validate({ channels, size, background = 255 }: LoadPicturesOptions): void {
+function validate({ channels, size, background = 255 }: LoadImagesOptions): void {
   if (channels !== undefined && channels !== 1 && channels !== 3) {
     throw new RangeError(`channels must be 1 (gray) or 3 (RGB), got ${channels}`);
   }

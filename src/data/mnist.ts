@@ -20,7 +20,7 @@ import {
 
 export type { MNISTSplit };
 
-/** MNIST, or a data set that was published in its form: gray pictures with labels. */
+/** MNIST, or a data set that was published in its form: gray images with labels. */
 export interface MNIST extends Dataset {
   /** Which part it is. */
   readonly split: MNISTSplit;
@@ -174,10 +174,10 @@ class Search {
 }
 
 function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
-  const pictures = parseIDX(images.bytes, images.name);
+  const pixels = parseIDX(images.bytes, images.name);
   const classes = parseIDX(labels.bytes, labels.name);
   for (
-    const [{ dims }, rank, name] of [[pictures, 3, images.name], [classes, 1, labels.name]] as const
+    const [{ dims }, rank, name] of [[pixels, 3, images.name], [classes, 1, labels.name]] as const
   ) {
     if (dims.length !== rank || dims.includes(0)) {
       throw new DataError(
@@ -187,17 +187,17 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
       );
     }
   }
-  const [count, height, width] = pictures.dims;
+  const [count, height, width] = pixels.dims;
   if (classes.dims[0] !== count) {
     throw new DataError(
-      `${images.name} has ${count} pictures, but ${labels.name} has ${classes.dims[0]} labels. ` +
+      `${images.name} has ${count} images, but ${labels.name} has ${classes.dims[0]} labels. ` +
         "Take both files from the same data set",
     );
   }
   const verified = images.verified && labels.verified;
   const places = [...new Set([images.place, labels.place])].join(" and ");
   return {
-    images: pictures.data,
+    images: pixels.data,
     labels: classes.data,
     count,
     height,
@@ -212,7 +212,7 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
 }
 
 /**
- * Loads MNIST: 60,000 pictures to train on or 10,000 to test with, 28 by 28, gray, with the digits
+ * Loads MNIST: 60,000 images to train on or 10,000 to test with, 28 by 28, gray, with the digits
  * 0 to 9 as labels.
  *
  * With `dir`, the two files are read from there, and any data set in the form of MNIST will do
@@ -237,7 +237,7 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
  * ```
  *
  * @throws {DataError} when no usable file is found, naming all that was tried; when a file in `dir`
- * is damaged; when pictures and labels do not belong together.
+ * is damaged; when images and labels do not belong together.
  * @throws {RangeError} when `split` is neither "train" nor "test".
  */
 export async function loadMNIST(options: LoadMNISTOptions = {}): Promise<MNIST> {

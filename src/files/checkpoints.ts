@@ -26,7 +26,7 @@ export interface Checkpoint<Position> {
   readonly kernels: string;
   /** Version of the library that made it. */
   readonly version: string;
-  /** How far generated pictures were from real ones, if that was measured: lower is better. */
+  /** How far generated images were from real ones, if that was measured: lower is better. */
   readonly distance?: number;
   /** Where the run stands. */
   readonly position: Position;

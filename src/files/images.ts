@@ -1,5 +1,5 @@
 /**
- * The folder of pictures that a run leaves behind.
+ * The folder of images that a run leaves behind.
  *
  * @module
  */
@@ -9,26 +9,26 @@ import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "../formats/gif.ts";
 import { imageGrid } from "../formats/grid.ts";
-import type { Picture } from "../formats/image.ts";
+import type { Image } from "../formats/image.ts";
 import { decodePNG, encodePNG } from "../formats/png.ts";
 import { MAX_PIXELS } from "../formats/png_chunks.ts";
 import { NotAFile, readFile } from "./regular.ts";
 
-/** Sizes of the pictures of one grid. */
-export interface PictureShape {
+/** Sizes of the images of one grid. */
+export interface ImageShape {
   readonly count: number;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
 }
 
-/** Which pictures: those after epochs, or those after steps in the middle of them. */
-export type PictureKind = "epoch" | "step";
+/** Which images: those after epochs, or those after steps in the middle of them. */
+export type ImageKind = "epoch" | "step";
 
-/** A picture that a run left behind. */
-export interface PictureFile {
+/** An image that a run left behind. */
+export interface ImageFile {
   readonly path: string;
-  readonly kind: PictureKind;
+  readonly kind: ImageKind;
   /** The epoch, or the step, after which it was made. */
   readonly number: number;
 }
@@ -36,19 +36,19 @@ export interface PictureFile {
 const NAME = /^image_at_(step|epoch)_(\d+)\.png$/;
 
 /**
- * The pictures in a folder: those of steps, then those of epochs, each in the order they were made.
+ * The images in a folder: those of steps, then those of epochs, each in the order they were made.
  *
  * @throws {DataError} when there is no such folder.
  */
-export async function listPictures(dir: string): Promise<PictureFile[]> {
-  const files: PictureFile[] = [];
+export async function listImages(dir: string): Promise<ImageFile[]> {
+  const files: ImageFile[] = [];
   try {
     for await (const { name } of Deno.readDir(dir)) {
       const match = NAME.exec(name);
       if (!match) continue;
       files.push({
         path: join(dir, name),
-        kind: match[1] as PictureKind,
+        kind: match[1] as ImageKind,
         number: Number(match[2]),
       });
     }
@@ -64,14 +64,14 @@ export async function listPictures(dir: string): Promise<PictureFile[]> {
 }
 
 /** What an animation shows of a run: its steps and, as the end, the last epoch; or else its epochs. */
-export function animated(files: readonly PictureFile[]): readonly PictureFile[] {
+export function animated(files: readonly ImageFile[]): readonly ImageFile[] {
   const steps = files.filter(({ kind }) => kind === "step");
   const epochs = files.filter(({ kind }) => kind === "epoch");
   return steps.length ? [...steps, ...epochs.slice(-1)] : epochs;
 }
 
 /**
- * Pictures, one after another, as one GIF.
+ * Images, one after another, as one GIF.
  *
  * @throws {DataError} when a file is no PNG, or two differ in size.
  */
@@ -80,15 +80,15 @@ export async function animate(paths: readonly string[], delayMs: number): Promis
   const other = frames.findIndex((frame) => show(frame) !== show(frames[0]));
   if (other >= 0) {
     throw new DataError(
-      `The pictures of an animation must be alike: ${paths[0]} is ${show(frames[0])}, ` +
+      `The images of an animation must be alike: ${paths[0]} is ${show(frames[0])}, ` +
         `${paths[other]} is ${show(frames[other])}. Take one of them away`,
     );
   }
   return encodeGIF(frames, { delayMs, loop: true });
 }
 
-async function readFrames(paths: readonly string[]): Promise<Picture[]> {
-  const frames: Picture[] = [];
+async function readFrames(paths: readonly string[]): Promise<Image[]> {
+  const frames: Image[] = [];
   for (const path of paths) {
     const bytes = await readFile(path).catch((cause) => {
       if (!(cause instanceof NotAFile)) throw cause;
@@ -99,57 +99,57 @@ async function readFrames(paths: readonly string[]): Promise<Picture[]> {
   return frames;
 }
 
-function show({ width, height, channels }: Picture): string {
+function show({ width, height, channels }: Image): string {
   return `${width} x ${height} with ${channels} channels`;
 }
 
 /** How long a frame of a run's animation is shown, in milliseconds. */
 export const FRAME_MS = 200;
 
-/** Pixels on the screen for each pixel of a picture. */
+/** Pixels on the screen for each pixel of an image. */
 const SCALE = 3;
 
-/** Most pictures of a grid: 64 in a row are as small as anyone can tell apart. */
-export const MOST_PICTURES = 4096;
+/** Most images of a grid: 64 in a row are as small as anyone can tell apart. */
+export const MOST_IMAGES = 4096;
 
-/** Most pictures of these sizes in one grid: if more than the usual 16, what our own reader takes. */
-export function mostPictures(height: number, width: number): number {
+/** Most images of these sizes in one grid: if more than the usual 16, what our own reader takes. */
+export function mostImages(height: number, width: number): number {
   const cell = SCALE ** 2 * (height + 1) * (width + 1);
   const row = Math.floor(Math.sqrt(MAX_PIXELS / cell));
-  return Math.max(16, Math.min(MOST_PICTURES, row ** 2));
+  return Math.max(16, Math.min(MOST_IMAGES, row ** 2));
 }
 
 /** Writes grids as PNG, and all of them as one GIF. */
-export class PictureFolder {
-  private constructor(readonly path: string, private readonly shape: PictureShape) {}
+export class ImageFolder {
+  private constructor(readonly path: string, private readonly shape: ImageShape) {}
 
   /** Makes the folder, so that a run fails early if it cannot be written to. */
-  static async open(path: string, shape: PictureShape): Promise<PictureFolder> {
+  static async open(path: string, shape: ImageShape): Promise<ImageFolder> {
     await makeFolder(path);
-    return new PictureFolder(path, shape);
+    return new ImageFolder(path, shape);
   }
 
-  /** Writes pictures on [-1, 1] as `<name>.png` . */
-  async save(name: string, pictures: Float32Array): Promise<string> {
+  /** Writes images on [-1, 1] as `<name>.png` . */
+  async save(name: string, images: Float32Array): Promise<string> {
     const columns = Math.ceil(Math.sqrt(this.shape.count));
-    const grid = imageGrid(pictures, { ...this.shape, columns, scale: SCALE, padding: SCALE });
+    const grid = imageGrid(images, { ...this.shape, columns, scale: SCALE, padding: SCALE });
     const path = join(this.path, `${name}.png`);
     await writeFileAtomic(path, encodePNG(grid));
     return path;
   }
 
   /**
-   * Writes `dcgan.gif` from the pictures in the folder, by the tutorial's schedule: those of steps
+   * Writes `dcgan.gif` from the images in the folder, by the tutorial's schedule: those of steps
    * and the last epoch's, or else those of epochs. Nothing without any. A resumed run finds the
-   * pictures from before; those beyond `upTo` are of a part that was not trained again. Those of
-   * another size than the last one are left out: the number of pictures may change with a resume.
+   * images from before; those beyond `upTo` are of a part that was not trained again. Those of
+   * another size than the last one are left out: the number of images may change with a resume.
    *
    * @throws {DataError} when a file is no PNG.
    */
   async writeGIF(
-    upTo: Readonly<Record<PictureKind, number>> = { step: Infinity, epoch: Infinity },
+    upTo: Readonly<Record<ImageKind, number>> = { step: Infinity, epoch: Infinity },
   ): Promise<string | undefined> {
-    const files = await listPictures(this.path);
+    const files = await listImages(this.path);
     const all = animated(files.filter(({ kind, number }) => number <= upTo[kind]));
     if (!all.length) return undefined;
     const frames = await readFrames(tutorialFrames(all.length).map((i) => all[i].path));

@@ -20,11 +20,11 @@ export interface StepMetrics {
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
-  /** Pictures trained so far. */
+  /** Images trained so far. */
   readonly images: number;
   /** Mean binary cross-entropy over the batch, in nats. */
   readonly generatorLoss: number;
-  /** Sum of those on real and on generated pictures, in nats. */
+  /** Sum of those on real and on generated images, in nats. */
   readonly discriminatorLoss: number;
 }
 
@@ -49,7 +49,7 @@ export interface EpochMetrics {
   readonly discriminatorLoss: number;
   /** Wall-clock time. */
   readonly seconds: number;
-  /** Energy distance between generated and real pictures, if it was measured: lower is better. */
+  /** Energy distance between generated and real images, if it was measured: lower is better. */
   readonly distance?: number;
 }
 

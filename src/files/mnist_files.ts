@@ -10,7 +10,7 @@ import { readFile } from "./regular.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { decompressIDX } from "../data/idx.ts";
 
-/** Which part of the data set: 60,000 pictures to train on, or 10,000 to test with. */
+/** Which part of the data set: 60,000 images to train on, or 10,000 to test with. */
 export type MNISTSplit = "train" | "test";
 
 /** One file of MNIST as published. */
@@ -88,7 +88,7 @@ export async function openFile(
   name: string,
 ): Promise<FoundFile> {
   const raw = await decompressIDX(bytes, name);
-  const verified = raw.length === file.size && sha256(raw) === file.sha256;
+  const verified = raw.length === file.size && await sha256(raw) === file.sha256;
   return { bytes: raw, name, verified };
 }
 

@@ -13,7 +13,7 @@ import { plain, quote } from "../formats/json.ts";
 import { requireNoLinks } from "./links.ts";
 import { FolderLock, LOCK } from "./lock.ts";
 import { MetricsLog, type MetricsRow } from "./metrics.ts";
-import { listPictures, PictureFolder, type PictureShape } from "./images.ts";
+import { ImageFolder, type ImageShape, listImages } from "./images.ts";
 import { readRunRecord, writeRunRecord } from "./run_record.ts";
 import { TensorBoardLog } from "./tensorboard.ts";
 import type { EpochEvent } from "../training/position.ts";
@@ -25,15 +25,15 @@ export const CHECKPOINTS = "training_checkpoints";
 
 /** Options of {@linkcode RunFolder.open}. */
 export interface RunFolderOptions {
-  /** Sizes of the pictures of one grid. */
-  readonly pictures: PictureShape;
+  /** Sizes of the images of one grid. */
+  readonly images: ImageShape;
   /** How many of the newest checkpoints stay. Default 3. */
   readonly keep?: number;
   /** Called with what a person should know. */
   readonly onMessage: (text: string) => void;
 }
 
-/** Files and folders that are a run's, apart from its pictures and checkpoints. */
+/** Files and folders that are a run's, apart from its images and checkpoints. */
 const NAMES = ["metrics.jsonl", "tensorboard", "losses.svg", "run.json", "dcgan.gif"];
 
 /**
@@ -46,7 +46,7 @@ const OPENED = [LOCK, "metrics.jsonl", "tensorboard", CHECKPOINTS, join(CHECKPOI
 const FLUSH_SECONDS = 0.5;
 
 /**
- * Pictures, checkpoints, logs, curves and the record of a run.
+ * Images, checkpoints, logs, curves and the record of a run.
  *
  * Where nothing is lost yet, in `open` and `begin`, everything that cannot be written is thrown. Later
  * only a checkpoint is: for the rest hours of training are not given up, but it is said.
@@ -62,7 +62,7 @@ export class RunFolder implements AsyncDisposable {
 
   private constructor(
     readonly path: string,
-    private readonly pictures: PictureFolder,
+    private readonly images: ImageFolder,
     private readonly lock: FolderLock | undefined,
     { keep, onMessage }: RunFolderOptions,
   ) {
@@ -79,10 +79,10 @@ export class RunFolder implements AsyncDisposable {
    * @throws {Error} when it cannot be written to, naming the path, the reason and a way out.
    */
   static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
-    const pictures = await PictureFolder.open(path, options.pictures);
+    const images = await ImageFolder.open(path, options.images);
     await requireNoLinks(path, OPENED);
     const lock = await FolderLock.take(path, options.onMessage);
-    return new RunFolder(path, pictures, lock, options);
+    return new RunFolder(path, images, lock, options);
   }
 
   /**
@@ -92,7 +92,7 @@ export class RunFolder implements AsyncDisposable {
    */
   async clear(overwrite: boolean): Promise<void> {
     const checkpoints = await this.checkpoints.list();
-    const files = await picturesIn(this.path);
+    const files = await imagesIn(this.path);
     for (const name of NAMES) {
       if (await exists(join(this.path, name))) files.push(join(this.path, name));
     }
@@ -191,10 +191,10 @@ export class RunFolder implements AsyncDisposable {
     const { step, epoch, distance } = event;
     this.#metrics!.epoch(event);
     if (distance !== undefined) this.#tensorboard!.scalars(step, { distance });
-    const { picture } = event;
-    if (picture !== undefined) {
-      await this.#tolerate("TensorBoard's picture", async () => {
-        this.#tensorboard!.image(step, "pictures", await Deno.readFile(picture));
+    const { image } = event;
+    if (image !== undefined) {
+      await this.#tolerate("TensorBoard's image", async () => {
+        this.#tensorboard!.image(step, "images", await Deno.readFile(image));
       });
     }
     this.#curves.markEpoch(step, epoch);
@@ -202,9 +202,9 @@ export class RunFolder implements AsyncDisposable {
     await this.writeCurves();
   }
 
-  /** Writes pictures on [-1, 1] and gives their path, unless they cannot be written. */
-  picture(
-    pictures: Float32Array,
+  /** Writes images on [-1, 1] and gives their path, unless they cannot be written. */
+  image(
+    images: Float32Array,
     { step, epoch, ofEpoch }: {
       readonly step: number;
       readonly epoch: number;
@@ -214,7 +214,7 @@ export class RunFolder implements AsyncDisposable {
     const name = ofEpoch
       ? `image_at_epoch_${String(epoch).padStart(4, "0")}`
       : `image_at_step_${String(step).padStart(6, "0")}`;
-    return this.#tolerate("pictures", () => this.pictures.save(name, pictures));
+    return this.#tolerate("images", () => this.images.save(name, images));
   }
 
   /**
@@ -233,12 +233,12 @@ export class RunFolder implements AsyncDisposable {
     await this.#tolerate("curves", () => writeFileAtomic(join(this.path, "losses.svg"), svg));
   }
 
-  /** Writes `dcgan.gif` from the pictures up to here. */
+  /** Writes `dcgan.gif` from the images up to here. */
   async writeGIF(
     upTo: { readonly step: number; readonly epoch: number },
   ): Promise<string | undefined> {
     try {
-      return await this.#tolerate("the GIF", () => this.pictures.writeGIF(upTo));
+      return await this.#tolerate("the GIF", () => this.images.writeGIF(upTo));
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       this.say(`dcgan.gif is not written: ${error.message}`); // Nothing to lose a run for.
@@ -292,8 +292,8 @@ export class RunFolder implements AsyncDisposable {
   }
 }
 
-async function picturesIn(dir: string): Promise<string[]> {
-  return (await listPictures(dir)).map(({ path }) => path);
+async function imagesIn(dir: string): Promise<string[]> {
+  return (await listImages(dir)).map(({ path }) => path);
 }
 
 async function exists(path: string): Promise<boolean> {

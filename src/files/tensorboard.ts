@@ -94,7 +94,7 @@ export class TensorBoardLog {
   }
 
   /**
-   * Logs a picture of a step.
+   * Logs an image of a step.
    *
    * @param png A whole PNG file.
    * @throws {RangeError} when the bytes are not a PNG file.

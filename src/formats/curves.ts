@@ -19,7 +19,7 @@ interface Series {
   readonly name: string;
   readonly legend: string;
   readonly color: string;
-  /** The loss where the discriminator gives every picture one half. */
+  /** The loss where the discriminator gives every image one half. */
   readonly equilibrium: number;
   readonly equilibriumText: string;
 }

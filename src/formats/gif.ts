@@ -5,7 +5,7 @@
  */
 
 import gifenc from "npm:gifenc@1.0.3";
-import { type Picture, requirePicture } from "./image.ts";
+import { type Image, requireImage } from "./image.ts";
 
 /** Options of {@linkcode encodeGIF}. */
 export interface GIFOptions {
@@ -44,7 +44,7 @@ interface Indexed {
 }
 
 /** The frame without loss, if it has at most 256 colours. */
-function indexExactly({ data }: Picture): Indexed | undefined {
+function indexExactly({ data }: Image): Indexed | undefined {
   const colours = new Map<number, number>();
   const index = new Uint8Array(data.length / 3);
   for (let i = 0; i < index.length; i++) {
@@ -61,22 +61,22 @@ function indexExactly({ data }: Picture): Indexed | undefined {
 }
 
 /** The frame with the 256 colours that represent it best. */
-function indexNearest({ data }: Picture): Indexed {
+function indexNearest({ data }: Image): Indexed {
   const rgba = new Uint8Array(data.length / 3 * 4).fill(255);
   for (let i = 0; i < data.length / 3; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
   const palette = quantize(rgba, 256);
   return { index: applyPalette(rgba, palette), palette };
 }
 
-function validate(frames: readonly Picture[], delayMs: number): void {
+function validate(frames: readonly Image[], delayMs: number): void {
   if (frames.length === 0) throw new RangeError("Cannot write a GIF of 0 frames: give at least 1");
   if (!(delayMs >= 0 && delayMs <= 655_350)) {
     throw new RangeError(`delayMs must be from 0 to 655350, got ${delayMs}`);
   }
-  const show = ({ width, height, channels }: Picture) =>
+  const show = ({ width, height, channels }: Image) =>
     `${width} x ${height} with ${channels} channels`;
   for (const [i, frame] of frames.entries()) {
-    requirePicture(frame, [1, 3]);
+    requireImage(frame, [1, 3]);
     if (show(frame) !== show(frames[0])) {
       throw new TypeError(
         `The frames of a GIF must be alike: frame 0 is ${show(frames[0])}, ` +
@@ -91,7 +91,7 @@ function validate(frames: readonly Picture[], delayMs: number): void {
 }
 
 /**
- * Writes pictures as an animated GIF. Gray ones, and RGB ones of at most 256 colours each, are
+ * Writes images as an animated GIF. Gray ones, and RGB ones of at most 256 colours each, are
  * written without loss; others with their 256 most representative colours.
  *
  * ```ts
@@ -107,11 +107,11 @@ function validate(frames: readonly Picture[], delayMs: number): void {
  * console.log(new TextDecoder().decode(gif.subarray(0, 6))); // GIF89a
  * ```
  *
- * @param frames Pictures of one size, all with 1 or all with 3 channels.
+ * @param frames Images of one size, all with 1 or all with 3 channels.
  * @throws {RangeError} when there is no frame, or a size, the channels or the delay is out of range.
  * @throws {TypeError} when the frames differ in size, or one's bytes contradict its size.
  */
-export function encodeGIF(frames: readonly Picture[], options: GIFOptions): Uint8Array {
+export function encodeGIF(frames: readonly Image[], options: GIFOptions): Uint8Array {
   const { delayMs, loop = true } = options;
   validate(frames, delayMs);
   const encoder = GIFEncoder();
@@ -132,9 +132,9 @@ export function encodeGIF(frames: readonly Picture[], options: GIFOptions): Uint
 }
 
 /**
- * Which of so many pictures the TensorFlow DCGAN tutorial puts into its GIF: fewer and fewer, as
- * training slows down. Picture i is shown when 2 * sqrt(i), rounded, is higher than before; the last
- * picture is shown at the end, again if need be.
+ * Which of so many images the TensorFlow DCGAN tutorial puts into its GIF: fewer and fewer, as
+ * training slows down. Image i is shown when 2 * sqrt(i), rounded, is higher than before; the last
+ * image is shown at the end, again if need be.
  *
  * ```ts
  * import { tutorialFrames } from "@dcgan/webgpu";
@@ -142,13 +142,13 @@ export function encodeGIF(frames: readonly Picture[], options: GIFOptions): Uint
  * console.log(tutorialFrames(5)); // [ 0, 1, 2, 4, 4 ]
  * ```
  *
- * @param count Number of pictures there are.
- * @returns Indices of pictures in the order of the frames; none for a count of 0.
+ * @param count Number of images there are.
+ * @returns Indices of images in the order of the frames; none for a count of 0.
  * @throws {RangeError} when the count is no whole number, or negative.
  */
 export function tutorialFrames(count: number): number[] {
   if (!Number.isSafeInteger(count) || count < 0) {
-    throw new RangeError(`The number of pictures must be a whole number, got ${count}`);
+    throw new RangeError(`The number of images must be a whole number, got ${count}`);
   }
   const frames: number[] = [];
   let last = -1;

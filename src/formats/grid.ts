@@ -1,31 +1,31 @@
 /**
- * Many small pictures side by side as one.
+ * Many small images side by side as one.
  *
  * @module
  */
 
-import type { Picture } from "./image.ts";
+import type { Image } from "./image.ts";
 
-/** The picture that {@linkcode imageGrid} makes. */
-export type Grid = Picture;
+/** The image that {@linkcode imageGrid} makes. */
+export type Grid = Image;
 
 /** Options of {@linkcode imageGrid}. */
 export interface GridOptions {
-  /** Number of pictures. */
+  /** Number of images. */
   readonly count: number;
-  /** Pixels of one picture, from top to bottom. */
+  /** Pixels of one image, from top to bottom. */
   readonly height: number;
-  /** Pixels of one picture, from left to right. */
+  /** Pixels of one image, from left to right. */
   readonly width: number;
   /** Values a pixel: 1 gray, 3 RGB. */
   readonly channels: number;
-  /** Pictures in a row; the last row may have fewer. */
+  /** Images in a row; the last row may have fewer. */
   readonly columns: number;
   /** The values that become 0 and 255; what lies beyond is cut. Default [-1, 1]. */
   readonly range?: readonly [number, number];
-  /** Pixels of the result for each pixel of a picture, in both directions. Default 1. */
+  /** Pixels of the result for each pixel of an image, in both directions. Default 1. */
   readonly scale?: number;
-  /** White pixels of the result around each picture, shared by neighbours. Default 0. */
+  /** White pixels of the result around each image, shared by neighbours. Default 0. */
   readonly padding?: number;
 }
 
@@ -46,7 +46,7 @@ function validate(images: Float32Array, options: GridOptions): void {
     throw new RangeError(`The padding of a grid must be a whole number, got ${padding}`);
   }
   if (channels !== 1 && channels !== 3) {
-    throw new RangeError(`A grid has pictures of 1 or 3 channels, got ${channels}`);
+    throw new RangeError(`A grid has images of 1 or 3 channels, got ${channels}`);
   }
   if (!(range[0] < range[1]) || !Number.isFinite(range[1] - range[0])) {
     throw new RangeError(
@@ -63,14 +63,14 @@ function validate(images: Float32Array, options: GridOptions): void {
 }
 
 /**
- * Lays pictures out in rows, as bytes. NaN becomes 0.
+ * Lays images out in rows, as bytes. NaN becomes 0.
  *
  * ```ts
  * import { encodePNG, imageGrid } from "@dcgan/webgpu";
  *
- * const pictures = new Float32Array(16 * 28 * 28); // on [-1, 1]
+ * const images = new Float32Array(16 * 28 * 28); // on [-1, 1]
  * const sizes = { count: 16, height: 28, width: 28, channels: 1 };
- * const grid = imageGrid(pictures, { ...sizes, columns: 4, scale: 2 });
+ * const grid = imageGrid(images, { ...sizes, columns: 4, scale: 2 });
  * console.log(grid.width, grid.height); // 224 224
  * const png = encodePNG(grid);
  * ```

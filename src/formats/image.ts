@@ -1,11 +1,11 @@
 /**
- * One 8-bit picture: what is written to and read from picture files.
+ * One 8-bit image: what is written to and read from image files.
  *
  * @module
  */
 
-/** An 8-bit picture. */
-export interface Picture {
+/** An 8-bit image. */
+export interface Image {
   /** Pixels from left to right. */
   readonly width: number;
   /** Pixels from top to bottom. */
@@ -17,28 +17,28 @@ export interface Picture {
 }
 
 /**
- * Refuses a picture whose sizes contradict its bytes.
+ * Refuses an image whose sizes contradict its bytes.
  *
  * @throws {RangeError} when width or height is not a whole number of at least 1, or `allowed` does
  * not have its number of channels.
  * @throws {TypeError} when there are more or fewer bytes than the sizes say.
  */
-export function requirePicture(picture: Picture, allowed: readonly number[]): void {
-  const { width, height, channels, data } = picture;
+export function requireImage(image: Image, allowed: readonly number[]): void {
+  const { width, height, channels, data } = image;
   for (const [name, value] of Object.entries({ width, height })) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new RangeError(
-        `The ${name} of a picture must be a whole number of at least 1, got ${value}`,
+        `The ${name} of an image must be a whole number of at least 1, got ${value}`,
       );
     }
   }
   if (!allowed.includes(channels)) {
-    throw new RangeError(`A picture here has ${allowed.join(" or ")} channels, got ${channels}`);
+    throw new RangeError(`An image here has ${allowed.join(" or ")} channels, got ${channels}`);
   }
   const size = width * height * channels;
   if (data.length !== size) {
     throw new TypeError(
-      `A picture of ${width} x ${height} pixels with ${channels} channels needs ${size} bytes, ` +
+      `An image of ${width} x ${height} pixels with ${channels} channels needs ${size} bytes, ` +
         `got ${data.length}`,
     );
   }

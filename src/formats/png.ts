@@ -7,11 +7,11 @@
 import { convertIndexedToRgb, decode, type DecodedPng, encode } from "npm:fast-png@8.0.0";
 import { DataError } from "../errors.ts";
 import { plain } from "./json.ts";
-import { type Picture, requirePicture } from "./image.ts";
+import { type Image, requireImage } from "./image.ts";
 import { INDEXED, requireSound } from "./png_chunks.ts";
 
 /**
- * Writes a picture as PNG, without loss.
+ * Writes an image as PNG, without loss.
  *
  * ```ts
  * import { encodePNG } from "@dcgan/webgpu";
@@ -24,9 +24,9 @@ import { INDEXED, requireSound } from "./png_chunks.ts";
  * @throws {RangeError} when a size is not a whole number of at least 1, or channels not 1 to 4.
  * @throws {TypeError} when there are more or fewer bytes than the sizes say.
  */
-export function encodePNG(picture: Picture): Uint8Array {
-  requirePicture(picture, [1, 2, 3, 4]);
-  const { width, height, channels, data } = picture;
+export function encodePNG(image: Image): Uint8Array {
+  requireImage(image, [1, 2, 3, 4]);
+  const { width, height, channels, data } = image;
   return encode({ width, height, channels, data, depth: 8 });
 }
 
@@ -49,15 +49,15 @@ export function encodePNG(picture: Picture): Uint8Array {
  * @param name What to call the file in messages.
  * @throws {DataError} when it is not a PNG file or is damaged.
  */
-export function decodePNG(bytes: Uint8Array, name = "The picture"): Picture {
+export function decodePNG(bytes: Uint8Array, name = "The image"): Image {
   try {
     const { bytes: sound, colour, key } = requireSound(bytes);
     const png = decode(sound);
     const { width, height } = png;
     const data = colour === INDEXED ? convertIndexedToRgb(png) : toBytes(png, key);
-    const picture = { width, height, channels: data.length / (width * height), data };
-    requirePicture(picture, [1, 2, 3, 4]);
-    return picture;
+    const image = { width, height, channels: data.length / (width * height), data };
+    requireImage(image, [1, 2, 3, 4]);
+    return image;
   } catch (cause) {
     throw new DataError(
       `${name} cannot be read as PNG: ${

@@ -10,7 +10,7 @@ import { crc32, inflateSync } from "node:zlib";
 import { plain } from "./json.ts";
 
 /**
- * The largest picture that is read, as of 4096 x 4096 pixels: far beyond those of any data set. A file of
+ * The largest image that is read, as of 4096 x 4096 pixels: far beyond those of any data set. A file of
  * a few kilobytes can be of so many, and the memory that it takes is in proportion to them.
  */
 export const MAX_PIXELS = 2 ** 24;
@@ -29,7 +29,7 @@ const KINDS: Readonly<Record<number, readonly [samples: number, ...depths: numbe
   6: [4, 8, 16], // RGB and alpha
 };
 
-/** Colour type of pictures with a palette. */
+/** Colour type of images with a palette. */
 export const INDEXED = 3;
 
 /** A file that a decoder can be given. */

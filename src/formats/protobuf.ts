@@ -1,7 +1,7 @@
 /**
  * Writing of protocol buffers' wire format. A message is its fields, one after another:
  *
- *     message(int64(1, 17), string(2, "pictures"), embedded(3, message(float(1, 0.5))))
+ *     message(int64(1, 17), string(2, "images"), embedded(3, message(float(1, 0.5))))
  *
  * Zeros, empty texts and empty messages are written too: whether a field may be left out is the
  * caller's to know.

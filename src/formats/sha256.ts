@@ -1,22 +1,19 @@
 /**
- * SHA-256 of what may be large.
+ * SHA-256.
  *
  * @module
  */
 
-import { createHash } from "node:crypto";
-
-/** Bytes that are hashed at once. */
-const PIECE = 2 ** 20;
-
 /**
- * The SHA-256 of bytes, in lower-case hexadecimal. `crypto.subtle.digest` would copy all of them first.
+ * The SHA-256 of bytes, in lower-case hexadecimal.
  *
- * Array buffers made: pieces of 1 MiB, one at a time. A piece is a copy, so that shared memory, too, can
- * be hashed.
+ * @param bytes of any length; shared memory is allowed
  */
-export function sha256(bytes: Uint8Array): string {
-  const hash = createHash("sha256");
-  for (let at = 0; at < bytes.length; at += PIECE) hash.update(bytes.slice(at, at + PIECE));
-  return hash.digest("hex");
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  // WebCrypto refuses shared memory; `slice` copies into memory of its own.
+  const own = bytes.buffer instanceof ArrayBuffer
+    ? bytes as Uint8Array<ArrayBuffer>
+    : bytes.slice();
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", own));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

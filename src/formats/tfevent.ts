@@ -16,7 +16,7 @@ import {
   varint,
 } from "./protobuf.ts";
 
-/** One value of a summary: a number, or a picture as a whole PNG file. */
+/** One value of a summary: a number, or an image as a whole PNG file. */
 export type SummaryValue =
   | { readonly tag: string; readonly scalar: number }
   | { readonly tag: string; readonly png: Uint8Array };
@@ -39,7 +39,7 @@ const COLORSPACE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6
  * An `Event` message.
  *
  * @param wallTime Seconds since 1970.
- * @throws {RangeError} when a picture is not a PNG file.
+ * @throws {RangeError} when an image is not a PNG file.
  */
 export function encodeEvent(wallTime: number, step: number, body: EventBody): Encoded {
   return message(double(1, wallTime), int64(2, step), encodeBody(body));
@@ -71,7 +71,7 @@ function readHeader(png: Uint8Array): { width: number; height: number; colorspac
   const colorspace = right ? COLORSPACE[png[25]] : undefined;
   if (colorspace === undefined) {
     throw new RangeError(
-      `A picture of ${png.length} bytes is not a PNG file: encode it first, as with encodePNG`,
+      `An image of ${png.length} bytes is not a PNG file: encode it first, as with encodePNG`,
     );
   }
   return { width: view.getUint32(16), height: view.getUint32(20), colorspace };

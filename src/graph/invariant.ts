@@ -1,7 +1,7 @@
 /**
  * What is the same in every run: steps that read nothing but variables which the program leaves
  * alone. They are moved to the front, and are run again only when such a variable was written. A
- * generator that makes pictures so keeps the transforms of its weights.
+ * generator that makes images so keeps the transforms of its weights.
  *
  * @module
  */

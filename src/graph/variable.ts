@@ -28,7 +28,7 @@ export type OutputArrays<T extends Readonly<Record<string, { readonly dtype: DTy
 
 /** What helps when a variable is larger than a device allows. */
 export const ADVICE_FOR_VARIABLES =
-  "A smaller batch does not help: use a narrower network, or fewer pictures where it holds data";
+  "A smaller batch does not help: use a narrower network, or fewer images where it holds data";
 
 const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array };
 

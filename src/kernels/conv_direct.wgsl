@@ -6,7 +6,7 @@
 // x: [BATCH, IN_H, IN_W, IN_C]; w: [KERNEL_H, KERNEL_W, IN_C, OUT_C], transposed [.., OUT_C, IN_C];
 // y: [SPLITS, BATCH, OUT_H, OUT_W, OUT_C].
 // Split s sums its own share of the pairs (kernel row, input channel).
-// One invocation: 4 pictures x 4 channels of y at one pixel. A workgroup: WIDTH such tiles.
+// One invocation: 4 images x 4 channels of y at one pixel. A workgroup: WIDTH such tiles.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
@@ -72,13 +72,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let begin = group.z * share;
   let end = min(pairs, begin + share);
 
-  // Pictures and channels beyond the last repeat it; they are not stored.
-  let picture = IN_H * IN_W * IN_C;
-  let rows = min(vec4u(b, b + 1, b + 2, b + 3), vec4u(BATCH - 1)) * picture;
+  // Images and channels beyond the last repeat it; they are not stored.
+  let image = IN_H * IN_W * IN_C;
+  let rows = min(vec4u(b, b + 1, b + 2, b + 3), vec4u(BATCH - 1)) * image;
   let columns = min(vec4u(n, n + 1, n + 2, n + 3), vec4u(OUT_C - 1)) * select(1, IN_C, TRANSPOSED);
   let w_channel = select(OUT_C, 1u, TRANSPOSED);
 
-  var sum = mat4x4f(); // a column is a picture
+  var sum = mat4x4f(); // a column is an image
   for (var pair = begin; pair < end; pair++) {
     let v = i32(pair / IN_C);
     let c = pair % IN_C;
@@ -94,10 +94,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
 
-  let out_picture = OUT_H * OUT_W * OUT_C;
-  let at = (group.z * BATCH + b) * out_picture + pixel * OUT_C + n;
+  let out_image = OUT_H * OUT_W * OUT_C;
+  let at = (group.z * BATCH + b) * out_image + pixel * OUT_C + n;
   store(at, b, n, sum[0]);
-  store(at + out_picture, b + 1, n, sum[1]);
-  store(at + 2 * out_picture, b + 2, n, sum[2]);
-  store(at + 3 * out_picture, b + 3, n, sum[3]);
+  store(at + out_image, b + 1, n, sum[1]);
+  store(at + 2 * out_image, b + 2, n, sum[2]);
+  store(at + 3 * out_image, b + 3, n, sum[3]);
 }

@@ -1,14 +1,14 @@
-// Convolution of pictures with few channels (1 or 3), operands in storage textures.
+// Convolution of images with few channels (1 or 3), operands in storage textures.
 //
 //   y[b, oy, ox, n] = sum over ky, kx, c of x[b, oy*S - P + ky, ox*S - P + kx, c] * w[ky, kx, c, n]
 //
-// With so few channels a texel would hold little of a picture; here it holds four pictures' values
+// With so few channels a texel would hold little of an image; here it holds four images' values
 // of one channel of one pixel.
 //
 // x: [IN_H, IN_W, IN_C, BATCH], the batch innermost; w: [KERNEL_H, KERNEL_W, IN_C, OUT_C]; four
 //    floats a texel, texel i at (i % 4096, i / 4096); BATCH and OUT_C are multiples of 4.
 // y: [BATCH, OUT_H, OUT_W, OUT_C] as vec4f.
-// One invocation: 8 pictures x 16 channels of y at one pixel. A workgroup: WIDTH such tiles of one
+// One invocation: 8 images x 16 channels of y at one pixel. A workgroup: WIDTH such tiles of one
 // pixel, as in `conv_texture.wgsl`.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
@@ -33,17 +33,17 @@ override WIDTH: u32 = 64;
 fn load_x(i: u32) -> vec4f { return textureLoad(x, vec2u(i & 4095, i >> 12)); }
 fn load_w(i: u32) -> vec4f { return textureLoad(w, vec2u(i & 4095, i >> 12)); }
 
-// Four pictures (columns) by four channels (components).
+// Four images (columns) by four channels (components).
 fn outer(n: vec4f, b: vec4f) -> mat4x4f { return mat4x4f(n * b.x, n * b.y, n * b.z, n * b.w); }
 
 fn store(at: u32, b: u32, n: u32, tile: mat4x4f) {
   if n >= OUT_C || b >= BATCH { return; }
-  let picture = OUT_H * OUT_W * OUT_C / 4;
+  let image = OUT_H * OUT_W * OUT_C / 4;
   let i = at + n / 4;
   y[i] = tile[0];
-  y[i + picture] = tile[1];
-  y[i + 2 * picture] = tile[2];
-  y[i + 3 * picture] = tile[3];
+  y[i + image] = tile[1];
+  y[i + 2 * image] = tile[2];
+  y[i + 3 * image] = tile[3];
 }
 
 @compute @workgroup_size(WIDTH)

@@ -4,15 +4,15 @@
 //   transposed:  y[b, oy, ox, n] = sum over ky, kx, c of x[b, iy, ix, c] * w[ky, kx, n, c]
 //                                  where iy*S - P + ky = oy and ix*S - P + kx = ox
 //
-// The rows of a tile are eight pictures of the batch at one output pixel, so that all of them share
+// The rows of a tile are eight images of the batch at one output pixel, so that all of them share
 // the taps: those that fall into the padding, or between the strides of a transposed convolution,
-// are not visited at all. A matrix product is a convolution of 1 x 1 pictures.
+// are not visited at all. A matrix product is a convolution of 1 x 1 images.
 //
 // x, w: row-major, four floats a texel, texel i at (i % 4096, i / 4096); IN_C and OUT_C are
 //       multiples of 4. On a software adapter a texture load is five times cheaper than a buffer's.
 // y:    [SPLITS, BATCH, OUT_H, OUT_W, OUT_C] as vec4f; split s sums channels of its own share.
-// main: one invocation computes 8 pictures x 16 channels of y at one pixel.
-// narrow: one invocation computes 8 pictures x 1 channel, transposed only; OUT_C may be anything.
+// main: one invocation computes 8 images x 16 channels of y at one pixel.
+// narrow: one invocation computes 8 images x 1 channel, transposed only; OUT_C may be anything.
 // A workgroup: WIDTH such tiles of one pixel (id.x counts pixel x tiles in steps of WIDTH; id.y
 // carries on where x ends; id.z: split).
 
@@ -72,12 +72,12 @@ fn weights(at: u32, n: u32) -> mat4x4f {
 
 fn store(at: u32, b: u32, n: u32, tile: mat4x4f) {
   if n >= OUT_C { return; }
-  let picture = OUT_H * OUT_W * OUT_C / 4;
+  let image = OUT_H * OUT_W * OUT_C / 4;
   let i = at + n / 4;
   if b < BATCH { y[i] = tile[0]; }
-  if b + 1 < BATCH { y[i + picture] = tile[1]; }
-  if b + 2 < BATCH { y[i + 2 * picture] = tile[2]; }
-  if b + 3 < BATCH { y[i + 3 * picture] = tile[3]; }
+  if b + 1 < BATCH { y[i + image] = tile[1]; }
+  if b + 2 < BATCH { y[i + 2 * image] = tile[2]; }
+  if b + 3 < BATCH { y[i + 3 * image] = tile[3]; }
 }
 
 @compute @workgroup_size(WIDTH)
@@ -99,16 +99,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let c_begin = group.z * share;
   let c_end = min(channels, c_begin + share);
 
-  let picture = IN_H * IN_W * channels;
-  // Pictures beyond the batch repeat the last one; they are not stored.
-  let r0 = b * picture;
-  let r1 = min(b + 1, BATCH - 1) * picture;
-  let r2 = min(b + 2, BATCH - 1) * picture;
-  let r3 = min(b + 3, BATCH - 1) * picture;
-  let r4 = min(b + 4, BATCH - 1) * picture;
-  let r5 = min(b + 5, BATCH - 1) * picture;
-  let r6 = min(b + 6, BATCH - 1) * picture;
-  let r7 = min(b + 7, BATCH - 1) * picture;
+  let image = IN_H * IN_W * channels;
+  // Images beyond the batch repeat the last one; they are not stored.
+  let r0 = b * image;
+  let r1 = min(b + 1, BATCH - 1) * image;
+  let r2 = min(b + 2, BATCH - 1) * image;
+  let r3 = min(b + 3, BATCH - 1) * image;
+  let r4 = min(b + 4, BATCH - 1) * image;
+  let r5 = min(b + 5, BATCH - 1) * image;
+  let r6 = min(b + 6, BATCH - 1) * image;
+  let r7 = min(b + 7, BATCH - 1) * image;
   // Floats between the weights of neighbouring input channels, four at a time.
   let w_channel = select(OUT_C, 1u, TRANSPOSED);
 
@@ -147,16 +147,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
 
-  let out_picture = OUT_H * OUT_W * OUT_C / 4;
-  let at = (group.z * BATCH + b) * out_picture + pixel * (OUT_C / 4);
+  let out_image = OUT_H * OUT_W * OUT_C / 4;
+  let at = (group.z * BATCH + b) * out_image + pixel * (OUT_C / 4);
   store(at, b, n, y00);
   store(at, b, n + 4, y01);
   store(at, b, n + 8, y02);
   store(at, b, n + 12, y03);
-  store(at + 4 * out_picture, b + 4, n, y10);
-  store(at + 4 * out_picture, b + 4, n + 4, y11);
-  store(at + 4 * out_picture, b + 4, n + 8, y12);
-  store(at + 4 * out_picture, b + 4, n + 12, y13);
+  store(at + 4 * out_image, b + 4, n, y10);
+  store(at + 4 * out_image, b + 4, n + 4, y11);
+  store(at + 4 * out_image, b + 4, n + 8, y12);
+  store(at + 4 * out_image, b + 4, n + 12, y13);
 }
 
 @compute @workgroup_size(WIDTH)
@@ -176,9 +176,9 @@ fn narrow(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   let share = (channels + SPLITS - 1) / SPLITS;
   let c_begin = group.z * share;
   let c_end = min(channels, c_begin + share);
-  let picture = IN_H * IN_W * channels;
-  let rows0 = min(b + vec4u(0, 1, 2, 3), vec4u(BATCH - 1)) * picture;
-  let rows1 = min(b + vec4u(4, 5, 6, 7), vec4u(BATCH - 1)) * picture;
+  let image = IN_H * IN_W * channels;
+  let rows0 = min(b + vec4u(0, 1, 2, 3), vec4u(BATCH - 1)) * image;
+  let rows1 = min(b + vec4u(4, 5, 6, 7), vec4u(BATCH - 1)) * image;
 
   var sum0 = vec4f();
   var sum1 = vec4f();
@@ -198,10 +198,10 @@ fn narrow(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     }
   }
 
-  let out_picture = OUT_H * OUT_W * OUT_C;
-  let at = (group.z * BATCH + b) * out_picture + pixel * OUT_C + n;
+  let out_image = OUT_H * OUT_W * OUT_C;
+  let at = (group.z * BATCH + b) * out_image + pixel * OUT_C + n;
   for (var r = 0u; r < 4; r++) {
-    if b + r < BATCH { y_narrow[at + r * out_picture] = sum0[r]; }
-    if b + r + 4 < BATCH { y_narrow[at + (r + 4) * out_picture] = sum1[r]; }
+    if b + r < BATCH { y_narrow[at + r * out_image] = sum0[r]; }
+    if b + r + 4 < BATCH { y_narrow[at + (r + 4) * out_image] = sum1[r]; }
   }
 }

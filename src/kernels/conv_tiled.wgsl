@@ -2,7 +2,7 @@
 // memory: the form for a GPU. For any shape.
 //
 // The formula is that of `conv_texture.wgsl`. Here the rows of a tile are output pixels of all
-// pictures in order; a transposed convolution is computed phase by phase (output coordinates of one
+// images in order; a transposed convolution is computed phase by phase (output coordinates of one
 // remainder modulo the stride), since the pixels of a phase share their taps.
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; w: [KERNEL_H, KERNEL_W, IN_C, OUT_C], transposed [.., OUT_C, IN_C];
@@ -33,7 +33,7 @@ override SPLITS: u32 = 1;
 const TILE: u32 = 64;
 const DEPTH: u32 = 16;
 
-// Per row: first input pixel of its picture, input coordinates at tap 0, and 1 if the row exists.
+// Per row: first input pixel of its image, input coordinates at tap 0, and 1 if the row exists.
 var<workgroup> rows: array<vec4i, 64>;
 var<workgroup> row_out: array<u32, 64>;
 var<workgroup> a_tile: array<f32, 1024>; // [DEPTH][TILE]

@@ -1,4 +1,4 @@
-// Gradient of a convolution's kernel for pictures with few channels, operands in storage textures.
+// Gradient of a convolution's kernel for images with few channels, operands in storage textures.
 //
 //   dw[ky, kx, c, n] = sum over b, oy, ox of x[b, oy*S - P + ky, ox*S - P + kx, c] * dy[b, oy, ox, n]
 //
@@ -6,7 +6,7 @@
 // dy: [BATCH, OUT_H, OUT_W, OUT_C]; four floats a texel, texel i at (i % 4096, i / 4096); BATCH and
 //     OUT_C are multiples of 4.
 // dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C] as vec4f, each split summing its share of the
-//     output pixels of all pictures.
+//     output pixels of all images.
 // One invocation: 8 rows (ky, kx, c) x 4 channels of dy. A workgroup: WIDTH such tiles.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
@@ -61,7 +61,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let end = min(pixels, (group.z + 1) * share);
   let size = vec2i(i32(IN_H), i32(IN_W));
   let batches = BATCH / 4;
-  let picture = pixels * channels;
+  let image = pixels * channels;
 
   var d0 = mat4x4f(); // a column is a row of dw
   var d1 = mat4x4f();
@@ -76,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let i1 = select(vec4u(0), (vec4u((y1 + oy) * size.y + x1 + ox) * IN_C + c1) * batches, inside1);
     for (var b = 0u; b < batches; b++) {
       let j = (b * 4 * pixels + p) * channels + n;
-      let d = mat4x4f(load_dy(j), load_dy(j + picture), load_dy(j + 2 * picture), load_dy(j + 3 * picture));
+      let d = mat4x4f(load_dy(j), load_dy(j + image), load_dy(j + 2 * image), load_dy(j + 3 * image));
       d0 += d * mat4x4f(load_x(i0.x + b) * one0.x, load_x(i0.y + b) * one0.y, load_x(i0.z + b) * one0.z, load_x(i0.w + b) * one0.w);
       d1 += d * mat4x4f(load_x(i1.x + b) * one1.x, load_x(i1.y + b) * one1.y, load_x(i1.z + b) * one1.z, load_x(i1.w + b) * one1.w);
     }

@@ -5,7 +5,7 @@
 // x, dy: row-major, four floats a texel, texel i at (i % 4096, i / 4096); C and N multiples of 4.
 // dw:    [SPLITS, KERNEL_H, KERNEL_W, C, N] as vec4f; each split sums its own share of the rows
 //        (b, oy), and the splits are added by `reduce.wgsl`, always in the same order.
-// Output rows that meet only padding are skipped. transpose(a) * b is the case of 1 x 1 pictures.
+// Output rows that meet only padding are skipped. transpose(a) * b is the case of 1 x 1 images.
 // One invocation: 16 channels of x by 16 of dy for one tap. A workgroup: WIDTH such tiles of one tap.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;

@@ -9,7 +9,7 @@
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> index: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
-@group(0) @binding(3) var<storage, read_write> picture: array<f32>;
+@group(0) @binding(3) var<storage, read_write> image: array<f32>;
 
 override N: u32;
 override ROW: u32;
@@ -36,5 +36,5 @@ fn images(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   if e >= COUNT * ROW { return; }
   let byte = row(e / ROW) * ROW + e % ROW;
   let value = x[byte / 4] >> (byte % 4 * 8) & 255;
-  picture[e] = (f32(value) - 127.5) / 127.5;
+  image[e] = (f32(value) - 127.5) / 127.5;
 }

@@ -3,14 +3,14 @@
 //   gather:  y[p, q; row, phase, c] = sum over i, j of T[p, i] * T[q, j] * x[b, Y(i), X(j), c]
 //   scatter: y[b, Y(p), X(q), c] = sum over i, j of T[p, i] * T[q, j] * u[i, j; row, phase, c]
 //
-//   where row = (b, ty, tx) is a tile of a picture, phase = (fy, fx) one of STRIDE x STRIDE, and
+//   where row = (b, ty, tx) is a tile of an image, phase = (fy, fx) one of STRIDE x STRIDE, and
 //   Y(i) = STRIDE * (STEP*ty + i) + fy - PAD, X(j) likewise.
 //
-// A picture is read as zero outside of its borders, and not written there. A convolution's kernel
-// is a picture as well: of KERNEL_H x KERNEL_W pixels, one tile, and in x out channels.
+// An image is read as zero outside of its borders, and not written there. A convolution's kernel
+// is an image as well: of KERNEL_H x KERNEL_W pixels, one tile, and in x out channels.
 //
 // T:     OUT x IN, at most 8 x 8. As constants, so that the compiler drops products with zero.
-// x, y:  pictures are [all, HEIGHT, WIDTH, CHANNELS], of which the BATCH from BASE on are
+// x, y:  images are [all, HEIGHT, WIDTH, CHANNELS], of which the BATCH from BASE on are
 //        transformed. u, y: points are [IN or OUT squared, BATCH * TILES_Y * TILES_X,
 //        CHANNELS / TOGETHER, STRIDE^2, TOGETHER]. Row-major, as vec4f; CHANNELS and TOGETHER are
 //        multiples of 4. x is a texture, texel i at (i % 4096, i / 4096), since its tiles overlap;
@@ -53,14 +53,14 @@ fn load(i: u32) -> vec4f { return textureLoad(x, vec2u(i & 4095, i >> 12)); }
 
 // Where an invocation works, in elements of vec4f.
 struct Place {
-  // Picture coordinates of element (0, 0) of the tile, and what one element further adds.
+  // Image coordinates of element (0, 0) of the tile, and what one element further adds.
   top: i32,
   left: i32,
   stride: i32,
   height: i32,
   width: i32,
-  // Index of pixel (0, 0) of the picture, and elements of a pixel.
-  picture: i32,
+  // Index of pixel (0, 0) of the image, and elements of a pixel.
+  image: i32,
   channels: i32,
   // Index of (tile, phase, c) in a point, and elements of a point.
   at: u32,
@@ -101,7 +101,7 @@ fn pixel(at: Place, i: i32, j: i32) -> vec4f {
   let row = at.top + i * at.stride;
   let col = at.left + j * at.stride;
   let inside = row >= 0 && row < at.height && col >= 0 && col < at.width;
-  let index = at.picture + (row * at.width + col) * at.channels;
+  let index = at.image + (row * at.width + col) * at.channels;
   return select(vec4f(), load(u32(select(0, index, inside))), inside);
 }
 
@@ -191,7 +191,7 @@ fn put_pixel(at: Place, p: i32, q: i32, value: vec4f) {
   let row = at.top + p * at.stride;
   let col = at.left + q * at.stride;
   if row >= 0 && row < at.height && col >= 0 && col < at.width {
-    y[at.picture + (row * at.width + col) * at.channels] = value;
+    y[at.image + (row * at.width + col) * at.channels] = value;
   }
 }
 

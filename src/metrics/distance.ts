@@ -1,12 +1,12 @@
 /**
- * How far generated pictures are from real ones.
+ * How far generated images are from real ones.
  *
  * @module
  */
 
 import { requireCount } from "../model/validate.ts";
 
-/** Pictures of one side of a tile: two tiles of 784 values fit into a core's second-level cache. */
+/** Images of one side of a tile: two tiles of 784 values fit into a core's second-level cache. */
 const TILE = 32;
 
 /**
@@ -14,13 +14,13 @@ const TILE = 32;
  * `2 E|x - y| - E|x - x'| - E|y - y'|` with Euclidean norms: 0 where both come from the same
  * distribution, more the further they are apart. It is the statistic itself, not its square root.
  *
- * The means over pairs leave out each picture's distance to itself, so the estimate has no bias: of
+ * The means over pairs leave out each image's distance to itself, so the estimate has no bias: of
  * two equal distributions it is 0 on average, and may be a little below.
  *
  * ```ts
  * import { energyDistance } from "@dcgan/webgpu";
  *
- * const generated = Float32Array.of(0, 2); // two pictures of one pixel each
+ * const generated = Float32Array.of(0, 2); // two images of one pixel each
  * const real = Float32Array.of(3, 5);
  * // 2 * 3 (the mean distance between the two) - 2 - 2 (those within)
  * console.log(energyDistance(generated, real, 1)); // 2
@@ -28,10 +28,10 @@ const TILE = 32;
  *
  * @param a [count, size], count at least 2.
  * @param b [count, size], count at least 2; it may differ from that of `a`.
- * @param size Values of one picture.
+ * @param size Values of one image.
  * @returns The distance, in the unit of the values; NaN when a value is not finite.
  * @throws {RangeError} when `size` is not a whole number of at least 1, or a sample has fewer than
- *   two pictures.
+ *   two images.
  * @throws {TypeError} when a length is not a multiple of `size`.
  */
 export function energyDistance(a: Float32Array, b: Float32Array, size: number): number {
@@ -48,12 +48,12 @@ function countOf(name: string, values: Float32Array, size: number): number {
   const count = values.length / size;
   if (!Number.isInteger(count)) {
     throw new TypeError(
-      `${name} has ${values.length} values, which is no multiple of the ${size} of one picture`,
+      `${name} has ${values.length} values, which is no multiple of the ${size} of one image`,
     );
   }
   if (count < 2) {
     throw new RangeError(
-      `An energy distance needs at least 2 pictures of each kind, ${name} has ${count}`,
+      `An energy distance needs at least 2 images of each kind, ${name} has ${count}`,
     );
   }
   return count;

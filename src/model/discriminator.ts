@@ -5,17 +5,17 @@ import { type Architecture, architecture } from "./architecture.ts";
 import { conv2D, dense, dropout, flatten, type LayerFactory, leakyReLU } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
-import { requireCount, requirePicture, requireWidths } from "./validate.ts";
+import { requireCount, requireImage, requireWidths } from "./validate.ts";
 
 /** Options of {@linkcode Discriminator}; the defaults are the tutorial's. */
 export interface DiscriminatorOptions {
   /** Channels of the two convolutions. Default [64, 128]. */
   readonly widths?: readonly [number, number];
-  /** Channels of the pictures. Default 1. */
+  /** Channels of the images. Default 1. */
   readonly channels?: number;
-  /** Height of the pictures, a multiple of 4. Default 28. */
+  /** Height of the images, a multiple of 4. Default 28. */
   readonly height?: number;
-  /** Width of the pictures, a multiple of 4. Default 28. */
+  /** Width of the images, a multiple of 4. Default 28. */
   readonly width?: number;
   /** Share of activations dropped in training. Default 0.3. */
   readonly dropout?: number;
@@ -23,13 +23,13 @@ export interface DiscriminatorOptions {
   readonly seed?: number;
 }
 
-/** Checks the options and gives the shape of a picture and the layers. */
+/** Checks the options and gives the shape of an image and the layers. */
 function discriminatorLayers(
   options: DiscriminatorOptions,
 ): { readonly inputShape: Shape; readonly factories: readonly LayerFactory[] } {
   const { widths = [64, 128], channels = 1, dropout: rate = 0.3 } = options;
   const { height = 28, width = 28 } = options;
-  requirePicture(height, width);
+  requireImage(height, width);
   requireCount("channels", channels);
   requireWidths(widths, 2);
   if (!(rate >= 0 && rate < 1)) {
@@ -64,7 +64,7 @@ export function discriminatorArchitecture(options: DiscriminatorOptions = {}): A
 }
 
 /**
- * The tutorial's discriminator: pictures [batch, 28, 28, 1] to logits [batch, 1], positive for real.
+ * The tutorial's discriminator: images [batch, 28, 28, 1] to logits [batch, 1], positive for real.
  *
  * Convolutions 5 x 5 of stride 2 to 64 and 128 channels, each with LeakyReLU and dropout; then
  * dense to one logit. 212,865 weights.
@@ -95,7 +95,7 @@ export class Discriminator extends Sequential {
     super(gpu, "discriminator", inputShape, factories, {
       seed,
       stream: STREAM.discriminator,
-      ends: ["pictures", "logits"],
+      ends: ["images", "logits"],
     });
   }
 }

@@ -13,7 +13,7 @@ import {
 } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
-import { requireCount, requirePicture, requireWidths } from "./validate.ts";
+import { requireCount, requireImage, requireWidths } from "./validate.ts";
 import { requireTopology } from "./topology.ts";
 import { readWeights, requireNoOthers, weightData } from "./weights.ts";
 
@@ -23,11 +23,11 @@ export interface GeneratorOptions {
   readonly noiseDim?: number;
   /** Channels after the dense layer and the two hidden transposed convolutions. Default [256, 128, 64]. */
   readonly widths?: readonly [number, number, number];
-  /** Channels of the pictures. Default 1. */
+  /** Channels of the images. Default 1. */
   readonly channels?: number;
-  /** Height of the pictures, a multiple of 4. Default 28. */
+  /** Height of the images, a multiple of 4. Default 28. */
   readonly height?: number;
-  /** Width of the pictures, a multiple of 4. Default 28. */
+  /** Width of the images, a multiple of 4. Default 28. */
   readonly width?: number;
   /** Seed of the initial weights. Default 0. */
   readonly seed?: number;
@@ -39,7 +39,7 @@ function generatorLayers(
 ): { readonly noiseDim: number; readonly factories: readonly LayerFactory[] } {
   const { noiseDim = 100, widths = [256, 128, 64], channels = 1 } = options;
   const { height = 28, width = 28 } = options;
-  requirePicture(height, width);
+  requireImage(height, width);
   requireCount("noiseDim", noiseDim);
   requireCount("channels", channels);
   requireWidths(widths, 3);
@@ -80,7 +80,7 @@ export function generatorArchitecture(options: GeneratorOptions = {}): Architect
 }
 
 /**
- * The tutorial's generator: noise [batch, noiseDim] to pictures [batch, 28, 28, 1] on [-1, 1].
+ * The tutorial's generator: noise [batch, noiseDim] to images [batch, 28, 28, 1] on [-1, 1].
  *
  * Dense to 7 x 7 x 256; transposed convolutions 5 x 5 to 128 (stride 1), 64 (stride 2) and 1
  * (stride 2, tanh); batch normalization and LeakyReLU after each but the last; no biases.
@@ -93,9 +93,9 @@ export function generatorArchitecture(options: GeneratorOptions = {}): Architect
  * const generator = new Generator(gpu, { seed: 1 });
  * const program = gpu.compile({}, () => {
  *   const noise = ops.randomNormal([16, generator.noiseDim], { seed: 1 });
- *   const pictures = generator.call(noise, { training: false });
- *   console.log(pictures.shape); // [ 16, 28, 28, 1 ]
- *   return { pictures };
+ *   const images = generator.call(noise, { training: false });
+ *   console.log(images.shape); // [ 16, 28, 28, 1 ]
+ *   return { images };
  * });
  * ```
  */
@@ -120,7 +120,7 @@ export class Generator extends Sequential {
     super(gpu, "generator", [noiseDim], factories, {
       seed,
       stream: STREAM.generator,
-      ends: ["noise", "pictures"],
+      ends: ["noise", "images"],
       weights,
     });
     this.noiseDim = noiseDim;
@@ -131,8 +131,8 @@ export class Generator extends Sequential {
    *
    * - a checkpoint of a training run
    * - a safetensors file of the weights alone, with Keras' names (`dense/kernel`) and layouts, with or
-   *   without `generator/` before them; pictures are square unless its metadata has
-   *   `"picture": "[height, width, channels]"`
+   *   without `generator/` before them; images are square unless its metadata has
+   *   `"image": "[height, width, channels]"`
    * - the `model.json` of a TensorFlow.js layers model with its shards beside it, or their folder, as
    *   tfjs or tensorflowjs_converter writes the tutorial's generator; weights in float32 only
    *
@@ -143,10 +143,10 @@ export class Generator extends Sequential {
    * const generator = await Generator.load(gpu, "out/training_checkpoints/ckpt-0050.safetensors");
    * const program = gpu.compile({}, () => {
    *   const noise = ops.randomNormal([16, generator.noiseDim], { seed: 1 });
-   *   return { pictures: generator.call(noise, { training: false }) };
+   *   return { images: generator.call(noise, { training: false }) };
    * });
    * program.run();
-   * const { pictures } = await program.read("pictures"); // [16, 28, 28, 1] on [-1, 1]
+   * const { images } = await program.read("images"); // [16, 28, 28, 1] on [-1, 1]
    * ```
    *
    * Permissions: read for the file, or the folder of the tfjs model.

@@ -18,8 +18,8 @@ export interface GeneratorSizes {
   readonly width: number;
 }
 
-/** The pictures that two doublings make of what the dense layer is reshaped to. */
-function pictureOf(layers: WeightFile["layers"]): [number, number] | undefined {
+/** The images that two doublings make of what the dense layer is reshaped to. */
+function imageOf(layers: WeightFile["layers"]): [number, number] | undefined {
   const shape = layers?.find(({ type }) => type === "Reshape")?.config.target_shape;
   const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
   if (!Array.isArray(shape) || shape.length < 2 || !shape.every(isSize)) return undefined;
@@ -28,14 +28,14 @@ function pictureOf(layers: WeightFile["layers"]): [number, number] | undefined {
 
 /**
  * Sizes of the generator in a file. Where the file does not say the height and width of its
- * pictures, they are equal.
+ * images, they are equal.
  *
- * @throws {CheckpointError} when a kernel is missing or not of the right form, or the pictures' size
+ * @throws {CheckpointError} when a kernel is missing or not of the right form, or the images' size
  *   cannot be told. Whether the shapes fit together is left to whoever reads the values.
  */
 export function generatorSizes(file: WeightFile): GeneratorSizes {
   const { path, called } = file;
-  const picture = file.picture ?? pictureOf(file.layers);
+  const image = file.image ?? imageOf(file.layers);
   const dense = requireTensor(file, "dense/kernel", 2, "[noiseDim, height/4 * width/4 * channels]");
   const [first, second, third] = ["", "_1", "_2"].map((suffix) =>
     requireTensor(file, `conv2d_transpose${suffix}/kernel`, 4, "[5, 5, out, in]").shape
@@ -53,13 +53,13 @@ export function generatorSizes(file: WeightFile): GeneratorSizes {
     fail(`${units} values are not a whole number of pixels of ${widths[0]} channels`);
   }
   const side = Math.sqrt(points);
-  if (!picture && !Number.isInteger(side)) {
+  if (!image && !Number.isInteger(side)) {
     fail(
       `${points} pixels are not a square, and the file does not say the height and width of its ` +
-        'pictures. Add the metadata "picture": "[height, width, channels]"',
+        'images. Add the metadata "image": "[height, width, channels]"',
     );
   }
-  const [height, width] = picture ?? [4 * side, 4 * side];
+  const [height, width] = image ?? [4 * side, 4 * side];
   if (height % 4 || width % 4 || height / 4 * (width / 4) !== points) {
     fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file says`);
   }

@@ -12,7 +12,7 @@ export function crossEntropy(logits: TensorLike, label: number): Tensor {
 }
 
 /**
- * The generator's loss: how far the discriminator is from taking its pictures for real.
+ * The generator's loss: how far the discriminator is from taking its images for real.
  *
  * ```ts
  * import { generatorLoss, Gpu } from "@dcgan/webgpu";
@@ -23,7 +23,7 @@ export function crossEntropy(logits: TensorLike, label: number): Tensor {
  * console.log((await program.read()).loss); // Float32Array(1) [ 0 ]
  * ```
  *
- * @param fakeLogits [batch, 1], the discriminator's decision on generated pictures
+ * @param fakeLogits [batch, 1], the discriminator's decision on generated images
  * @returns a scalar: mean binary cross-entropy with ones
  * @throws {TypeError} when the logits are not f32.
  */
@@ -32,7 +32,7 @@ export function generatorLoss(fakeLogits: TensorLike): Tensor {
 }
 
 /**
- * The discriminator's loss: real pictures should give ones, generated ones zeros.
+ * The discriminator's loss: real images should give ones, generated ones zeros.
  *
  * ```ts
  * import { discriminatorLoss, Gpu } from "@dcgan/webgpu";
@@ -45,8 +45,8 @@ export function generatorLoss(fakeLogits: TensorLike): Tensor {
  * console.log((await program.read()).loss); // Float32Array(1) [ 25 ]
  * ```
  *
- * @param realLogits [batch, 1], the decision on real pictures
- * @param fakeLogits [batch, 1], the decision on generated pictures
+ * @param realLogits [batch, 1], the decision on real images
+ * @param fakeLogits [batch, 1], the decision on generated images
  * @returns a scalar: the sum of both mean binary cross-entropies
  * @throws {TypeError} when the logits are not f32.
  */

@@ -1,8 +1,8 @@
 /**
  * A model as an ONNX graph.
  *
- * ONNX computes on pictures as [batch, channels, height, width]: they are transposed where the first
- * layer on pictures begins, and back where something reads their memory as it lies, or at the end.
+ * ONNX computes on images as [batch, channels, height, width]: they are transposed where the first
+ * layer on images begins, and back where something reads their memory as it lies, or at the end.
  *
  * @module
  */
@@ -55,7 +55,7 @@ class Recorder {
     return name;
   }
 
-  /** Makes the order of a picture's axes what `layer` needs. */
+  /** Makes the order of an image's axes what `layer` needs. */
   order(layer: string, channelsFirst: boolean): void {
     if (this.shape.length !== 3 || this.#channelsFirst === channelsFirst) return;
     this.#channelsFirst = channelsFirst;

@@ -18,7 +18,7 @@ export interface LayerParts extends NamedLayer {
 export interface ModelParts {
   /** What it is: `generator`. */
   readonly name: string;
-  /** What goes in and comes out: `noise`, `pictures`. */
+  /** What goes in and comes out: `noise`, `images`. */
   readonly ends: readonly [input: string, output: string];
   /** Shapes of one sample. */
   readonly inputShape: Shape;

@@ -1,5 +1,5 @@
 /**
- * Pictures from a generator.
+ * Images from a generator.
  *
  * @module
  */
@@ -21,20 +21,20 @@ export function seedNoise(
   return Float32Array.from({ length: count * noiseDim }, () => random.normal());
 }
 
-/** Pictures of one run of a program, at most: of some thousands, what is between layers fits no binding. */
+/** Images of one run of a program, at most: of some thousands, what is between layers fits no binding. */
 const A_RUN = 256;
 
 /**
- * A generator in inference mode, compiled for a number of pictures at once: as many as are wanted, 256
+ * A generator in inference mode, compiled for a number of images at once: as many as are wanted, 256
  * at most, or the half, the quarter and so on where the device cannot hold what makes them.
  */
 export class Sampler {
-  readonly #program: Program<"noise", "pictures">;
+  readonly #program: Program<"noise", "images">;
   readonly #noiseDim: number;
   readonly #size: number;
   readonly #atOnce: number;
 
-  /** @throws {OutOfMemoryError} when the device cannot hold what makes one picture. */
+  /** @throws {OutOfMemoryError} when the device cannot hold what makes one image. */
   constructor(gpu: Gpu, generator: Generator, count: number) {
     const { noiseDim, outputShape } = generator;
     this.#noiseDim = noiseDim;
@@ -43,7 +43,7 @@ export class Sampler {
       try {
         this.#program = gpu.compile(
           { noise: [atOnce, noiseDim] },
-          ({ noise }) => ({ pictures: generator.call(noise, { training: false }) }),
+          ({ noise }) => ({ images: generator.call(noise, { training: false }) }),
           { label: `sampler of ${atOnce}` },
         );
         this.#atOnce = atOnce;
@@ -55,13 +55,13 @@ export class Sampler {
   }
 
   /**
-   * Pictures [count, height, width, channels] on [-1, 1], of the weights as they are now.
+   * Images [count, height, width, channels] on [-1, 1], of the weights as they are now.
    *
    * @param noise [count, noiseDim]
    */
   async sample(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     const count = noise.length / this.#noiseDim;
-    const bunches: Promise<{ pictures: Float32Array }>[] = [];
+    const bunches: Promise<{ images: Float32Array }>[] = [];
     // All are enqueued before any is awaited: what trains meanwhile comes after them.
     for (let at = 0; at < count; at += this.#atOnce) {
       const bunch = noise.subarray(at * this.#noiseDim, (at + this.#atOnce) * this.#noiseDim);
@@ -69,14 +69,14 @@ export class Sampler {
       const filled = new Float32Array(this.#atOnce * this.#noiseDim);
       filled.set(bunch);
       this.#program.run({ noise: filled });
-      bunches.push(this.#program.read("pictures"));
+      bunches.push(this.#program.read("images"));
     }
-    const pictures = new Float32Array(count * this.#size);
+    const images = new Float32Array(count * this.#size);
     for (const [i, bunch] of (await Promise.all(bunches)).entries()) {
       const at = i * this.#atOnce;
-      pictures.set(bunch.pictures.subarray(0, (count - at) * this.#size), at * this.#size);
+      images.set(bunch.images.subarray(0, (count - at) * this.#size), at * this.#size);
     }
-    return pictures;
+    return images;
   }
 
   /** Frees its memory. */
@@ -85,11 +85,11 @@ export class Sampler {
   }
 }
 
-/** Pictures that are made at once, at most: more need more memory and are not faster. */
+/** Images that are made at once, at most: more need more memory and are not faster. */
 const AT_ONCE = 64;
 
 /**
- * Pictures of any number of noise vectors, with the memory of a few.
+ * Images of any number of noise vectors, with the memory of a few.
  *
  * @param noise [count, noiseDim]
  * @returns [count, height, width, channels] on [-1, 1]

@@ -53,11 +53,11 @@ function toSafetensors(model: ModelParts): Uint8Array<ArrayBuffer> {
   const tensors = weightsOf(model).map(({ name, shape, data }) =>
     [name, { dtype: "F32", shape, data } satisfies SafeTensor] as const
   );
-  const at = model.ends.indexOf("pictures");
-  const picture = [model.inputShape, model.outputShape][at];
+  const at = model.ends.indexOf("images");
+  const image = [model.inputShape, model.outputShape][at];
   return encodeSafetensors({
     tensors: new Map(tensors),
-    metadata: picture ? { picture: JSON.stringify(picture) } : {},
+    metadata: image ? { image: JSON.stringify(image) } : {},
   });
 }
 

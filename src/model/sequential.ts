@@ -143,8 +143,8 @@ export class Sequential {
 
   /**
    * The model in inference mode as an ONNX file (opset 17), weights inside. The generator's input is
-   * `noise` [N, noiseDim] and its output `pictures` [N, height, width, channels] on [-1, 1]; the
-   * discriminator takes `pictures` and gives `logits` [N, 1]. N may be any number.
+   * `noise` [N, noiseDim] and its output `images` [N, height, width, channels] on [-1, 1]; the
+   * discriminator takes `images` and gives `logits` [N, 1]. N may be any number.
    *
    * ```ts
    * import { Generator, Gpu } from "@dcgan/webgpu";

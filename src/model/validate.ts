@@ -20,13 +20,13 @@ export function requireWidths(widths: readonly number[], count: number): void {
   for (const width of widths) requireCount("a width", width);
 }
 
-/** Refuses pictures that two strides of 2 do not divide. */
-export function requirePicture(height: number, width: number): void {
+/** Refuses images that two strides of 2 do not divide. */
+export function requireImage(height: number, width: number): void {
   for (const [name, size] of [["height", height], ["width", width]] as const) {
     if (!Number.isSafeInteger(size) || size < 4 || size % 4 !== 0) {
       throw new RangeError(
-        `The ${name} of pictures must be a multiple of 4, got ${size}: ` +
-          "the generator doubles its size twice. Pad or crop the pictures",
+        `The ${name} of images must be a multiple of 4, got ${size}: ` +
+          "the generator doubles its size twice. Pad or crop the images",
       );
     }
   }

@@ -22,8 +22,8 @@ export interface WeightFile {
   readonly called: (name: string) => string;
   /** The model's tensors by name, `dense/kernel`. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;
-  /** Height and width of the pictures, where the file says them. */
-  readonly picture?: readonly [height: number, width: number];
+  /** Height and width of the images, where the file says them. */
+  readonly image?: readonly [height: number, width: number];
   /** The layers, where the file says them. */
   readonly layers?: readonly TfjsLayer[];
   /** Whether other networks' tensors stand beside them, as in the checkpoint of a run. */
@@ -31,13 +31,13 @@ export interface WeightFile {
 }
 
 /** Height and width from the metadata: of a model that was saved alone, or of the run's data set. */
-function pictureOf(
-  { picture, configuration }: Readonly<Record<string, string>>,
+function imageOf(
+  { image, configuration }: Readonly<Record<string, string>>,
   path: string,
 ): [number, number] | undefined {
   let sizes: unknown;
   try {
-    if (picture !== undefined) sizes = parseJSON(picture);
+    if (image !== undefined) sizes = parseJSON(image);
     else if (configuration !== undefined) {
       const { dataset } = (parseJSON(configuration) ?? {}) as { dataset?: unknown };
       sizes = Array.isArray(dataset) ? dataset.slice(1) : dataset;
@@ -52,7 +52,7 @@ function pictureOf(
   const valid = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
   if (!Array.isArray(sizes) || sizes.length < 2 || !sizes.every(valid)) {
     throw new CheckpointError(
-      `The metadata of ${path} gives pictures of ${quote(sizes)}: ` +
+      `The metadata of ${path} gives images of ${quote(sizes)}: ` +
         "height, width and channels must be positive whole numbers",
     );
   }
@@ -105,12 +105,12 @@ export async function readWeights(path: string, model: string): Promise<WeightFi
   const file = decodeSafetensors(bytes, path);
   requireChecksums(file, path);
   const { tensors, metadata } = file;
-  const picture = pictureOf(metadata, path);
+  const image = imageOf(metadata, path);
   const prefix = `${model}/`;
   const own = [...tensors].filter(([name]) => name.startsWith(prefix));
-  if (!own.length) return { path, called: (name) => name, tensors, picture };
+  if (!own.length) return { path, called: (name) => name, tensors, image };
   const bare = own.map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
-  return { path, called: (name) => prefix + name, tensors: new Map(bare), picture, ofRun: true };
+  return { path, called: (name) => prefix + name, tensors: new Map(bare), image, ofRun: true };
 }
 
 /**

@@ -107,19 +107,19 @@ export function gather<X extends TensorLike>(
 
 const gatherImagesOp: Op = {
   name: "gatherImages",
-  lower({ inputs: [x, index], outputs: [picture] }, lowering: Lowering) {
+  lower({ inputs: [x, index], outputs: [image] }, lowering: Lowering) {
     lowering.dispatch({
       kernel: gatherKernel,
       entryPoint: "images",
       constants: constantsOf(x.shape, index),
-      bindings: { x, index, picture },
-      workgroups: grid(picture.size, 64),
+      bindings: { x, index, image },
+      workgroups: grid(image.size, 64),
     });
   },
 };
 
 /**
- * Pictures of a data set by index, scaled from bytes to [-1, 1] as the tutorial does:
+ * Images of a data set by index, scaled from bytes to [-1, 1] as the tutorial does:
  * (byte - 127.5) / 127.5.
  *
  * ```ts

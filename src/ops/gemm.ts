@@ -264,7 +264,7 @@ export function lowerConv(
   let workgroups: [number, number, number];
   let invocations: number;
   if (name === "tiled") {
-    // Rows are pixels of all pictures; a transposed convolution has a phase for each stride.
+    // Rows are pixels of all images; a transposed convolution has a phase for each stride.
     const [sh, sw] = transposed ? g.strides : [1, 1];
     const phaseRows = g.batch * Math.ceil(output.height / sh) * Math.ceil(output.width / sw);
     const [gx, gy] = grid(Math.ceil(phaseRows / rows) * columnTiles * sh * sw, 1);

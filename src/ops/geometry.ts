@@ -1,7 +1,7 @@
 /**
  * The geometry that a convolution, its transpose and its filter gradient share.
  *
- * A convolution takes a large picture to a small one; a transposed convolution takes the small one
+ * A convolution takes a large image to a small one; a transposed convolution takes the small one
  * back. Both, and the filter gradient, are described by the same numbers: the large side
  * [batch, height, width, channels], the small side, the kernel [kh, kw, large channels, small
  * channels], the strides and the padding before.
@@ -89,7 +89,7 @@ export function geometry(
   if (y.small < 1 || x.small < 1) {
     throw new TypeError(
       `A ${kh} x ${kw} kernel does not fit into ${show(large)} with padding "valid": ` +
-        `use padding "same" or a picture of at least ${kh} x ${kw}`,
+        `use padding "same" or an image of at least ${kh} x ${kw}`,
     );
   }
   return {

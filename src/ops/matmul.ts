@@ -18,7 +18,7 @@ export interface MatmulOptions {
 
 const pixel = (channels: number): Side => ({ height: 1, width: 1, channels });
 
-/** A matrix product is a convolution of 1 x 1 pictures: rows are the batch, columns the channels. */
+/** A matrix product is a convolution of 1 x 1 images: rows are the batch, columns the channels. */
 function pixelGeometry(batch: number, large: number, small: number): Geometry {
   return {
     batch,

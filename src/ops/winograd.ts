@@ -1,5 +1,5 @@
 /**
- * Winograd's convolution: tiles of pictures and the kernel are transformed, the products of the
+ * Winograd's convolution: tiles of images and the kernel are transformed, the products of the
  * transforms are small matrix products, and their transform is the result. With fewer
  * multiplications than the definition: for 4 outputs of 5 taps 8 instead of 20, along each axis.
  *
@@ -94,7 +94,7 @@ const MAX_BYTES = 64 << 20;
 
 /**
  * Whether the transforms exist (square kernels of 2 to 5 taps a stride, channels in fours), and
- * neither memory nor the loops of the products get too long; a single picture is not split.
+ * neither memory nor the loops of the products get too long; a single image is not split.
  *
  * @param maxIterations of one invocation
  */
@@ -115,7 +115,7 @@ export function winogradFits(g: Geometry, maxIterations: number): boolean {
   });
 }
 
-/** Tiles of all pictures. */
+/** Tiles of all images. */
 export function winogradTiles({ batch, small }: Geometry): number {
   const [y, x] = tilesOf(small);
   return batch * y * x;
@@ -124,7 +124,7 @@ export function winogradTiles({ batch, small }: Geometry): number {
 /** Bytes of points that are computed at once: they should stay in the processor's cache. */
 const SLAB_BYTES = 10 << 20;
 
-/** Tiles of each picture of the result, along both axes. */
+/** Tiles of each image of the result, along both axes. */
 function tilingOf(g: Geometry, isTransposed: boolean): [number, number] {
   if (!isTransposed) return tilesOf(g.small);
   const [stride, pad] = [g.strides[0], g.pad[0]];
@@ -133,7 +133,7 @@ function tilingOf(g: Geometry, isTransposed: boolean): [number, number] {
   return tilesOf({ ...g.large, height: extent(g.large.height), width: extent(g.large.width) });
 }
 
-/** Shares of a batch, as equal as can be: [first picture, count]. */
+/** Shares of a batch, as equal as can be: [first image, count]. */
 function slabs(g: Geometry, tiles: readonly [number, number]): [number, number][] {
   const { batch, large, small, strides } = g;
   const channels = Math.max(strides[0] ** 2 * large.channels, small.channels);
@@ -148,8 +148,8 @@ function slabs(g: Geometry, tiles: readonly [number, number]): [number, number][
   ]);
 }
 
-/** A picture, or a kernel as a picture of one tile, as its transforms see it. */
-interface Picture {
+/** An image, or a kernel as an image of one tile, as its transforms see it. */
+interface Image {
   /** How many are transformed, from which one on. */
   readonly batch: number;
   readonly first: number;
@@ -161,14 +161,14 @@ interface Picture {
   readonly together?: number;
 }
 
-/** One transform, between a picture and points of [points, rows, channels * stride^2]. */
+/** One transform, between an image and points of [points, rows, channels * stride^2]. */
 function transform(
   lowering: Lowering,
   direction: "gather" | "scatter",
   matrix: Matrix,
   x: Tensor | Storage,
   y: Tensor | Storage,
-  { batch, first, side, tiles, stride, pad, together = side.channels }: Picture,
+  { batch, first, side, tiles, stride, pad, together = side.channels }: Image,
 ): void {
   const { height, width, channels } = side;
   const sizes = [first, batch, height, width, channels, together, ...tiles, STEP, stride, pad];
@@ -199,11 +199,11 @@ function transform(
 function kernelPoints(lowering: Lowering, g: Geometry, w: Tensor, isTransposed: boolean): Storage {
   const { kernel: matrix, points } = transforms(tapsOf(g));
   return lowering.shared(w, `winograd ${g.strides} ${isTransposed}`, () => {
-    const picture = kernelPicture(g);
-    const { channels } = picture.side;
+    const image = kernelImage(g);
+    const { channels } = image.side;
     const u = lowering.scratch(points ** 2 * g.strides[0] ** 2 * channels, "kernel's points");
     if (!isTransposed) {
-      transform(lowering, "gather", matrix, w, u, picture);
+      transform(lowering, "gather", matrix, w, u, image);
       return u;
     }
     const [kh, kw, large, small] = w.shape;
@@ -212,12 +212,12 @@ function kernelPoints(lowering: Lowering, g: Geometry, w: Tensor, isTransposed: 
       strides: [channels, large, 1],
     });
     const reversed = matrix.map((row) => row.toReversed());
-    transform(lowering, "gather", reversed, turned, u, { ...picture, together: large });
+    transform(lowering, "gather", reversed, turned, u, { ...image, together: large });
     return u;
   });
 }
 
-function kernelPicture({ kernel: [height, width], large, small, strides }: Geometry): Picture {
+function kernelImage({ kernel: [height, width], large, small, strides }: Geometry): Image {
   const side = { height, width, channels: large.channels * small.channels };
   return { batch: 1, first: 0, side, tiles: [1, 1], stride: strides[0], pad: 0 };
 }
@@ -302,5 +302,5 @@ export function lowerWinogradFilterGrad(
       flops: flops * batch / g.batch,
     });
   }
-  transform(lowering, "scatter", transposed(kernel), sum, dw, kernelPicture(g));
+  transform(lowering, "scatter", transposed(kernel), sum, dw, kernelImage(g));
 }

@@ -9,18 +9,18 @@ const WINDOW = 100;
 
 /**
  * Losses are mean negative logarithms of probabilities, so exp(-loss) is the (geometric) mean
- * probability that the discriminator gives: exp(-g) for generated pictures to be real, and
- * exp(-d / 2) for the truth, d being the sum over real and generated pictures. Networks in balance
+ * probability that the discriminator gives: exp(-g) for generated images to be real, and
+ * exp(-d / 2) for the truth, d being the sum over real and generated images. Networks in balance
  * are at ln 2 and 2 ln 2, one half each; in the tutorial's first two epochs g stayed within 0.4 to
  * 1.2 and d within 0.6 to 1.9.
  *
  * The discriminator overpowers when it is right with more than 90 % (d < 0.2) and believes in fewer
- * than 5 % of the generated pictures (g > 3): whatever the generator tries is found out, and it learns
+ * than 5 % of the generated images (g > 3): whatever the generator tries is found out, and it learns
  * little of what would be better. A discriminator that is merely good (d = 0.4, right with 82 %)
  * still teaches. The end takes a clear recovery (d > 0.4 or g < 2), so that a run
  * at the border is told once.
  *
- * The generator overpowers when its pictures pass for real with more than 90 % (g < 0.1); since both
+ * The generator overpowers when its images pass for real with more than 90 % (g < 0.1); since both
  * losses come from the same logits, d is then at least -ln(1 - exp(-0.1)) = 2.35, by convexity. The
  * end is at g > 0.3 (74 %).
  */
@@ -100,7 +100,7 @@ function winner(before: Winner | undefined, g: number, d: number): Winner | unde
 
 function describe(g: number, d: number): string {
   return `over the last ${WINDOW} steps the discriminator's mean loss is ${d.toFixed(3)} (right ` +
-    `with ${percent(Math.exp(-d / 2))}) and the generator's ${g.toFixed(3)} (its pictures pass ` +
+    `with ${percent(Math.exp(-d / 2))}) and the generator's ${g.toFixed(3)} (its images pass ` +
     `for real with ${percent(Math.exp(-g))})`;
 }
 

@@ -44,14 +44,14 @@ export class DCGAN {
   constructor(private readonly gpu: Gpu, dataset: Dataset, options: DCGANOptions) {
     const { count, height, width, channels } = dataset;
     const { seed, adam } = options;
-    const picture = { height, width, channels, seed };
+    const image = { height, width, channels, seed };
     const hidden = { trainable: false };
     // What was made is freed when a later part refuses its options.
     using made = new DisposableStack();
     const own = <T extends { dispose(): void }>(part: T): T =>
       made.adopt(part, (part) => part.dispose());
-    this.generator = own(new Generator(gpu, { ...picture, ...options.generator }));
-    this.discriminator = own(new Discriminator(gpu, { ...picture, ...options.discriminator }));
+    this.generator = own(new Generator(gpu, { ...image, ...options.generator }));
+    this.discriminator = own(new Discriminator(gpu, { ...image, ...options.discriminator }));
     this.losses = own(new LossRing(gpu));
     const { generator, discriminator, losses } = this;
     this.#state = {
@@ -70,7 +70,7 @@ export class DCGAN {
     made.move();
   }
 
-  /** Enqueues one step on the pictures with these indices; its losses go to the ring. */
+  /** Enqueues one step on the images with these indices; its losses go to the ring. */
   step(indices: Uint32Array): void {
     this.#program(indices.length).run({ indices });
   }

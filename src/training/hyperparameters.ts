@@ -57,7 +57,7 @@ const KINDS: Readonly<Record<keyof Hyperparameters, Kind>> = {
 
 /**
  * The hyperparameters in a checkpoint's configuration, which may hold anything; these and no others: a
- * file must not set where pictures go, or what else a run can be told.
+ * file must not set where images go, or what else a run can be told.
  *
  * @param file what messages call it
  * @throws {CheckpointError} naming the first that is not of its kind, and what it is.

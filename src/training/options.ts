@@ -19,9 +19,9 @@ export interface StepEvent {
   readonly epoch: number;
   /** Mean binary cross-entropy over the batch. */
   readonly generatorLoss: number;
-  /** Sum of those on real and on generated pictures. */
+  /** Sum of those on real and on generated images. */
   readonly discriminatorLoss: number;
-  /** Pictures trained so far. */
+  /** Images trained so far. */
   readonly images: number;
   /** Steps of the whole run. */
   readonly totalSteps: number;
@@ -113,11 +113,13 @@ export function validateTrainerOptions(options: TrainerOptions): void {
 }
 
 /** What a resumed run must share with the one it continues, defaults filled in. */
-export function configurationOf(options: TrainerOptions): Record<string, unknown> {
+export async function configurationOf(
+  options: TrainerOptions,
+): Promise<Record<string, unknown>> {
   const { images, count, height, width, channels } = options.dataset;
   return {
     dataset: [count, height, width, channels],
-    images: `sha256 ${sha256(images)}`,
+    images: `sha256 ${await sha256(images)}`,
     batchSize: options.batchSize ?? 256,
     noiseDim: options.noiseDim ?? 100,
     learningRate: options.learningRate ?? 1e-4,

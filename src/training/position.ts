@@ -26,15 +26,15 @@ export interface EpochEvent {
   readonly seconds: number;
   /** See `Trainer.distance`. */
   readonly distance?: number;
-  /** The picture that `trainDCGAN` wrote, if it did. */
-  readonly picture?: string;
+  /** The image that `trainDCGAN` wrote, if it did. */
+  readonly image?: string;
 }
 
 /** Where a run stands, kept in its checkpoints. */
 export interface Position {
   /** The epoch under way, counted from 1. */
   readonly epoch: number;
-  /** Pictures of it that are trained. */
+  /** Images of it that are trained. */
   readonly at: number;
   /** Steps of the whole run. */
   readonly steps: number;
@@ -50,7 +50,7 @@ const isWhole = (value: unknown, least: number): value is number =>
 /**
  * Refuses what a foreign or damaged file claims to be a position.
  *
- * @param count pictures of the data set
+ * @param count images of the data set
  * @param file what messages call the source
  * @throws {CheckpointError} naming what is wrong.
  */
@@ -62,7 +62,7 @@ export function requirePosition(position: Position, count: number, file: string)
   };
   const { epoch, at, steps, sums, history } = position ?? {};
   if (!isWhole(epoch, 1)) refuse("its epoch is", epoch);
-  if (!isWhole(at, 0) || at >= count) refuse(`of ${count} pictures it has trained`, at);
+  if (!isWhole(at, 0) || at >= count) refuse(`of ${count} images it has trained`, at);
   if (!isWhole(steps, 0)) refuse("its steps are", steps);
   const { generator, discriminator } = sums ?? {};
   if (!isWhole(sums?.steps, 0) || ![generator, discriminator].every((n) => typeof n === "number")) {

@@ -102,7 +102,7 @@ export interface StepState {
   readonly discriminator: Discriminator;
   readonly generatorOptimizer: Adam;
   readonly discriminatorOptimizer: Adam;
-  /** Pictures as bytes, [count, height, width, channels]. */
+  /** Images as bytes, [count, height, width, channels]. */
   readonly images: Variable<"u8">;
   /** Source of noise and dropout masks. */
   readonly random: RandomState;
@@ -110,7 +110,7 @@ export interface StepState {
 }
 
 /**
- * The gradients of both losses, with one backward pass through the discriminator on fake pictures
+ * The gradients of both losses, with one backward pass through the discriminator on fake images
  * instead of two. That network couples no samples, so that the gradients of both losses at a sample
  * are multiples of the same one:
  *
@@ -137,16 +137,16 @@ export function gradientsOf({ generator, discriminator, fake, realLogits, fakeLo
     sampleWeights: ofDiscriminator,
   });
   const realGradients = grad(crossEntropy(realLogits, 1), discriminator.trainableVariables);
-  const pictures = mul(atFake, reshape(ofGenerator, [batch, 1, 1, 1]));
+  const atImages = mul(atFake, reshape(ofGenerator, [batch, 1, 1, 1]));
   return {
-    generator: grad(sum(mul(fake, stopGradient(pictures))), generator.trainableVariables),
+    generator: grad(sum(mul(fake, stopGradient(atImages))), generator.trainableVariables),
     discriminator: realGradients.map((gradient, i) => add(gradient, fakeGradients[i])),
   };
 }
 
 /**
  * Compiles one step for a batch size: one generator forward, the discriminator on real and fake
- * pictures, both losses from that same forward, both gradients before either update.
+ * images, both losses from that same forward, both gradients before either update.
  *
  * The program's only input is `indices`, the batch's places in the data set.
  */

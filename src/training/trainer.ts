@@ -52,15 +52,15 @@ const BEGINNING: Position = {
 
 const RESTORE = "a restore";
 
-/** Pictures on each side of {@linkcode Trainer.distance}. */
-const DISTANCE_PICTURES = 256;
+/** Images on each side of {@linkcode Trainer.distance}. */
+const DISTANCE_IMAGES = 256;
 
-/** Numbers of pictures whose samplers stay compiled, and on the device: grids, distances, two more. */
+/** Numbers of images whose samplers stay compiled, and on the device: grids, distances, two more. */
 const SAMPLERS = 4;
 
 /**
  * The tutorial's training with the loop in your hands. It writes no files but those that `save` is
- * asked for; `trainDCGAN` is the same training as one call, with pictures and checkpoints.
+ * asked for; `trainDCGAN` is the same training as one call, with images and checkpoints.
  *
  * ```ts
  * import { loadMNIST, Trainer } from "@dcgan/webgpu";
@@ -70,14 +70,14 @@ const SAMPLERS = 4;
  *   if (event.type === "step") console.log(event.step, event.generatorLoss);
  *   if (event.type === "epoch") await trainer.save(`epoch-${event.epoch}.safetensors`);
  * }
- * const pictures = await trainer.sample({ count: 16 }); // [16, 28, 28, 1] on [-1, 1]
+ * const images = await trainer.sample({ count: 16 }); // [16, 28, 28, 1] on [-1, 1]
  * ```
  *
  * One thing at a time: a step, an epoch, an iteration, a snapshot or a restore must be over before
- * the next begins; what overlaps is refused with an `Error`, and changes nothing. Pictures and
+ * the next begins; what overlaps is refused with an `Error`, and changes nothing. Images and
  * distances may be asked for at any time: they are of the state after the steps enqueued so far. What
  * is asked of a trainer that is disposed is refused with a `TypeError`. So are steps and epochs that
- * wait then; pictures, distances and snapshots that were asked for before are refused, or still come.
+ * wait then; images, distances and snapshots that were asked for before are refused, or still come.
  *
  * When its own device is lost, the trainer requests another and goes on; `gpu`, `generator` and
  * `discriminator` are then other ones than before.
@@ -86,7 +86,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   readonly #options: TrainerOptions;
   #gpu: Gpu;
   #model: DCGAN;
-  /** By number of pictures; the one that was used last comes last. */
+  /** By number of images; the one that was used last comes last. */
   readonly #samplers = new Map<number, Sampler>();
   #sampling = 0;
   readonly #pace = new Pace();
@@ -144,7 +144,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     validateTrainerOptions(options);
-    const configuration = configurationOf(options);
+    const configuration = await configurationOf(options);
     const { gpu, model } = await place(options);
     return new Trainer(options, gpu, configuration, model);
   }
@@ -296,7 +296,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /**
    * The iteration, with a "pause" event after each step for which `pauseAfter` says so: no later step
-   * has begun then, so that pictures and snapshots are of exactly that step.
+   * has begun then, so that images and snapshots are of exactly that step.
    */
   async *run(
     { pauseAfter = () => false }: { readonly pauseAfter?: (step: number) => boolean } = {},
@@ -341,7 +341,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   /**
-   * Pictures of the generator as it stands.
+   * Images of the generator as it stands.
    *
    * @param options.count default 16
    * @param options.seed of the noise; default the run's. The same seed gives the same noise.
@@ -369,9 +369,9 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   /**
-   * How far generated pictures are from real ones: the energy distance (Székely and Rizzo 2013)
-   * between 256 of each, always the same noise and the same real pictures, as vectors of pixels on
-   * [-1, 1]. Lower is better, and equal distributions give about 0; NaN for a single picture. Losses
+   * How far generated images are from real ones: the energy distance (Székely and Rizzo 2013)
+   * between 256 of each, always the same noise and the same real images, as vectors of pixels on
+   * [-1, 1]. Lower is better, and equal distributions give about 0; NaN for a single image. Losses
    * do not tell that: they only say which network is ahead.
    */
   async distance(): Promise<number> {
@@ -379,20 +379,20 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   async #measure(): Promise<number> {
-    // Whatever writes a weight counts on; that may happen before the pictures are there.
+    // Whatever writes a weight counts on; that may happen before the images are there.
     const weights = this.generator.variables.map(({ view }) => view.buffer.version).join();
     if (this.#distance?.weights === weights) return this.#distance.value;
     const { images, count, height, width, channels } = this.#options.dataset;
     const size = height * width * channels;
-    if (count < 2) return NaN; // A single picture has no distribution.
-    const pictures = Math.min(DISTANCE_PICTURES, count);
-    const real = new Float32Array(pictures * size);
-    for (let i = 0; i < pictures; i++) {
+    if (count < 2) return NaN; // A single image has no distribution.
+    const samples = Math.min(DISTANCE_IMAGES, count);
+    const real = new Float32Array(samples * size);
+    for (let i = 0; i < samples; i++) {
       // Evenly over the whole set, which may be sorted.
-      const from = Math.floor(i * count / pictures) * size;
+      const from = Math.floor(i * count / samples) * size;
       for (let j = 0; j < size; j++) real[i * size + j] = images[from + j] / 127.5 - 1;
     }
-    const value = energyDistance(await this.#sample(pictures, this.#seed), real, size);
+    const value = energyDistance(await this.#sample(samples, this.#seed), real, size);
     this.#distance = { weights, value };
     return value;
   }

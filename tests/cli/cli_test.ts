@@ -15,7 +15,7 @@ import { DCGAN, dcgan, TINY } from "../support/dcgan.ts";
 import { inFolder } from "../support/folder.ts";
 
 const FLAGS = {
-  "batch-size": { value: "N", help: "pictures a step", parse: whole(1) },
+  "batch-size": { value: "N", help: "images a step", parse: whole(1) },
   rate: { value: "X", help: "a rate", parse: real(0, 1) },
   widths: { value: "A,B", help: "two widths", parse: wholes(2) },
   mode: { value: "NAME", help: "fast\nor slow", parse: oneOf("fast", "slow") },
@@ -66,7 +66,7 @@ Deno.test("flags: the help is two columns", () => {
   assert.equal(
     describeFlags(FLAGS),
     [
-      "  --batch-size N   pictures a step",
+      "  --batch-size N   images a step",
       "  --rate X         a rate",
       "  --widths A,B     two widths",
       "  --mode NAME      fast",
@@ -150,7 +150,7 @@ Deno.test("command line: trains on real MNIST, relative paths are the person's",
     const first = ["train", ...TINY, "--epochs=7", "--max-steps=3", "--out=runs/a"];
     const run = await dcgan(first, { INIT_CWD: dir });
     assert.equal(run.code, 0, run.stderr);
-    assert.match(run.stdout, /data {5}MNIST from .*checksum verified\), 60000 pictures/);
+    assert.match(run.stdout, /data {5}MNIST from .*checksum verified\), 60000 images/);
     assert.match(run.stdout, /epoch 1\/7 {2}generator \d\.\d{4} {2}discriminator \d\.\d{4}/);
     assert.match(run.stdout, /trained 3 steps in/);
     const files = [...Deno.readDirSync(join(dir, "runs/a"))].map((e) => e.name).sort();
@@ -205,7 +205,7 @@ Deno.test("command line: a program reads JSON lines, and --quiet says nothing", 
     assert.equal(json.code, 0, json.stderr);
     const lines = json.stdout.trim().split("\n").map((line) => JSON.parse(line));
     const types = lines.map((line) => line.type).filter((type) => type !== "message");
-    assert.deepEqual(types, ["step", "step", "picture", "epoch", "end"]);
+    assert.deepEqual(types, ["step", "step", "image", "epoch", "end"]);
     const { steps, aborted, gif, checkpoint } = lines.at(-1);
     assert.deepEqual([steps, aborted, gif], [2, false, join(dir, "a", "dcgan.gif")]);
     assert.ok(checkpoint.endsWith("ckpt-0001-step-2.safetensors"));
@@ -286,9 +286,9 @@ Deno.test("command line: help explains every flag; mistakes exit with 2 and a se
   const data = await dcgan(["train", "--data", "no/such/folder"]);
   assert.equal(data.code, 1);
   assert.match(data.stderr, /^error: There is no folder .*no\/such\/folder/m);
-  const size = await dcgan(["train", "--picture-size", "32,32"]);
+  const size = await dcgan(["train", "--image-size", "32,32"]);
   assert.equal(size.code, 2);
-  assert.match(size.stderr, /--picture-size is for PNG files, and --data names no folder of them/);
+  assert.match(size.stderr, /--image-size is for PNG files, and --data names no folder of them/);
 });
 
 Deno.test("command line: calibrate prints its table, and train uses it", async () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { GifReader } from "npm:omggif@1.0.10";
-import { decodePNG, encodePNG, Generator, Gpu, imageGrid, ops, type Picture } from "../../mod.ts";
+import { decodePNG, encodePNG, Generator, Gpu, type Image, imageGrid, ops } from "../../mod.ts";
 import {
   type Check,
   checkBackend,
@@ -20,7 +20,7 @@ import { style, styleOf } from "../../src/cli/style.ts";
 import { DCGAN } from "../../src/training/dcgan.ts";
 import { invocations, kernel, workgroupBytes } from "../../src/gpu/shader.ts";
 import { encodeCheckpoint } from "../../src/files/checkpoints.ts";
-import { animated, listPictures } from "../../src/files/images.ts";
+import { animated, listImages } from "../../src/files/images.ts";
 import { generate, Sampler, seedNoise } from "../../src/model/sampler.ts";
 import { VERSION } from "../../src/version.ts";
 import { blobs } from "../support/dataset.ts";
@@ -101,7 +101,7 @@ async function writeRun(dir: string, numbers: Record<string, number>): Promise<v
   }
 }
 
-Deno.test("pictures: they are listed by number, not by name", () =>
+Deno.test("images: they are listed by number, not by name", () =>
   inFolder(async (dir) => {
     await writeRun(dir, {
       epoch_0002: 1,
@@ -109,8 +109,8 @@ Deno.test("pictures: they are listed by number, not by name", () =>
       step_1000000: 3,
       step_999999: 4,
     });
-    await Deno.writeTextFile(join(dir, "image_at_epoch_x.png"), "no picture");
-    const files = await listPictures(dir);
+    await Deno.writeTextFile(join(dir, "image_at_epoch_x.png"), "no image");
+    const files = await listImages(dir);
     assert.deepEqual(files.map(({ kind, number }) => `${kind} ${number}`), [
       "step 999999",
       "step 1000000",
@@ -120,7 +120,7 @@ Deno.test("pictures: they are listed by number, not by name", () =>
     assert.deepEqual(animated(files).map(({ number }) => number), [999999, 1000000, 10]);
     const epochs = files.filter(({ kind }) => kind === "epoch");
     assert.deepEqual(animated(epochs), epochs);
-    await assert.rejects(listPictures(join(dir, "none")), /There is no folder .*none/);
+    await assert.rejects(listImages(join(dir, "none")), /There is no folder .*none/);
   }));
 
 /** The gray of each frame, and its delay in hundredths of a second. */
@@ -149,7 +149,7 @@ Deno.test("gif: the tutorial's schedule, or all, of steps or epochs", () =>
     assert.deepEqual(JSON.parse(all.stdout), {
       out: join(dir, "a.gif"),
       frames: 3,
-      pictures: 3,
+      images: 3,
       delay: 50,
     });
     assert.deepEqual(await framesOf(join(dir, "a.gif")), [[200, 5], [210, 5], [60, 5]]);
@@ -166,7 +166,7 @@ Deno.test("gif: the tutorial's schedule, or all, of steps or epochs", () =>
     assert.match(mixed.stderr, /epoch_0001\.png is 6 x 4 .*epoch_0006\.png is 1 x 1/);
   }));
 
-Deno.test("show: not in a terminal it prints the path; the newest picture of the newest run", () =>
+Deno.test("show: not in a terminal it prints the path; the newest image of the newest run", () =>
   inFolder(async (dir) => {
     await writeRun(join(dir, "out"), { epoch_0001: 10, epoch_0002: 20 });
     await writeRun(join(dir, "out-2"), { epoch_0001: 30, step_000007: 40 });
@@ -186,7 +186,7 @@ Deno.test("show: not in a terminal it prints the path; the newest picture of the
     });
     const missing = await dcgan(dir, ["show", "out", "--epoch=3"]);
     assert.equal(missing.code, 1);
-    assert.match(missing.stderr, /no picture after epoch 3: there are epochs 1, 2/);
+    assert.match(missing.stderr, /no image after epoch 3: there are epochs 1, 2/);
     const quiet = await dcgan(dir, ["show", "out", "--epoch=2", "--quiet"]);
     assert.equal(quiet.stdout, join(dir, "out", "image_at_epoch_0002.png") + "\n");
     const forced = await dcgan(dir, ["show", "out", "--as=kitty"]);
@@ -215,15 +215,14 @@ async function writeCheckpoint(gpu: Gpu, run: string): Promise<string> {
   return path;
 }
 
-const pictureAt = async (path: string): Promise<Picture> =>
-  decodePNG(await Deno.readFile(path), path);
+const imageAt = async (path: string): Promise<Image> => decodePNG(await Deno.readFile(path), path);
 
 Deno.test("sample, interpolate and summary: a checkpoint's network, the same for the same seed", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
     const checkpoint = await writeCheckpoint(gpu, join(dir, "out"));
     const generator = await Generator.load(gpu, checkpoint);
-    const pictures = await generate(gpu, generator, seedNoise(5, 8, 7));
+    const images = await generate(gpu, generator, seedNoise(5, 8, 7));
     const shape = { height: 28, width: 28, channels: 1 };
 
     const grid = await dcgan(dir, [
@@ -233,12 +232,12 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     const { out, ...rest } = JSON.parse(grid.stdout);
     assert.equal(out, join(dir, "samples.png"));
     assert.deepEqual(rest, { checkpoint, count: 5, seed: 7, columns: 3, scale: 2 });
-    const wanted = imageGrid(pictures, { ...shape, count: 5, columns: 3, scale: 2, padding: 2 });
-    assert.deepEqual(await pictureAt(out), wanted);
+    const wanted = imageGrid(images, { ...shape, count: 5, columns: 3, scale: 2, padding: 2 });
+    assert.deepEqual(await imageAt(out), wanted);
 
     const huge = await dcgan(dir, ["sample", "out", "--count=99999999"]);
     assert.equal(huge.code, 1);
-    assert.match(huge.stderr, /^error: 99999999 pictures of 84 x 84 are \d+ pixels, more than/);
+    assert.match(huge.stderr, /^error: 99999999 images of 84 x 84 are \d+ pixels, more than/);
 
     const wide = await dcgan(dir, ["sample", "out", "--columns=999999999"]);
     assert.equal(wide.code, 1);
@@ -246,10 +245,10 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     // A gigabyte of floats, although it is only 2^28 pixels.
     const many = await dcgan(dir, ["sample", "out", "--count=340000", "--scale=1"]);
     assert.equal(many.code, 1);
-    assert.match(many.stderr, /^error: 340000 pictures of 28 x 28 are \d+ pixels, more than/);
+    assert.match(many.stderr, /^error: 340000 images of 28 x 28 are \d+ pixels, more than/);
     const long = await dcgan(dir, ["interpolate", "out", "--points=2", "--steps=999999999"]);
     assert.equal(long.code, 1);
-    assert.match(long.stderr, /^error: 2000000000 pictures of 112 x 112 are \d+ pixels, more than/);
+    assert.match(long.stderr, /^error: 2000000000 images of 112 x 112 are \d+ pixels, more than/);
 
     const jpeg = await dcgan(dir, ["sample", "out", "--out=a.jpg"]);
     assert.equal(jpeg.code, 2);
@@ -267,8 +266,8 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     );
     assert.equal(single.stdout, join(dir, "one") + "\n", single.stderr);
     for (let i = 0; i < 5; i++) {
-      const one = await pictureAt(join(dir, "one", `sample_000${i + 1}.png`));
-      const alone = imageGrid(pictures.subarray(784 * i, 784 * (i + 1)), {
+      const one = await imageAt(join(dir, "one", `sample_000${i + 1}.png`));
+      const alone = imageGrid(images.subarray(784 * i, 784 * (i + 1)), {
         ...shape,
         count: 1,
         columns: 1,
@@ -286,15 +285,15 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     );
     assert.equal(walk.code, 0, walk.stderr);
     assert.equal((await framesOf(join(dir, "walk.gif"))).length, 6);
-    const strip = await pictureAt(join(dir, "walk.png"));
+    const strip = await imageAt(join(dir, "walk.png"));
     assert.deepEqual([strip.width, strip.height], [4 * 29 + 1, 2 * 29 + 1]);
     const cell = (row: number, column: number) =>
       Array.from({ length: 28 }, (_, y) => {
         const from = (row * 29 + 1 + y) * strip.width + column * 29 + 1;
         return [...strip.data.subarray(from, from + 28)];
       }).flat();
-    // The first point is the first picture of the same seed; each leg ends where the next begins.
-    const first = await pictureAt(join(dir, "one", "sample_0001.png"));
+    // The first point is the first image of the same seed; each leg ends where the next begins.
+    const first = await imageAt(join(dir, "one", "sample_0001.png"));
     assertClose(cell(0, 0), first.data, { atol: 1, what: "the first point" });
     assert.deepEqual(cell(0, 3), cell(1, 0));
     assert.deepEqual(cell(1, 3), cell(0, 0));
@@ -314,7 +313,7 @@ Deno.test("sample, interpolate and summary: a checkpoint's network, the same for
     generator.dispose();
   }));
 
-Deno.test("generate: many pictures in bunches are those of single runs", async () => {
+Deno.test("generate: many images in bunches are those of single runs", async () => {
   using gpu = await Gpu.request();
   const generator = new Generator(gpu, { widths: [4, 4, 4], noiseDim: 6 });
   const noise = seedNoise(130, 6, 3);
@@ -323,7 +322,7 @@ Deno.test("generate: many pictures in bunches are those of single runs", async (
   using sampler = new Sampler(gpu, generator, 1);
   for (const i of [0, 63, 64, 129]) {
     const one = await sampler.sample(noise.subarray(6 * i, 6 * i + 6));
-    assertClose(all.subarray(784 * i, 784 * (i + 1)), one, { atol: 1e-5, what: `picture ${i}` });
+    assertClose(all.subarray(784 * i, 784 * (i + 1)), one, { atol: 1e-5, what: `image ${i}` });
   }
 });
 

@@ -122,8 +122,8 @@ Deno.test("permissions: mod.ts trains, samples, computes and encodes in memory w
       {
         using trainer = await dcgan.Trainer.create(options);
         for await (const event of trainer) if (event.type === "epoch") console.log(event.epoch);
-        const pictures = await trainer.sample({ count: 4 });
-        const grid = dcgan.imageGrid(pictures, {
+        const images = await trainer.sample({ count: 4 });
+        const grid = dcgan.imageGrid(images, {
           count: 4, height: 28, width: 28, channels: 1, columns: 2,
         });
         const png = dcgan.decodePNG(dcgan.encodePNG(grid), "grid");

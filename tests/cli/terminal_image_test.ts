@@ -1,7 +1,7 @@
 /** What is written to a terminal, decoded as a terminal would. */
 
 import assert from "node:assert/strict";
-import { encodePNG, type Picture } from "../../mod.ts";
+import { encodePNG, type Image } from "../../mod.ts";
 import {
   halfBlocks,
   iterm2,
@@ -11,7 +11,7 @@ import {
   xterm256,
 } from "../../src/cli/terminal_image.ts";
 
-const ramp = (width: number, height: number, channels: number): Picture => ({
+const ramp = (width: number, height: number, channels: number): Image => ({
   width,
   height,
   channels,
@@ -34,7 +34,7 @@ Deno.test("terminal: the protocol follows from the environment", () => {
   assert.equal(of({}), "path");
   // Not a terminal: never anything else.
   assert.equal(of({ TERM: "xterm-kitty" }, false), "path");
-  // NO_COLOR is about coloured text; a picture is none.
+  // NO_COLOR is about coloured text; an image is none.
   assert.equal(of(xterm, true, true), "path");
   assert.equal(of({ TERM: "xterm-kitty" }, true, true), "kitty");
   // tmux keeps the outer terminal's variables and swallows its protocol.
@@ -113,24 +113,24 @@ function paint(text: string): string[][] {
 }
 
 Deno.test("terminal: half blocks in true colours are the pixels", () => {
-  const picture = ramp(5, 4, 3);
-  const painted = paint(halfBlocks(picture, 80, "truecolor"));
+  const image = ramp(5, 4, 3);
+  const painted = paint(halfBlocks(image, 80, "truecolor"));
   for (let y = 0; y < 4; y++) {
-    const row = picture.data.subarray(15 * y, 15 * (y + 1));
+    const row = image.data.subarray(15 * y, 15 * (y + 1));
     assert.deepEqual(painted[y], [0, 3, 6, 9, 12].map((i) => row.slice(i, i + 3).join()));
   }
 });
 
 Deno.test("terminal: half blocks fit the columns, each pixel the mean of its area", () => {
-  const picture = ramp(12, 9, 1);
-  const painted = paint(halfBlocks(picture, 4, "truecolor"));
+  const image = ramp(12, 9, 1);
+  const painted = paint(halfBlocks(image, 4, "truecolor"));
   assert.deepEqual(painted.map((row) => row.length), [4, 4, 4, 4]);
   assert.deepEqual(painted[3], ["none", "none", "none", "none"]); // 3 rows: the last has no lower half
   for (let y = 0; y < 3; y++) {
     for (let x = 0; x < 4; x++) {
       let sum = 0;
       for (let i = 0; i < 9; i++) {
-        sum += picture.data[(3 * y + Math.floor(i / 3)) * 12 + 3 * x + i % 3];
+        sum += image.data[(3 * y + Math.floor(i / 3)) * 12 + 3 * x + i % 3];
       }
       const mean = Math.round(sum / 9);
       assert.equal(painted[y][x], `${mean},${mean},${mean}`);
@@ -139,12 +139,12 @@ Deno.test("terminal: half blocks fit the columns, each pixel the mean of its are
 });
 
 Deno.test("terminal: shrinking by a fraction keeps the mean, and larger ones are left alone", () => {
-  const picture = ramp(10, 10, 1);
-  const small = shrink(picture, 7);
+  const image = ramp(10, 10, 1);
+  const small = shrink(image, 7);
   assert.deepEqual([small.width, small.height], [7, 7]);
   const mean = (data: Uint8Array) => data.reduce((a, b) => a + b, 0) / data.length;
-  assert.ok(Math.abs(mean(small.data) - mean(picture.data)) < 0.5);
-  assert.equal(shrink(picture, 10), picture);
+  assert.ok(Math.abs(mean(small.data) - mean(image.data)) < 0.5);
+  assert.equal(shrink(image, 10), image);
   const flat = { width: 9, height: 9, channels: 1, data: new Uint8Array(81).fill(200) };
   assert.ok(shrink(flat, 4).data.every((value) => value === 200));
 });

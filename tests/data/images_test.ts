@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { PNG } from "npm:pngjs@7.0.0";
-import { DataError, loadPictures, type LoadPicturesOptions, validateDataset } from "../../mod.ts";
+import { DataError, loadImages, type LoadImagesOptions, validateDataset } from "../../mod.ts";
 import { inFolder } from "../support/folder.ts";
 
 type Pixel = readonly [number, number, number, number?];
@@ -14,14 +14,14 @@ function png(
   pixel: (x: number, y: number) => Pixel,
   colorType: 0 | 2 | 4 | 6 = 6,
 ): Uint8Array {
-  const picture = new PNG({ width, height });
+  const image = new PNG({ width, height });
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const [r, g, b, a = 255] = pixel(x, y);
-      picture.data.set([r, g, b, a], (y * width + x) * 4);
+      image.data.set([r, g, b, a], (y * width + x) * 4);
     }
   }
-  return PNG.sync.write(picture, { colorType });
+  return PNG.sync.write(image, { colorType });
 }
 
 const gray = (value: number): Pixel => [value, value, value];
@@ -36,7 +36,7 @@ async function put(dir: string, files: Record<string, Uint8Array | string>): Pro
   }
 }
 
-Deno.test("pictures: files come in the order of their names, pixels row by row", async () => {
+Deno.test("images: files come in the order of their names, pixels row by row", async () => {
   await inFolder(async (dir) => {
     await put(dir, {
       "b.PNG": png(8, 4, (x, y) => gray(100 + 8 * y + x), 0),
@@ -45,9 +45,9 @@ Deno.test("pictures: files come in the order of their names, pixels row by row",
       ".hidden.png": "passed over",
     });
     await Deno.mkdir(join(dir, "empty"));
-    const pictures = await loadPictures(dir);
-    validateDataset(pictures);
-    const { images, labels, count, height, width, channels, classes, files } = pictures;
+    const loaded = await loadImages(dir);
+    validateDataset(loaded);
+    const { images, labels, count, height, width, channels, classes, files } = loaded;
     assert.deepEqual({ count, height, width, channels }, {
       count: 2,
       height: 4,
@@ -60,7 +60,7 @@ Deno.test("pictures: files come in the order of their names, pixels row by row",
   });
 });
 
-Deno.test("pictures: subfolders are classes, labels by name", async () => {
+Deno.test("images: subfolders are classes, labels by name", async () => {
   await inFolder(async (dir) => {
     await put(dir, {
       "dog/1.png": plain(30),
@@ -68,32 +68,32 @@ Deno.test("pictures: subfolders are classes, labels by name", async () => {
       "cat/1.png": plain(10),
       "none/readme.txt": "no class",
     });
-    const { images, labels, classes } = await loadPictures(dir);
+    const { images, labels, classes } = await loadImages(dir);
     assert.deepEqual([...images].filter((_, i) => i % 16 === 0), [10, 20, 30]);
     assert.deepEqual([...labels], [0, 0, 1]);
     assert.deepEqual(classes, ["cat", "dog"]);
     await put(dir, { "stray.png": plain(0) });
-    await assert.rejects(loadPictures(dir), /stray\.png.*cat.*subfolders/);
+    await assert.rejects(loadImages(dir), /stray\.png.*cat.*subfolders/);
   });
 });
 
-Deno.test("pictures: links are followed", async () => {
+Deno.test("images: links are followed", async () => {
   await inFolder(async (dir) => {
     await put(dir, { "elsewhere/a.png": plain(7) });
     await Deno.mkdir(join(dir, "set"));
     await Deno.symlink(join(dir, "elsewhere/a.png"), join(dir, "set/linked.png"));
-    assert.equal((await loadPictures(join(dir, "set"))).images[0], 7);
+    assert.equal((await loadImages(join(dir, "set"))).images[0], 7);
   });
 });
 
-Deno.test("pictures: a link that leads nowhere is named if it is called a picture", async () => {
+Deno.test("images: a link that leads nowhere is named if it is called an image", async () => {
   await inFolder(async (dir) => {
     await put(dir, { "a.png": plain(7) });
     await Deno.symlink(join(dir, "gone.txt"), join(dir, "b.txt"));
     await Deno.symlink(join(dir, "c"), join(dir, "c")); // to itself
-    assert.equal((await loadPictures(dir)).count, 1);
+    assert.equal((await loadImages(dir)).count, 1);
     await Deno.symlink(join(dir, "gone.png"), join(dir, "d.png"));
-    await assert.rejects(loadPictures(dir), (error: Error) => {
+    await assert.rejects(loadImages(dir), (error: Error) => {
       assert.ok(error instanceof DataError, error.stack);
       assert.match(error.message, /^Cannot follow the link .*d\.png: No such file/);
       assert.match(error.message, /Repair it, or take it out of the folder$/);
@@ -102,22 +102,22 @@ Deno.test("pictures: a link that leads nowhere is named if it is called a pictur
   });
 });
 
-Deno.test("pictures: names are shown without their commands to a terminal", async () => {
+Deno.test("images: names are shown without their commands to a terminal", async () => {
   const bad = "\u001b[31mx\u0007";
   const folders: Record<string, Uint8Array | string>[] = [
-    { [`${bad}.png`]: "no picture, and long enough to have a header" },
+    { [`${bad}.png`]: "no image, and long enough to have a header" },
     { [`${bad}.png`]: "short" },
     { "a.png": plain(1), [`${bad}.png`]: plain(1, 8, 8) },
     { "a.png": plain(1), [`${bad}.png`]: png(4, 4, () => [1, 2, 3], 2) },
     { [`${bad}.png`]: plain(1, 5, 5) },
     { [`${bad}.png`]: plain(1).slice(0, 40) },
-    { [`${bad}.txt`]: "no picture" },
+    { [`${bad}.txt`]: "no image" },
     { [`${bad}.png`]: plain(1), [`${bad}/a.png`]: plain(1) },
   ];
   for (const files of folders) {
     await inFolder(async (dir) => {
       await put(dir, files);
-      await assert.rejects(loadPictures(dir), ({ message }: Error) => {
+      await assert.rejects(loadImages(dir), ({ message }: Error) => {
         assert.ok(message.includes("\\u001b[31mx\\u0007"), message);
         // deno-lint-ignore no-control-regex
         assert.doesNotMatch(message, /[\x00-\x1f]/);
@@ -127,50 +127,50 @@ Deno.test("pictures: names are shown without their commands to a terminal", asyn
   }
   await inFolder(async (dir) => {
     await put(dir, { [`${bad}/${bad}.png`]: plain(1) });
-    const { classes, files } = await loadPictures(dir);
+    const { classes, files } = await loadImages(dir);
     assert.deepEqual([classes, files], [[bad], [join(dir, bad, `${bad}.png`)]]);
   });
 });
 
-Deno.test("pictures: colours become gray by their luma, gray becomes RGB", async () => {
+Deno.test("images: colours become gray by their luma, gray becomes RGB", async () => {
   await inFolder(async (dir) => {
     const colours: Pixel[] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 90]];
     await put(dir, { "a.png": png(4, 4, (x) => colours[x], 2) });
-    const one = await loadPictures(dir, { channels: 1 });
+    const one = await loadImages(dir, { channels: 1 });
     // 0.299 * 255 = 76.2, 0.587 * 255 = 149.7, 0.114 * 255 = 29.1, 2.99 + 117.4 + 10.26 = 130.7
     assert.deepEqual([...one.images.subarray(0, 4)], [76, 150, 29, 131]);
-    const three = await loadPictures(dir);
+    const three = await loadImages(dir);
     assert.equal(three.channels, 3);
     assert.deepEqual([...three.images.subarray(0, 12)], colours.flat());
 
     await put(dir, { "a.png": png(4, 4, (x) => gray(x), 0) });
-    const rgb = await loadPictures(dir, { channels: 3 });
+    const rgb = await loadImages(dir, { channels: 3 });
     assert.deepEqual([...rgb.images.subarray(0, 12)], [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
   });
 });
 
-Deno.test("pictures: what is transparent is put on the background", async () => {
+Deno.test("images: what is transparent is put on the background", async () => {
   await inFolder(async (dir) => {
     await put(dir, { "a.png": png(4, 4, (x) => [200, 100, 0, [0, 255, 51, 255][x]], 6) });
-    const white = await loadPictures(dir);
+    const white = await loadImages(dir);
     assert.equal(white.channels, 3);
     // A fifth of the colour on four fifths of white: 204 + 40, 204 + 20, 204.
     assert.deepEqual([...white.images.subarray(0, 9)], [255, 255, 255, 200, 100, 0, 244, 224, 204]);
-    const black = await loadPictures(dir, { background: 0 });
+    const black = await loadImages(dir, { background: 0 });
     assert.deepEqual([...black.images.subarray(0, 9)], [0, 0, 0, 200, 100, 0, 40, 20, 0]);
 
     await put(dir, { "a.png": png(4, 4, (x) => [80, 80, 80, x === 0 ? 0 : 255], 4) });
-    const mixed = await loadPictures(dir, { background: 9 });
+    const mixed = await loadImages(dir, { background: 9 });
     assert.equal(mixed.channels, 1);
     assert.deepEqual([...mixed.images.subarray(0, 2)], [9, 80]);
   });
 });
 
-Deno.test("pictures: size scales to cover and cuts the middle out", async () => {
+Deno.test("images: size scales to cover and cuts the middle out", async () => {
   await inFolder(async (dir) => {
     // Twice as wide as it is high: the outer quarters go.
     await put(dir, { "a.png": png(16, 8, (x) => gray(x < 4 || x >= 12 ? 255 : 50), 0) });
-    const middle = await loadPictures(dir, { size: [8, 8] });
+    const middle = await loadImages(dir, { size: [8, 8] });
     assert.deepEqual(new Set(middle.images), new Set([50]));
     assert.deepEqual([middle.height, middle.width], [8, 8]);
 
@@ -178,21 +178,21 @@ Deno.test("pictures: size scales to cover and cuts the middle out", async () => 
     for (const [width, height] of [[5, 7], [31, 9], [4, 4], [100, 33], [1, 1]]) {
       await put(dir, { "a.png": plain(123, width, height) });
       for (const size of [[4, 4], [28, 28], [8, 16]] as const) {
-        const { images } = await loadPictures(dir, { size });
+        const { images } = await loadImages(dir, { size });
         assert.deepEqual(new Set(images), new Set([123]), `${width} x ${height} to ${size}`);
       }
     }
   });
 });
 
-Deno.test("pictures: enlarging interpolates linearly, shrinking averages", async () => {
+Deno.test("images: enlarging interpolates linearly, shrinking averages", async () => {
   await inFolder(async (dir) => {
     await put(dir, { "a.png": png(4, 4, (x) => gray([0, 100, 200, 0][x]), 0) });
-    const large = await loadPictures(dir, { size: [8, 8] });
+    const large = await loadImages(dir, { size: [8, 8] });
     assert.deepEqual([...large.images.subarray(0, 8)], [0, 25, 75, 125, 175, 150, 50, 0]);
 
     await put(dir, { "a.png": png(8, 8, (x) => gray(x === 2 ? 240 : 0), 0) });
-    const small = await loadPictures(dir, { size: [4, 4] });
+    const small = await loadImages(dir, { size: [4, 4] });
     // A triangle over 4 pixels weighs the inner two by 3/8, the outer two by 1/8; the first output
     // has no fourth pixel: 1/7.
     const row = [240 / 7, 240 * 3 / 8, 0, 0].map(Math.round);
@@ -200,36 +200,36 @@ Deno.test("pictures: enlarging interpolates linearly, shrinking averages", async
 
     // The mean of a fine pattern stays what it was.
     await put(dir, { "a.png": png(64, 64, (x, y) => gray((x + y) % 2 ? 255 : 0), 0) });
-    const { images } = await loadPictures(dir, { size: [4, 4] });
+    const { images } = await loadImages(dir, { size: [4, 4] });
     for (const value of images) assert.ok(Math.abs(value - 127.5) <= 3, `${value}`);
   });
 });
 
 /** Expects a DataError that has all of these words. */
-async function refused(dir: string, options: LoadPicturesOptions, ...words: string[]) {
-  await assert.rejects(loadPictures(dir, options), (error: Error) => {
+async function refused(dir: string, options: LoadImagesOptions, ...words: string[]) {
+  await assert.rejects(loadImages(dir, options), (error: Error) => {
     assert.ok(error instanceof DataError, error.stack);
     for (const word of words) assert.ok(error.message.includes(word), error.message);
     return true;
   });
 }
 
-Deno.test("pictures: what does not fit is named, with both values and the way out", async () => {
+Deno.test("images: what does not fit is named, with both values and the way out", async () => {
   await inFolder(async (dir) => {
     await put(dir, { "a.png": plain(1), "b.png": plain(1, 8, 4) });
     await refused(dir, {}, "b.png has 8 x 4 pixels", "a.png has 4 x 4", "Pass `size`", "[4, 4]");
-    assert.equal((await loadPictures(dir, { size: [4, 4] })).count, 2);
+    assert.equal((await loadImages(dir, { size: [4, 4] })).count, 2);
 
     await put(dir, { "b.png": png(4, 4, () => [1, 2, 3], 2) });
     await refused(dir, {}, "b.png is in colour", "a.png is gray", "Pass `channels`");
-    assert.equal((await loadPictures(dir, { channels: 3 })).count, 2);
+    assert.equal((await loadImages(dir, { channels: 3 })).count, 2);
 
     await put(dir, { "a.png": plain(1, 30, 28), "b.png": plain(1, 30, 28) });
     await refused(dir, {}, "a.png has a width of 30", "multiple of 4", "[28, 32]");
   });
 });
 
-Deno.test("pictures: damaged files are refused by name", async () => {
+Deno.test("images: damaged files are refused by name", async () => {
   await inFolder(async (dir) => {
     const whole = png(32, 32, (x, y) => gray((x * y) % 256), 0);
     await put(dir, { "a.png": whole, "b.png": whole.subarray(0, whole.length - 40) });
@@ -248,7 +248,7 @@ Deno.test("pictures: damaged files are refused by name", async () => {
   });
 });
 
-Deno.test("pictures: a header's lie is refused before anything is allocated", async () => {
+Deno.test("images: a header's lie is refused before anything is allocated", async () => {
   await inFolder(async (dir) => {
     const lie = plain(1).slice();
     const view = new DataView(lie.buffer);
@@ -264,11 +264,11 @@ Deno.test("pictures: a header's lie is refused before anything is allocated", as
   });
 });
 
-Deno.test("pictures: more than fits is refused before it is read", async () => {
+Deno.test("images: more than fits is refused before it is read", async () => {
   await inFolder(async (dir) => {
     await put(dir, { "a.png": plain(1), "b.png": plain(1) });
     const size = [32768, 32768] as const;
-    await refused(dir, { size }, "2 pictures, 2147483648 bytes", "at most 2147483647", "`size`");
+    await refused(dir, { size }, "2 images, 2147483648 bytes", "at most 2147483647", "`size`");
 
     await Deno.truncate(join(dir, "b.png"), 2 ** 29 + 1); // takes no place on the disk
     await refused(dir, {}, "b.png", "it has 536870913 bytes", "at most 536870912");
@@ -279,11 +279,11 @@ Deno.test("pictures: more than fits is refused before it is read", async () => {
     await put(dir, Object.fromEntries(folders.map((name) => [name, plain(1)])));
     await refused(dir, {}, "257 subfolders", "256");
     await Deno.remove(join(dir, "256"), { recursive: true });
-    assert.equal((await loadPictures(dir)).labels[255], 255);
+    assert.equal((await loadImages(dir)).labels[255], 255);
   });
 });
 
-Deno.test("pictures: folders without pictures, or none at all", async () => {
+Deno.test("images: folders without images, or none at all", async () => {
   await inFolder(async (dir) => {
     await refused(dir, {}, `No PNG file in ${dir}`, "empty");
     await refused(join(dir, "no"), {}, join(dir, "no"), "exists");
@@ -295,10 +295,10 @@ Deno.test("pictures: folders without pictures, or none at all", async () => {
   });
 });
 
-Deno.test("pictures: options are checked, and a signal stops", async () => {
+Deno.test("images: options are checked, and a signal stops", async () => {
   await inFolder(async (dir) => {
     await put(dir, { "a.png": plain(1) });
-    const wrong: [LoadPicturesOptions, RegExp][] = [
+    const wrong: [LoadImagesOptions, RegExp][] = [
       [{ size: [28, 30] }, /multiples of 4.*\[28, 30\]/s],
       [{ size: [0, 4] }, /\[0, 4\]/],
       [{ channels: 4 as 3 }, /channels must be 1 .* got 4/],
@@ -306,13 +306,13 @@ Deno.test("pictures: options are checked, and a signal stops", async () => {
       [{ background: NaN }, /background .* got NaN/],
     ];
     for (const [options, message] of wrong) {
-      await assert.rejects(loadPictures(dir, options), (error: Error) => {
+      await assert.rejects(loadImages(dir, options), (error: Error) => {
         assert.ok(error instanceof RangeError, error.stack);
         assert.match(error.message, message);
         return true;
       });
     }
     const reason = new Error("enough");
-    await assert.rejects(loadPictures(dir, { signal: AbortSignal.abort(reason) }), reason);
+    await assert.rejects(loadImages(dir, { signal: AbortSignal.abort(reason) }), reason);
   });
 });

@@ -158,7 +158,7 @@ Deno.test("MNIST: what is wrong in `dir` is said", async () => {
 
   await refused({}, images, `${images}.gz`, "t10k-images.idx3-ubyte", "looked for");
   await refused({ [images]: idx([3, 4, 5]) }, `No ${labels}`);
-  await refused({ ...good, [labels]: idx([4]) }, "3 pictures", "4 labels");
+  await refused({ ...good, [labels]: idx([4]) }, "3 images", "4 labels");
   await refused({ ...good, [images]: idx([3]) }, "[3]", "[count, height, width]", "exchanged");
   await refused({ ...good, [labels]: idx([3, 1]) }, "[3, 1]", "[count]");
   await refused({ ...good, [images]: idx([0, 4, 5]) }, "[0, 4, 5]", "none of them 0");
@@ -457,7 +457,7 @@ Deno.test({
   name: "MNIST: importing the module needs no permission",
   permissions: "none",
   // The query makes it another module than the one above, evaluated here.
-  fn: async () => void await import("../src/data/mnist.ts?without-permissions"),
+  fn: async () => void await import("../../src/data/mnist.ts?without-permissions"),
 });
 
 Deno.test({

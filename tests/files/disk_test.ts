@@ -14,8 +14,8 @@ import { inFolder } from "../support/folder.ts";
 import {
   checkpoints,
   everything,
+  images,
   logged,
-  pictures,
   stateOf,
   temporary,
 } from "../support/run_state.ts";
@@ -35,8 +35,8 @@ const OPTIONS = {
   generatorWidths: [6, 6, 6],
   discriminatorWidths: [6, 6],
   seed: 4,
-  pictureCount: 4,
-  pictureEverySteps: 2,
+  imageCount: 4,
+  imageEverySteps: 2,
   checkpoint: { everyEpochs: 1, keep: 1 },
 } as const satisfies TrainOptions;
 
@@ -138,9 +138,9 @@ Deno.test(`disk: each of ${names.length} calls that write fails once`, async (t)
         // What is lost is that one file at most, and the GIF's frame.
         assert.deepEqual(await stateOf(outDir), plain.state);
         assert.deepEqual(await logged(outDir), plain.log);
-        const files = await pictures(outDir);
+        const files = await images(outDir);
         const lost = name.split(" ")[1];
-        for (const [file, hash] of plain.pictures) {
+        for (const [file, hash] of plain.images) {
           if (file !== lost && file !== "dcgan.gif") assert.equal(files.get(file), hash, file);
         }
         const told = said.filter((text) => text.includes("No space left on device"));
@@ -371,7 +371,7 @@ Deno.test("disk: a run that maxSteps cuts, killed after its last checkpoint, has
     await run(join(outDir, "b"), "never", true);
     const [a, b] = [await everything(join(outDir, "a")), await everything(join(outDir, "b"))];
     assert.deepEqual(b, a);
-    assert.ok(a.pictures.has("image_at_epoch_0002.png"));
+    assert.ok(a.images.has("image_at_epoch_0002.png"));
   }));
 
 Deno.test("disk: a run without permission for its folder says which it needs", () =>
@@ -456,7 +456,7 @@ Deno.test({
     const ballast = join(dir, "ballast");
     const { error, said } = await train({
       outDir,
-      onPicture: ({ step }) => step === 4 ? fill(ballast) : undefined,
+      onImage: ({ step }) => step === 4 ? fill(ballast) : undefined,
     });
     assert.ok(error, "the last checkpoint found no room");
     requireClear(error, join(outDir, "training_checkpoints"));

@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
-import { CheckpointError, DataError, decodePNG, loadPictures, readMetrics } from "../../mod.ts";
+import { CheckpointError, DataError, decodePNG, loadImages, readMetrics } from "../../mod.ts";
 import { cachedRows } from "../../src/ops/gemm/calibrate.ts";
 import { parseFlags, UsageError, whole } from "../../src/cli/flags.ts";
 import { readCheckpoint, requireState } from "../../src/files/checkpoints.ts";
@@ -72,7 +72,7 @@ Deno.test("PNG: missing pixels are not black ones", () => {
   refusedPNG([ihdr(GRAY), END], /cannot be decompressed/);
 });
 
-Deno.test("PNG: the palette that a picture in colour suggests is none of its own", () => {
+Deno.test("PNG: the palette that an image in colour suggests is none of its own", () => {
   const header: Header = { width: 2, height: 1, depth: 8, colour: 2 };
   const rows = Uint8Array.of(0, 1, 2, 3, 4, 5, 6);
   const suggested = chunk("PLTE", [9, 9, 9, 8, 8, 8]);
@@ -121,10 +121,10 @@ Deno.test("PNG: many chunks of no pixels cost no more than their bytes", () => {
   refusedPNG([ihdr(GRAY), none[0], chunk("tEXt", []), idat(rowsOf(GRAY, 0)), END], /not together/);
 });
 
-Deno.test("pictures: a text by the name of a picture is refused by its own name", async () => {
+Deno.test("images: a text by the name of an image is refused by its own name", async () => {
   await inFolder(async (dir) => {
-    await Deno.writeTextFile(join(dir, "letter.png"), "Dear reader, this is no picture at all.");
-    await assert.rejects(loadPictures(dir), (error: Error) => {
+    await Deno.writeTextFile(join(dir, "letter.png"), "Dear reader, this is no image at all.");
+    await assert.rejects(loadImages(dir), (error: Error) => {
       assert.ok(error instanceof DataError);
       assert.match(error.message, /letter\.png is no PNG file: it begins with 0x4465617220726561/);
       return true;
@@ -309,8 +309,8 @@ Deno.test("run record: one that is damaged stops no run, and is not blown up", a
       const said: string[] = [];
       const say = (text: string) => void said.push(text);
       assert.equal(await readRunRecord(dir, say), undefined, what);
-      const pictures = { count: 1, height: 4, width: 4, channels: 1 };
-      const folder = await RunFolder.open(dir, { pictures, onMessage: say });
+      const images = { count: 1, height: 4, width: 4, channels: 1 };
+      const folder = await RunFolder.open(dir, { images, onMessage: say });
       assert.equal(await folder.objection({ seed: 1 }), undefined, what);
       const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 3 };
       const path = await writeRunRecord(dir, facts, say);

@@ -11,7 +11,7 @@ import { CheckpointError, decodePNG, Gpu, trainDCGAN } from "../../mod.ts";
 import { hyperparametersOf } from "../../src/training/hyperparameters.ts";
 import { encodeCheckpoint, readCheckpoint } from "../../src/files/checkpoints.ts";
 import { requireNoLinks } from "../../src/files/links.ts";
-import { mostPictures } from "../../src/files/images.ts";
+import { mostImages } from "../../src/files/images.ts";
 import { commandsIn, type RunRecord } from "../../src/files/run_record.ts";
 import { dcgan } from "../support/dcgan.ts";
 import { blobs } from "../support/dataset.ts";
@@ -48,11 +48,11 @@ type Editable = any;
 
 Deno.test("run record: commands that ask for too much, or are none, stop no resume", async () => {
   const commands = {
-    "pictures without end": ["train", "--pictures", "1000000000"],
-    "more than a grid's": ["train", "--pictures", "4097"],
+    "images without end": ["train", "--images", "1000000000"],
+    "more than a grid's": ["train", "--images", "4097"],
     "objects": [{ toString: 1, valueOf: 1 }],
     "no train": ["train", "--epochs", { length: 1 }],
-    "very many words": ["train", ...Array(200_000).fill(["--pictures", "16"]).flat()],
+    "very many words": ["train", ...Array(200_000).fill(["--images", "16"]).flat()],
     "a long word": ["train", "-".repeat(2 ** 22)],
     "none": "train",
   };
@@ -68,7 +68,7 @@ Deno.test("run record: commands that ask for too much, or are none, stop no resu
     assert.ok(performance.now() - begun < 30_000);
     const path = join(dir, "run/image_at_epoch_0002.png");
     const { width } = decodePNG(await Deno.readFile(path), path);
-    assert.equal(width, 4 * 87 + 3, "16 pictures, as nothing else was said");
+    assert.equal(width, 4 * 87 + 3, "16 images, as nothing else was said");
   });
 });
 
@@ -101,10 +101,10 @@ Deno.test("run record: of another run it is refused by what differs, with the wa
   });
 });
 
-Deno.test("pictures: a grid holds so many as can be read, and no more", async (t) => {
-  assert.equal(mostPictures(28, 28), 2209);
-  assert.equal(mostPictures(256, 256), 25);
-  assert.equal(mostPictures(2048, 2048), 16, "the usual ones are always allowed");
+Deno.test("images: a grid holds so many as can be read, and no more", async (t) => {
+  assert.equal(mostImages(28, 28), 2209);
+  assert.equal(mostImages(256, 256), 25);
+  assert.equal(mostImages(2048, 2048), 16, "the usual ones are always allowed");
   using gpu = await Gpu.request();
   const options = {
     gpu,
@@ -116,16 +116,16 @@ Deno.test("pictures: a grid holds so many as can be read, and no more", async (t
   } as const;
   await t.step("more are refused", async () => {
     await assert.rejects(
-      trainDCGAN({ ...options, dataset: blobs(4), pictureCount: 4097 }),
-      /^RangeError: pictureCount must be at most 4096, got 4097$/,
+      trainDCGAN({ ...options, dataset: blobs(4), imageCount: 4097 }),
+      /^RangeError: imageCount must be at most 4096, got 4097$/,
     );
     const dataset = {
       ...{ images: new Uint8Array(2 * 256 * 256), labels: new Uint8Array(2), count: 2 },
       ...{ height: 256, width: 256, channels: 1 },
     };
     await assert.rejects(
-      trainDCGAN({ ...options, dataset, pictureCount: 26 }),
-      /^RangeError: pictureCount must be at most 25 for pictures of 256 x 256, got 26: /,
+      trainDCGAN({ ...options, dataset, imageCount: 26 }),
+      /^RangeError: imageCount must be at most 25 for images of 256 x 256, got 26: /,
     );
   });
   await t.step("the most are made", async () => {
@@ -133,9 +133,9 @@ Deno.test("pictures: a grid holds so many as can be read, and no more", async (t
     using _run = await trainDCGAN({
       ...options,
       dataset: blobs(4),
-      pictureCount: 2209,
+      imageCount: 2209,
       generatorWidths: [256, 4, 4],
-      onPicture: ({ pictures }) => void (values = pictures.length),
+      onImage: ({ images }) => void (values = images.length),
     });
     assert.equal(values, 2209 * 784);
   });

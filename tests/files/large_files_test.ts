@@ -29,7 +29,7 @@ async function read(reader: string, path: string): Promise<Outcome> {
   return JSON.parse(outcome.stdout);
 }
 
-/** A valid picture, black. */
+/** A valid image, black. */
 function black(header: Header): Uint8Array {
   return pngFile([
     ihdr(header),
@@ -61,7 +61,7 @@ Deno.test("a PNG that is larger is refused by its header", async () => {
   await inFolder(async (dir) => {
     const path = join(dir, "a.png");
     await Deno.writeFile(path, black({ width: 8192, height: 8192, colour: 6, depth: 8 }));
-    for (const [reader, of] of [["png", path], ["pictures", dir]]) {
+    for (const [reader, of] of [["png", path], ["images", dir]]) {
       const { said, megabytes } = await read(reader, of);
       match(said, /a\.png .*says .*8192 x 8192 pixels; at most 16777216 are read/);
       ok(megabytes <= 20, `${megabytes} MB`);
@@ -69,16 +69,16 @@ Deno.test("a PNG that is larger is refused by its header", async () => {
   });
 });
 
-Deno.test("a data set of the largest picture takes at most 800 MB", async () => {
+Deno.test("a data set of the largest image takes at most 800 MB", async () => {
   await inFolder(async (dir) => {
     await Deno.writeFile(join(dir, "a.png"), black({ ...LARGEST, colour: 6, depth: 16 }));
-    const { said, megabytes } = await read("pictures", dir);
+    const { said, megabytes } = await read("images", dir);
     equal(said, "read");
     ok(megabytes <= 800, `${megabytes} MB`);
   });
 });
 
-Deno.test("of a picture that is all height only the rows in the middle are scaled", async () => {
+Deno.test("of an image that is all height only the rows in the middle are scaled", async () => {
   await inFolder(async (dir) => {
     const header = { width: 4, height: 2 ** 22, colour: 0, depth: 1 };
     await Deno.writeFile(join(dir, "a.png"), black(header));
@@ -90,7 +90,7 @@ Deno.test("of a picture that is all height only the rows in the middle are scale
 
 Deno.test("a compressed data set is held once, by whoever trains on it, too", async () => {
   const count = 14_000_000;
-  const mb = Math.ceil(17 * count / 2 ** 20); // pictures of 4 x 4 and labels
+  const mb = Math.ceil(17 * count / 2 ** 20); // images of 4 x 4 and labels
   const idx = (dims: readonly number[]) => {
     const header = concat(Uint8Array.of(0, 0, 8, dims.length), ...dims.map(word));
     return gzipSync(concat(header, new Uint8Array(dims.reduce((a, b) => a * b, 1))));

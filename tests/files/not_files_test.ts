@@ -6,7 +6,7 @@
 
 import { equal, match, ok, rejects } from "node:assert/strict";
 import { join } from "node:path";
-import { loadMNIST, loadPictures, MetricsLog, readMetrics } from "../../mod.ts";
+import { loadImages, loadMNIST, MetricsLog, readMetrics } from "../../mod.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { animate } from "../../src/files/images.ts";
 import { readRunRecord } from "../../src/files/run_record.ts";
@@ -46,7 +46,7 @@ const READERS: Readonly<
 > = {
   "an IDX file": ["train-images-idx3-ubyte", (_, dir) => loadMNIST({ dir })],
   "a compressed IDX file": ["train-images-idx3-ubyte.gz", (_, dir) => loadMNIST({ dir })],
-  "a picture": ["x.png", (_, dir) => loadPictures(dir)],
+  "an image": ["x.png", (_, dir) => loadImages(dir)],
   "a frame": ["image_at_epoch_0001.png", (path) => animate([path], 200)],
   "a checkpoint": ["ckpt-0001.safetensors", (path) => readCheckpoint(path)],
   "weights": ["a.safetensors", (path) => readWeights(path, "generator")],
@@ -68,12 +68,12 @@ for (const [what, [file, read]] of Object.entries(READERS)) {
 }
 
 Deno.test({
-  name: "a link to a pipe is not a picture",
+  name: "a link to a pipe is not an image",
   ignore: !HAS_FIFOS,
   fn: () =>
     withPipe("pipe", async (path, dir) => {
       await Deno.symlink(path, join(dir, "x.png"));
-      await refused(loadPictures(dir), join(dir, "x.png"));
+      await refused(loadImages(dir), join(dir, "x.png"));
     }),
 });
 

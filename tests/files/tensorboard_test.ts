@@ -115,19 +115,19 @@ Deno.test("tensorboard: scalars keep their steps, tags and values, those that ar
     assert.deepEqual(values(2), [["distance ü", 3]]);
   }));
 
-Deno.test("tensorboard: pictures carry their size, their colours and the PNG file itself", () =>
+Deno.test("tensorboard: images carry their size, their colours and the PNG file itself", () =>
   withFolder(async (folder) => {
     const log = await TensorBoardLog.open(folder);
     const pngs = [1, 2, 3, 4].map((channels) =>
       encodePNG({ width: 5, height: 2, channels, data: new Uint8Array(10 * channels).fill(99) })
     );
-    pngs.forEach((png, i) => log.image(i + 1, "pictures", png));
+    pngs.forEach((png, i) => log.image(i + 1, "images", png));
     await log.close();
     const events = (await readEvents(log.path)).slice(2);
     assert.deepEqual(events.map(({ step }) => step), [1, 2, 3, 4]);
     events.forEach(({ summary }, i) => {
       const [{ tag, image }] = summary!.value;
-      assert.deepEqual([tag, image?.width, image?.height], ["pictures", 5, 2]);
+      assert.deepEqual([tag, image?.width, image?.height], ["images", 5, 2]);
       assert.equal(image?.colorspace, i + 1); // gray, gray with alpha, RGB, RGBA
       assert.deepEqual(new Uint8Array(image!.encodedImageString), pngs[i]);
     });

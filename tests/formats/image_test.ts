@@ -9,7 +9,7 @@ import { DataError } from "../../src/errors.ts";
 import { writeFileAtomic } from "../../src/files/atomic.ts";
 import { encodeGIF, tutorialFrames } from "../../src/formats/gif.ts";
 import { imageGrid } from "../../src/formats/grid.ts";
-import type { Picture } from "../../src/formats/image.ts";
+import type { Image } from "../../src/formats/image.ts";
 import { decodePNG, encodePNG } from "../../src/formats/png.ts";
 
 /** Bytes without any pattern, the same every time (a linear congruential generator). */
@@ -21,12 +21,12 @@ function noise(length: number, seed = 1): Uint8Array {
   });
 }
 
-function picture(width: number, height: number, channels: number, data?: Uint8Array): Picture {
+function image(width: number, height: number, channels: number, data?: Uint8Array): Image {
   return { width, height, channels, data: data ?? noise(width * height * channels) };
 }
 
 /** The pixels as the independent decoders give them: RGBA. */
-function rgba({ width, height, channels, data }: Picture): number[] {
+function rgba({ width, height, channels, data }: Image): number[] {
   const pixels: number[] = [];
   for (let i = 0; i < width * height; i++) {
     const p = data.subarray(i * channels, (i + 1) * channels);
@@ -39,8 +39,8 @@ function rgba({ width, height, channels, data }: Picture): number[] {
 const says = (...texts: string[]) => (error: unknown) =>
   texts.every((text) => (error as Error).message.includes(text));
 
-Deno.test("grid: pictures are laid out in rows, scaled and padded", () => {
-  // Three pictures of 1 x 2 pixels in two columns.
+Deno.test("grid: images are laid out in rows, scaled and padded", () => {
+  // Three images of 1 x 2 pixels in two columns.
   const images = Float32Array.of(-1, 1, 0, -0.5, 0.5, 0.25);
   const sizes = { count: 3, height: 1, width: 2, channels: 1, columns: 2 };
   assert.deepEqual(imageGrid(images, sizes), {
@@ -91,10 +91,10 @@ Deno.test("grid: wrong options are refused", () => {
   refused({ range: [NaN, 1] }, RangeError, "[NaN, 1]");
 });
 
-Deno.test("PNG: pictures survive, by pngjs and by our own reader", () => {
+Deno.test("PNG: images survive, by pngjs and by our own reader", () => {
   for (const channels of [1, 2, 3, 4]) {
     for (const [width, height] of [[1, 1], [7, 5], [28, 3]]) {
-      const sent = picture(width, height, channels);
+      const sent = image(width, height, channels);
       const bytes = encodePNG(sent);
       const other = PNG.sync.read(Buffer.from(bytes));
       assert.deepEqual([other.width, other.height], [width, height]);
@@ -105,7 +105,7 @@ Deno.test("PNG: pictures survive, by pngjs and by our own reader", () => {
 });
 
 Deno.test("PNG: a file written by pngjs is read, 16 bits a value too", () => {
-  const sent = picture(5, 4, 3);
+  const sent = image(5, 4, 3);
   const png = new PNG({ width: 5, height: 4 });
   png.data = Buffer.from(rgba(sent));
   assert.deepEqual(decodePNG(PNG.sync.write(png, { colorType: 2 })), sent);
@@ -164,7 +164,7 @@ function tinyPNG(
 }
 
 Deno.test("PNG: damage is refused with the name of the file", () => {
-  const good = encodePNG(picture(9, 9, 1));
+  const good = encodePNG(image(9, 9, 1));
   const flipped = good.map((byte, i) => i === 60 ? byte ^ 1 : byte);
   const huge = good.slice();
   new DataView(huge.buffer).setUint32(16, 2 ** 31 - 1);
@@ -177,9 +177,9 @@ Deno.test("PNG: damage is refused with the name of the file", () => {
     );
   }
   assert.throws(() => decodePNG(huge), says("2147483647 x 9 pixels"));
-  assert.throws(() => encodePNG(picture(2, 2, 1, new Uint8Array(5))), says("4 bytes", "got 5"));
-  assert.throws(() => encodePNG(picture(2, 2, 5)), says("channels, got 5"));
-  assert.throws(() => encodePNG(picture(0, 2, 1)), says("width", "got 0"));
+  assert.throws(() => encodePNG(image(2, 2, 1, new Uint8Array(5))), says("4 bytes", "got 5"));
+  assert.throws(() => encodePNG(image(2, 2, 5)), says("channels, got 5"));
+  assert.throws(() => encodePNG(image(0, 2, 1)), says("width", "got 0"));
 });
 
 /** The file as omggif reads it. */
@@ -200,9 +200,9 @@ function readGIF(bytes: Uint8Array): {
 
 Deno.test("GIF: gray frames are exact, with their delay and loop", () => {
   // Large enough for the compressor's table to fill and start anew.
-  const sent = [1, 2, 3].map((seed) => picture(101, 97, 1, noise(101 * 97, seed)));
-  sent.push(picture(101, 97, 1, new Uint8Array(101 * 97)));
-  sent.push(picture(101, 97, 1, Uint8Array.from({ length: 101 * 97 }, (_, i) => i)));
+  const sent = [1, 2, 3].map((seed) => image(101, 97, 1, noise(101 * 97, seed)));
+  sent.push(image(101, 97, 1, new Uint8Array(101 * 97)));
+  sent.push(image(101, 97, 1, Uint8Array.from({ length: 101 * 97 }, (_, i) => i)));
   const gif = readGIF(encodeGIF(sent, { delayMs: 120, loop: true }));
   assert.deepEqual([gif.width, gif.height, gif.loop], [101, 97, 0]);
   assert.deepEqual(gif.frames.map(({ delay }) => delay), [12, 12, 12, 12, 12]);
@@ -210,9 +210,9 @@ Deno.test("GIF: gray frames are exact, with their delay and loop", () => {
 });
 
 Deno.test("GIF: frames down to a single pixel, played once", () => {
-  const gif = readGIF(encodeGIF([picture(1, 1, 1), picture(1, 1, 1)], { delayMs: 0, loop: false }));
+  const gif = readGIF(encodeGIF([image(1, 1, 1), image(1, 1, 1)], { delayMs: 0, loop: false }));
   assert.equal(gif.loop, null); // no loop extension
-  assert.deepEqual(gif.frames.map(({ pixels }) => pixels), Array(2).fill(rgba(picture(1, 1, 1))));
+  assert.deepEqual(gif.frames.map(({ pixels }) => pixels), Array(2).fill(rgba(image(1, 1, 1))));
 });
 
 Deno.test("GIF: RGB frames of at most 256 colours are exact, each with its own", () => {
@@ -223,7 +223,7 @@ Deno.test("GIF: RGB frames of at most 256 colours are exact, each with its own",
       const at = 3 * ((i * 7) % count); // Every one of them, in no simple order.
       data.set(table.subarray(at, at + 3), 3 * i);
     }
-    return picture(40, 30, 3, data);
+    return image(40, 30, 3, data);
   };
   const sent = [colours(1, 256), colours(5, 2), colours(9, 1), colours(13, 100)];
   const gif = readGIF(encodeGIF(sent, { delayMs: 50 }));
@@ -235,7 +235,7 @@ Deno.test("GIF: RGB frames of more colours stay close", () => {
   // Every pixel another colour, changing slowly.
   const data = new Uint8Array(64 * 64 * 3);
   for (let i = 0; i < 64 * 64; i++) data.set([(i % 64) * 4, (i >> 6) * 4, 128], 3 * i);
-  const sent = picture(64, 64, 3, data);
+  const sent = image(64, 64, 3, data);
   const [frame] = readGIF(encodeGIF([sent], { delayMs: 100 })).frames;
   const expected = rgba(sent);
   const worst = Math.max(...expected.map((value, i) => Math.abs(value - frame.pixels[i])));
@@ -243,22 +243,22 @@ Deno.test("GIF: RGB frames of more colours stay close", () => {
 });
 
 Deno.test("GIF: wrong frames and delays are refused", () => {
-  const one = picture(2, 2, 1);
+  const one = image(2, 2, 1);
   assert.throws(() => encodeGIF([], { delayMs: 1 }), says("0 frames"));
   assert.throws(
-    () => encodeGIF([one, picture(2, 3, 1)], { delayMs: 1 }),
+    () => encodeGIF([one, image(2, 3, 1)], { delayMs: 1 }),
     says("frame 0 is 2 x 2 with 1", "frame 1 is 2 x 3"),
   );
-  assert.throws(() => encodeGIF([one, picture(2, 2, 3)], { delayMs: 1 }), says("3 channels"));
-  assert.throws(() => encodeGIF([picture(2, 2, 4)], { delayMs: 1 }), says("1 or 3", "got 4"));
-  assert.throws(() => encodeGIF([picture(65536, 1, 1)], { delayMs: 1 }), says("65536 x 1"));
+  assert.throws(() => encodeGIF([one, image(2, 2, 3)], { delayMs: 1 }), says("3 channels"));
+  assert.throws(() => encodeGIF([image(2, 2, 4)], { delayMs: 1 }), says("1 or 3", "got 4"));
+  assert.throws(() => encodeGIF([image(65536, 1, 1)], { delayMs: 1 }), says("65536 x 1"));
   for (const delayMs of [-1, NaN, 655351]) {
     assert.throws(() => encodeGIF([one], { delayMs }), says(`got ${delayMs}`));
   }
 });
 
 Deno.test("GIF: the tutorial's schedule", () => {
-  // 2 sqrt(i) rounds to k from i = ceil((k - 1/2)^2 / 4) on; worked out by hand for 50 pictures.
+  // 2 sqrt(i) rounds to k from i = ceil((k - 1/2)^2 / 4) on; worked out by hand for 50 images.
   const fifty = [0, 1, 2, 4, 6, 8, 11, 15, 19, 23, 28, 34, 40, 46, 49];
   assert.deepEqual(tutorialFrames(50), fifty);
   assert.deepEqual(tutorialFrames(0), []);
@@ -272,11 +272,11 @@ Deno.test("atomic write: a new file, an old one, none at all", async () => {
   const dir = await Deno.makeTempDir();
   const names = () => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
   try {
-    const path = join(dir, "picture.png");
+    const path = join(dir, "image.png");
     for (const bytes of [noise(100_000), Uint8Array.of(1, 2, 3), new Uint8Array()]) {
       await writeFileAtomic(path, bytes);
       assert.deepEqual(await Deno.readFile(path), bytes);
-      assert.deepEqual(names(), ["picture.png"]);
+      assert.deepEqual(names(), ["image.png"]);
     }
 
     const missing = join(dir, "missing", "a.png");
@@ -290,7 +290,7 @@ Deno.test("atomic write: a new file, an old one, none at all", async () => {
       writeFileAtomic(join(dir, "folder"), noise(3)),
       says(`Cannot write ${join(dir, "folder")}: `, "A folder is in the way"),
     );
-    assert.deepEqual(names(), ["folder", "picture.png"]);
+    assert.deepEqual(names(), ["folder", "image.png"]);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

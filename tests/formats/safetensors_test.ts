@@ -1,7 +1,11 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { CheckpointError } from "../../mod.ts";
-import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../../src/formats/safetensors.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafeTensor,
+} from "../../src/formats/safetensors.ts";
 
 const tensors = new Map<string, SafeTensor>([
   ["a/kernel", { dtype: "F32", shape: [2, 3], data: Float32Array.from([1, -2, 3, NaN, 5, 6e-40]) }],

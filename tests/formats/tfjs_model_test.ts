@@ -6,7 +6,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { CheckpointError, Discriminator, Generator, type GeneratorOptions, Gpu } from "../../mod.ts";
+import {
+  CheckpointError,
+  Discriminator,
+  Generator,
+  type GeneratorOptions,
+  Gpu,
+} from "../../mod.ts";
 import { Sampler, seedNoise } from "../../src/model/sampler.ts";
 import { assertClose } from "../support/close.ts";
 import { inFolder } from "../support/folder.ts";
@@ -50,8 +56,8 @@ async function draw(gpu: Gpu, generator: Generator): Promise<Float32Array> {
 
 async function drawTheirs(model: TfSequential): Promise<Float32Array> {
   const [, dim] = model.inputs[0].shape as [null, number];
-  const pictures = model.predict(tf.tensor(noiseOf(dim), [3, dim])) as tf.Tensor;
-  return await pictures.data() as Float32Array;
+  const images = model.predict(tf.tensor(noiseOf(dim), [3, dim])) as tf.Tensor;
+  return await images.data() as Float32Array;
 }
 
 /** Saves as `model.save("file://...")` of tfjs-node does, in shards of some bytes. */
@@ -104,7 +110,7 @@ async function changed(path: string, change: (model: Json) => void): Promise<voi
 }
 
 for (const [name, options] of Object.entries(CASES)) {
-  Deno.test(`tfjs model: what tfjs saves draws the same pictures here, ${name}`, () =>
+  Deno.test(`tfjs model: what tfjs saves draws the same images here, ${name}`, () =>
     inFolder(async (dir) => {
       using gpu = await Gpu.request();
       const [ours, theirs] = await both(gpu, options);
@@ -120,7 +126,7 @@ for (const [name, options] of Object.entries(CASES)) {
       }
     }));
 
-  Deno.test(`tfjs model: what is saved here draws the same pictures in tfjs, ${name}`, () =>
+  Deno.test(`tfjs model: what is saved here draws the same images in tfjs, ${name}`, () =>
     inFolder(async (dir) => {
       using gpu = await Gpu.request();
       const [ours] = await both(gpu, options);
@@ -143,7 +149,7 @@ Deno.test("tfjs model: the discriminator's decisions are the same in tfjs", () =
     const options = { widths: [5, 6] as const, channels: 3 };
     const ours = new Discriminator(gpu, { ...options, seed: 3 });
     disturb(ours.variables, new TestRandom("tfjs"));
-    const x = Float32Array.from(new TestRandom("pictures").fill(3 * 28 * 28 * 3));
+    const x = Float32Array.from(new TestRandom("images").fill(3 * 28 * 28 * 3));
     using program = gpu.compile(
       { x: [3, 28, 28, 3] },
       ({ x }) => ({ y: ours.call(x, { training: false }) }),

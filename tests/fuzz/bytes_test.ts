@@ -69,8 +69,8 @@ Deno.test("fuzz: compressed IDX files", async () => {
 const sum = (promised: (file: Uint8Array) => number) => (_: number, files: Files) =>
   Object.values(files).reduce((bytes, file) => bytes + promised(file), 0);
 
-/** What `loadPictures` says of itself; the data set and the scaled picture are of 8 x 12 pixels. */
-const pictureBytes = (file: Uint8Array) => {
+/** What `loadImages` says of itself; the data set and the scaled image are of 8 x 12 pixels. */
+const imageBytes = (file: Uint8Array) => {
   const { bytes, pixels } = promisedBytes(file);
   return bytes + 16 * pixels + 3 * pixels + 4 * 3 * 12 * Math.max(12, pixels) + 3 * 96;
 };
@@ -86,7 +86,7 @@ Deno.test("fuzz: PNG files", async () => {
   await victim.holds("png", files.map((file) => ({ "file.png": file })), promises, 3000);
 });
 
-const pictureName = fc.constantFrom(
+const imageName = fc.constantFrom(
   "a.png",
   "b.PNG",
   "g.png",
@@ -97,15 +97,15 @@ const pictureName = fc.constantFrom(
   "\u001b[31mh\u0007.png",
 );
 
-Deno.test("fuzz: folders of pictures", async () => {
+Deno.test("fuzz: folders of images", async () => {
   const plain = chunksOf(fc.constantFrom(4, 4, 4, 8, 5)).map(pngFile);
   const file = fc.oneof(
     { weight: 6, arbitrary: plain },
     { weight: 1, arbitrary: damaged(plain) },
     { weight: 1, arbitrary: fc.string({ maxLength: 200 }).map(utf8) },
   );
-  const files = fc.array(fc.tuple(pictureName, file), { minLength: 1, maxLength: 3 })
+  const files = fc.array(fc.tuple(imageName, file), { minLength: 1, maxLength: 3 })
     .map((all) => Object.fromEntries(all));
-  const promises = { errors: ["DataError"], allowed: sum(pictureBytes) };
-  await victim.holds("pictures", files, promises, 1500);
+  const promises = { errors: ["DataError"], allowed: sum(imageBytes) };
+  await victim.holds("images", files, promises, 1500);
 });

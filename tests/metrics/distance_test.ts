@@ -16,7 +16,7 @@ function normals(seed: number, length: number, mean = 0): Float32Array {
 
 /** The definition, pair by pair. */
 function naive(a: Float32Array, b: Float32Array, size: number): number {
-  const pictures = (values: Float32Array) =>
+  const images = (values: Float32Array) =>
     Array.from(
       { length: values.length / size },
       (_, i) => values.subarray(i * size, (i + 1) * size),
@@ -26,7 +26,7 @@ function naive(a: Float32Array, b: Float32Array, size: number): number {
   const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
   const within = (all: Float32Array[]) =>
     mean(all.flatMap((x, i) => all.filter((_, j) => j !== i).map((y) => norm(x, y))));
-  const [x, y] = [pictures(a), pictures(b)];
+  const [x, y] = [images(a), images(b)];
   return 2 * mean(x.flatMap((p) => y.map((q) => norm(p, q)))) - within(x) - within(y);
 }
 
@@ -75,7 +75,7 @@ Deno.test("distance: samples of the same distribution are at 0 on average", () =
     (i) => energyDistance(normals(i, 50), normals(i + 999, 80), 1),
   );
   assert.ok(Math.abs(mean) < 4 * error, `${mean} with error ${error}`);
-  // Pairs of a picture with itself would give 2 / sqrt(pi) * (1 / 50 + 1 / 80) = 0.037.
+  // Pairs of an image with itself would give 2 / sqrt(pi) * (1 / 50 + 1 / 80) = 0.037.
   assert.ok(error < 0.037 / 8, `${error}`);
 });
 
@@ -109,6 +109,6 @@ Deno.test("distance: sizes that make no sense are refused", () => {
   assert.throws(() => energyDistance(two, two, 0.5), RangeError);
   assert.throws(() => energyDistance(three, two, 2), /a has 3 values, .* no multiple of the 2/);
   assert.throws(() => energyDistance(new Float32Array(4), three, 2), TypeError);
-  assert.throws(() => energyDistance(two, two, 2), /at least 2 pictures of each kind, a has 1/);
+  assert.throws(() => energyDistance(two, two, 2), /at least 2 images of each kind, a has 1/);
   assert.throws(() => energyDistance(new Float32Array(4), new Float32Array(), 2), RangeError);
 });

@@ -23,9 +23,9 @@ Deno.test("architecture: without a device it says what the models say", async ()
     ofGenerator.layers.flatMap(({ name, layer }) => layer.weights.map((w) => `${name}/${w.name}`)),
     generator.variables.map(({ name }) => name),
   );
-  const picture = { channels: 3, height: 16, width: 12 };
-  const discriminator = new Discriminator(gpu, { ...picture, widths: [4, 8] });
-  const ofDiscriminator = discriminatorArchitecture({ ...picture, widths: [4, 8] });
+  const image = { channels: 3, height: 16, width: 12 };
+  const discriminator = new Discriminator(gpu, { ...image, widths: [4, 8] });
+  const ofDiscriminator = discriminatorArchitecture({ ...image, widths: [4, 8] });
   assert.equal(architectureSummary(ofDiscriminator), discriminator.summary());
 });
 
@@ -55,7 +55,7 @@ Deno.test("plot: Mermaid has a box for each layer and an arrow between each two"
     text,
     /m0_5\["conv2d_transpose \(Conv2DTranspose\)<br\/>\(None, 7, 7, 128\)<br\/>819,200 weights"\]/,
   );
-  // The generator's pictures go to the discriminator, if they are of the size that it takes.
+  // The generator's images go to the discriminator, if they are of the size that it takes.
   assert.match(text, /^ {2}m0_11 -\.-> m1_0$/m);
   const other = discriminatorArchitecture({ height: 32 });
   assert.doesNotMatch(plotMermaid([models[0], other]), /-\.->/);

@@ -193,25 +193,25 @@ Deno.test("the seed decides the weights", async () => {
   assert.notDeepEqual(kernels[0], kernels[1], "the models draw from streams of their own");
 });
 
-Deno.test("the untrained models: a picture on [-1, 1], finite logits, unchanged statistics", async () => {
+Deno.test("the untrained models: an image on [-1, 1], finite logits, unchanged statistics", async () => {
   using gpu = await Gpu.request();
   const generator = new Generator(gpu);
   const discriminator = new Discriminator(gpu);
   const call = (training: boolean) =>
     gpu.compile({}, () => {
       const noise = ops.randomNormal([2, generator.noiseDim], { seed: 0 });
-      const picture = generator.call(noise, { training });
-      return { picture, logits: discriminator.call(picture, { training }) };
+      const image = generator.call(noise, { training });
+      return { image, logits: discriminator.call(image, { training }) };
     });
   const before = await readAll(generator.variables);
   const unchanged = await variableDigests(generator.variables);
 
   using inference = call(false);
   inference.run();
-  const { picture, logits } = await inference.read();
-  assert.equal(picture.length, 2 * 28 * 28);
-  assert(picture.every((v) => v >= -1 && v <= 1));
-  assert(rms(picture) > 1e-3, "the picture is not empty");
+  const { image, logits } = await inference.read();
+  assert.equal(image.length, 2 * 28 * 28);
+  assert(image.every((v) => v >= -1 && v <= 1));
+  assert(rms(image) > 1e-3, "the image is not empty");
   assert.equal(logits.length, 2);
   assert(logits.every(Number.isFinite));
   assert.deepEqual(await variableDigests(generator.variables), unchanged);
@@ -242,11 +242,11 @@ Deno.test("the loss ring wraps around", async () => {
   await assert.rejects(ring.take(9), { name: "RangeError", message: /holds 8 steps, 9 were/ });
 });
 
-Deno.test("pictures of other sizes", async () => {
+Deno.test("images of other sizes", async () => {
   using gpu = await Gpu.request();
-  const picture = { height: 8, width: 12, channels: 3 };
-  const generator = new Generator(gpu, { ...picture, noiseDim: 5, widths: [4, 3, 2] });
-  const discriminator = new Discriminator(gpu, { ...picture, widths: [2, 3] });
+  const image = { height: 8, width: 12, channels: 3 };
+  const generator = new Generator(gpu, { ...image, noiseDim: 5, widths: [4, 3, 2] });
+  const discriminator = new Discriminator(gpu, { ...image, widths: [2, 3] });
   assert.deepEqual(generator.outputShape, [8, 12, 3]);
   assert.deepEqual(discriminator.inputShape, [8, 12, 3]);
   using program = gpu.compile({ noise: [2, 5] }, ({ noise }) => ({
@@ -259,8 +259,8 @@ Deno.test("pictures of other sizes", async () => {
 Deno.test("the models refuse options and inputs that they cannot take", async () => {
   using gpu = await Gpu.request();
   const seed = "A seed must be a whole number from 0 to 4294967295, got";
-  const picture = "of pictures must be a multiple of 4, got";
-  const hint = "the generator doubles its size twice. Pad or crop the pictures";
+  const image = "of images must be a multiple of 4, got";
+  const hint = "the generator doubles its size twice. Pad or crop the images";
   const count = "must be a whole number of at least 1, got";
   const generators: [GeneratorOptions, string][] = [
     [{ seed: -1 }, `${seed} -1`],
@@ -268,14 +268,14 @@ Deno.test("the models refuse options and inputs that they cannot take", async ()
     [{ noiseDim: 0 }, `noiseDim ${count} 0`],
     [{ channels: NaN }, `channels ${count} NaN`],
     [{ widths: [8, 2.5, 8] }, `a width ${count} 2.5`],
-    [{ height: 30 }, `The height ${picture} 30: ${hint}`],
-    [{ width: 0 }, `The width ${picture} 0: ${hint}`],
+    [{ height: 30 }, `The height ${image} 30: ${hint}`],
+    [{ width: 0 }, `The width ${image} 0: ${hint}`],
   ];
   const discriminators: [DiscriminatorOptions, string][] = [
     [{ seed: 2 ** 32 }, `${seed} 4294967296`],
     [{ widths: [0, 8] }, `a width ${count} 0`],
     [{ channels: -1 }, `channels ${count} -1`],
-    [{ height: 27 }, `The height ${picture} 27: ${hint}`],
+    [{ height: 27 }, `The height ${image} 27: ${hint}`],
     [{ dropout: 1 }, "dropout must be at least 0 and below 1, got 1"],
     [{ dropout: -0.1 }, "dropout must be at least 0 and below 1, got -0.1"],
     [{ dropout: NaN }, "dropout must be at least 0 and below 1, got NaN"],

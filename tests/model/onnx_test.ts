@@ -1,5 +1,5 @@
 /**
- * ONNX files in ONNX Runtime (its WebAssembly build): it takes them, and draws the same pictures.
+ * ONNX files in ONNX Runtime (its WebAssembly build): it takes them, and draws the same images.
  *
  * @module
  */
@@ -47,7 +47,7 @@ const CASES: Readonly<Record<string, GeneratorOptions>> = {
 };
 
 for (const [name, options] of Object.entries(CASES)) {
-  Deno.test(`onnx: ONNX Runtime draws the generator's pictures, ${name}`, async () => {
+  Deno.test(`onnx: ONNX Runtime draws the generator's images, ${name}`, async () => {
     using gpu = await Gpu.request();
     const generator = new Generator(gpu, { seed: 3, ...options });
     disturb(generator.variables, new TestRandom("onnx"));
@@ -57,7 +57,7 @@ for (const [name, options] of Object.entries(CASES)) {
       using sampler = new Sampler(gpu, generator, count);
       const expected = await sampler.sample(noise);
       const result = await run(bytes, noise, [count, generator.noiseDim]);
-      assert.deepEqual([result.input, result.output], ["noise", "pictures"]);
+      assert.deepEqual([result.input, result.output], ["noise", "images"]);
       assert.deepEqual(result.dims, [count, ...generator.outputShape]);
       assertClose(result.data, expected, TOLERANCE);
     }
@@ -78,9 +78,9 @@ Deno.test("onnx: ONNX Runtime agrees on the discriminator", async () => {
   using gpu = await Gpu.request();
   const model = new Discriminator(gpu, { widths: [5, 6], channels: 3, width: 20, seed: 3 });
   disturb(model.variables, new TestRandom("onnx"));
-  const x = Float32Array.from(new TestRandom("pictures").fill(2 * 28 * 20 * 3));
+  const x = Float32Array.from(new TestRandom("images").fill(2 * 28 * 20 * 3));
   const result = await run(await model.toONNX(), x, [2, 28, 20, 3]);
-  assert.deepEqual([result.input, result.output, result.dims], ["pictures", "logits", [2, 1]]);
+  assert.deepEqual([result.input, result.output, result.dims], ["images", "logits", [2, 1]]);
   assertClose(result.data, await infer(gpu, model, x, 2), TOLERANCE);
 });
 

@@ -7,10 +7,20 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { safetensors } from "npm:@jax-js/loaders@0.1.1";
-import { CheckpointError, Discriminator, Generator, type GeneratorOptions, Gpu } from "../../mod.ts";
+import {
+  CheckpointError,
+  Discriminator,
+  Generator,
+  type GeneratorOptions,
+  Gpu,
+} from "../../mod.ts";
 import { trainDCGAN } from "../../mod.ts";
 import { checkpointPath } from "../../src/cli/checkpoint_path.ts";
-import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../../src/formats/safetensors.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafeTensor,
+} from "../../src/formats/safetensors.ts";
 import { Sampler, seedNoise } from "../../src/model/sampler.ts";
 import { blobs } from "../support/dataset.ts";
 import { inFolder } from "../support/folder.ts";
@@ -26,7 +36,7 @@ function made(gpu: Gpu, options: GeneratorOptions = SMALL): Generator {
   return generator;
 }
 
-async function pictures(gpu: Gpu, generator: Generator, count = 2) {
+async function imagesOf(gpu: Gpu, generator: Generator, count = 2) {
   using sampler = new Sampler(gpu, generator, count);
   return await sampler.sample(seedNoise(count, generator.noiseDim, 5));
 }
@@ -69,7 +79,7 @@ Deno.test("weights: a saved generator is loaded to the bit, with its sizes", () 
       for (const [i, variable] of generator.variables.entries()) {
         assert.deepEqual(await loaded.variables[i].read(), await variable.read(), variable.name);
       }
-      assert.deepEqual(await pictures(gpu, loaded), await pictures(gpu, generator));
+      assert.deepEqual(await imagesOf(gpu, loaded), await imagesOf(gpu, generator));
     }
   }));
 
@@ -92,7 +102,7 @@ Deno.test("weights: files hold Keras' names and layouts", () =>
       ...norm("_2", 4),
       ["conv2d_transpose_2/kernel", [5, 5, 3, 4]],
     ]);
-    assert.deepEqual({ ...metadata }, { picture: "[28,20,3]" });
+    assert.deepEqual({ ...metadata }, { image: "[28,20,3]" });
 
     const discriminator = new Discriminator(gpu, { widths: [3, 4] });
     const other = await discriminator.save(join(dir, "discriminator.safetensors"));
@@ -122,7 +132,7 @@ Deno.test("weights: a checkpoint of a run gives the generator that the run ended
     assert.equal(await checkpointPath(path), path);
     const loaded = await Generator.load(gpu, path);
     assert.deepEqual(loaded.outputShape, [28, 20, 1]);
-    assert.deepEqual(await pictures(gpu, loaded), await pictures(gpu, run.generator));
+    assert.deepEqual(await imagesOf(gpu, loaded), await imagesOf(gpu, run.generator));
 
     // Damage of a newer one is told, and the older one taken.
     const newer = join(dir, "run/training_checkpoints/ckpt-0002.safetensors");
@@ -140,25 +150,25 @@ Deno.test("weights: a checkpoint of a run gives the generator that the run ended
     await assert.rejects(checkpointPath(join(dir, "none")), { name: "CheckpointError" });
   }));
 
-Deno.test("weights: files of others need neither prefix nor metadata where pictures are square", () =>
+Deno.test("weights: files of others need neither prefix nor metadata where images are square", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
     const square = made(gpu, { ...SMALL, width: 28 });
     const saved = await square.save(join(dir, "a.safetensors"));
-    const expected = await pictures(gpu, square);
+    const expected = await imagesOf(gpu, square);
     const foreign = await changed(saved, join(dir, "b.safetensors"), (tensors, metadata) => {
-      delete metadata.picture;
+      delete metadata.image;
       for (const [name, tensor] of [...tensors].toReversed()) { // in whatever order
         tensors.delete(name);
         tensors.set(`generator/${name}`, tensor);
       }
       tensors.set("discriminator/dense/kernel", floats(2, 1));
     });
-    assert.deepEqual(await pictures(gpu, await Generator.load(gpu, foreign)), expected);
+    assert.deepEqual(await imagesOf(gpu, await Generator.load(gpu, foreign)), expected);
     const bare = await changed(saved, join(dir, "c.safetensors"), (_, metadata) => {
-      delete metadata.picture;
+      delete metadata.image;
     });
-    assert.deepEqual(await pictures(gpu, await Generator.load(gpu, bare)), expected);
+    assert.deepEqual(await imagesOf(gpu, await Generator.load(gpu, bare)), expected);
   }));
 
 Deno.test("weights: whatever is wrong is named with both shapes, and nothing stays behind", () =>
@@ -233,14 +243,14 @@ Deno.test("weights: whatever is wrong is named with both shapes, and nothing sta
       /dense\/kernel is F32 \[7, 211\] .* not a whole number of pixels of 6 channels/,
       (t) => t.set("dense/kernel", floats(7, 211)),
     );
-    await wrong(/35 pixels are not a square/, (_, metadata) => delete metadata.picture);
+    await wrong(/35 pixels are not a square/, (_, metadata) => delete metadata.image);
     await wrong(
       /35 pixels, doubled twice, are not the 28 x 24/,
-      (_, metadata) => metadata.picture = "[28,24,3]",
+      (_, metadata) => metadata.image = "[28,24,3]",
     );
-    await wrong(/pictures of "28 x 20"/, (_, m) => m.picture = '"28 x 20"');
-    await wrong(/pictures of \[28,0.5\]/, (_, m) => m.picture = "[28,0.5]");
-    await wrong(/is not JSON/, (_, m) => m.picture = "{");
+    await wrong(/images of "28 x 20"/, (_, m) => m.image = '"28 x 20"');
+    await wrong(/images of \[28,0.5\]/, (_, m) => m.image = "[28,0.5]");
+    await wrong(/is not JSON/, (_, m) => m.image = "{");
     for (const value of [NaN, Infinity]) {
       await wrong(
         new RegExp(`dense/kernel \\[7, 210\\] holds ${value} at 9: the run .* diverged`),
@@ -266,7 +276,7 @@ Deno.test("weights: another's reader sees the same names, shapes and values", ()
     const generator = made(gpu);
     const path = await generator.save(join(dir, "generator.safetensors"));
     const { tensors, metadata } = safetensors.parse(await Deno.readFile(path));
-    assert.deepEqual({ ...metadata }, { picture: "[28,20,3]" });
+    assert.deepEqual({ ...metadata }, { image: "[28,20,3]" });
     assert.deepEqual(Object.keys(tensors), generator.variables.map((v) => v.name));
     for (const variable of generator.variables) {
       const { dtype, shape, data } = tensors[variable.name];

@@ -202,7 +202,7 @@ type Conv = readonly [string, Shape, readonly [number, number], number, Shape, P
 
 const CONVOLUTIONS: readonly Conv[] = [
   ["single pixel", [1, 1, 1, 1], [1, 1], 1, [1, 1], "valid"],
-  ["kernel larger than the picture", [1, 1, 1, 3], [3, 3], 2, [1, 1], "same"],
+  ["kernel larger than the image", [1, 1, 1, 3], [3, 3], 2, [1, 1], "same"],
   ["3x3", [2, 5, 7, 3], [3, 3], 5, [1, 1], "same"],
   ["3x3, stride 2", [2, 5, 7, 3], [3, 3], 5, [2, 2], "valid"],
   ["5x5, stride 2", [1, 8, 9, 2], [5, 5], 3, [2, 2], "same"],
@@ -219,7 +219,7 @@ const CONVOLUTIONS: readonly Conv[] = [
   ["the tutorial's, narrow", [3, 14, 14, 16], [5, 5], 32, [2, 2], "same"],
 ];
 
-/** Channels or pictures by the four. */
+/** Channels or images by the four. */
 const CONVOLUTIONS_OF_FOUR: readonly Conv[] = [
   ["channels of 4, even kernel", [2, 7, 6, 4], [4, 4], 8, [2, 2], "same"],
   ["stride larger, channels of 4", [1, 8, 7, 4], [2, 2], 4, [3, 3], "same"],
@@ -235,7 +235,7 @@ const CONVOLUTIONS_OF_FOUR: readonly Conv[] = [
 const LONG_CONVOLUTIONS: readonly Conv[] = [
   ["very many channels", [1, 3, 3, 30_004], [3, 3], 4, [1, 1], "valid"],
   ["very many pixels", [1, 301, 300, 2], [2, 3], 3, [1, 1], "same"],
-  ["a very wide picture", [1, 1, 70_001, 2], [1, 2], 3, [1, 1], "valid"],
+  ["a very wide image", [1, 1, 70_001, 2], [1, 2], 3, [1, 1], "valid"],
   ["a large kernel", [1, 48, 48, 3], [46, 47], 2, [1, 1], "valid"],
   ["a kernel of very many taps", [1, 261, 262, 1], [260, 261], 1, [1, 1], "valid"],
 ];
@@ -243,8 +243,8 @@ const LONG_CONVOLUTIONS: readonly Conv[] = [
 const LONG_CONVOLUTIONS_OF_FOUR: readonly Conv[] = [
   ["very many pixels, channels of 4", [1, 262, 260, 4], [3, 1], 4, [1, 1], "valid"],
   ["very many pixels, batch of 4", [4, 150, 131, 1], [3, 1], 4, [1, 1], "valid"],
-  ["a very wide picture, channels of 4", [1, 1, 70_001, 4], [1, 2], 4, [1, 1], "valid"],
-  ["a very wide picture, batch of 4", [4, 1, 70_001, 1], [1, 2], 4, [1, 1], "valid"],
+  ["a very wide image, channels of 4", [1, 1, 70_001, 4], [1, 2], 4, [1, 1], "valid"],
+  ["a very wide image, batch of 4", [4, 1, 70_001, 1], [1, 2], 4, [1, 1], "valid"],
 ];
 
 const SMALL_SIDES: readonly Conv[] = [
@@ -448,7 +448,7 @@ export const cases = {
   pad: [
     row("both ends", { x: [5] }, (o, { x }) => o.pad(x, [[2, 3]])),
     row("nothing", { x: [2, 4] }, (o, { x }) => o.pad(x, [[0, 0], [0, 0]])),
-    row("a picture", { x: [2, 3, 4, 2] }, (o, { x }) => {
+    row("an image", { x: [2, 3, 4, 2] }, (o, { x }) => {
       return o.pad(x, [[0, 0], [1, 2], [3, 0], [0, 1]]);
     }),
     row("rank 6", { x: [1, 2, 1, 3, 1, 2] }, (o, { x }) => {
@@ -560,10 +560,10 @@ export const cases = {
   batchNorm: [
     norm("odd", [5, 3]),
     norm("multiple of four", [7, 8]),
-    norm("a picture", [2, 3, 5, 6]),
+    norm("an image", [2, 3, 5, 6]),
     norm("one channel", [9, 1]),
     norm("one row", [1, 4]),
-    norm("one row of a picture", [1, 1, 1, 3]),
+    norm("one row of an image", [1, 1, 1, 3]),
     norm("many channels", [33, 70]),
     // A float32 near 1000 is right to 6e-5, so the mean is too.
     norm("a large mean", [40, 4], (r) => 1000 + r.normal(), 1e-3, { tolerance: 2e-4 }),

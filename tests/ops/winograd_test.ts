@@ -77,11 +77,11 @@ Deno.test("what would cross the loop limit or fill the memory is left to other k
   assert.equal(variant([1, 2304, 2304, 4], [2, 2, 4, 4], 1), "texture");
   // 16 times 20,480 channels, four an iteration.
   assert.equal(variant([1, 20, 20, 20480], [8, 8, 20480, 4], 4), "texture");
-  // Points of one picture: 288 MiB.
+  // Points of one image: 288 MiB.
   assert.equal(variant([1, 768, 768, 32], [5, 5, 32, 32], 1), "texture");
 });
 
-Deno.test("large pictures of a batch go through one by one", () =>
+Deno.test("large images of a batch go through one by one", () =>
   compare(
     { a: [3, 160, 152, 16], b: [3, 160, 152, 4] },
     (x) => ops.conv2dFilterGrad(x.a, x.b, { ...SAME, kernelSize: 2 }),

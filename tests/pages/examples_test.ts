@@ -34,7 +34,7 @@ const numbers = (text: string, pattern: RegExp) =>
 
 const names = (dir: string) => [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
 
-/** MNIST's two files of a split, with made-up pictures. */
+/** MNIST's two files of a split, with made-up images. */
 async function writeIDX(dir: string, count: number): Promise<void> {
   const { images, labels } = blobs(count);
   const write = (name: string, type: number, dims: number[], data: Uint8Array) => {
@@ -52,7 +52,7 @@ Deno.test("examples: the table names every one", async () => {
   }
 });
 
-Deno.test("examples: untrained writes its picture and says what it thinks of it", async () => {
+Deno.test("examples: untrained writes its image and says what it thinks of it", async () => {
   await inFolder(async (dir) => {
     const text = await run("untrained.ts", [], dir);
     const [logit] = numbers(text, /logit is (\S+): (?:real|fake)/g);
@@ -79,7 +79,7 @@ Deno.test("examples: tutorial trains; stopped and resumed, as if it had not stop
       numbers(once, RegExp(`step ${step} .*discriminator (\\S+)`, "g"))[0]
     );
     assert.ok(last < first - 0.02, `the discriminator learned nothing: ${first}, ${last}`);
-    assert.match(once, /decision on an untrained picture: -?0\.\d+/);
+    assert.match(once, /decision on an untrained image: -?0\.\d+/);
 
     await run("tutorial.ts", args("twice", "--epochs", "1"), dir);
     const resumed = await run("tutorial.ts", args("twice", "--epochs", "2", "--resume"), dir);
@@ -103,15 +103,15 @@ Deno.test("examples: tutorial trains; stopped and resumed, as if it had not stop
     }
     const { tensors } = decodeSafetensors(read("once", "checkpoint.safetensors"), "checkpoint");
     assert.deepEqual(tensors.get("generatorOptimizer/adam/state")?.data[0], 6);
-    const picture = decodePNG(read("once", "image_at_epoch_0002.png"));
-    assert.deepEqual([picture.width, picture.height], [4 * 84, 4 * 84]);
+    const image = decodePNG(read("once", "image_at_epoch_0002.png"));
+    assert.deepEqual([image.width, image.height], [4 * 84, 4 * 84]);
   });
 });
 
 Deno.test("examples: classifier tells real digits apart after a few steps", async () => {
   await inFolder(async (dir) => {
     const text = await run("classifier.ts", ["--steps", "150"], dir);
-    assert.match(text, /60000 pictures: MNIST .*checksum verified/);
+    assert.match(text, /60000 images: MNIST .*checksum verified/);
     const losses = numbers(text, /^step \d+ {2}loss (\S+)$/gm);
     assert.ok(losses[0] > 1.5 && losses.at(-1)! < 0.7, losses.join(" "));
     const [accuracy] = numbers(text, /test accuracy (\S+) %/g);
@@ -119,18 +119,18 @@ Deno.test("examples: classifier tells real digits apart after a few steps", asyn
   });
 });
 
-Deno.test("examples: pictures draws a folder, loads it and trains in colour", async () => {
+Deno.test("examples: images draws a folder, loads it and trains in colour", async () => {
   await inFolder(async (dir) => {
-    const text = await run("pictures.ts", ["--steps", "1"], dir);
-    assert.match(text, /1200 pictures of 32 x 32, of disc, square, triangle/);
+    const text = await run("images.ts", ["--steps", "1"], dir);
+    assert.match(text, /1200 images of 32 x 32, of disc, square, triangle/);
     const [g] = numbers(text, /epoch 1 {2}generator (\S+)/g);
     assert.ok(Math.abs(g - Math.LN2) < 0.15, text); // the shapes are others in every run
-    const file = join(dir, "out-pictures/image_at_epoch_0001.png");
+    const file = join(dir, "out-images/image_at_epoch_0001.png");
     assert.equal(decodePNG(await Deno.readFile(file)).channels, 3);
 
     // A folder that is there already, at another size.
-    const args = ["--data", "out-pictures-data", "--size", "16", "--steps", "1", "--out", "other"];
-    assert.match(await run("pictures.ts", args, dir), /1200 pictures of 16 x 16/);
+    const args = ["--data", "out-images-data", "--size", "16", "--steps", "1", "--out", "other"];
+    assert.match(await run("images.ts", args, dir), /1200 images of 16 x 16/);
     assert.ok(names(join(dir, "other")).includes("dcgan.gif"));
   });
 });

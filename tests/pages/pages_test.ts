@@ -1,6 +1,6 @@
 /**
  * The documentation keeps what it promises: links lead somewhere, the README's program runs, and the
- * picture of the recorded graph is what the compiler makes.
+ * image of the recorded graph is what the compiler makes.
  *
  * @module
  */
@@ -111,7 +111,7 @@ Deno.test("pages: the README's snippets are a program that runs", () =>
     }).output();
     const text = new TextDecoder();
     ok(success, text.decode(stderr));
-    // Two epochs of 20 pictures: 8, 8 and 4.
+    // Two epochs of 20 images: 8, 8 and 4.
     const losses = text.decode(stdout).trim().split("\n").slice(-6);
     for (const line of losses) match(line, /^[12] \d+\.\d+ \d+\.\d+$/);
     const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
@@ -122,7 +122,7 @@ Deno.test("pages: the README's snippets are a program that runs", () =>
     }
   }));
 
-Deno.test("pages: the picture of the recorded graph, and its numbers, are the compiler's", async () => {
+Deno.test("pages: the image of the recorded graph, and its numbers, are the compiler's", async () => {
   using gpu = await Gpu.request();
   const drawn = draw(gpu);
   equal(

@@ -141,7 +141,10 @@ const FAULTS: readonly Fault[] = [
   [
     "an import that no lock file has",
     ({ root }) =>
-      edit(join(root, "tests/gpu/gpu_test.ts"), (text) => `${importing("npm:pngjs@6.0.0")}\n${text}`),
+      edit(
+        join(root, "tests/gpu/gpu_test.ts"),
+        (text) => `${importing("npm:pngjs@6.0.0")}\n${text}`,
+      ),
     /^tests\/deno\.lock: npm:pngjs@6\.0\.0, which tests\/gpu_test\.ts imports, is not in it/,
   ],
   [

@@ -6,7 +6,7 @@
 
 import type { Dataset } from "../../mod.ts";
 
-/** `count` gray pictures of 28 x 28 with a soft blob each. */
+/** `count` gray images of 28 x 28 with a soft blob each. */
 export function blobs(count: number): Dataset {
   const images = new Uint8Array(count * 784);
   for (let i = 0; i < count; i++) {

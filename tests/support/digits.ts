@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 
-/** A folder of IDX files: 12 pictures of 28 x 28. */
+/** A folder of IDX files: 12 images of 28 x 28. */
 export async function writeDigits(dir: string): Promise<void> {
   const idx = (dims: readonly number[], byte: (i: number) => number) => {
     const head = new DataView(new ArrayBuffer(4 + 4 * dims.length));

@@ -23,7 +23,7 @@ const collectGarbage = vm.runInNewContext("gc") as () => void;
 
 const BATCH = 4;
 
-/** Noise in pictures of 8 x 8, for epochs of so many steps. */
+/** Noise in images of 8 x 8, for epochs of so many steps. */
 function noise(steps: number): Dataset {
   const count = steps * BATCH;
   const images = Uint8Array.from({ length: count * 64 }, (_, i) => (i * i * 31) % 251);
@@ -137,7 +137,7 @@ export async function longRun(
     gpu,
     epochs: Math.ceil(steps / stepsAnEpoch),
     signal: abort.signal,
-    pictureCount: 4,
+    imageCount: 4,
     onStep: ({ step, generatorLoss, discriminatorLoss }) => {
       assert.equal(step, told + 1, "steps are told in order, and each once");
       losses.set([generatorLoss, discriminatorLoss], 2 * told++);
@@ -241,7 +241,7 @@ async function checkFolder(
   }
   assert.equal(step, steps);
   assert.equal(epoch, Math.ceil(steps / stepsAnEpoch));
-  // TensorBoard's file: two records at its beginning; one a step; a distance and a picture an epoch.
+  // TensorBoard's file: two records at its beginning; one a step; a distance and an image an epoch.
   const folder = join(outDir, "tensorboard");
   const files = [...Deno.readDirSync(folder)];
   assert.equal(files.length, 1);

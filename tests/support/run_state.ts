@@ -37,8 +37,8 @@ export async function logged(dir: string): Promise<unknown[]> {
   return rows;
 }
 
-/** SHA-256 of the pictures, the GIF and the curves. */
-export async function pictures(dir: string): Promise<Map<string, string>> {
+/** SHA-256 of the images, the GIF and the curves. */
+export async function images(dir: string): Promise<Map<string, string>> {
   const hashes = new Map<string, string>();
   for (const { name } of [...Deno.readDirSync(dir)].sort((a, b) => a.name < b.name ? -1 : 1)) {
     if (!/\.(png|gif|svg)$/.test(name)) continue;
@@ -50,7 +50,7 @@ export async function pictures(dir: string): Promise<Map<string, string>> {
 
 /** All of these. */
 export async function everything(dir: string) {
-  return { state: await stateOf(dir), log: await logged(dir), pictures: await pictures(dir) };
+  return { state: await stateOf(dir), log: await logged(dir), images: await images(dir) };
 }
 
 /** Temporary files in a run's folders. */

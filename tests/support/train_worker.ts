@@ -3,7 +3,7 @@
  *
  *   deno run tests/support/train_worker.ts DIR MAX_STEPS [resume|overwrite]
  *
- * Writes a checkpoint after every step, and prints its path; pictures after every third.
+ * Writes a checkpoint after every step, and prints its path; images after every third.
  *
  * @module
  */
@@ -23,7 +23,7 @@ using _run = await trainDCGAN({
   maxSteps: Number(maxSteps),
   outDir,
   checkpoint: { everyMinutes: 1e-9, keep: 3 },
-  pictureEverySteps: 3,
+  imageEverySteps: 3,
   resume: how === "resume",
   overwrite: how === "overwrite",
   onMessage: (text) => console.log(text),

@@ -1,5 +1,5 @@
 /**
- * Small training runs on made-up pictures, for the tests of whole steps. As a program it trains and
+ * Small training runs on made-up images, for the tests of whole steps. As a program it trains and
  * prints a hash of everything that the training changed:
  *
  *   deno run tests/support/worker.ts <seed>
@@ -12,7 +12,7 @@ import { Adam, Discriminator, Generator, Gpu } from "../../mod.ts";
 import type { Program, Variable } from "../../mod.ts";
 import { compileStep, LossRing, type StepState } from "../../src/training/step.ts";
 
-/** Bytes of `count` pictures, each a bright disc at a place of its own. */
+/** Bytes of `count` images, each a bright disc at a place of its own. */
 export function discs(count: number): Uint8Array<ArrayBuffer> {
   const images = new Uint8Array(count * 28 * 28);
   for (let i = 0; i < images.length; i++) {
@@ -32,10 +32,10 @@ export interface SmallOptions {
   readonly discriminatorWidths?: readonly [number, number];
 }
 
-/** Number of pictures that {@linkcode SmallRun} trains on. */
+/** Number of images that {@linkcode SmallRun} trains on. */
 const COUNT = 40;
 
-/** Models, optimizers and pictures of a small run, with its compiled steps. */
+/** Models, optimizers and images of a small run, with its compiled steps. */
 export class SmallRun {
   readonly state: StepState;
   #programs = new Map<number, Program<"indices">>();

@@ -17,7 +17,7 @@ function said(losses: Iterable<Losses>, balance = new Balance()): [step: number,
 
 const steady = (count: number, g: number, d: number): Losses[] => Array(count).fill([g, d]);
 
-/** Losses of a logit of the discriminator, the same for all pictures: real at x, generated at -y. */
+/** Losses of a logit of the discriminator, the same for all images: real at x, generated at -y. */
 function lossesAt(x: number, y: number): Losses {
   const softplus = (v: number) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)));
   return [softplus(y), softplus(-x) + softplus(-y)];
@@ -32,7 +32,7 @@ Deno.test("balance: healthy runs are left alone", () => {
     1.2 + 0.2 * random.normal(),
   ]);
   assert.deepEqual(said(noisy), []);
-  // A good discriminator still teaches: right with 82 %, 10 % of the generated pictures pass.
+  // A good discriminator still teaches: right with 82 %, 10 % of the generated images pass.
   assert.deepEqual(said(steady(1000, 2.3, 0.4)), []);
   // Either condition alone is no imbalance.
   assert.deepEqual(said(steady(1000, 1.8, 0.19)), []);
@@ -68,7 +68,7 @@ Deno.test("balance: a discriminator that overpowers is named once, and its end o
   assert.equal(
     begin,
     "step 385: the discriminator overpowers the generator: over the last 100 steps the " +
-      "discriminator's mean loss is 0.197 (right with 91 %) and the generator's 4.400 (its pictures " +
+      "discriminator's mean loss is 0.197 (right with 91 %) and the generator's 4.400 (its images " +
       "pass for real with 1.2 %). If it stays so, raise dropout, narrow discriminatorWidths, or " +
       "lower learningRate",
   );
@@ -91,11 +91,11 @@ Deno.test("balance: a run at the border is not told again and again", () => {
 
 Deno.test("balance: a generator that overpowers is named once, and its end once", () => {
   const balance = new Balance();
-  const strong = lossesAt(-2.5, -2.5); // The discriminator is wrong with 92 % of all pictures.
+  const strong = lossesAt(-2.5, -2.5); // The discriminator is wrong with 92 % of all images.
   const all = said([...steady(200, 0.7, 1.38), ...steady(300, ...strong)], balance);
   assert.equal(all.length, 1);
   assert.match(all[0][1], /the generator overpowers the discriminator: .* lower dropout, widen/);
-  assert.match(all[0][1], /generator's 0\.\d{3} \(its pictures pass for real with 9\d %\)/);
+  assert.match(all[0][1], /generator's 0\.\d{3} \(its images pass for real with 9\d %\)/);
   assert.equal(balance.winner, "generator");
   const again = said(steady(300, 0.7, 1.38), balance);
   assert.equal(again.length, 1);
@@ -103,7 +103,7 @@ Deno.test("balance: a generator that overpowers is named once, and its end once"
 });
 
 Deno.test("balance: a generator's loss below 0.1 means what the documentation says", () => {
-  // g = 0.1 on all pictures alike: the least that the discriminator's share of them can be.
+  // g = 0.1 on all images alike: the least that the discriminator's share of them can be.
   const y = -Math.log(Math.exp(0.1) - 1);
   const [g, d] = lossesAt(1e9, -y);
   assert.ok(Math.abs(g - 0.1) < 1e-12);

@@ -90,10 +90,10 @@ Deno.test("device lost: before a step, an epoch, a sample and a snapshot", async
   trainer.gpu.device.destroy();
   assert.deepEqual((await trainer.epoch()).steps, 5);
   trainer.gpu.device.destroy();
-  const pictures = await trainer.sample({ count: 4 });
+  const images = await trainer.sample({ count: 4 });
   using other = await Trainer.create(SMALL);
   await other.epoch();
-  assert.deepEqual(pictures, await other.sample({ count: 4 }));
+  assert.deepEqual(images, await other.sample({ count: 4 }));
   trainer.gpu.device.destroy();
   for await (const _ of trainer);
   assert.deepEqual(await stateDigests(trainer), expected);
@@ -127,7 +127,7 @@ Deno.test("device lost: a device of the caller's is not replaced", async () => {
   );
 });
 
-Deno.test("device lost: trainDCGAN's log, pictures and checkpoints are those of a run without", () =>
+Deno.test("device lost: trainDCGAN's log, images and checkpoints are those of a run without", () =>
   inFolder(async (dir) => {
     const [a, b] = [join(dir, "a"), join(dir, "b")];
     const devices: Gpu[] = [];
@@ -135,7 +135,7 @@ Deno.test("device lost: trainDCGAN's log, pictures and checkpoints are those of 
       devices.push(await Gpu.request());
       return devices.at(-1)!;
     };
-    const options = { ...SMALL, pictureEverySteps: 4, checkpoint: { everyEpochs: 1 } };
+    const options = { ...SMALL, imageEverySteps: 4, checkpoint: { everyEpochs: 1 } };
     using _plain = await trainDCGAN({ ...options, outDir: a });
     const lose = (step: number) => {
       if (step === 4 || step === 12) devices.at(-1)!.device.destroy();
@@ -144,7 +144,7 @@ Deno.test("device lost: trainDCGAN's log, pictures and checkpoints are those of 
       ...options,
       outDir: b,
       gpu,
-      onPicture: ({ step }) => lose(step),
+      onImage: ({ step }) => lose(step),
     });
     assert.equal(devices.length, 3);
     const log = async (run: string) => {

@@ -35,7 +35,7 @@ function assertFlat(held: readonly Held[]): void {
 Deno.test("long run: 1,500 steps without a folder hold on to nothing", () =>
   guarded(async () => assertFlat(await longRun(1500)), 120));
 
-Deno.test("long run: 1,500 steps with log, TensorBoard, curves, pictures and checkpoints, too", () =>
+Deno.test("long run: 1,500 steps with log, TensorBoard, curves, images and checkpoints, too", () =>
   inFolder((dir) =>
     guarded(async () => assertFlat(await longRun(1500, { outDir: `${dir}/run` })), 120)
   ));

@@ -308,7 +308,7 @@ Deno.test("non-finite: identical images through batch normalization: no variance
 });
 
 Deno.test("non-finite: what is extreme but finite does not stop a run", async () => {
-  // Pictures that are all the same.
+  // Images that are all the same.
   const same = { ...SMALL.dataset, images: new Uint8Array(70 * 784).fill(255) };
   using run = await trainDCGAN({ ...SMALL, dataset: same });
   assert.equal(run.steps, 20);

@@ -6,7 +6,14 @@
  */
 
 import assert from "node:assert/strict";
-import { Adam, Discriminator, discriminatorLoss, Generator, generatorLoss, Gpu } from "../../mod.ts";
+import {
+  Adam,
+  Discriminator,
+  discriminatorLoss,
+  Generator,
+  generatorLoss,
+  Gpu,
+} from "../../mod.ts";
 import type { Tensor, Variable } from "../../mod.ts";
 import { gradientsOf } from "../../src/training/step.ts";
 import { assertClose, relativeError } from "../support/close.ts";
@@ -55,7 +62,7 @@ function makeNetworks(
   };
 }
 
-/** The library's own step (see `compileStep`) with noise and pictures as inputs and all gradients as outputs. */
+/** The library's own step (see `compileStep`) with noise and images as inputs and all gradients as outputs. */
 function compileOpenStep(gpu: Gpu, networks: Networks, batch: number) {
   const { generator, discriminator, generatorAdam, discriminatorAdam } = networks;
   return gpu.compile(
@@ -106,7 +113,7 @@ Deno.test("a full-size training step: losses, gradients and statistics are tfjs'
   step.run(data);
   const ours = await step.read();
 
-  // tfjs: the generator's loss keeps its pictures for the discriminator's.
+  // tfjs: the generator's loss keeps its images for the discriminator's.
   const noise = tf.tensor(data.noise, [batch, 100]);
   const real = tf.tensor(data.real, [batch, 28, 28, 1]);
   const trainable = (model: typeof G, variables: readonly Variable[]) =>

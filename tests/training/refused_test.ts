@@ -131,7 +131,7 @@ test("a data set beyond a buffer is refused by name", async () => {
       name: "OutOfMemoryError",
       message: "Cannot allocate 313600000 bytes for images [400000, 28, 28, 1]: the device's " +
         `maxBufferSize is ${maxBufferSize}. A smaller batch does not help: use a narrower ` +
-        "network, or fewer pictures where it holds data",
+        "network, or fewer images where it holds data",
     },
   );
   device.destroy();
@@ -194,20 +194,20 @@ test("memory that the driver has not: the next run or read says what it was for"
   device.destroy();
 });
 
-test("more pictures than the device holds at once are made in bunches", async () => {
+test("more images than the device holds at once are made in bunches", async () => {
   const device = await smallest();
   using gpu = Gpu.from(device);
   using roomy = await Gpu.request();
-  // What is before the last layer is 1 MiB a picture: 256 of them are more than a binding holds.
+  // What is before the last layer is 1 MiB an image: 256 of them are more than a binding holds.
   const options = { height: 128, width: 128, widths: [8, 8, 64], noiseDim: 10, seed: 5 } as const;
   const noise = seedNoise(256, 10, 1);
   using sampler = new Sampler(gpu, new Generator(gpu, options), 256);
   using few = new Sampler(roomy, new Generator(roomy, options), 8);
-  const pictures = await sampler.sample(noise);
-  assert.equal(pictures.length, 256 * 128 * 128);
+  const images = await sampler.sample(noise);
+  assert.equal(images.length, 256 * 128 * 128);
   const last = 248;
   const expected = await few.sample(noise.subarray(last * 10));
-  assertClose(pictures.subarray(last * 128 * 128), expected, { atol: 1e-5 });
+  assertClose(images.subarray(last * 128 * 128), expected, { atol: 1e-5 });
   device.destroy();
 });
 

@@ -19,7 +19,7 @@ import { inFolder } from "../support/folder.ts";
 
 const gpu = await Gpu.request();
 
-/** 70 pictures at batch 16: four full batches and one of six. */
+/** 70 images at batch 16: four full batches and one of six. */
 const SMALL = {
   gpu,
   dataset: blobs(70),
@@ -189,7 +189,7 @@ Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
       position: { ...position, ...change } as unknown as Position,
     });
     await refused(wrong({ epoch: 0 }), /its epoch is 0/);
-    await refused(wrong({ at: 70 }), /of 70 pictures it has trained 70/);
+    await refused(wrong({ at: 70 }), /of 70 images it has trained 70/);
     await refused(wrong({ steps: 1.5 }), /its steps are 1.5/);
     await refused(wrong({ sums: {} }), /its sums are \{\}/);
     await refused(wrong({ sums: { steps: 1, generator: 1 } as never }), /its sums are/);
@@ -312,17 +312,17 @@ Deno.test("trainer: samples of many numbers do not fill the device", async () =>
   assert.equal(gpu.memory.count, before);
   // Several at once, which end in any order.
   const many = await Promise.all([2, 3, 4, 5, 6, 2].map((count) => trainer.sample({ count })));
-  assert.deepEqual(many.map((pictures) => pictures.length / 784), [2, 3, 4, 5, 6, 2]);
+  assert.deepEqual(many.map((images) => images.length / 784), [2, 3, 4, 5, 6, 2]);
   assert.deepEqual([many[0], many[5]], [wanted, wanted]);
   assert.equal(gpu.memory.count, before);
 });
 
-Deno.test("trainer: more pictures than one run makes are those of several, of one moment", async () => {
+Deno.test("trainer: more images than one run makes are those of several, of one moment", async () => {
   using trainer = await Trainer.create(SMALL);
   const few = await trainer.sample({ count: 256 });
-  const pictures = trainer.sample({ count: 600 });
+  const images = trainer.sample({ count: 600 });
   await trainer.step();
-  const many = await pictures;
+  const many = await images;
   assert.equal(many.length, 600 * 784);
   assert.deepEqual(many.subarray(0, few.length), few);
   using other = await Trainer.create(SMALL);
@@ -334,7 +334,7 @@ Deno.test("trainer: more pictures than one run makes are those of several, of on
 Deno.test("trainer: a distance is of the weights as they were when it was asked for", async () => {
   using trainer = await Trainer.create(SMALL);
   const before = trainer.distance();
-  await trainer.step(); // begins while the pictures are on their way
+  await trainer.step(); // begins while the images are on their way
   const [first, second] = [await before, await trainer.distance()];
   using other = await Trainer.create(SMALL);
   assert.equal(first, await other.distance());
@@ -392,7 +392,7 @@ Deno.test("trainer: wrong options are compile errors where they can be", () => {
     trainDCGAN({ dataset, checkpoint: { everyEpochs: 1 } }),
     // @ts-expect-error a generator has three widths
     trainDCGAN({ dataset, generatorWidths: [8, 8] }),
-    // @ts-expect-error a data set is more than its pictures
+    // @ts-expect-error a data set is more than its images
     trainDCGAN({ dataset: { images: new Uint8Array(784) } }),
     // @ts-expect-error an option that does not exist
     Trainer.create({ dataset, lr: 1e-3 }),

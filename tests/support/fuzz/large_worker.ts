@@ -7,14 +7,14 @@
  * @module
  */
 
-import { decodePNG, loadMNIST, loadPictures } from "../../../mod.ts";
+import { decodePNG, loadImages, loadMNIST } from "../../../mod.ts";
 import { readTfjsModel } from "../../../src/formats/tfjs_model.ts";
 import { configurationOf } from "../../../src/training/options.ts";
 
 const READERS: Readonly<Record<string, (path: string) => unknown>> = {
   png: (path) => decodePNG(Deno.readFileSync(path), path),
-  pictures: (path) => loadPictures(path, { channels: 3 }),
-  scaled: (path) => loadPictures(path, { channels: 3, size: [28, 28] }),
+  images: (path) => loadImages(path, { channels: 3 }),
+  scaled: (path) => loadImages(path, { channels: 3, size: [28, 28] }),
   tfjs: readTfjsModel,
   mnist: async (path) => configurationOf({ dataset: await loadMNIST({ dir: path }) }),
 };

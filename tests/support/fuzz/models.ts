@@ -156,9 +156,7 @@ export const generators: fc.Arbitrary<Uint8Array> = fc.tuple(
 ).chain(([ofRun, weights]) =>
   headed(fc.constant(headerOf(
     ofRun ? weights.map((spec) => ({ ...spec, name: `generator/${spec.name}` })) : weights,
-    ofRun
-      ? { configuration: JSON.stringify({ dataset: [100, 4, 8, 1] }) }
-      : { picture: "[4, 8, 1]" },
+    ofRun ? { configuration: JSON.stringify({ dataset: [100, 4, 8, 1] }) } : { image: "[4, 8, 1]" },
   )))
 );
 

@@ -60,7 +60,7 @@ export function ihdr({ width, height, depth, colour, interlaced }: Header): Chun
 
 const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
-/** Sizes of the seven passes of an interlaced picture, or the one of another. */
+/** Sizes of the seven passes of an interlaced image, or the one of another. */
 export function passes({ width, height, interlaced }: Header): [width: number, height: number][] {
   if (!interlaced) return [[width, height]];
   const starts = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4]];
@@ -96,7 +96,7 @@ const KINDS = [
   [6, 16],
 ] as const;
 
-/** A valid picture of any kind, as its chunks. `seed` makes the rows. */
+/** A valid image of any kind, as its chunks. `seed` makes the rows. */
 export function rowsOf(header: Header, seed: number): Uint8Array {
   const rows = new Uint8Array(inflatedSize(header));
   const bits = header.depth * (SAMPLES[header.colour] ?? 1);
@@ -156,7 +156,7 @@ const extra: fc.Arbitrary<Chunk> = fc.oneof(
   fc.constant(AGAIN),
 );
 
-/** Chunks of a picture, some of them wrong. */
+/** Chunks of an image, some of them wrong. */
 export const chunksOf = (side: fc.Arbitrary<number>): fc.Arbitrary<Chunk[]> =>
   fc.record({
     header: headerWith(side),
@@ -199,7 +199,7 @@ export function headerOf(file: Uint8Array): Header {
   return { width, height, depth, colour, interlaced: interlacing === 1 };
 }
 
-/** Whether there are such pictures, and they can be read: of those interlaced not all can. */
+/** Whether there are such images, and they can be read: of those interlaced not all can. */
 export function isKind({ colour, depth, interlaced }: Header): boolean {
   return KINDS.some(([c, d]) => c === colour && d === depth) && !(interlaced && depth < 8);
 }
@@ -231,5 +231,5 @@ export function promisedBytes(
   return { bytes: bytes + 6 * rows + 8 * pixels, pixels };
 }
 
-/** Chunks of a picture of any size. */
+/** Chunks of an image of any size. */
 export const chunks = chunksOf(side);

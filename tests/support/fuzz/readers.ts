@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { inflateSync } from "node:zlib";
 import { cachedRows, CANDIDATES } from "../../../src/ops/gemm/calibrate.ts";
 import { decompressIDX, parseIDX } from "../../../src/data/idx.ts";
-import { loadPictures } from "../../../src/data/images.ts";
+import { loadImages } from "../../../src/data/images.ts";
 import { CheckpointError } from "../../../src/errors.ts";
 import {
   type Checkpoint,
@@ -21,7 +21,7 @@ import {
   requireState,
 } from "../../../src/files/checkpoints.ts";
 import { MetricsLog, type MetricsRow, readMetrics } from "../../../src/files/metrics.ts";
-import { requirePicture } from "../../../src/formats/image.ts";
+import { requireImage } from "../../../src/formats/image.ts";
 import { decodePNG, encodePNG } from "../../../src/formats/png.ts";
 import { readRunRecord, writeRunRecord } from "../../../src/files/run_record.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../src/formats/safetensors.ts";
@@ -68,7 +68,7 @@ type Reader = (folder: string, files: Files, measured: () => void) => Promise<vo
 const isObject = (value: unknown) =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Pictures of the data set that the checkpoints claim to be of. */
+/** Images of the data set that the checkpoints claim to be of. */
 export const COUNT = 100;
 /** The configuration of a run that would resume from them. */
 export const CONFIGURATION = { dataset: [COUNT, 28, 28, 1], batchSize: 16, seed: 1 };
@@ -195,7 +195,7 @@ async function weights(folder: string, files: Files, measured: () => void): Prom
 async function png(folder: string, files: Files, measured: () => void): Promise<void> {
   const path = join(folder, "file.png");
   const file = files["file.png"];
-  const picture = decodePNG(file, path);
+  const image = decodePNG(file, path);
   measured();
   const header = headerOf(file);
   expect(isKind(header), `colour type ${header.colour} with ${header.depth} bits`);
@@ -207,16 +207,16 @@ async function png(folder: string, files: Files, measured: () => void): Promise<
   const rows = inflateSync(concat(...named("IDAT").map(({ data }) => data))).length;
   expect(rows === inflatedSize(header), `${rows} bytes of rows, not ${inflatedSize(header)}`);
   await promised(() => {
-    requirePicture(picture, [1, 2, 3, 4]);
-    const again = decodePNG(encodePNG(picture), path);
-    equal({ ...again, data: again.data.toHex() }, { ...picture, data: picture.data.toHex() });
+    requireImage(image, [1, 2, 3, 4]);
+    const again = decodePNG(encodePNG(image), path);
+    equal({ ...again, data: again.data.toHex() }, { ...image, data: image.data.toHex() });
   });
 }
 
-async function pictures(folder: string, _: Files, measured: () => void): Promise<void> {
+async function images(folder: string, _: Files, measured: () => void): Promise<void> {
   // Taken from the number of files, so that both kinds of loading are tried.
   const scaled = [...Deno.readDirSync(folder)].length % 2 === 1;
-  const { images, labels, count, height, width, channels, classes, files } = await loadPictures(
+  const { images, labels, count, height, width, channels, classes, files } = await loadImages(
     folder,
     scaled ? { size: [8, 12], channels: 3 } : {},
   );
@@ -271,8 +271,8 @@ async function run(folder: string, files: Files, measured: () => void): Promise<
     for (const text of said) {
       expect(text.includes(folder) && text.length < 2000, `says ${text.slice(0, 2500)}`);
     }
-    const pictures = { count: 1, height: 28, width: 28, channels: 1 };
-    await using own = await RunFolder.open(folder, { pictures, onMessage: say });
+    const images = { count: 1, height: 28, width: 28, channels: 1 };
+    await using own = await RunFolder.open(folder, { images, onMessage: say });
     await own.objection(CONFIGURATION);
     const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 5 };
     const path = await writeRunRecord(folder, facts, say);
@@ -308,7 +308,7 @@ export const readers = {
   checkpoint,
   weights,
   png,
-  pictures,
+  images,
   metrics,
   run,
   kernels,
