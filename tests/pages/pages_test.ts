@@ -73,13 +73,10 @@ function idx(dims: readonly number[], byte: (i: number) => number): Uint8Array {
   return bytes;
 }
 
-Deno.test("pages: the README's snippets are a program that runs", () =>
+Deno.test("pages: the tutorial's snippets are a program that runs", () =>
   inFolder(async (folder) => {
-    const readme = pages().get("README.md")!;
-    const walk = readme.slice(
-      readme.indexOf("### Load and prepare the data"),
-      readme.indexOf("## The layers below"),
-    );
+    const page = pages().get(join("docs", "tutorial.md"))!;
+    const walk = page.slice(0, page.indexOf("## What trainDCGAN does better"));
     const blocks = [...walk.matchAll(/^```ts(?: ignore)?\n(.*?)^```$/gms)].map(([, code]) => code);
     equal(blocks.length, 8);
     const replaced: Record<string, string> = {
@@ -89,7 +86,7 @@ Deno.test("pages: the README's snippets are a program that runs", () =>
     };
     let program = blocks.join("\n");
     for (const [from, to] of Object.entries(replaced)) {
-      equal(program.split(from).length, 2, `${from} stands once in the README's program`);
+      equal(program.split(from).length, 2, `${from} stands once in the program`);
       program = program.replace(from, to);
     }
     const write = (name: string, data: Uint8Array) => Deno.writeFile(join(folder, name), data);
