@@ -5,21 +5,19 @@
  */
 
 import { currentGraph } from "../graph/graph.ts";
-import type { Shape, Tensor } from "../graph/tensor.ts";
-import { show } from "../graph/tensor.ts";
+import { type Shape, show, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
-import { add } from "../ops/add.ts";
-import { assign } from "../ops/assign.ts";
+import { add, mul } from "../ops/arithmetic.ts";
+import { assign } from "../ops/state.ts";
 import { batchNorm, batchNormInference } from "../ops/batchNorm.ts";
 import { conv2d } from "../ops/conv2d.ts";
 import { conv2dTranspose } from "../ops/conv2dTranspose.ts";
-import * as dropoutOp from "../ops/dropout.ts";
-import * as leakyReluOp from "../ops/leakyRelu.ts";
+import * as dropoutOp from "../ops/random.ts";
+import * as leakyReluOp from "../ops/math.ts";
 import { matmul } from "../ops/matmul.ts";
-import { mul } from "../ops/mul.ts";
 import type { RandomOptions } from "../ops/random.ts";
-import * as reshapeOp from "../ops/reshape.ts";
-import { tanh } from "../ops/tanh.ts";
+import * as reshapeOp from "../ops/shape.ts";
+import { tanh } from "../ops/math.ts";
 
 /** How a weight starts: Glorot uniform with its fans, or a constant. */
 export type Initializer =

@@ -1,9 +1,9 @@
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { add } from "../ops/add.ts";
-import { constant } from "../ops/constant.ts";
-import { sigmoidCrossEntropyWithLogits } from "../ops/crossEntropy.ts";
-import { mean } from "../ops/sum.ts";
+import { add } from "../ops/arithmetic.ts";
+import { constant } from "../ops/state.ts";
+import { sigmoidCrossEntropyWithLogits } from "../ops/loss.ts";
+import { mean } from "../ops/reduce.ts";
 
 /** Mean binary cross-entropy of logits that should all be `label`. */
 export function crossEntropy(logits: TensorLike, label: number): Tensor {

@@ -4,13 +4,9 @@ import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import { grid, type Lowering } from "../graph/lower.ts";
 import { type Op, show, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
-import { add } from "./add.ts";
-import { broadcastTo } from "./broadcastTo.ts";
-import { div } from "./div.ts";
+import { add, div, mul, neg, sub } from "./arithmetic.ts";
+import { broadcastTo } from "./shape.ts";
 import { requireFloat, unary } from "./elementwise.ts";
-import { mul } from "./mul.ts";
-import { neg } from "./neg.ts";
-import { sub } from "./sub.ts";
 
 const batchNormKernel = kernel("batch_norm", code);
 

@@ -7,9 +7,8 @@
 import { collapse, MAX_AXES } from "../graph/elementwise.ts";
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import { type Op, sameShape, type Shape, show, type Tensor } from "../graph/tensor.ts";
-import { expand } from "./broadcastTo.ts";
-import { reshape } from "./reshape.ts";
-import { sum } from "./sum.ts";
+import { expand, reshape } from "./shape.ts";
+import { sum } from "./reduce.ts";
 
 /** A tensor, or a number that stands for a constant of any shape. */
 export type Operand = TensorLike | number;

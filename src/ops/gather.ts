@@ -4,8 +4,8 @@ import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph
 import { grid, type Lowering } from "../graph/lower.ts";
 import { type Op, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
-import { normalizeAxes } from "./axes.ts";
-import { transpose } from "./transpose.ts";
+import { normalizeAxes } from "./reduce.ts";
+import { transpose } from "./shape.ts";
 
 const gatherKernel = kernel("gather", gatherCode);
 const gatherGradKernel = kernel("gather_grad", gatherGradCode);

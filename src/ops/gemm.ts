@@ -30,7 +30,7 @@ import {
   pointMatmulIterations,
   pointMatmulTiles,
 } from "./pointMatmul.ts";
-import { reduceMiddle } from "./sum.ts";
+import { reduceMiddle } from "./reduce.ts";
 import { lowerWinograd, lowerWinogradFilterGrad, winogradFits, winogradTiles } from "./winograd.ts";
 
 /** A kernel with the tile that one invocation (of a tiled one: one workgroup) computes. */

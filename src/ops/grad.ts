@@ -1,10 +1,9 @@
 import { backward } from "../graph/grad.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { show, type Tensor } from "../graph/tensor.ts";
-import { add } from "./add.ts";
-import { constant } from "./constant.ts";
-import { mul } from "./mul.ts";
-import { reshape } from "./reshape.ts";
+import { add, mul } from "./arithmetic.ts";
+import { constant } from "./state.ts";
+import { reshape } from "./shape.ts";
 
 /** Options of {@linkcode grad}. */
 export interface GradOptions {

@@ -4,9 +4,8 @@ import { type Op, show, type Tensor } from "../graph/tensor.ts";
 import { requireFloat } from "./elementwise.ts";
 import { lowerConv, lowerFilterGrad } from "./gemm.ts";
 import type { Geometry, Side } from "./geometry.ts";
-import { mul } from "./mul.ts";
-import { reshape } from "./reshape.ts";
-import { transpose } from "./transpose.ts";
+import { mul } from "./arithmetic.ts";
+import { reshape, transpose } from "./shape.ts";
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {

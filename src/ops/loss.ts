@@ -1,17 +1,12 @@
 import { CODE } from "../graph/elementwise.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
-import { add } from "./add.ts";
+import { add, mul, neg, sub } from "./arithmetic.ts";
 import { binary, sumTo } from "./elementwise.ts";
-import { exp } from "./exp.ts";
-import { log } from "./log.ts";
-import { mul } from "./mul.ts";
-import { neg } from "./neg.ts";
-import { reshape } from "./reshape.ts";
-import { sigmoid } from "./sigmoid.ts";
-import { stopGradient } from "./stopGradient.ts";
-import { sub } from "./sub.ts";
-import { max, sum } from "./sum.ts";
+import { exp, log, sigmoid } from "./math.ts";
+import { max, sum } from "./reduce.ts";
+import { reshape } from "./shape.ts";
+import { stopGradient } from "./state.ts";
 
 const sigmoidCrossEntropyOp: Op = {
   name: "sigmoidCrossEntropy",
