@@ -95,7 +95,7 @@ export {
 export { Curves, type CurvesOptions, lossCurves } from "./src/formats/curves.ts";
 export { TensorBoardLog, type TensorBoardLogOptions } from "./src/files/tensorboard.ts";
 export type { RunRecord, RunSession } from "./src/files/run_record.ts";
-export type { Checkpoint } from "./src/files/checkpoints.ts";
+export type { Checkpoint } from "./src/training/checkpoint.ts";
 export { Balance } from "./src/training/balance.ts";
 export { energyDistance } from "./src/metrics/distance.ts";
 

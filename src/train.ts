@@ -9,13 +9,9 @@ import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
 import type { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import { isSystemError } from "./files/atomic.ts";
-import {
-  type Checkpoint,
-  CheckpointFolder,
-  readCheckpoint,
-  requireFinite,
-} from "./files/checkpoints.ts";
-import { MOST_IMAGES, mostImages } from "./files/images.ts";
+import { CheckpointFolder, readCheckpoint } from "./files/checkpoints.ts";
+import { type Checkpoint, requireFinite } from "./training/checkpoint.ts";
+import { MOST_IMAGES, mostImages } from "./formats/grid.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
 import { requireCount } from "./model/validate.ts";

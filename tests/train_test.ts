@@ -15,7 +15,8 @@ import {
 } from "../mod.ts";
 import { decodePNG, MetricsLog, readMetrics, TensorBoardLog, tutorialFrames } from "../mod.ts";
 import { DCGAN } from "../src/training/dcgan.ts";
-import { CheckpointFolder, encodeCheckpoint, readCheckpoint } from "../src/files/checkpoints.ts";
+import { CheckpointFolder, readCheckpoint } from "../src/files/checkpoints.ts";
+import { encodeCheckpoint } from "../src/training/checkpoint.ts";
 import { GifReader } from "npm:omggif@1.0.10";
 import { blobs, OVERPOWERED } from "./support/dataset.ts";
 import { variableDigests } from "./support/digest.ts";

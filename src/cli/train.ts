@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import { hyperparametersOf } from "../training/hyperparameters.ts";
 import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../files/checkpoints.ts";
-import { MOST_IMAGES, mostImages } from "../files/images.ts";
+import { MOST_IMAGES, mostImages } from "../formats/grid.ts";
 import { commandsIn, readRunRecord } from "../files/run_record.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { loadData } from "./data.ts";

@@ -8,10 +8,9 @@ import { join } from "node:path";
 import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "../formats/gif.ts";
-import { imageGrid } from "../formats/grid.ts";
+import { GRID_SCALE, imageGrid } from "../formats/grid.ts";
 import type { Image } from "../formats/image.ts";
 import { decodePNG, encodePNG } from "../formats/png.ts";
-import { MAX_PIXELS } from "../formats/png_chunks.ts";
 import { NotAFile, readFile } from "./regular.ts";
 
 /** Sizes of the images of one grid. */
@@ -106,19 +105,6 @@ function show({ width, height, channels }: Image): string {
 /** How long a frame of a run's animation is shown, in milliseconds. */
 export const FRAME_MS = 200;
 
-/** Pixels on the screen for each pixel of an image. */
-const SCALE = 3;
-
-/** Most images of a grid: 64 in a row are as small as anyone can tell apart. */
-export const MOST_IMAGES = 4096;
-
-/** Most images of these sizes in one grid: if more than the usual 16, what our own reader takes. */
-export function mostImages(height: number, width: number): number {
-  const cell = SCALE ** 2 * (height + 1) * (width + 1);
-  const row = Math.floor(Math.sqrt(MAX_PIXELS / cell));
-  return Math.max(16, Math.min(MOST_IMAGES, row ** 2));
-}
-
 /** Writes grids as PNG, and all of them as one GIF. */
 export class ImageFolder {
   private constructor(readonly path: string, private readonly shape: ImageShape) {}
@@ -132,7 +118,12 @@ export class ImageFolder {
   /** Writes images on [-1, 1] as `<name>.png` . */
   async save(name: string, images: Float32Array): Promise<string> {
     const columns = Math.ceil(Math.sqrt(this.shape.count));
-    const grid = imageGrid(images, { ...this.shape, columns, scale: SCALE, padding: SCALE });
+    const grid = imageGrid(images, {
+      ...this.shape,
+      columns,
+      scale: GRID_SCALE,
+      padding: GRID_SCALE,
+    });
     const path = join(this.path, `${name}.png`);
     await writeFileAtomic(path, encodePNG(grid));
     return path;

@@ -5,6 +5,7 @@
  */
 
 import type { Image } from "./image.ts";
+import { MAX_PIXELS } from "./png_chunks.ts";
 
 /** The image that {@linkcode imageGrid} makes. */
 export type Grid = Image;
@@ -27,6 +28,19 @@ export interface GridOptions {
   readonly scale?: number;
   /** White pixels of the result around each image, shared by neighbours. Default 0. */
   readonly padding?: number;
+}
+
+/** Pixels on the screen for each pixel of an image, in the grids of a run. */
+export const GRID_SCALE = 3;
+
+/** Most images of a grid: 64 in a row are as small as anyone can tell apart. */
+export const MOST_IMAGES = 4096;
+
+/** Most images of these sizes in one grid: as many as our own PNG reader takes, and never fewer than 16. */
+export function mostImages(height: number, width: number): number {
+  const cell = GRID_SCALE ** 2 * (height + 1) * (width + 1);
+  const row = Math.floor(Math.sqrt(MAX_PIXELS / cell));
+  return Math.max(16, Math.min(MOST_IMAGES, row ** 2));
 }
 
 /** Of the padding and of the cells that the last row leaves empty. */

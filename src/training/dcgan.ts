@@ -14,7 +14,7 @@ import type { GemmUse } from "../graph/lower.ts";
 import type { ProgramNeeds } from "../graph/needs.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";
-import { requireState } from "../files/checkpoints.ts";
+import { requireState } from "./checkpoint.ts";
 import type { SafeTensor } from "../formats/safetensors.ts";
 import { Adam, type AdamOptions } from "../optim/adam.ts";
 import { Discriminator, type DiscriminatorOptions } from "../model/discriminator.ts";

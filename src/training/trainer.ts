@@ -11,13 +11,13 @@ import { DeviceLostError, NonFiniteError } from "../errors.ts";
 import { Gpu } from "../graph/gpu.ts";
 import type { ProgramStats } from "../graph/program.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
+import { readCheckpoint } from "../files/checkpoints.ts";
 import {
   type Checkpoint,
   encodeCheckpoint,
-  readCheckpoint,
   requireFinite,
   requireSameConfiguration,
-} from "../files/checkpoints.ts";
+} from "./checkpoint.ts";
 import { plain } from "../formats/json.ts";
 import type { Discriminator } from "../model/discriminator.ts";
 import { energyDistance } from "../metrics/distance.ts";

@@ -19,7 +19,7 @@ import { Report } from "../../src/cli/report.ts";
 import { style, styleOf } from "../../src/cli/style.ts";
 import { DCGAN } from "../../src/training/dcgan.ts";
 import { invocations, kernel, workgroupBytes } from "../../src/gpu/shader.ts";
-import { encodeCheckpoint } from "../../src/files/checkpoints.ts";
+import { encodeCheckpoint } from "../../src/training/checkpoint.ts";
 import { animated, listImages } from "../../src/files/images.ts";
 import { generate, Sampler, seedNoise } from "../../src/model/sampler.ts";
 import { VERSION } from "../../src/version.ts";

@@ -12,14 +12,13 @@ import { cachedRows, CANDIDATES } from "../../../src/ops/gemm/calibrate.ts";
 import { decompressIDX, parseIDX } from "../../../src/data/idx.ts";
 import { loadImages } from "../../../src/data/images.ts";
 import { CheckpointError } from "../../../src/errors.ts";
+import { CheckpointFolder, readCheckpoint } from "../../../src/files/checkpoints.ts";
 import {
   type Checkpoint,
-  CheckpointFolder,
   encodeCheckpoint,
-  readCheckpoint,
   requireSameConfiguration,
   requireState,
-} from "../../../src/files/checkpoints.ts";
+} from "../../../src/training/checkpoint.ts";
 import { MetricsLog, type MetricsRow, readMetrics } from "../../../src/files/metrics.ts";
 import { requireImage } from "../../../src/formats/image.ts";
 import { decodePNG, encodePNG } from "../../../src/formats/png.ts";
