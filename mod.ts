@@ -30,7 +30,7 @@ export type {
   Shape,
   Tensor,
 } from "./src/graph/tensor.ts";
-export type { GemmUse, GemmVariant, Tuning } from "./src/graph/lower.ts";
+export type { GemmUse, GemmVariant, Tuning } from "./src/graph/tuning.ts";
 export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/ops/gemm/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
 export type { ProgramNeeds } from "./src/graph/needs.ts";

@@ -16,7 +16,7 @@
 
 import { type GemmVariant, Gpu } from "../mod.ts";
 import { CANDIDATES } from "../src/ops/gemm/calibrate.ts";
-import { TUNING } from "../src/graph/lower.ts";
+import { TUNING } from "../src/graph/tuning.ts";
 import { gemmCases } from "./support/gemm_cases.ts";
 import type { KernelCase, Running } from "./support/kernel_case.ts";
 import { memoryCases } from "./support/memory_cases.ts";

@@ -16,7 +16,6 @@ const OPEN = [
   "src/model/save.ts",
   "src/model/weights.ts",
   "src/ops/add.ts",
-  "src/ops/conv2d.ts",
   "src/ops/gemm/calibrate.ts",
   "src/ops/pad.ts",
   "src/train.ts",

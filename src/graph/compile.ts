@@ -9,9 +9,10 @@ import type { Buffer } from "../gpu/memory.ts";
 import { growChain, lowerChain } from "./elementwise.ts";
 import { findInvariants } from "./invariant.ts";
 import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
-import { type GemmUse, Lowering, type Step, Storage, type Tuning } from "./lower.ts";
+import { Lowering, type Step, Storage } from "./lower.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
+import type { GemmUse, Tuning } from "./tuning.ts";
 import { Watch } from "./non_finite.ts";
 
 /** A lowered recording. */

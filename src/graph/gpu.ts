@@ -8,7 +8,7 @@ import { type Device, GpuDevice, requestDevice, type RequestOptions } from "../g
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
 import { lower } from "./compile.ts";
 import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
-import { requireTuning, TUNING, type Tuning } from "./lower.ts";
+import { requireTuning, TUNING, type Tuning } from "./tuning.ts";
 import { Program } from "./program.ts";
 import { bytesOf, type DType, type Shape, show, validateShape } from "./tensor.ts";
 import { ADVICE_FOR_VARIABLES, type OutputArrays, toArray, Variable } from "./variable.ts";

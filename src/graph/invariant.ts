@@ -7,7 +7,7 @@
  */
 
 import type { Buffer } from "../gpu/memory.ts";
-import { Mirror, type Step, Storage } from "./lower.ts";
+import { type Step, Storage, TextureCopy } from "./lower.ts";
 
 /** Steps in a new order. */
 export interface Invariants {
@@ -19,17 +19,17 @@ export interface Invariants {
   readonly sources: readonly Buffer[];
 }
 
-type Place = Storage | Mirror | Buffer;
+type Place = Storage | TextureCopy | Buffer;
 
 /** What an operand's contents belong to: variables that share a buffer are one place. */
-function placeOf(operand: Storage | Mirror): Place {
-  return operand instanceof Mirror ? operand : operand.root.fixed?.buffer ?? operand.root;
+function placeOf(operand: Storage | TextureCopy): Place {
+  return operand instanceof TextureCopy ? operand : operand.root.fixed?.buffer ?? operand.root;
 }
 
 /** What a step reads and writes. */
 export function accesses(step: Step): {
-  readonly reads: readonly (Storage | Mirror)[];
-  readonly writes: readonly (Storage | Mirror)[];
+  readonly reads: readonly (Storage | TextureCopy)[];
+  readonly writes: readonly (Storage | TextureCopy)[];
 } {
   if (step.kind === "copy") return { reads: [step.from], writes: [step.to] };
   const of = (...kinds: string[]) =>
@@ -41,7 +41,7 @@ export function accesses(step: Step): {
 
 /** Finds the steps that are the same in every run. */
 export function findInvariants(steps: readonly Step[]): Invariants {
-  const isVariable = (place: Place) => !(place instanceof Storage || place instanceof Mirror);
+  const isVariable = (place: Place) => !(place instanceof Storage || place instanceof TextureCopy);
   const changes = new Set<Place>(); // what is not the same in every run
   for (const step of steps) {
     const { reads, writes } = accesses(step);

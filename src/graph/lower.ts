@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { AdapterKind } from "../gpu/device.ts";
 import { ALIGNMENT, type BufferView, roundUp } from "../gpu/memory.ts";
 import type { Constants } from "../gpu/pipelines.ts";
 import type { Kernel } from "../gpu/shader.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
+import type { GemmUse, Tuning } from "./tuning.ts";
 import type { Variable } from "./variable.ts";
 
 /** Memory of a tensor or of scratch space. The plan, or `fixed`, gives it its place. */
@@ -31,13 +31,13 @@ export class Storage {
   }
 }
 
-/** A storage's copy in a texture. Made anew in every run, right before its first use. */
-export class Mirror {
+/** A storage's copy in a texture. Each run makes it anew, right before its first use. */
+export class TextureCopy {
   constructor(readonly storage: Storage) {}
 }
 
 /** What a dispatch may bind. */
-export type Operand = Tensor | Storage | Mirror;
+export type Operand = Tensor | Storage | TextureCopy;
 
 /** One dispatch as an op asks for it. */
 export interface DispatchSpec {
@@ -60,7 +60,7 @@ export interface DispatchStep {
   readonly kernel: Kernel;
   readonly entryPoint: string;
   readonly constants: Constants;
-  readonly bindings: Readonly<Record<string, Storage | Mirror>>;
+  readonly bindings: Readonly<Record<string, Storage | TextureCopy>>;
   readonly workgroups: readonly [number, number, number];
   readonly flops: number;
 }
@@ -70,70 +70,12 @@ export interface CopyStep {
   readonly kind: "copy";
   readonly label: string;
   readonly from: Storage;
-  readonly to: Storage | Mirror;
+  readonly to: Storage | TextureCopy;
   readonly bytes: number;
 }
 
 /** One step of a program. */
 export type Step = DispatchStep | CopyStep;
-
-/**
- * Which family of kernels computes GEMM-like ops: "direct" suits any shape, "tiled" is for GPUs,
- * "texture" for software adapters, "winograd" is "texture" with fewer multiplications where the
- * shape allows it, and "auto" is "winograd" where that pays and "texture" elsewhere.
- */
-export type GemmVariant = "auto" | "winograd" | "texture" | "tiled" | "direct";
-
-/** Choices that do not change what is computed, only how: results differ by rounding. */
-export interface Tuning {
-  /** The family of GEMM-like kernels. */
-  readonly gemm: GemmVariant;
-  /** Other families for single ops, by {@linkcode GemmUse.key}; `calibrate` measures them. */
-  readonly choices?: Readonly<Record<string, GemmVariant>>;
-  /** Invocations that keep the adapter busy; split-K aims at it. */
-  readonly parallelism: number;
-}
-
-const VARIANTS: readonly unknown[] = ["auto", "winograd", "texture", "tiled", "direct"];
-
-/**
- * Refuses kernel choices that are none: they may come from a file.
- *
- * @throws {RangeError} naming the value.
- */
-export function requireTuning<T extends Partial<Tuning>>(tuning: T): T {
-  const { gemm, parallelism, choices = {} } = tuning;
-  const wrong = (what: string, value: unknown) => {
-    throw new RangeError(`Kernel choices cannot have ${what} ${JSON.stringify(value)}`);
-  };
-  if (gemm !== undefined && !VARIANTS.includes(gemm)) wrong("the family", gemm);
-  if (parallelism !== undefined && !(Number.isInteger(parallelism) && parallelism > 0)) {
-    wrong("a parallelism of", parallelism);
-  }
-  if (typeof choices !== "object" || choices === null) wrong("the choices", choices);
-  for (const choice of Object.values(choices)) {
-    if (!VARIANTS.includes(choice)) wrong("the choice", choice);
-  }
-  return tuning;
-}
-
-/** A GEMM-like op of a program. */
-export interface GemmUse {
-  /** Names the op and its sizes: `conv2d 256x14x14x64 5x5 / 2 -> 7x7x128`. */
-  readonly key: string;
-  /** What it computes. */
-  readonly kind: "conv2d" | "conv2dTranspose" | "conv2dFilterGrad";
-  /** Its sizes; `ops/geometry.ts` knows their form. */
-  readonly geometry: unknown;
-  /** Operations of the dense definition. */
-  readonly flops: number;
-}
-
-/** Good choices for each kind of adapter; docs/kernels.md says why. */
-export const TUNING: Readonly<Record<AdapterKind, Tuning>> = {
-  software: { gemm: "auto", parallelism: 1024 },
-  gpu: { gemm: "tiled", parallelism: 65536 },
-};
 
 /** Most workgroups along one dimension in every WebGPU implementation. */
 const MAX_WORKGROUPS = 65535;
@@ -153,7 +95,7 @@ export class Lowering {
   /** GEMM-like ops so far, by key. */
   readonly gemms: Map<string, GemmUse> = new Map();
   #storages = new Map<Tensor, Storage>();
-  #mirrors = new Map<Storage, Mirror>();
+  #textures = new Map<Storage, TextureCopy>();
   #memo = new Map<Tensor, Map<string, Storage>>();
   #constants = new Map<string, Storage>();
   #node?: Node;
@@ -206,20 +148,20 @@ export class Lowering {
    * A tensor's copy in a texture, shared by all who ask for it. It cannot be outdated: a tensor is
    * written once, and each value of a variable is a tensor of its own.
    */
-  mirror(of: Tensor | Storage): Mirror {
+  texture(of: Tensor | Storage): TextureCopy {
     const storage = of instanceof Storage ? of : this.storage(of);
-    let mirror = this.#mirrors.get(storage);
-    if (!mirror) {
-      mirror = new Mirror(storage);
-      this.#mirrors.set(storage, mirror);
-      this.copy(storage, mirror, storage.bytes, "texture of");
+    let copy = this.#textures.get(storage);
+    if (!copy) {
+      copy = new TextureCopy(storage);
+      this.#textures.set(storage, copy);
+      this.copy(storage, copy, storage.bytes, "texture of");
     }
-    return mirror;
+    return copy;
   }
 
   /**
    * What `make` computes from a tensor, made at the first call and shared by later ones. It cannot
-   * be outdated, for the same reason as a mirror.
+   * be outdated, for the same reason as a texture copy.
    */
   shared(tensor: Tensor, what: string, make: () => Storage): Storage {
     let made = this.#memo.get(tensor);
@@ -244,9 +186,9 @@ export class Lowering {
   /** Emits a dispatch. */
   dispatch(spec: DispatchSpec): void {
     const { kernel, entryPoint = "main", constants, workgroups, detail, flops = 0 } = spec;
-    const bindings: Record<string, Storage | Mirror> = {};
+    const bindings: Record<string, Storage | TextureCopy> = {};
     for (const [name, operand] of Object.entries(spec.bindings)) {
-      bindings[name] = operand instanceof Storage || operand instanceof Mirror
+      bindings[name] = operand instanceof Storage || operand instanceof TextureCopy
         ? operand
         : this.storage(operand);
     }
@@ -270,7 +212,7 @@ export class Lowering {
   }
 
   /** Emits a copy of the first `bytes` of `from`. */
-  copy(from: Storage, to: Storage | Mirror, bytes: number, what = "copy to"): void {
+  copy(from: Storage, to: Storage | TextureCopy, bytes: number, what = "copy to"): void {
     this.steps.push({ kind: "copy", label: `${what} ${from.label}`, from, to, bytes });
   }
 

@@ -6,7 +6,7 @@
 
 import { ALIGNMENT, roundUp, TEXTURE_WIDTH, textureRows } from "../gpu/memory.ts";
 import { invocations, workgroupBytes } from "../gpu/shader.ts";
-import { Mirror, type Step } from "./lower.ts";
+import { type Step, TextureCopy } from "./lower.ts";
 
 /** The least limits of a device that can run a program, by WebGPU's names. */
 export interface ProgramNeeds {
@@ -43,11 +43,11 @@ export function needsOf(steps: readonly Step[]): ProgramNeeds {
   for (const step of steps) {
     if (step.kind === "copy") continue;
     const operands = Object.values(step.bindings);
-    const textures = operands.filter((operand) => operand instanceof Mirror);
+    const textures = operands.filter((operand) => operand instanceof TextureCopy);
     raise("maxStorageTexturesPerShaderStage", textures.length);
     raise("maxStorageBuffersPerShaderStage", operands.length - textures.length);
     for (const operand of operands) {
-      if (operand instanceof Mirror) {
+      if (operand instanceof TextureCopy) {
         raise("maxTextureDimension2D", Math.max(TEXTURE_WIDTH, textureRows(operand.storage.bytes)));
       } else {
         const bytes = operand.fixed?.bytes ?? roundUp(operand.bytes, ALIGNMENT);

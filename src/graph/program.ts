@@ -20,11 +20,12 @@ import { OutOfMemoryError } from "../errors.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
-import { type GemmUse, Mirror, type Step, Storage } from "./lower.ts";
+import { type Step, Storage, TextureCopy } from "./lower.ts";
 import { needsOf, type ProgramNeeds } from "./needs.ts";
 import { type Block, plan } from "./plan.ts";
 import { type DType, type Shape, sizeOf } from "./tensor.ts";
 import { bytesOf } from "./tensor.ts";
+import type { GemmUse } from "./tuning.ts";
 import { ADVICE_FOR_VARIABLES, fromBytes, toArray, type TypedArray } from "./variable.ts";
 
 /** What a program costs. */
@@ -287,10 +288,11 @@ export class Program<
       lives.delete(storage);
     }
     const storages = [...lives.keys()].filter((k) => k instanceof Storage);
-    const mirrors = [...lives.keys()].filter((k) => k instanceof Mirror);
-    const textureBytes = (mirror: Mirror) => textureRows(mirror.storage.bytes) * TEXTURE_WIDTH * 16;
+    const copies = [...lives.keys()].filter((k) => k instanceof TextureCopy);
+    const textureBytes = (copy: TextureCopy) =>
+      textureRows(copy.storage.bytes) * TEXTURE_WIDTH * 16;
     const bufferBlocks = storages.map((s) => block(roundUp(s.bytes, ALIGNMENT), lives.get(s)!));
-    const textureBlocks = mirrors.map((m) => block(textureBytes(m), lives.get(m)!));
+    const textureBlocks = copies.map((m) => block(textureBytes(m), lives.get(m)!));
     const buffers = plan(bufferBlocks);
     const textures = plan(textureBlocks);
     // A slot is as large as the largest that it holds, which is what a message should name.
@@ -300,15 +302,15 @@ export class Program<
       const label = `${this.label} slot ${i} (${largest(i, buffers.slotOf, storages)})`;
       return this.#own(this.gpu.memory.buffer(bytes, label));
     });
-    const mirrored = mirrors.map(({ storage }) => storage);
+    const copied = copies.map(({ storage }) => storage);
     const textureSlots = textures.slotBytes.map((bytes, i) => {
-      const label = `${this.label} texture ${i} (${largest(i, textures.slotOf, mirrored)})`;
+      const label = `${this.label} texture ${i} (${largest(i, textures.slotOf, copied)})`;
       return this.#own(this.gpu.memory.texture(textureRows(bytes), label));
     });
     const bufferOf = new Map(storages.map((s, i) => [s, slots[buffers.slotOf[i]]]));
-    const textureOf = new Map(mirrors.map((m, i) => [m, textureSlots[textures.slotOf[i]]]));
-    const resolve = (operand: Storage | Mirror): Resource => {
-      if (operand instanceof Mirror) return textureOf.get(operand)!;
+    const textureOf = new Map(copies.map((m, i) => [m, textureSlots[textures.slotOf[i]]]));
+    const resolve = (operand: Storage | TextureCopy): Resource => {
+      if (operand instanceof TextureCopy) return textureOf.get(operand)!;
       if (operand.fixed) return operand.fixed;
       const bytes = roundUp(operand.bytes, ALIGNMENT);
       if (operand.part) {
@@ -325,7 +327,7 @@ export class Program<
     };
   }
 
-  #emit(step: Step, resolve: (operand: Storage | Mirror) => Resource): void {
+  #emit(step: Step, resolve: (operand: Storage | TextureCopy) => Resource): void {
     if (step.kind === "copy") {
       const from = resolve(step.from) as BufferView;
       const to = resolve(step.to);
@@ -343,7 +345,7 @@ export class Program<
     );
     // What is bound twice is counted once, and a texture by what it holds, not by its slot.
     const bytes = [...new Set(Object.values(step.bindings))].reduce(
-      (sum, operand) => sum + (operand instanceof Mirror ? operand.storage : operand).bytes,
+      (sum, operand) => sum + (operand instanceof TextureCopy ? operand.storage : operand).bytes,
       0,
     );
     this.#commands.dispatch({ ...step, bindings, bytes });
@@ -359,7 +361,9 @@ function requireLimits({ steps }: Lowered, gpu: GpuDevice): void {
   const { limits } = gpu.device;
   const variables = new Set(
     steps.flatMap((step) => step.kind === "copy" ? [step.from] : Object.values(step.bindings))
-      .flatMap((operand) => (operand instanceof Mirror ? operand.storage : operand).fixed ?? [])
+      .flatMap((operand) =>
+        (operand instanceof TextureCopy ? operand.storage : operand).fixed ?? []
+      )
       .map(({ bytes }) => bytes),
   );
   const require = (
@@ -376,11 +380,11 @@ function requireLimits({ steps }: Lowered, gpu: GpuDevice): void {
     throw new OutOfMemoryError(`${needs()}: this device's ${limit} is ${limits[limit]}. ${advice}`);
   };
   for (const step of steps) {
-    const operands: [string, Storage | Mirror][] = step.kind === "copy"
+    const operands: [string, Storage | TextureCopy][] = step.kind === "copy"
       ? [["its source", step.from], ["its target", step.to]]
       : Object.entries(step.bindings);
     for (const [name, operand] of operands) {
-      if (operand instanceof Mirror) {
+      if (operand instanceof TextureCopy) {
         const { storage } = operand;
         const rows = textureRows(storage.bytes);
         require(
@@ -422,9 +426,9 @@ function block(bytes: number, { first, last }: { first: number; last: number }):
 /** First and last step of everything that needs a place. */
 export function liveRanges(
   { steps, outputs, invariant }: Pick<Lowered, "steps" | "outputs" | "invariant">,
-): Map<Storage | Mirror, { first: number; last: number }> {
-  const lives = new Map<Storage | Mirror, { first: number; last: number }>();
-  const touch = (operand: Storage | Mirror, step: number) => {
+): Map<Storage | TextureCopy, { first: number; last: number }> {
+  const lives = new Map<Storage | TextureCopy, { first: number; last: number }>();
+  const touch = (operand: Storage | TextureCopy, step: number) => {
     const key = operand instanceof Storage ? operand.root : operand;
     if (key instanceof Storage && key.fixed) return;
     const life = lives.get(key);

@@ -2,8 +2,8 @@ import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
 import { type Op, show, type Tensor } from "../graph/tensor.ts";
 import { requireFloat } from "./elementwise.ts";
-import { lowerConv, lowerFilterGrad } from "./gemm.ts";
-import type { Geometry, Side } from "./geometry.ts";
+import { lowerConv, lowerFilterGrad } from "./gemm/choose.ts";
+import type { Geometry, Side } from "./gemm/geometry.ts";
 import { mul } from "./arithmetic.ts";
 import { reshape, transpose } from "./shape.ts";
 

@@ -10,7 +10,7 @@ import type { Timing } from "../gpu/commands.ts";
 import type { Buffer, BufferView } from "../gpu/memory.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { currentGraph } from "../graph/graph.ts";
-import type { GemmUse } from "../graph/lower.ts";
+import type { GemmUse } from "../graph/tuning.ts";
 import type { ProgramNeeds } from "../graph/needs.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Gpu } from "../graph/gpu.ts";
-import { requireTuning, type Tuning } from "../graph/lower.ts";
+import { requireTuning, type Tuning } from "../graph/tuning.ts";
 
 /** The kernel choices of a run: what they are, and where they were made. */
 export function describeKernels(gpu: Gpu): string {

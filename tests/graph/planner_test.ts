@@ -9,10 +9,11 @@ import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { lower, type Lowered } from "../../src/graph/compile.ts";
 import { Gpu } from "../../src/graph/gpu.ts";
 import { record } from "../../src/graph/graph.ts";
-import { Mirror, type Step, Storage, type Tuning } from "../../src/graph/lower.ts";
+import { type Step, Storage, TextureCopy } from "../../src/graph/lower.ts";
 import { type Block, plan } from "../../src/graph/plan.ts";
 import { liveRanges } from "../../src/graph/program.ts";
 import type { Tensor } from "../../src/graph/tensor.ts";
+import type { Tuning } from "../../src/graph/tuning.ts";
 import { Variable } from "../../src/graph/variable.ts";
 import { grad } from "../../src/ops/grad.ts";
 import * as ops from "../../src/ops/mod.ts";
@@ -178,7 +179,7 @@ function randomLowered(seed: string): Lowered {
   return lowered;
 }
 
-type Place = Storage | Mirror;
+type Place = Storage | TextureCopy;
 
 /** What a step reads and writes; of storages, the whole that they are a part of. */
 function accesses(step: Step): { reads: Place[]; writes: Place[] } {
@@ -199,12 +200,12 @@ function accesses(step: Step): { reads: Place[]; writes: Place[] } {
  * same in every run; throws where a value was lost.
  */
 function replay(lowered: Lowered, lives = liveRanges(lowered)): void {
-  const planned = [...lives.keys()].filter((p) => p instanceof Mirror || !p.initial);
+  const planned = [...lives.keys()].filter((p) => p instanceof TextureCopy || !p.initial);
   const slots = new Map<Place, string>();
-  for (const Kind of [Storage, Mirror]) {
+  for (const Kind of [Storage, TextureCopy]) {
     const places = planned.filter((p) => p instanceof Kind);
     const blocks = places.map((p) => ({
-      bytes: p instanceof Mirror ? p.storage.bytes : p.bytes,
+      bytes: p instanceof TextureCopy ? p.storage.bytes : p.bytes,
       ...lives.get(p)!,
     }));
     const { slotOf, slotBytes } = plan(blocks);
@@ -215,7 +216,7 @@ function replay(lowered: Lowered, lives = liveRanges(lowered)): void {
   }
 
   const owners = new Map<string, Place>();
-  const nameOf = (p: Place) => p instanceof Mirror ? `texture of ${p.storage.label}` : p.label;
+  const nameOf = (p: Place) => p instanceof TextureCopy ? `texture of ${p.storage.label}` : p.label;
   const expectOwner = (place: Place, where: string) => {
     const slot = slots.get(place);
     if (!slot || (place instanceof Storage && place.label.endsWith("unused"))) return;

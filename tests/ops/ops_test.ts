@@ -9,7 +9,7 @@ import { deepEqual } from "node:assert/strict";
 import { lower } from "../../src/graph/compile.ts";
 import { Gpu } from "../../src/graph/gpu.ts";
 import { record } from "../../src/graph/graph.ts";
-import { TUNING } from "../../src/graph/lower.ts";
+import { TUNING } from "../../src/graph/tuning.ts";
 import type { Tensor } from "../../src/graph/tensor.ts";
 import { grad } from "../../src/ops/grad.ts";
 import * as ops from "../../src/ops/mod.ts";
@@ -34,7 +34,7 @@ Deno.test.afterAll(() => {
   for (const gpu of [...families, lazy]) gpu[Symbol.dispose]();
 });
 
-/** Of the root mean square: what src/ops/winograd.ts says of its rounding, for single values. */
+/** Of the root mean square: what src/ops/gemm/winograd.ts says of its rounding, for single values. */
 const WINOGRAD_TOLERANCE = 5e-5;
 
 /** What a case is compiled to; the same for two families where a row suits only one of them. */

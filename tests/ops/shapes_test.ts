@@ -8,7 +8,7 @@
 import { equal, ok, throws } from "node:assert/strict";
 import { lower } from "../../src/graph/compile.ts";
 import { type InputSpec, record } from "../../src/graph/graph.ts";
-import { TUNING } from "../../src/graph/lower.ts";
+import { TUNING } from "../../src/graph/tuning.ts";
 import { show, type Tensor } from "../../src/graph/tensor.ts";
 import { Variable } from "../../src/graph/variable.ts";
 import { grad } from "../../src/ops/grad.ts";

@@ -7,9 +7,9 @@
 
 import assert from "node:assert/strict";
 import { Gpu, ops, type Tensor } from "../../mod.ts";
-import { resolveVariant } from "../../src/ops/gemm.ts";
-import { geometry } from "../../src/ops/geometry.ts";
-import { transforms } from "../../src/ops/winograd.ts";
+import { resolveVariant } from "../../src/ops/gemm/choose.ts";
+import { geometry } from "../../src/ops/gemm/geometry.ts";
+import { transforms } from "../../src/ops/gemm/winograd.ts";
 import { assertClose } from "../support/close.ts";
 import { TestRandom } from "../support/random.ts";
 

@@ -38,7 +38,7 @@ Deno.test("package: what is staged for JSR has no text imports and works the sam
   try {
     const target = join(dir, "staged");
     await stage(target);
-    const gemm = await Deno.readTextFile(join(target, "src/ops/gemm.ts"));
+    const gemm = await Deno.readTextFile(join(target, "src/ops/gemm/choose.ts"));
     assert.doesNotMatch(gemm, /type: "text"/);
     const mod = pathToFileURL(join(target, "mod.ts")).href;
     assert.equal(await run(dir, program(mod)), "7 10 15 22\n");

@@ -9,16 +9,14 @@ import { writeFileAtomic } from "../../files/atomic.ts";
 import { readTextFile } from "../../files/regular.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import type { Gpu } from "../../graph/gpu.ts";
-import type { GemmUse, GemmVariant } from "../../graph/lower.ts";
+import type { GemmUse, GemmVariant } from "../../graph/tuning.ts";
 import { sizeOf, type Tensor } from "../../graph/tensor.ts";
-import { convolveWith } from "../conv2d.ts";
-import { filterGradWith } from "../conv2dFilterGrad.ts";
-import { resolveVariant } from "../gemm.ts";
-import { transposeWith } from "../conv2dTranspose.ts";
-import { type Geometry, kernelShape, sideShape } from "../geometry.ts";
+import { convTransposeWith, convWith, filterGradWith } from "../conv.ts";
+import { resolveVariant } from "./choose.ts";
+import { type Geometry, kernelShape, sideShape } from "./geometry.ts";
 import { VERSION } from "../../version.ts";
 
-/** Families worth a measurement on each kind of adapter; the others are far slower there. */
+/** Variants worth a measurement on each kind of adapter; the others are far slower there. */
 export const CANDIDATES: Readonly<Record<Gpu["kind"], readonly GemmVariant[]>> = {
   software: ["winograd", "texture"],
   gpu: ["tiled", "texture", "winograd", "direct"],
@@ -27,7 +25,7 @@ export const CANDIDATES: Readonly<Record<Gpu["kind"], readonly GemmVariant[]>> =
 /** Ops below this many operations keep the default: the step does not notice them. */
 const LEAST_FLOPS = 3e8;
 
-/** Another family than the default must be a fifth faster, so that noise does not decide. */
+/** Another variant than the default must be a fifth faster, so that noise does not decide. */
 const MARGIN = 0.8;
 
 /** What was measured of one op. */
@@ -36,9 +34,9 @@ export interface CalibrationRow {
   readonly key: string;
   /** Operations of its dense definition. */
   readonly flops: number;
-  /** The family to use. */
+  /** The variant to use. */
   readonly choice: GemmVariant;
-  /** Milliseconds of each family; the first is the default. Empty if there was no time for all. */
+  /** Milliseconds of each variant; the first is the default. Empty if there was no time for all. */
   readonly milliseconds: Readonly<Partial<Record<GemmVariant, number>>>;
 }
 
@@ -106,7 +104,7 @@ export async function calibrate(
   return rows;
 }
 
-/** Families that compute an op differently, the default first. */
+/** Variants that compute an op differently, the default first. */
 function candidatesFor(gpu: Gpu, { geometry }: GemmUse): GemmVariant[] {
   const all = [gpu.tuning.gemm, ...CANDIDATES[gpu.kind]];
   return [...new Set(all.map((variant) => resolveVariant(variant, geometry as Geometry)))];
@@ -123,7 +121,7 @@ async function measureUse(
   for (const variant of candidatesFor(gpu, use)) {
     if (performance.now() > end) return undefined;
     const time = await measure(gpu, use, variant, least).catch((error) => {
-      if (error instanceof OutOfMemoryError) return Infinity; // this family needs too much here
+      if (error instanceof OutOfMemoryError) return Infinity; // this variant needs too much here
       throw error;
     });
     if (time < Infinity) milliseconds[variant] = time;
@@ -149,8 +147,8 @@ async function measure(
     conv2dFilterGrad: [large, small],
   }[kind];
   const record = {
-    conv2d: convolveWith,
-    conv2dTranspose: transposeWith,
+    conv2d: convWith,
+    conv2dTranspose: convTransposeWith,
     conv2dFilterGrad: filterGradWith,
   }[kind];
   using program = gpu.compile(

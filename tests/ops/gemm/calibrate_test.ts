@@ -10,8 +10,8 @@ import { calibrate, Gpu, ops, type StepEvent, trainDCGAN } from "../../../mod.ts
 import config from "../../../deno.json" with { type: "json" };
 import { readCheckpoint } from "../../../src/files/checkpoints.ts";
 import { encodeCheckpoint } from "../../../src/training/checkpoint.ts";
-import { resolveVariant } from "../../../src/ops/gemm.ts";
-import type { Geometry } from "../../../src/ops/geometry.ts";
+import { resolveVariant } from "../../../src/ops/gemm/choose.ts";
+import type { Geometry } from "../../../src/ops/gemm/geometry.ts";
 import { VERSION } from "../../../src/version.ts";
 import { variableDigests } from "../../support/digest.ts";
 import { assertClose } from "../../support/close.ts";

@@ -5,32 +5,27 @@
  * @module
  */
 
-import convDirect from "../kernels/conv_direct.wgsl" with { type: "text" };
-import convPixels from "../kernels/conv_pixels.wgsl" with { type: "text" };
-import convTexture from "../kernels/conv_texture.wgsl" with { type: "text" };
-import convTiled from "../kernels/conv_tiled.wgsl" with { type: "text" };
-import filterGradDirect from "../kernels/filter_grad_direct.wgsl" with { type: "text" };
-import filterGradPixels from "../kernels/filter_grad_pixels.wgsl" with { type: "text" };
-import filterGradTexture from "../kernels/filter_grad_texture.wgsl" with { type: "text" };
-import filterGradTiled from "../kernels/filter_grad_tiled.wgsl" with { type: "text" };
-import { type Kernel, kernel } from "../gpu/shader.ts";
-import {
-  type GemmUse,
-  type GemmVariant,
-  grid,
-  type Lowering,
-  type Mirror,
-} from "../graph/lower.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { copyBox } from "./copy.ts";
+import convDirect from "../../kernels/conv_direct.wgsl" with { type: "text" };
+import convPixels from "../../kernels/conv_pixels.wgsl" with { type: "text" };
+import convTexture from "../../kernels/conv_texture.wgsl" with { type: "text" };
+import convTiled from "../../kernels/conv_tiled.wgsl" with { type: "text" };
+import filterGradDirect from "../../kernels/filter_grad_direct.wgsl" with { type: "text" };
+import filterGradPixels from "../../kernels/filter_grad_pixels.wgsl" with { type: "text" };
+import filterGradTexture from "../../kernels/filter_grad_texture.wgsl" with { type: "text" };
+import filterGradTiled from "../../kernels/filter_grad_tiled.wgsl" with { type: "text" };
+import { type Kernel, kernel } from "../../gpu/shader.ts";
+import { grid, type Lowering, type TextureCopy } from "../../graph/lower.ts";
+import type { GemmUse, GemmVariant } from "../../graph/tuning.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { copyBox } from "../copy.ts";
 import type { Geometry, Side } from "./geometry.ts";
 import {
-  type PointMatmul,
-  pointMatmul,
-  pointMatmulIterations,
-  pointMatmulTiles,
-} from "./pointMatmul.ts";
-import { reduceMiddle } from "./reduce.ts";
+  type BatchedMatmul,
+  batchedMatmul,
+  batchedMatmulIterations,
+  batchedMatmulTiles,
+} from "./batched_matmul.ts";
+import { reduceMiddle } from "../reduce.ts";
 import { lowerWinograd, lowerWinogradFilterGrad, winogradFits, winogradTiles } from "./winograd.ts";
 
 /** A kernel with the tile that one invocation (of a tiled one: one workgroup) computes. */
@@ -119,7 +114,7 @@ function keyOf(kind: GemmUse["kind"], g: Geometry): string {
     `-> ${side(g.small)}`;
 }
 
-/** The family of kernels for an op, and a note that the program has it. */
+/** The variant for an op, and a note that the program has it. */
 function choose(lowering: Lowering, kind: GemmUse["kind"], g: Geometry): GemmVariant {
   const key = keyOf(kind, g);
   const { gemm, choices } = lowering.tuning;
@@ -127,7 +122,7 @@ function choose(lowering: Lowering, kind: GemmUse["kind"], g: Geometry): GemmVar
   return resolveVariant(choices?.[key] ?? gemm, g);
 }
 
-/** The family that really computes an op where this one is asked for. */
+/** The variant that really computes an op where this one is asked for. */
 export function resolveVariant(variant: GemmVariant, g: Geometry): GemmVariant {
   if (winogradFits(g, MAX_ITERATIONS)) {
     const pays = flopsOf(g) >= WINOGRAD_FLOPS && winogradTiles(g) >= WINOGRAD_TILES;
@@ -172,12 +167,12 @@ function chooseFilterGrad(variant: GemmVariant, g: Geometry): keyof typeof FILTE
 }
 
 /** x [batch, ...] with the batch innermost, in a texture. */
-function batchInnermost(lowering: Lowering, x: Tensor): Mirror {
+function batchInnermost(lowering: Lowering, x: Tensor): TextureCopy {
   const rest = x.size / x.shape[0];
   const turned = lowering.scratch(x.size, "batch innermost");
   const from = { strides: [1, rest] };
   copyBox(lowering, [rest, x.shape[0]], x, from, turned, { strides: [x.shape[0], 1] });
-  return lowering.mirror(turned);
+  return lowering.texture(turned);
 }
 
 /** Operations of the dense definition, a multiply-add counted as two: the same for all three ops. */
@@ -229,10 +224,10 @@ function splitsFor({ steps, iterations }: Work, invocations: number, lowering: L
  * Whether 16 x 16 tiles keep the adapter busy with a matrix product from textures; where they do
  * not, its sum is split, which the other kernels can.
  */
-function suitsPointMatmul(lowering: Lowering, g: Geometry, sizes: PointMatmul): boolean {
+function suitsBatchedMatmul(lowering: Lowering, g: Geometry, sizes: BatchedMatmul): boolean {
   return g.large.height * g.large.width * g.kernel[0] * g.kernel[1] === 1 &&
-    pointMatmulTiles(sizes) >= lowering.tuning.parallelism &&
-    pointMatmulIterations(sizes) <= MAX_ITERATIONS;
+    batchedMatmulTiles(sizes) >= lowering.tuning.parallelism &&
+    batchedMatmulIterations(sizes) <= MAX_ITERATIONS;
 }
 
 /** y = conv(x, w), or with `transposed` its transpose: from the small side to the large one. */
@@ -254,7 +249,7 @@ export function lowerConv(
   if (name === "texture" && !transposed) {
     const [k, n] = [input.channels, output.channels];
     const sizes = { kind: "nn", r: g.batch, k, n, flops: flopsOf(g) } as const;
-    if (suitsPointMatmul(lowering, g, sizes)) return pointMatmul(lowering, x, w, y, sizes);
+    if (suitsBatchedMatmul(lowering, g, sizes)) return batchedMatmul(lowering, x, w, y, sizes);
   }
   const pixels = output.height * output.width;
   const columnTiles = Math.ceil(output.channels / columns);
@@ -283,8 +278,8 @@ export function lowerConv(
   const target = splits === 1 ? y : lowering.scratch(splits * y.size, "shares");
   const buffers = name === "direct" || name === "tiled";
   const bindings = {
-    x: buffers ? x : name === "pixels" ? batchInnermost(lowering, x) : lowering.mirror(x),
-    w: buffers ? w : lowering.mirror(w),
+    x: buffers ? x : name === "pixels" ? batchInnermost(lowering, x) : lowering.texture(x),
+    w: buffers ? w : lowering.texture(w),
     [name === "narrow" ? "y_narrow" : "y"]: target,
   };
   lowering.dispatch({ kernel, entryPoint, constants, bindings, workgroups, flops: flopsOf(g) });
@@ -308,7 +303,7 @@ export function lowerFilterGrad(
   if (name === "texture") {
     const [k, n] = [g.large.channels, g.small.channels];
     const sizes = { kind: "tn", r: g.batch, k, n, flops: flopsOf(g) } as const;
-    if (suitsPointMatmul(lowering, g, sizes)) return pointMatmul(lowering, x, dy, dw, sizes);
+    if (suitsBatchedMatmul(lowering, g, sizes)) return batchedMatmul(lowering, x, dy, dw, sizes);
   }
   const taps = g.kernel[0] * g.kernel[1];
   const columnTiles = Math.ceil(g.small.channels / columns);
@@ -335,8 +330,8 @@ export function lowerFilterGrad(
   const target = splits === 1 ? dw : lowering.scratch(splits * dw.size, "shares");
   const buffers = name === "direct" || name === "tiled";
   const bindings = {
-    x: buffers ? x : name === "pixels" ? batchInnermost(lowering, x) : lowering.mirror(x),
-    dy: buffers ? dy : lowering.mirror(dy),
+    x: buffers ? x : name === "pixels" ? batchInnermost(lowering, x) : lowering.texture(x),
+    dy: buffers ? dy : lowering.texture(dy),
     dw: target,
   };
   lowering.dispatch({ kernel, constants, bindings, workgroups, flops: flopsOf(g) });

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type Shape, show, type Tensor } from "../graph/tensor.ts";
+import { type Shape, show } from "../../graph/tensor.ts";
 
 /** Options of conv2d, conv2dTranspose and conv2dFilterGrad. */
 export interface ConvOptions {
@@ -65,13 +65,6 @@ export function padAxis(
   const small = Math.ceil(size / stride);
   const total = Math.max((small - 1) * stride + kernel - size, 0);
   return { small, before: Math.floor(total / 2) };
-}
-
-/** Refuses tensors that are not of rank 4. */
-export function requireRank4(x: Tensor, what: string): void {
-  if (x.rank !== 4) {
-    throw new TypeError(`${what} must have 4 axes, got ${show(x.shape)}`);
-  }
 }
 
 /** The geometry of a convolution from the shape of its large side. */

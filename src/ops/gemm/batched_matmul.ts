@@ -4,18 +4,18 @@
  * @module
  */
 
-import code from "../kernels/point_matmul.wgsl" with { type: "text" };
-import { kernel } from "../gpu/shader.ts";
-import { grid, type Lowering, type Storage } from "../graph/lower.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import code from "../../kernels/batched_matmul.wgsl" with { type: "text" };
+import { kernel } from "../../gpu/shader.ts";
+import { grid, type Lowering, type Storage } from "../../graph/lower.ts";
+import type { Tensor } from "../../graph/tensor.ts";
 
-const matmulKernel = kernel("point_matmul", code);
+const matmulKernel = kernel("batched_matmul", code);
 
 /** Rows and columns that one invocation computes. */
 const TILE = 16;
 
 /** Sizes of the products. */
-export interface PointMatmul {
+export interface BatchedMatmul {
   /** Which products: of [r, k] with [k, n], or of [r, k] transposed with [r, n]. */
   readonly kind: "nn" | "tn";
   /** How many. Default 1. */
@@ -31,22 +31,22 @@ export interface PointMatmul {
 }
 
 /** Invocations that compute something. */
-export function pointMatmulTiles({ kind, points = 1, r, k, n }: PointMatmul): number {
+export function batchedMatmulTiles({ kind, points = 1, r, k, n }: BatchedMatmul): number {
   return points * Math.ceil((kind === "tn" ? k : r) / TILE) * Math.ceil(n / TILE);
 }
 
 /** Iterations of one invocation's loop. */
-export function pointMatmulIterations({ kind, r, k }: PointMatmul): number {
+export function batchedMatmulIterations({ kind, r, k }: BatchedMatmul): number {
   return kind === "tn" ? Math.ceil(r / 4) : k / 4;
 }
 
 /** Emits y = the products of x and w. */
-export function pointMatmul(
+export function batchedMatmul(
   lowering: Lowering,
   x: Tensor | Storage,
   w: Tensor | Storage,
   y: Tensor | Storage,
-  sizes: PointMatmul,
+  sizes: BatchedMatmul,
 ): void {
   const { kind, points = 1, r, k, n, accumulate = false, flops } = sizes;
   lowering.dispatch({
@@ -54,12 +54,12 @@ export function pointMatmul(
     entryPoint: kind,
     constants: {},
     bindings: {
-      x: lowering.mirror(x),
-      w: lowering.mirror(w),
+      x: lowering.texture(x),
+      w: lowering.texture(w),
       y,
       sizes: lowering.constant([points, r, k, n, Number(accumulate)], "sizes"),
     },
-    workgroups: grid(pointMatmulTiles(sizes), 64),
+    workgroups: grid(batchedMatmulTiles(sizes), 64),
     flops,
     detail: points > 1 ? "at points" : undefined,
   });

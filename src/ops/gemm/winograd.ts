@@ -16,13 +16,13 @@
  * @module
  */
 
-import transformCode from "../kernels/winograd.wgsl" with { type: "text" };
-import { kernel } from "../gpu/shader.ts";
-import { grid, type Lowering, type Storage } from "../graph/lower.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { copyBox } from "./copy.ts";
+import transformCode from "../../kernels/winograd.wgsl" with { type: "text" };
+import { kernel } from "../../gpu/shader.ts";
+import { grid, type Lowering, type Storage } from "../../graph/lower.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { copyBox } from "../copy.ts";
 import type { Geometry, Side } from "./geometry.ts";
-import { pointMatmul } from "./pointMatmul.ts";
+import { batchedMatmul } from "./batched_matmul.ts";
 
 const transformKernel = kernel("winograd", transformCode);
 
@@ -183,7 +183,7 @@ function transform(
     entryPoint: direction,
     constants,
     bindings: {
-      ...(direction === "gather" ? { x: lowering.mirror(x) } : { u: x }),
+      ...(direction === "gather" ? { x: lowering.texture(x) } : { u: x }),
       sizes: lowering.constant(sizes, "sizes"),
       y,
     },
@@ -258,7 +258,7 @@ export function lowerWinograd(
     const v = lowering.scratch(batch * floats * k, "points");
     const product = lowering.scratch(batch * floats * n, "products");
     transform(lowering, "gather", input, x, v, { batch, first, ...from });
-    pointMatmul(lowering, v, u, product, {
+    batchedMatmul(lowering, v, u, product, {
       kind: "nn",
       points: points ** 2,
       r: batch * tiles[0] * tiles[1],
@@ -292,7 +292,7 @@ export function lowerWinogradFilterGrad(
     transform(lowering, "gather", input, x, u, { batch, first, side: g.large, tiles, stride, pad });
     const small = { side: g.small, tiles, stride: 1, pad: 0 };
     transform(lowering, "gather", transposed(output), dy, v, { batch, first, ...small });
-    pointMatmul(lowering, u, v, sum, {
+    batchedMatmul(lowering, u, v, sum, {
       kind: "tn",
       points: points ** 2,
       r: batch * tiles[0] * tiles[1],
