@@ -1,0 +1,247 @@
+/**
+ * Plants small faults at random places of `src/`, one at a time, and names those that no test notices.
+ *
+ *   deno task mutate [--count N] [--seed N] [--only PATH] [--since REV] [--json]
+ *
+ * `--only` takes files whose path begins with PATH, `--since` those that differ from a Git revision.
+ * All happens in copies of the checkout, in a temporary folder. A fault that does not compile is not
+ * counted. The exit code is 1 if a fault survives.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type Mutation, mutations } from "./mutate/operators.ts";
+
+/** What tests each room of `src/`: folders and files of `tests/`. */
+const TESTS: Readonly<Record<string, readonly string[]>> = {
+  kernels: ["ops", "optim", "graph/elementwise", "model/model", "model/oracle_layers"],
+  gpu: ["gpu", "graph", "ops/ops", "training/leak"],
+  graph: ["graph", "gpu", "ops"],
+  ops: ["ops", "model/model", "model/oracle_layers"],
+  optim: ["optim", "training/parity", "training/oracle_step"],
+  formats: ["formats", "files/hostile_files", "model/weights", "cli/export"],
+  model: ["model", "training/parity", "cli/export"],
+  metrics: ["metrics", "training/trainer"],
+  data: ["data", "files/hostile_files"],
+  training: ["training", "train"],
+  files: ["files", "training/resume", "train"],
+  "train.ts": ["train", "training/resume", "training/order"],
+  cli: ["cli"],
+  "errors.ts": ["gpu"],
+};
+
+/** Test files that take too long to run for every fault. */
+const SLOW = ["files/disk", "cli/permissions", "training/faults", "training/long_run"];
+
+/** One fault in one file, and what became of it. */
+export interface Mutant extends Mutation {
+  readonly path: string;
+  readonly line: number;
+  /** What stood there. */
+  readonly before: string;
+  /** The test that failed. Without one, the fault survived. */
+  noticedBy?: string;
+  seconds?: number;
+}
+
+/** A checkout, and how to test it. */
+export interface Project {
+  readonly root: string;
+  /** Its files, as paths from the root. */
+  readonly files: readonly string[];
+  /** Arguments of `deno` that run the tests for a file, the quickest first. */
+  testOf(path: string): readonly string[];
+  /** Seconds that tests may take beyond three times what they take without a mutant. */
+  readonly patience: number;
+}
+
+/** Numbers from 0 to 1 that depend on the seed: mulberry32. */
+function random(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** One fault for each line of code of some files, in random order. */
+export async function draw(root: string, paths: readonly string[], seed: number) {
+  const all: Mutant[] = [];
+  for (const path of paths) {
+    const source = await Deno.readTextFile(join(root, path));
+    for (const one of mutations(path, source)) {
+      const line = source.slice(0, one.start).split("\n").length;
+      all.push({ ...one, path, line, before: source.slice(one.start, one.end) });
+    }
+  }
+  const next = random(seed);
+  return [...Map.groupBy(all, at).values()]
+    .map((several) => ({ key: next(), one: several[Math.floor(next() * several.length)] }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ one }) => one);
+}
+
+/** Runs `body` while a mutant is in place. */
+async function planted<T>(dir: string, { path, start, end, text }: Mutant, body: () => Promise<T>) {
+  const file = join(dir, path);
+  const source = await Deno.readTextFile(file);
+  await Deno.writeTextFile(file, source.slice(0, start) + text + source.slice(end));
+  try {
+    return await body();
+  } finally {
+    await Deno.writeTextFile(file, source);
+  }
+}
+
+async function deno(cwd: string, args: readonly string[], seconds?: number) {
+  const env = { NO_COLOR: "1" };
+  const options = { cwd, env, stdin: "null", stdout: "piped", stderr: "piped" } as const;
+  const child = new Deno.Command("deno", { ...options, args: [...args] }).spawn();
+  const timer = seconds && setTimeout(() => child.kill("SIGKILL"), 1000 * seconds);
+  const begin = performance.now();
+  const { success, signal, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { success, signal, output: output + errors, seconds: (performance.now() - begin) / 1000 };
+}
+
+async function compiles(dir: string, path: string, gpu: GPUDevice | undefined): Promise<boolean> {
+  if (!path.endsWith(".wgsl")) {
+    return (await deno(dir, ["check", "--config=deno.json", "--no-lock", path])).success;
+  }
+  gpu?.pushErrorScope("validation");
+  gpu?.createShaderModule({ code: await Deno.readTextFile(join(dir, path)) });
+  return !await gpu?.popErrorScope();
+}
+
+/** Tests the first `count` mutants that compile, and reports each. */
+export async function mutate(
+  mutants: Iterable<Mutant>,
+  count: number,
+  { root, files, testOf, patience }: Project,
+  report: (mutant: Mutant) => void,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "dcgan-mutate-" });
+  const gpu = await (await navigator.gpu?.requestAdapter())?.requestDevice();
+  try {
+    const trees = ["check", "one", "two"].map((name) => join(folder, name));
+    for (const path of files) {
+      for (const dir of trees) {
+        await Deno.mkdir(dirname(join(dir, path)), { recursive: true });
+        await Deno.copyFile(join(root, path), join(dir, path));
+      }
+    }
+    const compiled = async function* () {
+      let left = count;
+      for (const mutant of mutants) {
+        if (left === 0) return;
+        const { path } = mutant;
+        if (!await planted(trees[0], mutant, () => compiles(trees[0], path, gpu))) continue;
+        left--;
+        yield mutant;
+      }
+    };
+    /** Seconds that tests take without a mutant. */
+    const usual = new Map<string, Promise<number>>();
+    const measure = async (dir: string, args: readonly string[]) => {
+      const { success, output, seconds } = await deno(dir, args);
+      if (!success) throw new Error(`Tests fail without a mutant:\n${output.slice(-2000)}`);
+      return seconds;
+    };
+    const queue = compiled();
+    await Promise.all(
+      trees.slice(1).map(async (dir) => {
+        for (let { value } = await queue.next(); value; { value } = await queue.next()) {
+          const mutant = value;
+          const args = testOf(mutant.path);
+          const key = args.join();
+          if (!usual.has(key)) usual.set(key, measure(dir, args));
+          const limit = patience + 3 * await usual.get(key)!;
+          const run = await planted(dir, mutant, () => deno(dir, args, limit));
+          mutant.seconds = run.seconds;
+          if (!run.success) {
+            const [, test = "an error outside of tests"] =
+              /^(.*?) \.\.\. FAILED/m.exec(run.output) ?? [];
+            mutant.noticedBy = run.signal ? "the time limit" : test.trim();
+          }
+          report(mutant);
+        }
+      }),
+    );
+  } finally {
+    gpu?.destroy();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const at = ({ path, line }: Mutant) => `${path}:${line}`;
+
+/** A mutant and what became of it, in a line. */
+export function describe(mutant: Mutant): string {
+  const { operator, before, text, seconds, noticedBy } = mutant;
+  const change = `${operator}: ${JSON.stringify(before)} -> ${JSON.stringify(text)}`;
+  const end = noticedBy ? `noticed by ${noticedBy}` : "SURVIVED";
+  return `${at(mutant)} ${change}: ${end} (${seconds?.toFixed(1)} s)`;
+}
+
+async function git(root: string, ...args: string[]): Promise<string[]> {
+  const command = new Deno.Command("git", { args: ["-C", root, ...args] });
+  const { success, stdout, stderr } = await command.output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const paths = new TextDecoder().decode(stdout).split("\n");
+  return paths.filter((path) => path && Deno.statSync(join(root, path)).isFile);
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      count: { type: "string", default: "20" },
+      seed: { type: "string", default: "0" },
+      only: { type: "string", default: "src/" },
+      since: { type: "string" },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const files = await git(root, "ls-files", "--cached", "--others", "--exclude-standard");
+  const candidates = values.since
+    ? await git(root, "diff", "--name-only", "--diff-filter=d", values.since)
+    : files;
+  const paths = candidates.filter((path) =>
+    /^src\/.*\.(?:ts|wgsl)$/.test(path) && path.startsWith(values.only)
+  );
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
+  const options = tasks.test.split(" ").filter((word: string) => word.startsWith("--"));
+  const tests = files.filter((path) =>
+    /^tests\/.*_test\.ts$/.test(path) && !SLOW.includes(path.slice(6, -8))
+  );
+  const testOf = (path: string) => {
+    const [, room, name] = /^src\/([^/]+)(?:.*\/)?(\w*)/.exec(path)!;
+    const found = TESTS[room].flatMap((place) =>
+      tests.filter((test) => test.replace("_test.ts", "/").startsWith(`tests/${place}/`))
+    );
+    const own = found.filter((test) => test.endsWith(`/${name}_test.ts`));
+    return ["test", "--no-check", "--fail-fast", ...options, ...new Set([...own, ...found])];
+  };
+  const project = { root, files, testOf, patience: 20 };
+  const done: Mutant[] = [];
+  const mutants = await draw(root, paths, Number(values.seed));
+  await mutate(mutants, Number(values.count), project, (mutant) => {
+    done.push(mutant);
+    if (!values.json) console.log(describe(mutant));
+  });
+  const survivors = done.filter(({ noticedBy }) => !noticedBy);
+  const score = `${done.length - survivors.length} of ${done.length} faults noticed`;
+  console.log(
+    values.json
+      ? JSON.stringify({ seed: values.seed, score, mutants: done }, null, 2)
+      : ["", ...survivors.map(describe), `${score} (seed ${values.seed})`].join("\n"),
+  );
+  return survivors.length ? 1 : 0;
+}
+
+if (import.meta.main) Deno.exitCode = await main();
