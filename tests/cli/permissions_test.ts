@@ -359,9 +359,7 @@ Deno.test("permissions: which tasks may start programs, SECURITY says", async ()
   assert.deepEqual(named, Object.keys(tasks).filter((task) => startedBy(task).length));
   for (const task of named) assert.ok(startedBy(task).includes("deno"), task);
   for (const task of ["dcgan", "train", "calibrate"]) assert.deepEqual(startedBy(task), []);
-  // Only what fetches has to write.
   assert.equal(granted("audit").has("--allow-write"), false);
-  assert.equal(granted("audit:fetch").has("--allow-write"), true);
 });
 
 Deno.test("permissions: the page, and each command's help, have the rows", async () => {
