@@ -25,7 +25,7 @@ interface Outcome {
 async function read(reader: string, path: string): Promise<Outcome> {
   // All is allowed for what the system says of the process.
   const outcome = await runWithHeap(HEAP_MB, "large_worker.ts", [reader, path], ["--allow-all"]);
-  ok(outcome.success, outcome.stderr);
+  equal(outcome.code, 0, outcome.stderr);
   return JSON.parse(outcome.stdout);
 }
 

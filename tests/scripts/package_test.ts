@@ -2,17 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stage } from "../../scripts/stage.ts";
+import { inFolder } from "../support/folder.ts";
+import { output } from "../support/process.ts";
 
-/** Runs a program in a process of its own, from another folder and without a configuration. */
+/** Runs a program from another folder and without a configuration. */
 async function run(cwd: string, program: string): Promise<string> {
   await Deno.writeTextFile(join(cwd, "program.ts"), program);
-  const { code, stdout, stderr } = await new Deno.Command("deno", {
-    args: ["run", "--quiet", "--no-prompt", "--no-config", "program.ts"],
-    cwd,
-    env: { NO_COLOR: "1" },
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  return await output(["run", "--quiet", "--no-prompt", "--no-config", "program.ts"], { cwd });
 }
 
 const program = (mod: string) => `
@@ -23,19 +19,14 @@ const program = (mod: string) => `
   console.log([...(await program.read("y")).y].join(" "));
 `;
 
-Deno.test("package: mod.ts works from any folder, without any permission", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("package: mod.ts works from any folder, without any permission", () =>
+  inFolder(async (dir) => {
     const mod = new URL("../../mod.ts", import.meta.url).href;
     assert.equal(await run(dir, program(mod)), "7 10 15 22\n");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));
 
-Deno.test("package: what is staged for JSR has no text imports and works the same", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
+Deno.test("package: what is staged for JSR has no text imports and works the same", () =>
+  inFolder(async (dir) => {
     const target = join(dir, "staged");
     await stage(target);
     const gemm = await Deno.readTextFile(join(target, "src/ops/gemm/choose.ts"));
@@ -49,7 +40,4 @@ Deno.test("package: what is staged for JSR has no text imports and works the sam
     `;
     assert.match(await run(dir, summary), /^Model: "generator"[^]*Total params: 212865/);
     await assert.rejects(stage(target), /not empty/);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));

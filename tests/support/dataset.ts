@@ -29,3 +29,13 @@ export const OVERPOWERED = {
   learningRate: 2e-3,
   epochs: 60,
 } as const;
+
+/** A run of five steps an epoch (four full batches and one of six) that takes a second or two. */
+export const SMALL = {
+  dataset: blobs(70),
+  batchSize: 16,
+  noiseDim: 10,
+  generatorWidths: [16, 8, 8],
+  discriminatorWidths: [8, 8],
+  seed: 3,
+} as const;

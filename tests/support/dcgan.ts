@@ -1,5 +1,7 @@
 /** The command line in a process of its own. */
 
+import { deno, type Ended } from "./process.ts";
+
 /** Arguments of `deno` that start it; the command and its options follow. */
 export const DCGAN: readonly string[] = [
   "run",
@@ -22,11 +24,6 @@ export const TINY: readonly string[] = [
 ];
 
 /** Runs a command; relative paths are those of `INIT_CWD`, if `env` has it. */
-export async function dcgan(args: readonly string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await new Deno.Command("deno", {
-    args: [...DCGAN, ...args],
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+export function dcgan(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  return deno([...DCGAN, ...args], { env });
 }

@@ -1,8 +1,8 @@
-/** Runs `body` with a folder of its own, and removes it whatever happens. */
-export async function inFolder(body: (dir: string) => Promise<void>): Promise<void> {
+/** Runs `body` with a folder of its own, which is removed whatever happens. */
+export async function inFolder<T>(body: (dir: string) => Promise<T>): Promise<T> {
   const dir = await Deno.makeTempDir();
   try {
-    await body(dir);
+    return await body(dir);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

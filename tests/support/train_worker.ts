@@ -9,17 +9,12 @@
  */
 
 import { trainDCGAN } from "../../mod.ts";
-import { blobs } from "./dataset.ts";
+import { SMALL } from "./dataset.ts";
 
 const [outDir, maxSteps, how] = Deno.args;
 console.log("began");
 using _run = await trainDCGAN({
-  dataset: blobs(70), // five steps an epoch
-  batchSize: 16,
-  noiseDim: 10,
-  generatorWidths: [16, 8, 8],
-  discriminatorWidths: [8, 8],
-  seed: 3,
+  ...SMALL,
   maxSteps: Number(maxSteps),
   outDir,
   checkpoint: { everyMinutes: 1e-9, keep: 3 },

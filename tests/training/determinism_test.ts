@@ -5,17 +5,11 @@
  */
 
 import assert from "node:assert/strict";
+import { output } from "../support/process.ts";
 
 /** Trains in a process of its own: the hash of all weights, moments, statistics and losses. */
-async function train(seed: number): Promise<string> {
-  const worker = new URL("../support/worker.ts", import.meta.url).href;
-  const { success, stdout, stderr } = await new Deno.Command("deno", {
-    args: ["run", "--no-lock", "--no-prompt", worker, String(seed)],
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  return text.decode(stdout).trim();
-}
+const train = async (seed: number) =>
+  (await output(["run", "--no-lock", "--no-prompt", "tests/support/worker.ts", `${seed}`])).trim();
 
 Deno.test("training gives the same bits in two processes, and others with another seed", async () => {
   const first = await train(1);
