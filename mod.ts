@@ -8,13 +8,7 @@
 export * from "./src/errors.ts";
 
 export { Gpu, type GpuOptions, type VariableOptions, type VariableSpec } from "./src/graph/gpu.ts";
-export type {
-  AdapterInfo,
-  AdapterKind,
-  Device,
-  GpuDevice,
-  RequestOptions,
-} from "./src/gpu/device.ts";
+export type { AdapterInfo, AdapterKind, Device, RequestOptions } from "./src/gpu/adapter.ts";
 export type { Buffer, BufferView, Memory, Texture } from "./src/gpu/memory.ts";
 export type { Constants, Pipelines } from "./src/gpu/pipelines.ts";
 export type { Access, Binding, Kernel } from "./src/gpu/shader.ts";
@@ -33,7 +27,7 @@ export type {
 export type { GemmUse, GemmVariant, Tuning } from "./src/graph/tuning.ts";
 export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/ops/gemm/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
-export type { ProgramNeeds } from "./src/graph/needs.ts";
+export type { ProgramNeeds } from "./src/graph/limits.ts";
 export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
 
 export { grad, type GradOptions } from "./src/ops/grad.ts";

@@ -90,7 +90,7 @@ function register(group: string, device: Gpu, cases: readonly KernelCase[]): voi
 }
 
 for (const gemm of VARIANTS) {
-  const own = CANDIDATES[gpu.kind].includes(gemm) && gemm !== "direct";
+  const own = CANDIDATES[gpu.info.kind].includes(gemm) && gemm !== "direct";
   const tuning = { ...(gemm === "tiled" ? TUNING.gpu : {}), gemm };
   register(gemm, Gpu.from(gpu.device, { tuning }), gemmCases(own ? 256 : 64));
 }

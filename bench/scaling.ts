@@ -61,9 +61,9 @@ using gpu = await Gpu.request();
 async function measure(batch: number, width: number): Promise<Row | undefined> {
   try {
     const dataset = syntheticDataset(batch);
-    const before = gpu.memory.bytes;
+    const before = gpu.context.memory.bytes;
     using model = makeModel(gpu, { batch, width, dataset });
-    const state = gpu.memory.bytes - before - dataset.images.length;
+    const state = gpu.context.memory.bytes - before - dataset.images.length;
     const indices = batchOf(batch);
     const seconds = await secondsAmongMany(gpu, () => model.step(indices), steps);
     const { plannedBytes } = model.stats(batch);

@@ -12,8 +12,7 @@ import { lower } from "../src/graph/compile.ts";
 import { inputOp, record, variableOp } from "../src/graph/graph.ts";
 import { accesses } from "../src/graph/invariant.ts";
 import { type Step, Storage } from "../src/graph/lower.ts";
-import { plan } from "../src/graph/plan.ts";
-import { liveRanges } from "../src/graph/program.ts";
+import { liveRanges, plan } from "../src/graph/plan.ts";
 import { type Node, sameShape, show } from "../src/graph/tensor.ts";
 import { ALIGNMENT, roundUp } from "../src/gpu/memory.ts";
 
@@ -51,7 +50,7 @@ export function draw(gpu: Gpu): Drawing {
     .map(([name, shape]) => gpu.variable(shape, undefined, { name }));
   const body = example(w, b, gain);
   using program = gpu.compile(INPUTS, body, { tuning: TUNING });
-  const recording = record(INPUTS, body, gpu);
+  const recording = record(INPUTS, body, gpu.context);
   const { nodes } = recording.graph;
   const lowered = lower(recording, TUNING);
   const { steps, invariant } = lowered;

@@ -12,7 +12,6 @@ const OPEN = [
   "src/formats/curves.ts",
   "src/formats/png_chunks.ts",
   "src/formats/tfjs_model.ts",
-  "src/gpu/probe.ts",
   "src/model/save.ts",
   "src/model/weights.ts",
   "src/ops/add.ts",

@@ -389,7 +389,7 @@ Deno.test("train: a contradiction to the checkpoint is refused with both values"
   }));
 
 Deno.test("train: wrong options are refused before anything is made", async () => {
-  const before = gpu.memory.count;
+  const before = gpu.context.memory.count;
   const refused = (change: Partial<TrainOptions>, Class: new () => Error, message: RegExp) =>
     assert.rejects(trainDCGAN({ ...SMALL, ...change }), (error: Error) => {
       assert.ok(error instanceof Class, error.stack);
@@ -407,27 +407,27 @@ Deno.test("train: wrong options are refused before anything is made", async () =
   await refused({ dataset: { ...dataset, count: 71 } }, DataError, /71/);
   // What a program in JavaScript forgets.
   await refused({ dataset: undefined }, DataError, /must be an object .* got undefined/);
-  assert.equal(gpu.memory.count, before);
+  assert.equal(gpu.context.memory.count, before);
 });
 
 Deno.test("train: what it allocated is freed, whether it succeeds or fails", async () => {
-  const before = [gpu.memory.count, gpu.memory.bytes];
+  const before = [gpu.context.memory.count, gpu.context.memory.bytes];
   const result = await trainDCGAN({ ...SMALL, maxSteps: 1 });
-  assert.ok(gpu.memory.count > before[0], "the networks are there");
+  assert.ok(gpu.context.memory.count > before[0], "the networks are there");
   result[Symbol.dispose]();
-  assert.deepEqual([gpu.memory.count, gpu.memory.bytes], before);
+  assert.deepEqual([gpu.context.memory.count, gpu.context.memory.bytes], before);
   const onEpoch = () => {
     throw new Error("planted");
   };
   await assert.rejects(trainDCGAN({ ...SMALL, maxSteps: 1, onEpoch }), /planted/);
-  assert.deepEqual([gpu.memory.count, gpu.memory.bytes], before);
+  assert.deepEqual([gpu.context.memory.count, gpu.context.memory.bytes], before);
 });
 
 Deno.test("train: its own device is freed with the result", async () => {
   const { gpu: _shared, ...options } = SMALL;
   const result = await trainDCGAN({ ...options, maxSteps: 1 });
   result[Symbol.dispose]();
-  assert.equal(result.gpu.memory.count, 0);
+  assert.equal(result.gpu.context.memory.count, 0);
 });
 
 Deno.test("train: a single image is a data set, though without a distance", async () => {

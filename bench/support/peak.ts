@@ -30,9 +30,9 @@ async function grow(most: number, seconds: (size: number) => Promise<number>): P
 /** GFLOP/s of unrolled multiply-adds on registers: the best of a few runs. */
 export async function measurePeak(gpu: Gpu): Promise<number> {
   const most = 32768;
-  const buffer = gpu.memory.buffer(most * WORKGROUP * 4, "peak");
+  const buffer = gpu.context.memory.buffer(most * WORKGROUP * 4, "peak");
   const make = (workgroups: number) => {
-    const commands = new CommandList(gpu, "peak");
+    const commands = new CommandList(gpu.context, "peak");
     commands.dispatch({
       label: "peak",
       kernel: peakKernel,
@@ -53,7 +53,7 @@ export async function measurePeak(gpu: Gpu): Promise<number> {
   const commands = make(workgroups);
   let best = Infinity;
   for (let i = 0; i < 5; i++) best = Math.min(best, await seconds(commands));
-  gpu.memory.free(buffer);
+  gpu.context.memory.free(buffer);
   return workgroups * WORKGROUP * ROUNDS * FLOP_A_ROUND / best / 1e9;
 }
 
@@ -61,11 +61,11 @@ export async function measurePeak(gpu: Gpu): Promise<number> {
 export async function measureBandwidth(gpu: Gpu): Promise<number> {
   const bytes = 64 * 2 ** 20;
   const [from, to] = ["from", "to"].map((name) => {
-    const buffer = gpu.memory.buffer(bytes, `bandwidth ${name}`);
+    const buffer = gpu.context.memory.buffer(bytes, `bandwidth ${name}`);
     return { buffer, offset: 0, bytes };
   });
   const seconds = (copies: number) => {
-    const commands = new CommandList(gpu, "bandwidth");
+    const commands = new CommandList(gpu.context, "bandwidth");
     for (let i = 0; i < copies; i++) commands.copy(from, to, "bandwidth");
     return secondsOf(1, () => {
       commands.submit();
@@ -76,6 +76,6 @@ export async function measureBandwidth(gpu: Gpu): Promise<number> {
   const copies = await grow(4096, seconds);
   let best = Infinity;
   for (let i = 0; i < 3; i++) best = Math.min(best, await seconds(copies));
-  for (const { buffer } of [from, to]) gpu.memory.free(buffer);
+  for (const { buffer } of [from, to]) gpu.context.memory.free(buffer);
   return copies * 2 * bytes / best / 1e9;
 }

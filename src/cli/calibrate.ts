@@ -35,7 +35,7 @@ export async function calibrate(args: readonly string[]): Promise<number> {
   const batch = flags["batch-size"] ?? 256;
   using gpu = await Gpu.request();
   const adapter = gpu.info.description || gpu.info.vendor;
-  if (!flags.json) console.log(`adapter  ${adapter} (${gpu.kind})\n`);
+  if (!flags.json) console.log(`adapter  ${adapter} (${gpu.info.kind})\n`);
   const dataset = {
     images: new Uint8Array(28 * 28),
     labels: new Uint8Array(1),
@@ -53,7 +53,7 @@ export async function calibrate(args: readonly string[]): Promise<number> {
     seconds: Infinity,
   });
   if (flags.json) {
-    console.log(JSON.stringify({ adapter, kind: gpu.kind, batch, rows }));
+    console.log(JSON.stringify({ adapter, kind: gpu.info.kind, batch, rows }));
     return 0;
   }
   if (!rows.length) {

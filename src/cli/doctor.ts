@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { type GemmVariant, Gpu, loadMNIST } from "../../mod.ts";
 import { DCGAN } from "../training/dcgan.ts";
-import { type AdapterReport, probeAdapter } from "../gpu/probe.ts";
+import { type AdapterReport, probeAdapter } from "../gpu/adapter.ts";
 import { VERSION } from "../version.ts";
 import { COMMON, describeCommand, type Flag, parseFlags, whole } from "./flags.ts";
 import { checkKernels } from "./kernel_check.ts";
@@ -60,10 +60,16 @@ export function checkDeno(version: string): Check {
   };
 }
 
+/** Whether an adapter looks like OpenGL's, which WebGPU does not say. */
+function looksLikeOpenGL({ limits }: AdapterReport): boolean {
+  // OpenGL has no descriptor sets, so wgpu reports that it takes any number of bindings.
+  return Deno.build.os === "linux" && limits.maxBindingsPerBindGroup === 0xffffffff;
+}
+
 /** What the backend's variable means here. */
 export function checkBackend(
   backend: string | undefined,
-  adapter: Pick<AdapterReport, "openGL"> | undefined,
+  adapter: { readonly openGL: boolean } | undefined,
 ): Check {
   const name = "backend";
   const chosen = backend ? `DENO_WEBGPU_BACKEND=${backend}` : "DENO_WEBGPU_BACKEND is not set";
@@ -147,7 +153,7 @@ async function* checkStep(gpu: Gpu, batch: number): AsyncGenerator<Check> {
   try {
     using model = new DCGAN(gpu, dataset, { seed: 0, generator: {}, discriminator: {}, adam: {} });
     const needs = { maxBufferSize: 0, ...model.needs(batch) };
-    needs.maxBufferSize = gpu.memory.largestBuffer;
+    needs.maxBufferSize = gpu.context.memory.largestBuffer;
     yield* checkLimits(needs, limits);
     const { plannedBytes } = model.stats(batch);
     model.step(Uint32Array.from({ length: batch }, (_, i) => i % count));
@@ -162,7 +168,10 @@ async function* checkStep(gpu: Gpu, batch: number): AsyncGenerator<Check> {
     yield {
       name: "memory",
       status: "ok",
-      found: `${megabytes(gpu.memory.bytes)} on the device, ${megabytes(plannedBytes)} of it for ` +
+      found:
+        `${megabytes(gpu.context.memory.bytes)} on the device, ${
+          megabytes(plannedBytes)
+        } of it for ` +
         "a step's tensors",
     };
   } catch (error) {
@@ -214,7 +223,7 @@ async function* checkGpu(batch: number): AsyncGenerator<Check> {
     };
     return;
   }
-  yield checkBackend(backend, adapter);
+  yield checkBackend(backend, { openGL: looksLikeOpenGL(adapter) });
   yield* checkAdapter(adapter);
   let gpu: Gpu;
   try {

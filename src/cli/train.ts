@@ -303,7 +303,7 @@ export async function train(args: readonly string[]): Promise<number> {
   const report = reportOf(flags, options.epochs ?? 50, out);
   // The first is requested before the data is loaded; the trainer asks for another if it is lost.
   let first: Gpu | undefined = await Gpu.request();
-  report.message(`adapter  ${first.info.description || first.info.vendor} (${first.kind})`);
+  report.message(`adapter  ${first.info.description || first.info.vendor} (${first.info.kind})`);
   const gpu = async () => {
     const next = first ?? await Gpu.request();
     first = undefined;

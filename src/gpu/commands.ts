@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { GpuDevice } from "./device.ts";
+import type { GpuContext } from "./context.ts";
 import { type Buffer, type BufferView, copyToTexture, type Texture } from "./memory.ts";
 import type { Constants } from "./pipelines.ts";
 import type { Kernel } from "./shader.ts";
+import { Timestamps } from "./timestamps.ts";
 
 /** What is bound under a name: a range of a buffer, or a texture. */
 export type Resource = BufferView | Texture;
@@ -60,13 +61,13 @@ export interface Timing {
   readonly bytes: number;
 }
 
-/** Builds commands once; {@linkcode CommandList.submit} replays them in one submit. */
+/** Commands made once, which {@linkcode CommandList.submit} replays in one submit. */
 export class CommandList {
   #commands: (Dispatch | Copy)[] = [];
   #submits = 0;
   #refused: Error | undefined;
 
-  constructor(private readonly gpu: GpuDevice, readonly label: string) {}
+  constructor(private readonly context: GpuContext, readonly label: string) {}
 
   /** Number of dispatches. */
   get dispatches(): number {
@@ -80,12 +81,15 @@ export class CommandList {
 
   /** Adds a dispatch; its pipeline and bind group are made here, once. */
   dispatch(options: DispatchOptions): void {
-    this.gpu.named(() => `${options.label} (${this.label})`, () => this.#dispatch(options));
+    this.context.errors.named(
+      () => `${options.label} (${this.label})`,
+      () => this.#dispatch(options),
+    );
   }
 
   #dispatch(options: DispatchOptions): void {
     const { kernel, entryPoint, bindings, label } = options;
-    const pipeline = this.gpu.pipelines.get(kernel, entryPoint, options.constants);
+    const pipeline = this.context.pipelines.get(kernel, entryPoint, options.constants);
     const entries = Object.entries(bindings).map(([name, resource]): GPUBindGroupEntry => {
       const binding = kernel.bindings.get(name);
       if (!binding) throw new TypeError(`${kernel.name}.wgsl declares no binding ${name}`);
@@ -96,7 +100,7 @@ export class CommandList {
           : { buffer: resource.buffer.raw, offset: resource.offset, size: resource.bytes },
       };
     });
-    const group = this.gpu.device.createBindGroup({
+    const group = this.context.device.createBindGroup({
       label,
       layout: pipeline.getBindGroupLayout(0),
       entries,
@@ -126,17 +130,17 @@ export class CommandList {
     this.#named(first, () => this.#submit(first));
   }
 
-  /** What is refused of a submit is named by its op, and `check` throws it until the next one. */
+  /** Names the op that the device refuses; `check` throws that until the next submit. */
   #named(first: number, submit: () => void): void {
     const turn = ++this.#submits;
     this.#refused = undefined;
-    this.gpu.named(() => this.#culprit(first), submit, (error) => {
+    this.context.errors.named(() => this.#culprit(first), submit, (error) => {
       if (turn === this.#submits) this.#refused = error;
     });
   }
 
   /**
-   * Throws if the device refused the last submit, as far as it has said so yet: nothing was computed.
+   * Throws if the device reported that it refused the last submit, of which it then computed nothing.
    *
    * @throws {GpuValidationError}
    */
@@ -144,16 +148,16 @@ export class CommandList {
     if (this.#refused) throw this.#refused;
   }
 
-  /** The first command that the device refuses: each is encoded on its own, and none submitted. */
+  /** The first command that the device refuses. Encodes each on its own and submits none. */
   async #culprit(first: number): Promise<string> {
-    const { device, memory } = this.gpu;
+    const { device, memory } = this.context;
     for (const command of this.#commands.slice(first)) {
       const { label } = command;
       const named = `${label} (${this.label})`;
       const uses = command.kind === "dispatch"
         ? command.uses
         : [command.from.buffer, "view" in command.to ? command.to : command.to.buffer];
-      // Whether they live is only looked at when commands are submitted.
+      // The device checks only at a submit whether buffers still exist.
       if (uses.some((resource) => !memory.holds(resource))) return named;
       device.pushErrorScope("validation");
       const encoder = device.createCommandEncoder({ label });
@@ -166,7 +170,7 @@ export class CommandList {
   }
 
   #submit(first: number): void {
-    const encoder = this.gpu.device.createCommandEncoder({ label: this.label });
+    const encoder = this.context.device.createCommandEncoder({ label: this.label });
     let pass: GPUComputePassEncoder | undefined;
     let bound: GPUComputePipeline | undefined;
     for (let i = first; i < this.#commands.length; i++) {
@@ -183,79 +187,45 @@ export class CommandList {
       pass.dispatchWorkgroups(...command.workgroups);
     }
     pass?.end();
-    this.gpu.device.queue.submit([encoder.finish({ label: this.label })]);
+    this.context.device.queue.submit([encoder.finish({ label: this.label })]);
   }
 
   /**
-   * Runs everything once with a pass and two timestamps a dispatch.
+   * Runs everything once and times each dispatch.
    *
    * @throws {TypeError} when the device has no `timestamp-query`.
    */
   async profile(): Promise<Timing[]> {
-    this.gpu.check();
-    try {
-      return await this.#profile();
-    } catch (error) {
-      this.gpu.check();
-      throw await this.gpu.explain(error);
-    }
-  }
-
-  async #profile(): Promise<Timing[]> {
-    const { device } = this.gpu;
+    const { device } = this.context;
     if (!device.features.has("timestamp-query")) {
       throw new TypeError("Cannot profile: the device was made without timestamp-query");
     }
-    const count = this.dispatches * 2;
-    const querySet = device.createQuerySet({ type: "timestamp", count });
-    const resolved = device.createBuffer({
-      size: count * 8,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
-    const staging = device.createBuffer({
-      size: count * 8,
-      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-    });
-    const timed: Dispatch[] = [];
-    this.#named(0, () => {
-      const encoder = device.createCommandEncoder({ label: `${this.label} (profiled)` });
-      this.#encodeTimed(encoder, querySet, timed);
-      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
-      device.queue.submit([encoder.finish()]);
-    });
-    await staging.mapAsync(GPUMapMode.READ);
-    await this.gpu.idle(); // which throws what was refused
-    const times = new BigUint64Array(staging.getMappedRange().slice(0));
-    for (const resource of [staging, resolved, querySet]) resource.destroy();
-    return timed.map(({ label, pipeline, flops, bytes }, i) => ({
-      label,
-      kernel: pipeline.label,
-      flops,
-      bytes,
-      start: Number(times[2 * i] - times[0]) / 1e6,
-      milliseconds: Number(times[2 * i + 1] - times[2 * i]) / 1e6,
-    }));
-  }
-
-  /** Every dispatch in a pass of its own, with the time at its beginning and end. */
-  #encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet, timed: Dispatch[]): void {
-    for (const command of this.#commands) {
-      if (command.kind === "copy") {
-        encodeCopy(encoder, command);
-        continue;
-      }
-      const pass = encoder.beginComputePass({
-        label: command.label,
-        timestampWrites: {
-          querySet,
-          beginningOfPassWriteIndex: 2 * timed.length,
-          endOfPassWriteIndex: 2 * timed.length + 1,
-        },
+    return await this.context.errors.settle(async () => {
+      using stamps = new Timestamps(device, this.dispatches);
+      const timed: Dispatch[] = [];
+      this.#named(0, () => {
+        const encoder = device.createCommandEncoder({ label: `${this.label} (profiled)` });
+        for (const command of this.#commands) {
+          if (command.kind === "copy") encodeCopy(encoder, command);
+          else {
+            const { label } = command;
+            const timestampWrites = stamps.writes(timed.push(command) - 1);
+            encodeDispatch(encoder.beginComputePass({ label, timestampWrites }), command);
+          }
+        }
+        stamps.resolve(encoder);
+        device.queue.submit([encoder.finish()]);
       });
-      timed.push(command);
-      encodeDispatch(pass, command);
-    }
+      const times = await stamps.read();
+      return timed.map(({ label, pipeline, flops, bytes }, i) => ({
+        label,
+        kernel: pipeline.label,
+        flops,
+        bytes,
+        start: times[2 * i] - times[0],
+        milliseconds: times[2 * i + 1] - times[2 * i],
+      }));
+    });
   }
 }
 

@@ -5,11 +5,12 @@
  */
 
 import { OutOfMemoryError } from "../errors.ts";
+import type { DeviceErrors } from "./errors.ts";
 
-/** Every buffer's size is a multiple of this, so that vec4f views and copies always fit. */
+/** The size of each buffer is a multiple of this, so that vec4f views and copies always fit. */
 export const ALIGNMENT = 256;
 
-/** Width in texels (four floats each) of every texture that mirrors a buffer. */
+/** Width in texels (four floats each) of every texture copy of a buffer. */
 export const TEXTURE_WIDTH = 4096;
 
 const TEXEL_BYTES = 16;
@@ -22,7 +23,7 @@ export function roundUp(value: number, to: number): number {
 
 /** A storage buffer. */
 export interface Buffer {
-  /** Tells it from a texture. */
+  /** Distinguishes it from a texture. */
   readonly kind: "buffer";
   /** The WebGPU object. */
   readonly raw: GPUBuffer;
@@ -46,7 +47,7 @@ export interface BufferView {
 
 /** An rgba32float storage texture, {@linkcode TEXTURE_WIDTH} texels wide, read as flat memory. */
 export interface Texture {
-  /** Tells it from a buffer. */
+  /** Distinguishes it from a buffer. */
   readonly kind: "texture";
   /** The WebGPU object. */
   readonly raw: GPUTexture;
@@ -65,14 +66,7 @@ export function textureRows(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / ROW_BYTES));
 }
 
-/** Does something in an error scope of the device; what `onError` makes of an error is thrown later. */
-export type Ask = <T>(
-  scope: GPUErrorFilter,
-  body: () => T,
-  onError: (error: GPUError) => Error,
-) => T;
-
-/** What helps against too little memory where results are the largest part of it. */
+/** What to do about too little memory where results take most of it. */
 export const ADVICE = "Use a smaller batch or a narrower network";
 
 /** Allocates and frees, and keeps count. */
@@ -81,7 +75,7 @@ export class Memory {
   #bytes = 0;
 
   /** Counts what is allocated on a device through it. */
-  constructor(private readonly device: GPUDevice, private readonly ask: Ask) {}
+  constructor(private readonly device: GPUDevice, private readonly errors: DeviceErrors) {}
 
   /** Number of live buffers and textures. */
   get count(): number {
@@ -120,7 +114,7 @@ export class Memory {
   }
 
   /**
-   * A zeroed storage buffer. Where the memory itself is at an end, the device says so later.
+   * A zeroed storage buffer. When the driver has no memory left, the next run or read throws that.
    *
    * @param advice what to change if there is no room
    * @throws {OutOfMemoryError} when it is larger than the device's `maxBufferSize`.
@@ -170,7 +164,7 @@ export class Memory {
 
   #allocate<T>(bytes: number, label: string, advice: string, make: () => T): T {
     const used = this.#bytes;
-    return this.ask("out-of-memory", make, ({ message }) =>
+    return this.errors.scope("out-of-memory", make, ({ message }) =>
       new OutOfMemoryError(
         `Cannot allocate ${bytes} bytes for ${label} beside the ${used} in use: ${message}. ` +
           advice,

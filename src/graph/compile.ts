@@ -13,7 +13,7 @@ import { Lowering, type Step, Storage } from "./lower.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
 import type { GemmUse, Tuning } from "./tuning.ts";
-import { Watch } from "./non_finite.ts";
+import { FiniteCheck } from "./non_finite.ts";
 
 /** A lowered recording. */
 export interface Lowered {
@@ -29,15 +29,15 @@ export interface Lowered {
   /** Where each output is left. */
   readonly outputs: ReadonlyMap<string, Storage>;
   /** Tests of its results, if they were asked for. */
-  readonly watch?: Watch;
+  readonly finite?: FiniteCheck;
 }
 
 /**
  * Lowers a recording. Needs no device.
  *
- * @param watched whether each result is tested for numbers that are not finite
+ * @param checkFinite whether each result is tested for numbers that are not finite
  */
-export function lower(recording: Recording, tuning: Tuning, watched = false): Lowered {
+export function lower(recording: Recording, tuning: Tuning, checkFinite = false): Lowered {
   const { nodes } = recording.graph;
   const outputs = new Set(Object.values(recording.outputs));
   const live = liveNodes(nodes, outputs);
@@ -46,8 +46,8 @@ export function lower(recording: Recording, tuning: Tuning, watched = false): Lo
   const snapshots = findSnapshots(recording, consumers, positionOf, live);
 
   const lowering = new Lowering(tuning);
-  const watch = watched
-    ? new Watch(nodes.reduce((sum, { outputs }) => sum + outputs.length, 0))
+  const finite = checkFinite
+    ? new FiniteCheck(nodes.reduce((sum, { outputs }) => sum + outputs.length, 0))
     : undefined;
   const inputs = new Map<string, Storage>();
   // Inputs that nobody needs are accepted all the same.
@@ -63,7 +63,9 @@ export function lower(recording: Recording, tuning: Tuning, watched = false): Lo
   for (const node of nodes) {
     lowering.enter(node);
     // What a variable holds is tested whether the recording reads it or not.
-    if (watch && (node.op === variableOp || node.op === inputOp)) watchLeaf(node, watch, lowering);
+    if (finite && (node.op === variableOp || node.op === inputOp)) {
+      checkLeaf(node, finite, lowering);
+    }
     if (!live.has(node) || node.op === inputOp) continue;
     if (node.op === variableOp) {
       lowerVariable(node, snapshots.has(node.outputs[0]), lowering);
@@ -79,7 +81,7 @@ export function lower(recording: Recording, tuning: Tuning, watched = false): Lo
       if (!node.op.lower) throw new TypeError(`The op ${node.op.name} has no lowering`);
       node.op.lower(node, lowering);
     }
-    if (watch) watchResults(node, watch, lowering, chains);
+    if (finite) checkResults(node, finite, lowering, chains);
   }
   const results = new Map<string, Storage>();
   for (const [name, tensor] of Object.entries(recording.outputs)) {
@@ -87,21 +89,21 @@ export function lower(recording: Recording, tuning: Tuning, watched = false): Lo
   }
   const { steps, count, sources } = findInvariants(lowering.steps);
   const gemms = [...lowering.gemms.values()];
-  return { steps, invariant: count, sources, gemms, inputs, outputs: results, watch };
+  return { steps, invariant: count, sources, gemms, inputs, outputs: results, finite };
 }
 
-function watchLeaf(node: Node, watch: Watch, lowering: Lowering): void {
+function checkLeaf(node: Node, finite: FiniteCheck, lowering: Lowering): void {
   const [tensor] = node.outputs;
   if (tensor.dtype !== "f32") return;
   const storage = node.op === variableOp
     ? lowering.variable(node.attributes as Variable)
     : lowering.storage(tensor);
-  watch.test(storage, tensor.size, storage.label, lowering);
+  finite.test(storage, tensor.size, storage.label, lowering);
 }
 
-function watchResults(
+function checkResults(
   node: Node,
-  watch: Watch,
+  finite: FiniteCheck,
   lowering: Lowering,
   chains: ReadonlyMap<Node, readonly Node[]>,
 ): void {
@@ -111,7 +113,7 @@ function watchResults(
   for (const tensor of outputs) {
     if (tensor.dtype !== "f32") continue;
     const label = `${names} ${show(tensor.shape)}`;
-    watch.test(lowering.storage(tensor), tensor.size, label, lowering);
+    finite.test(lowering.storage(tensor), tensor.size, label, lowering);
   }
 }
 

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type Device, GpuDevice, requestDevice, type RequestOptions } from "../gpu/device.ts";
+import {
+  type AdapterInfo,
+  type Device,
+  requestDevice,
+  type RequestOptions,
+} from "../gpu/adapter.ts";
+import { GpuContext } from "../gpu/context.ts";
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
 import { lower } from "./compile.ts";
 import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
@@ -53,31 +59,14 @@ export interface VariableSpec {
  * console.log(await program.read("y"));
  * ```
  */
-export class Gpu extends GpuDevice {
+export class Gpu {
+  /** @ignore Memory, pipelines and errors of the device, for the rest of this library. */
+  readonly context: GpuContext;
   #tuning: Tuning;
 
-  private constructor(
-    device: Device,
-    info: GpuDevice["info"] | undefined,
-    owned: boolean,
-    tuning: Partial<Tuning> = {},
-  ) {
-    super(device, info, owned);
-    this.#tuning = { ...TUNING[this.kind], ...requireTuning(tuning) };
-  }
-
-  /** How GEMM-like ops are computed here. */
-  get tuning(): Tuning {
-    return this.#tuning;
-  }
-
-  /**
-   * Changes kernel choices for programs that are compiled from now on.
-   *
-   * @throws {RangeError} when one is none.
-   */
-  tune(tuning: Partial<Tuning>): void {
-    this.#tuning = { ...this.#tuning, ...requireTuning(tuning) };
+  private constructor(context: GpuContext, tuning: Partial<Tuning> = {}) {
+    this.context = context;
+    this.#tuning = { ...TUNING[context.info.kind], ...requireTuning(tuning) };
   }
 
   /**
@@ -87,7 +76,7 @@ export class Gpu extends GpuDevice {
    */
   static async request(options: GpuOptions = {}): Promise<Gpu> {
     const { device, info } = await requestDevice(options);
-    return new Gpu(device, info, true, options.tuning);
+    return new Gpu(new GpuContext(device, true, info), options.tuning);
   }
 
   /**
@@ -103,7 +92,31 @@ export class Gpu extends GpuDevice {
    * ```
    */
   static from(device: Device, options: GpuOptions = {}): Gpu {
-    return new Gpu(device, undefined, false, options.tuning);
+    return new Gpu(new GpuContext(device, false), options.tuning);
+  }
+
+  /** The WebGPU device itself. */
+  get device(): Device {
+    return this.context.device;
+  }
+
+  /** The adapter's name and kind. */
+  get info(): AdapterInfo {
+    return this.context.info;
+  }
+
+  /** How GEMM-like ops are computed here. */
+  get tuning(): Tuning {
+    return this.#tuning;
+  }
+
+  /**
+   * Changes kernel choices for programs that are compiled from now on.
+   *
+   * @throws {RangeError} for an unknown choice.
+   */
+  tune(tuning: Partial<Tuning>): void {
+    this.#tuning = { ...this.#tuning, ...requireTuning(tuning) };
   }
 
   /**
@@ -128,13 +141,13 @@ export class Gpu extends GpuDevice {
     const { name = "variable", trainable = true, dtype = "f32" as D } = options;
     validateShape(shape, `Variable ${name}`);
     const sizes = [...shape]; // the caller's array may change
-    this.check();
+    this.context.errors.check();
     const values = data && toArray(data, shape, dtype, name);
     const label = `${name} ${show(shape)}`;
-    const buffer = this.memory.buffer(bytesOf(shape, dtype), label, ADVICE_FOR_VARIABLES);
+    const buffer = this.context.memory.buffer(bytesOf(shape, dtype), label, ADVICE_FOR_VARIABLES);
     const view = { buffer, offset: 0, bytes: buffer.bytes };
-    if (values) this.write(view, values);
-    return new Variable(this, view, sizes, dtype, name, trainable);
+    if (values) this.context.write(view, values);
+    return new Variable(this.context, view, sizes, dtype, name, trainable);
   }
 
   /**
@@ -144,7 +157,7 @@ export class Gpu extends GpuDevice {
    * @throws {OutOfMemoryError} when they are larger than the device allows; no data is asked for then.
    */
   variables(specs: readonly VariableSpec[]): Variable<"f32">[] {
-    this.check();
+    this.context.errors.check();
     const made = new Map<VariableSpec, Variable<"f32">>();
     const groups = [true, false].map((trainable) => {
       const group = specs.filter((s) => s.trainable === trainable);
@@ -157,20 +170,20 @@ export class Gpu extends GpuDevice {
       return { group, sizes, bytes, label };
     }).filter(({ group }) => group.length);
     for (const { bytes, label } of groups) {
-      this.memory.requireSize(bytes, label, ADVICE_FOR_VARIABLES);
+      this.context.memory.requireSize(bytes, label, ADVICE_FOR_VARIABLES);
     }
     using buffers = new DisposableStack();
     for (const { group, sizes, bytes, label } of groups) {
-      const buffer = this.memory.buffer(bytes, label, ADVICE_FOR_VARIABLES);
-      buffers.defer(() => this.memory.free(buffer));
+      const buffer = this.context.memory.buffer(bytes, label, ADVICE_FOR_VARIABLES);
+      buffers.defer(() => this.context.memory.free(buffer));
       let offset = 0;
       group.forEach((spec, i) => {
         const { name, shape, data: given, trainable } = spec;
         const data = typeof given === "function" ? given() : given;
         const view = { buffer, offset, bytes: sizes[i] };
         offset += sizes[i];
-        if (data) this.write(view, toArray(data, shape, "f32", name));
-        made.set(spec, new Variable(this, view, shape, "f32", name, trainable));
+        if (data) this.context.write(view, toArray(data, shape, "f32", name));
+        made.set(spec, new Variable(this.context, view, shape, "f32", name, trainable));
       });
     }
     buffers.move(); // kept, since no data was refused
@@ -178,10 +191,10 @@ export class Gpu extends GpuDevice {
   }
 
   /**
-   * Records `body` once and compiles it: dead nodes dropped, elementwise chains fused, memory
-   * planned by liveness, every pipeline and bind group made.
+   * Records `body` once and compiles it: drops dead nodes, fuses elementwise chains, plans memory by
+   * liveness, and makes every pipeline and bind group.
    *
-   * @param options.watch test every result for numbers that are not finite, for
+   * @param options.checkFinite test every result for NaN and infinities, for
    *   {@linkcode Program.firstNonFinite}; it costs a dispatch each. Default false.
    * @throws {TypeError} when a shape is wrong; the message names the op and both shapes.
    * @throws {OutOfMemoryError} when a tensor is larger than the device allows.
@@ -195,17 +208,25 @@ export class Gpu extends GpuDevice {
     options: {
       readonly label?: string;
       readonly tuning?: Partial<Tuning>;
+      readonly checkFinite?: boolean;
+      /** @deprecated The former name of `checkFinite`. */
       readonly watch?: boolean;
     } = {},
   ): Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>> {
-    this.check();
-    const recording = record(inputs, body, this);
+    this.context.errors.check();
+    const { label = "program", checkFinite = options.watch } = options;
     const tuning = { ...this.tuning, ...requireTuning(options.tuning ?? {}) };
-    return new Program(
-      this,
-      recording,
-      lower(recording, tuning, options.watch),
-      options.label ?? "program",
-    );
+    const recording = record(inputs, body, this.context);
+    return new Program(this.context, recording, lower(recording, tuning, checkFinite), label);
+  }
+
+  /** Resolves when everything enqueued so far is done. Throws what the device refused of it. */
+  idle(): Promise<void> {
+    return this.context.idle();
+  }
+
+  /** Frees everything that was allocated here, and the device unless it is the caller's. */
+  [Symbol.dispose](): void {
+    this.context[Symbol.dispose]();
   }
 }

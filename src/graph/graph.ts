@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GpuDevice } from "../gpu/device.ts";
+import type { GpuContext } from "../gpu/context.ts";
 import { type DType, Node, type Op, type OutputSpec, type Shape, Tensor } from "./tensor.ts";
 import { validateShape } from "./tensor.ts";
 import { Variable } from "./variable.ts";
@@ -37,8 +37,8 @@ export class Graph {
   #streams = new Map<Tensor, number>();
   #atEnd: (() => void)[] = [];
 
-  /** @param gpu where it will run, if that is known; variables must live there. */
-  constructor(private readonly gpu?: GpuDevice) {}
+  /** @param context where it will run, if that is known; variables must live there. */
+  constructor(private readonly context?: GpuContext) {}
 
   /** Records a node. */
   add(
@@ -65,7 +65,7 @@ export class Graph {
    * @throws {TypeError} when it was disposed, or lives on another device.
    */
   variable(variable: Variable): Tensor {
-    if (this.gpu) variable.requireUsable(this.gpu);
+    if (this.context) variable.requireUsable(this.context);
     const versions = this.versions.get(variable);
     return versions ? versions[versions.length - 1] : this.#newVersion(variable);
   }
@@ -185,10 +185,10 @@ export function record<
 >(
   inputs: S,
   body: (inputs: InputTensors<S>) => T,
-  gpu?: GpuDevice,
+  context?: GpuContext,
 ): Recording {
   if (current) throw new TypeError("Recordings cannot be nested");
-  const graph = new Graph(gpu);
+  const graph = new Graph(context);
   current = graph;
   try {
     const tensors: Record<string, Tensor> = {};

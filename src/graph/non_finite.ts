@@ -1,20 +1,22 @@
 /**
- * Which op made the first number that is not finite: a test after each result of a program.
+ * Which op computed the first number that is not finite: a test after each result of a program.
  *
  * @module
  */
 
 import code from "../kernels/non_finite.wgsl" with { type: "text" };
+import type { GpuContext } from "../gpu/context.ts";
+import type { BufferView } from "../gpu/memory.ts";
 import { kernel } from "../gpu/shader.ts";
 import { grid, type Lowering, Storage } from "./lower.ts";
 
 const nonFinite = kernel("non_finite", code);
 
-/** Tests results where they are computed; fused ones that are never stored are part of their chain. */
-export class Watch {
-  /** What is tested, in the order in which it is computed. */
+/** The tests of a program under compilation, in the order in which results are computed. */
+export class FiniteCheck {
+  /** What each test looks at. A fused chain is stored once, so it has one test. */
   readonly labels: string[] = [];
-  /** One word for each, 1 where a number was not finite. */
+  /** One word for each test: 1 where a number was not finite. */
   readonly flags: Storage;
 
   /** @param most how many results there may be */
@@ -38,5 +40,26 @@ export class Watch {
       detail: "is finite?",
     });
     this.labels.push(label);
+  }
+}
+
+/** The flags of a compiled program. */
+export class FiniteFlags {
+  /** Flags at a place, and what each of them stands for. */
+  constructor(
+    private readonly context: GpuContext,
+    private readonly view: BufferView,
+    private readonly labels: readonly string[],
+  ) {}
+
+  /** Clears them before a run. */
+  clear(): void {
+    this.context.write(this.view, new Uint32Array(this.labels.length));
+  }
+
+  /** What held the first number that is not finite. */
+  async first(): Promise<string | undefined> {
+    const [bytes] = await this.context.read([{ ...this.view, bytes: 4 * this.labels.length }]);
+    return this.labels[new Uint32Array(bytes).indexOf(1)];
   }
 }

@@ -7,6 +7,9 @@
  * @module
  */
 
+import type { Lowered } from "./compile.ts";
+import { Storage, type TextureCopy } from "./lower.ts";
+
 /** A block of memory that is needed from step `first` to step `last`, both included. */
 export interface Block {
   readonly bytes: number;
@@ -40,4 +43,28 @@ export function plan(blocks: readonly Block[]): Plan {
     slotOf[i] = slot;
   }
   return { slotOf, slotBytes: slots.map(({ bytes }) => bytes) };
+}
+
+/** First and last step of everything that still needs a place. */
+export function liveRanges(
+  { steps, outputs, invariant }: Pick<Lowered, "steps" | "outputs" | "invariant">,
+): Map<Storage | TextureCopy, { first: number; last: number }> {
+  const lives = new Map<Storage | TextureCopy, { first: number; last: number }>();
+  const touch = (operand: Storage | TextureCopy, step: number) => {
+    const key = operand instanceof Storage ? operand.root : operand;
+    if (key instanceof Storage && key.fixed) return;
+    const life = lives.get(key);
+    if (life) life.last = Math.max(life.last, step);
+    else lives.set(key, { first: step, last: step });
+    // What stays from run to run shares its place with nothing.
+    if (step >= invariant && lives.get(key)!.first < invariant) {
+      lives.set(key, { first: 0, last: steps.length });
+    }
+  };
+  steps.forEach((step, i) => {
+    const used = step.kind === "copy" ? [step.from, step.to] : Object.values(step.bindings);
+    for (const operand of used) touch(operand, i);
+  });
+  for (const storage of outputs.values()) touch(storage, steps.length);
+  return lives;
 }

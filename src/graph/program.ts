@@ -1,32 +1,22 @@
 /**
- * A compiled program: memory with addresses, pipelines, and one command list that is replayed.
+ * A compiled program: memory, pipelines, and one command list that every run replays.
  *
  * @module
  */
 
-import { CommandList, type Resource, type Timing } from "../gpu/commands.ts";
-import type { GpuDevice } from "../gpu/device.ts";
-import {
-  ADVICE,
-  ALIGNMENT,
-  type Buffer,
-  type BufferView,
-  roundUp,
-  type Texture,
-  TEXTURE_WIDTH,
-  textureRows,
-} from "../gpu/memory.ts";
-import { OutOfMemoryError } from "../errors.ts";
+import { CommandList, type Timing } from "../gpu/commands.ts";
+import type { GpuContext } from "../gpu/context.ts";
+import { type Buffer, type BufferView, roundUp } from "../gpu/memory.ts";
+import { Allocation } from "./allocate.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
+import { needsOf, type ProgramNeeds, requireLimits } from "./limits.ts";
 import { type Step, Storage, TextureCopy } from "./lower.ts";
-import { needsOf, type ProgramNeeds } from "./needs.ts";
-import { type Block, plan } from "./plan.ts";
-import { type DType, type Shape, sizeOf } from "./tensor.ts";
-import { bytesOf } from "./tensor.ts";
 import type { GemmUse } from "./tuning.ts";
-import { ADVICE_FOR_VARIABLES, fromBytes, toArray, type TypedArray } from "./variable.ts";
+import { FiniteFlags } from "./non_finite.ts";
+import { bytesOf, type DType, type Shape, sizeOf } from "./tensor.ts";
+import { fromBytes, toArray, type TypedArray } from "./variable.ts";
 
 /** What a program costs. */
 export interface ProgramStats {
@@ -50,8 +40,8 @@ interface Port {
 export type InputData = ArrayLike<number>;
 
 /**
- * A compiled recording with inputs I and outputs O, which are read as the arrays A. Outputs are of
- * Float32Array where their tensors' types do not say otherwise.
+ * A compiled recording with inputs I and outputs O, which are read as the arrays A: Float32Array
+ * where the tensors' types do not say otherwise.
  *
  * ```ts
  * import { Gpu, ops } from "@dcgan/webgpu";
@@ -74,68 +64,63 @@ export class Program<
 > {
   /** What it costs. */
   readonly stats: ProgramStats;
-  /** Limits of a device that it needs. */
+  /** @ignore Limits of a device that it needs. */
   readonly needs: ProgramNeeds;
   /** Its GEMM-like ops, for `calibrate`. */
   readonly gemms: readonly GemmUse[];
-  #inputs = new Map<string, Port>();
-  #outputs = new Map<string, Port>();
-  /** Inputs that have never been given. */
-  #missing = new Set<string>();
-  #owned: (Buffer | Texture)[] = [];
-  #commands: CommandList;
+  readonly #inputs: ReadonlyMap<string, Port>;
+  readonly #outputs: ReadonlyMap<string, Port>;
+  /** Inputs that have no data yet. */
+  readonly #missing: Set<string>;
+  readonly #memory: Allocation;
+  readonly #commands: CommandList;
   /** Commands that are the same in every run, and the versions of what they read when they last ran. */
-  #invariant: number;
-  #sources: readonly Buffer[];
+  readonly #invariant: number;
+  readonly #sources: readonly Buffer[];
   #versions: readonly number[] = [];
-  /** Errors of the device before the last run; none before the first. */
-  #failures = -1;
+  /** Errors of the device before the last run; -1 before the first. */
+  #errors = -1;
   /** Variables' buffers that a run writes. */
-  #written: ReadonlySet<Buffer>;
-  /** Tests of its results: what they are called, and where their flags are. */
-  #watch: { readonly labels: readonly string[]; readonly flags: BufferView } | undefined;
+  readonly #written: ReadonlySet<Buffer>;
+  readonly #finite: FiniteFlags | undefined;
   #disposed = false;
 
   /** @ignore Programs are made by `gpu.compile`. */
   constructor(
-    private readonly gpu: GpuDevice,
+    private readonly context: GpuContext,
     recording: Recording,
     lowered: Lowered,
     readonly label: string,
   ) {
-    requireLimits(lowered, gpu);
-    this.needs = needsOf(lowered.steps);
+    const { steps, finite } = lowered;
+    requireLimits(steps, context.device.limits);
+    this.needs = needsOf(steps);
     this.gemms = lowered.gemms;
     this.#invariant = lowered.invariant;
     this.#sources = lowered.sources;
     this.#written = new Set(
-      lowered.steps.flatMap((step) => accesses(step).writes).flatMap((w) =>
-        w instanceof Storage ? w.root.fixed?.buffer ?? [] : []
-      ),
+      steps.flatMap((step) => accesses(step).writes)
+        .flatMap((w) => w instanceof Storage ? w.root.fixed?.buffer ?? [] : []),
     );
-    this.#commands = new CommandList(gpu, label);
+    this.#commands = new CommandList(context, label);
+    const memory = this.#memory = new Allocation(context, lowered, label);
     try {
-      for (const [name, storage] of lowered.inputs) {
-        const { shape, dtype } = recording.inputs[name];
-        const buffer = this.#own(gpu.memory.buffer(storage.bytes, storage.label));
-        storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
-        this.#inputs.set(name, { shape, dtype, view: storage.fixed });
-        this.#missing.add(name);
-      }
-      const { resolve, plannedBytes, tensorBytes } = this.#allocate(lowered);
-      for (const step of lowered.steps) this.#emit(step, resolve);
-      if (lowered.watch) {
-        const { labels, flags } = lowered.watch;
-        this.#watch = { labels, flags: resolve(flags) as BufferView };
-      }
-      for (const [name, storage] of lowered.outputs) {
-        const { shape, dtype } = recording.outputs[name];
-        this.#outputs.set(name, { shape, dtype, view: resolve(storage) as BufferView });
-      }
+      for (const step of steps) emit(step, memory, this.#commands);
+      this.#finite = finite &&
+        new FiniteFlags(context, memory.resolve(finite.flags), finite.labels);
+      const ports = (of: Lowered["outputs"], tensors: Recording["outputs"]) =>
+        new Map([...of].map(([name, storage]): [string, Port] => {
+          const { shape, dtype } = tensors[name];
+          return [name, { shape, dtype, view: memory.resolve(storage) }];
+        }));
+      this.#inputs = ports(lowered.inputs, recording.inputs);
+      this.#outputs = ports(lowered.outputs, recording.outputs);
+      this.#missing = new Set(this.#inputs.keys());
       const { dispatches, flops } = this.#commands;
+      const { plannedBytes, tensorBytes } = memory;
       this.stats = { dispatches, flops, plannedBytes, tensorBytes };
     } catch (error) {
-      this[Symbol.dispose]();
+      memory[Symbol.dispose]();
       throw error;
     }
   }
@@ -143,37 +128,31 @@ export class Program<
   /**
    * Enqueues one run and returns at once. Inputs keep their last data; those given are replaced.
    *
-   * @throws {TypeError} for an unknown input, a wrong number of values, or an input that the first
-   *   run misses.
+   * @throws {TypeError} for an unknown input, a wrong number of values, a value that is no number, or
+   *   an input that the first run misses.
+   * @throws {RangeError} for a number that the input's type does not have.
    * @throws the device's pending error, if there is one.
    */
   run(inputs: Partial<Readonly<Record<I, InputData>>> = {}): void {
-    this.#ready();
-    const entries = (Object.entries(inputs) as [string, InputData | undefined][])
+    this.#requireUsable();
+    const given = (Object.entries(inputs) as [string, InputData | undefined][])
       .filter((entry): entry is [string, InputData] => entry[1] !== undefined);
-    const writes = entries.map(([name, data]) => {
-      const port = this.#inputs.get(name);
-      if (!port) {
-        throw new TypeError(
-          `This program has no input ${name}; it has ${
-            [...this.#inputs.keys()].join(", ") || "none"
-          }`,
-        );
-      }
-      return { to: port.view, data: toArray(data, port.shape, port.dtype, `input ${name}`) };
+    const writes = given.map(([name, data]) => {
+      const { view, shape, dtype } = this.#port(name, this.#inputs, "input");
+      return { view, data: toArray(data, shape, dtype, `input ${name}`) };
     });
-    this.#requireInputs(entries.map(([name]) => name));
+    this.#requireInputs(given.map(([name]) => name));
     // Nothing is written before everything is checked.
-    for (const { to, data } of writes) this.gpu.write(to, data);
-    if (this.#watch) this.gpu.write(this.#watch.flags, new Uint32Array(this.#watch.labels.length));
+    for (const { view, data } of writes) this.context.write(view, data);
+    this.#finite?.clear();
     this.#missing.clear();
     const versions = this.#sources.map(({ version }) => version);
     const same = this.#versions.length === versions.length &&
       versions.every((version, i) => version === this.#versions[i]);
-    // After an error, which may have dropped a submit, nothing is taken to be there already.
-    const { failures } = this.gpu;
-    this.#commands.submit(same && this.#failures === failures ? this.#invariant : 0);
-    this.#failures = failures;
+    // An error may have dropped a submit: after one, the invariant commands run again.
+    const { count } = this.context.errors;
+    this.#commands.submit(same && this.#errors === count ? this.#invariant : 0);
+    this.#errors = count;
     this.#versions = versions;
     for (const buffer of this.#written) buffer.version++;
   }
@@ -183,22 +162,14 @@ export class Program<
    * Float32Array, u32 ones Uint32Array, in row-major order. An output that is a variable is the
    * value that it had in that run, whatever was written since.
    *
-   * @throws {TypeError} for an unknown output.
+   * @throws {TypeError} for an unknown output, or before the first run.
    * @throws {GpuValidationError} naming the op, when the device refused the run: until the next one.
    */
   async read<N extends O = O>(...names: N[]): Promise<Pick<A, N>> {
-    this.#ready();
+    this.#requireUsable();
     const wanted = names.length ? names : [...this.#outputs.keys()] as N[];
-    const ports = wanted.map((name) => {
-      const port = this.#outputs.get(name);
-      if (!port) {
-        throw new TypeError(
-          `This program has no output ${name}; it has ${[...this.#outputs.keys()].join(", ")}`,
-        );
-      }
-      return port;
-    });
-    const data = await this.gpu.read(ports.map(({ view, shape, dtype }) => ({
+    const ports = wanted.map((name) => this.#port(name, this.#outputs, "output"));
+    const data = await this.context.read(ports.map(({ view, shape, dtype }) => ({
       ...view,
       bytes: roundUp(bytesOf(shape, dtype), 4),
     })));
@@ -211,10 +182,10 @@ export class Program<
   }
 
   /**
-   * What held or made the first number of the last run that is not finite (NaN or infinite): an
-   * input, a variable or an op with its shape; nothing if all are finite. The program must have been
-   * compiled with `watch`. Fused ops count as one, and what variables hold after a run is looked at,
-   * too.
+   * Names what held or computed the first number of the last run that is NaN or infinite: an input,
+   * a variable, or an op with its shape. Undefined if all numbers are finite. The program must have
+   * been compiled with `checkFinite`. Fused ops count as one. The check covers what variables hold
+   * after the run, too.
    *
    * ```ts
    * import { Gpu, ops } from "@dcgan/webgpu";
@@ -223,28 +194,29 @@ export class Program<
    * const program = gpu.compile(
    *   { x: [2] },
    *   ({ x }) => ({ y: ops.sum(ops.log(x)) }),
-   *   { watch: true },
+   *   { checkFinite: true },
    * );
    * program.run({ x: [1, 0] });
    * console.log(await program.firstNonFinite()); // log [2]
    * ```
    *
-   * @throws {TypeError} when the program was compiled without `watch`.
+   * @throws {TypeError} when the program was compiled without `checkFinite`, or before the first run.
    */
   async firstNonFinite(): Promise<string | undefined> {
-    this.#ready();
-    if (!this.#watch) {
-      throw new TypeError(`Cannot look into ${this.label}: compile it with { watch: true }`);
+    this.#requireUsable();
+    if (!this.#finite) {
+      throw new TypeError(`Cannot look into ${this.label}: compile it with { checkFinite: true }`);
     }
-    const { labels, flags } = this.#watch;
-    const [bytes] = await this.gpu.read([{ ...flags, bytes: 4 * labels.length }]);
-    const first = new Uint32Array(bytes).indexOf(1);
-    return first < 0 ? undefined : labels[first];
+    return await this.#finite.first();
   }
 
-  /** Runs once with the last inputs and measures each dispatch with timestamps. */
+  /**
+   * Runs once with the last inputs and measures each dispatch with timestamps.
+   *
+   * @throws {TypeError} when the device has no `timestamp-query`, or an input has no data yet.
+   */
   async profile(): Promise<Timing[]> {
-    this.#ready();
+    this.#requireUsable();
     this.#requireInputs([]);
     const timings = this.#commands.profile();
     for (const buffer of this.#written) buffer.version++;
@@ -254,12 +226,19 @@ export class Program<
   /** Frees the program's memory. */
   [Symbol.dispose](): void {
     this.#disposed = true;
-    for (const resource of this.#owned.splice(0)) this.gpu.memory.free(resource);
+    this.#memory[Symbol.dispose]();
   }
 
-  #ready(): void {
-    this.gpu.check();
+  #requireUsable(): void {
+    this.context.errors.check();
     if (this.#disposed) throw new TypeError(`The program ${this.label} was disposed`);
+  }
+
+  #port(name: string, ports: ReadonlyMap<string, Port>, kind: "input" | "output"): Port {
+    const port = ports.get(name);
+    if (port) return port;
+    const names = [...ports.keys()].join(", ") || "none";
+    throw new TypeError(`This program has no ${kind} ${name}; it has ${names}`);
   }
 
   #requireInputs(given: readonly string[]): void {
@@ -271,178 +250,24 @@ export class Program<
       );
     }
   }
-
-  #own<T extends Buffer | Texture>(resource: T): T {
-    this.#owned.push(resource);
-    return resource;
-  }
-
-  /** Plans and allocates what has no place yet; buffers and textures are two pools. */
-  #allocate(lowered: Lowered) {
-    const lives = liveRanges(lowered);
-    for (const storage of [...lives.keys()].filter((k) => k instanceof Storage)) {
-      if (!storage.initial) continue;
-      const buffer = this.#own(this.gpu.memory.buffer(storage.bytes, storage.label));
-      storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
-      this.gpu.write(storage.fixed, storage.initial);
-      lives.delete(storage);
-    }
-    const storages = [...lives.keys()].filter((k) => k instanceof Storage);
-    const copies = [...lives.keys()].filter((k) => k instanceof TextureCopy);
-    const textureBytes = (copy: TextureCopy) =>
-      textureRows(copy.storage.bytes) * TEXTURE_WIDTH * 16;
-    const bufferBlocks = storages.map((s) => block(roundUp(s.bytes, ALIGNMENT), lives.get(s)!));
-    const textureBlocks = copies.map((m) => block(textureBytes(m), lives.get(m)!));
-    const buffers = plan(bufferBlocks);
-    const textures = plan(textureBlocks);
-    // A slot is as large as the largest that it holds, which is what a message should name.
-    const largest = (slot: number, slotOf: readonly number[], all: readonly Storage[]) =>
-      all.filter((_, i) => slotOf[i] === slot).reduce((a, b) => b.bytes > a.bytes ? b : a).label;
-    const slots = buffers.slotBytes.map((bytes, i) => {
-      const label = `${this.label} slot ${i} (${largest(i, buffers.slotOf, storages)})`;
-      return this.#own(this.gpu.memory.buffer(bytes, label));
-    });
-    const copied = copies.map(({ storage }) => storage);
-    const textureSlots = textures.slotBytes.map((bytes, i) => {
-      const label = `${this.label} texture ${i} (${largest(i, textures.slotOf, copied)})`;
-      return this.#own(this.gpu.memory.texture(textureRows(bytes), label));
-    });
-    const bufferOf = new Map(storages.map((s, i) => [s, slots[buffers.slotOf[i]]]));
-    const textureOf = new Map(copies.map((m, i) => [m, textureSlots[textures.slotOf[i]]]));
-    const resolve = (operand: Storage | TextureCopy): Resource => {
-      if (operand instanceof TextureCopy) return textureOf.get(operand)!;
-      if (operand.fixed) return operand.fixed;
-      const bytes = roundUp(operand.bytes, ALIGNMENT);
-      if (operand.part) {
-        const { buffer, offset } = resolve(operand.part.of) as BufferView;
-        return { buffer, offset: offset + operand.part.offset, bytes };
-      }
-      return { buffer: bufferOf.get(operand)!, offset: 0, bytes };
-    };
-    const total = (blocks: readonly Block[]) => blocks.reduce((sum, b) => sum + b.bytes, 0);
-    return {
-      resolve,
-      plannedBytes: [...buffers.slotBytes, ...textures.slotBytes].reduce((a, b) => a + b, 0),
-      tensorBytes: total(bufferBlocks) + total(textureBlocks),
-    };
-  }
-
-  #emit(step: Step, resolve: (operand: Storage | TextureCopy) => Resource): void {
-    if (step.kind === "copy") {
-      const from = resolve(step.from) as BufferView;
-      const to = resolve(step.to);
-      // Whole 16-byte texels; every buffer is padded far enough.
-      const bytes = roundUp(step.bytes, 16);
-      this.#commands.copy(
-        { ...from, bytes },
-        "view" in to ? to : { ...to, bytes },
-        step.label,
-      );
-      return;
-    }
-    const bindings = Object.fromEntries(
-      Object.entries(step.bindings).map(([name, operand]) => [name, resolve(operand)]),
-    );
-    // What is bound twice is counted once, and a texture by what it holds, not by its slot.
-    const bytes = [...new Set(Object.values(step.bindings))].reduce(
-      (sum, operand) => sum + (operand instanceof TextureCopy ? operand.storage : operand).bytes,
-      0,
-    );
-    this.#commands.dispatch({ ...step, bindings, bytes });
-  }
 }
 
-/**
- * Refuses what the device cannot bind or allocate, before anything is allocated.
- *
- * @throws {OutOfMemoryError} naming the op, what it needs, the limit, and what to change.
- */
-function requireLimits({ steps }: Lowered, gpu: GpuDevice): void {
-  const { limits } = gpu.device;
-  const variables = new Set(
-    steps.flatMap((step) => step.kind === "copy" ? [step.from] : Object.values(step.bindings))
-      .flatMap((operand) =>
-        (operand instanceof TextureCopy ? operand.storage : operand).fixed ?? []
-      )
-      .map(({ bytes }) => bytes),
+/** Adds a step to the commands. */
+function emit(step: Step, memory: Allocation, commands: CommandList): void {
+  if (step.kind === "copy") {
+    // Whole 16-byte texels; every buffer is padded far enough.
+    const bytes = roundUp(step.bytes, 16);
+    const from = { ...memory.resolve(step.from), bytes };
+    const to = memory.resolve(step.to);
+    return commands.copy(from, "view" in to ? to : { ...to, bytes }, step.label);
+  }
+  const bindings = Object.fromEntries(
+    Object.entries(step.bindings).map(([name, operand]) => [name, memory.resolve(operand)]),
   );
-  const require = (
-    limit: "maxStorageBufferBindingSize" | "maxBufferSize" | "maxTextureDimension2D",
-    most: number,
-    of: Storage,
-    needs: () => string,
-  ) => {
-    if (most <= limits[limit]) return;
-    // What has its place already is a variable, and what is as large is a gradient: no batch makes it
-    // smaller.
-    const ofVariable = of.root.fixed || variables.has(roundUp(of.bytes, ALIGNMENT));
-    const advice = ofVariable ? ADVICE_FOR_VARIABLES : ADVICE;
-    throw new OutOfMemoryError(`${needs()}: this device's ${limit} is ${limits[limit]}. ${advice}`);
-  };
-  for (const step of steps) {
-    const operands: [string, Storage | TextureCopy][] = step.kind === "copy"
-      ? [["its source", step.from], ["its target", step.to]]
-      : Object.entries(step.bindings);
-    for (const [name, operand] of operands) {
-      if (operand instanceof TextureCopy) {
-        const { storage } = operand;
-        const rows = textureRows(storage.bytes);
-        require(
-          "maxTextureDimension2D",
-          rows,
-          storage,
-          () =>
-            `${step.label} needs ${storage.bytes} bytes in a texture of ${rows} rows for ` +
-            storage.label,
-        );
-        continue;
-      }
-      const bytes = operand.fixed?.bytes ?? roundUp(operand.bytes, ALIGNMENT);
-      if (step.kind !== "copy") {
-        require(
-          "maxStorageBufferBindingSize",
-          bytes,
-          operand,
-          () => `${step.label} needs ${bytes} bytes in one binding for ${name}, ${operand.label}`,
-        );
-      }
-      const { root } = operand;
-      const whole = roundUp(root.bytes, ALIGNMENT);
-      if (root.fixed) continue; // It is there.
-      require(
-        "maxBufferSize",
-        whole,
-        root,
-        () => `${step.label} needs a buffer of ${whole} bytes for ${name}, ${root.label}`,
-      );
-    }
-  }
-}
-
-function block(bytes: number, { first, last }: { first: number; last: number }): Block {
-  return { bytes, first, last };
-}
-
-/** First and last step of everything that needs a place. */
-export function liveRanges(
-  { steps, outputs, invariant }: Pick<Lowered, "steps" | "outputs" | "invariant">,
-): Map<Storage | TextureCopy, { first: number; last: number }> {
-  const lives = new Map<Storage | TextureCopy, { first: number; last: number }>();
-  const touch = (operand: Storage | TextureCopy, step: number) => {
-    const key = operand instanceof Storage ? operand.root : operand;
-    if (key instanceof Storage && key.fixed) return;
-    const life = lives.get(key);
-    if (life) life.last = Math.max(life.last, step);
-    else lives.set(key, { first: step, last: step });
-    // What stays from run to run has its place for itself.
-    if (step >= invariant && lives.get(key)!.first < invariant) {
-      lives.set(key, { first: 0, last: steps.length });
-    }
-  };
-  steps.forEach((step, i) => {
-    const used = step.kind === "copy" ? [step.from, step.to] : Object.values(step.bindings);
-    for (const operand of used) touch(operand, i);
-  });
-  for (const storage of outputs.values()) touch(storage, steps.length);
-  return lives;
+  // What is bound twice is counted once, and a texture by what it holds, not by its slot.
+  const bytes = [...new Set(Object.values(step.bindings))].reduce(
+    (sum, operand) => sum + (operand instanceof TextureCopy ? operand.storage : operand).bytes,
+    0,
+  );
+  commands.dispatch({ ...step, bindings, bytes });
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { AdapterKind } from "../gpu/device.ts";
+import type { AdapterKind } from "../gpu/adapter.ts";
 
 /**
  * Variants of the kernels for GEMM-like ops: "direct" suits any shape, "tiled" is for GPUs,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GpuDevice } from "../gpu/device.ts";
+import type { GpuContext } from "../gpu/context.ts";
 import type { BufferView } from "../gpu/memory.ts";
 import { bytesOf, type DType, type Shape, show, sizeOf } from "./tensor.ts";
 
@@ -71,7 +71,7 @@ export function toArray(
 export class Variable<D extends DType = DType> {
   /** @ignore Variables are made by `gpu.variable`. */
   constructor(
-    private readonly gpu: GpuDevice,
+    private readonly context: GpuContext,
     /** Where it lives. */
     readonly view: BufferView,
     readonly shape: Shape,
@@ -91,10 +91,10 @@ export class Variable<D extends DType = DType> {
    * @ignore Recordings and its own methods ask.
    * @throws {TypeError}
    */
-  requireUsable(gpu: GpuDevice = this.gpu): void {
-    const reason = gpu.device !== this.gpu.device
+  requireUsable(context: GpuContext = this.context): void {
+    const reason = context.device !== this.context.device
       ? "belongs to another device"
-      : !this.gpu.memory.holds(this.view.buffer)
+      : !this.context.memory.holds(this.view.buffer)
       ? "was disposed"
       : undefined;
     if (!reason) return;
@@ -110,10 +110,10 @@ export class Variable<D extends DType = DType> {
    * @throws {TypeError} when it was disposed.
    */
   async read(): Promise<Arrays[D]> {
-    this.gpu.check();
+    this.context.errors.check();
     this.requireUsable();
     const bytes = Math.ceil(bytesOf(this.shape, this.dtype) / 4) * 4;
-    const [data] = await this.gpu.read([{ ...this.view, bytes }]);
+    const [data] = await this.context.read([{ ...this.view, bytes }]);
     return fromBytes(data, this.dtype, this.size) as Arrays[D];
   }
 
@@ -123,13 +123,13 @@ export class Variable<D extends DType = DType> {
    * @throws {TypeError} when the number of values is not the variable's, or it was disposed.
    */
   write(data: ArrayLike<number>): void {
-    this.gpu.check();
+    this.context.errors.check();
     this.requireUsable();
-    this.gpu.write(this.view, toArray(data, this.shape, this.dtype, this.name));
+    this.context.write(this.view, toArray(data, this.shape, this.dtype, this.name));
   }
 
   /** Frees its buffer, with all variables that lie in it; programs that use it must not run any more. */
   dispose(): void {
-    this.gpu.memory.free(this.view.buffer);
+    this.context.memory.free(this.view.buffer);
   }
 }

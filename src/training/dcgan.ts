@@ -11,7 +11,7 @@ import type { Buffer, BufferView } from "../gpu/memory.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { currentGraph } from "../graph/graph.ts";
 import type { GemmUse } from "../graph/tuning.ts";
-import type { ProgramNeeds } from "../graph/needs.ts";
+import type { ProgramNeeds } from "../graph/limits.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";
 import { requireState } from "./checkpoint.ts";
@@ -122,15 +122,15 @@ export class DCGAN {
       const buffers = new Set([...this.#variables().values()].map(({ view }) => view.buffer));
       this.#backup = [...buffers].map((buffer) => {
         const view = (of: Buffer) => ({ buffer: of, offset: 0, bytes: of.bytes });
-        return [view(buffer), view(this.gpu.memory.buffer(buffer.bytes, "backup"))];
+        return [view(buffer), view(this.gpu.context.memory.buffer(buffer.bytes, "backup"))];
       });
     }
-    this.gpu.copy(this.#backup, "backup");
+    this.gpu.context.copy(this.#backup, "backup");
   }
 
   /** Goes back to the state of the last `backUp`. */
   rollBack(): void {
-    this.gpu.copy(this.#backup!.map(([of, copy]) => [copy, of]), "roll back");
+    this.gpu.context.copy(this.#backup!.map(([of, copy]) => [copy, of]), "roll back");
   }
 
   /**
@@ -188,7 +188,7 @@ export class DCGAN {
     this.recompile();
     this.#health?.[Symbol.dispose]();
     this.#health = undefined;
-    for (const [, { buffer }] of this.#backup ?? []) this.gpu.memory.free(buffer);
+    for (const [, { buffer }] of this.#backup ?? []) this.gpu.context.memory.free(buffer);
     this.#backup = undefined;
     const { generatorOptimizer, discriminatorOptimizer, images, random } = this.#state;
     for (const part of [generatorOptimizer, discriminatorOptimizer, images, random, this.losses]) {

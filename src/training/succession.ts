@@ -5,12 +5,12 @@
  */
 
 import { DeviceLostError, GpuValidationError } from "../errors.ts";
-import type { GpuDevice } from "../gpu/device.ts";
+import type { DeviceErrors } from "../gpu/errors.ts";
 
 /** Whose work it is. */
 export interface Heir {
   /** Where it works now. */
-  readonly device: () => GpuDevice;
+  readonly device: () => DeviceErrors;
   /** Whether a call is under way that only one may make at a time, such as training. */
   readonly isBusy: () => boolean;
   /** @throws when nothing may be done any more. */

@@ -117,7 +117,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   #newest: Snapshot | undefined;
   #lost = 0;
   readonly #succession = new Succession({
-    device: () => this.#gpu,
+    device: () => this.#gpu.context.errors,
     isBusy: () => this.#busy !== undefined,
     requireUsable: (cause) => this.#requireUsable(cause),
     replace: (lost) => this.#replaceDevice(lost),
@@ -619,7 +619,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#order = { epoch, indices: permutation(count, random) };
     }
     this.#begun ??= performance.now();
-    if (this.#pending === 0) this.#failures = this.gpu.failures;
+    if (this.#pending === 0) this.#failures = this.gpu.context.errors.count;
     if (!this.#good && this.#stops) this.#keep();
     const end = Math.min(count, at + this.#batchSize);
     this.#model.step(this.#order.indices.subarray(at, end));
@@ -649,7 +649,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     ]);
     this.#requireUsable();
     // An error that another one was told of may have been a step's.
-    this.gpu.checkSince(this.#failures);
+    this.gpu.context.errors.check(this.#failures);
     const finite = sick === undefined && losses.flat().every(Number.isFinite);
     if (this.#stops && !finite) await this.#stop(sick);
     const events = losses.map(([generatorLoss, discriminatorLoss], i): TrainEvent => {
@@ -705,7 +705,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       found = await this.#model.findNonFinite(batches);
     } catch (error) {
       // Not for this may the finite state be lost; but on a lost device there is none.
-      cause = await this.gpu.explain(error);
+      cause = await this.gpu.context.errors.explain(error);
       if (cause instanceof DeviceLostError) throw cause;
     }
     this.#model.rollBack();

@@ -247,7 +247,7 @@ Deno.test("tfjs model: whatever is wrong is named, and nothing stays behind", ()
     using gpu = await Gpu.request();
     const [ours, theirs] = await both(gpu, SMALL);
     ours.dispose();
-    const before = { count: gpu.memory.count, bytes: gpu.memory.bytes };
+    const before = { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes };
     const path = await saveTheirs(theirs, join(dir, "model"), 10_000);
     const text = await Deno.readTextFile(path);
     const shards = [...Deno.readDirSync(join(dir, "model"))].filter((e) => e.name.endsWith(".bin"));
@@ -259,7 +259,10 @@ Deno.test("tfjs model: whatever is wrong is named, and nothing stays behind", ()
         assert.ok(error.message.includes(path));
         return true;
       });
-      assert.deepEqual({ count: gpu.memory.count, bytes: gpu.memory.bytes }, before);
+      assert.deepEqual(
+        { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes },
+        before,
+      );
     };
     const wrong = async (message: RegExp, change: (model: Json) => void) => {
       await changed(path, change);

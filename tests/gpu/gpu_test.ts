@@ -170,7 +170,7 @@ Deno.test("gpu: a recording must return its outputs, not a promise of them", asy
   // @ts-expect-error a promise has no tensors
   const compile = () => gpu.compile({ x: [2] }, ({ x }) => Promise.resolve({ y: ops.neg(x) }));
   assert.throws(compile, { name: "TypeError", message: /returned a promise/ });
-  assert.equal(gpu.memory.count, 0);
+  assert.equal(gpu.context.memory.count, 0);
 });
 
 Deno.test("gpu: what does not fit is refused with names and numbers", async () => {
@@ -207,7 +207,7 @@ Deno.test("gpu: what is larger than the device allows is refused when compiled",
   // One input after another is allocated.
   const two = () => gpu.compile({ a: [2], b: [most / 4 + 1] }, ({ a }) => ({ y: ops.neg(a) }));
   assert.throws(two, { name: "OutOfMemoryError", message: /input b \[67108865\].*maxBufferSize/ });
-  assert.equal(gpu.memory.count, 0, "what was allocated is freed");
+  assert.equal(gpu.context.memory.count, 0, "what was allocated is freed");
   device.destroy();
 });
 
@@ -217,7 +217,7 @@ Deno.test("gpu: inputs, variables and optimizers beyond the binding limit are re
   const most = device.limits.maxStorageBufferBindingSize;
   const n = most / 4 + 128;
   const refused = (compile: () => unknown, what: string, advice = ADVICE_FOR_VARIABLES) => {
-    const before = gpu.memory.count;
+    const before = gpu.context.memory.count;
     assert.throws(compile, (error: Error) => {
       assert.ok(error instanceof OutOfMemoryError, error.stack);
       assert.equal(
@@ -227,7 +227,7 @@ Deno.test("gpu: inputs, variables and optimizers beyond the binding limit are re
       );
       return true;
     });
-    assert.equal(gpu.memory.count, before);
+    assert.equal(gpu.context.memory.count, before);
   };
   const needs = (op: string, name: string, label: string) =>
     `${op} needs ${4 * n} bytes in one binding for ${name}, ${label}`;
@@ -258,7 +258,7 @@ Deno.test("gpu: a bad dispatch throws at the next read, with its label, and only
   const bad = kernel("bad", "@compute @workgroup_size(64) fn main() { let x = y; }");
   const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }));
   program.run({ x: [1, 2] });
-  new CommandList(gpu, "planted").dispatch({
+  new CommandList(gpu.context, "planted").dispatch({
     label: "planted",
     kernel: bad,
     entryPoint: "main",
@@ -291,7 +291,7 @@ Deno.test("gpu: a disposed one refuses to work", async () => {
   const v = gpu.variable([2]);
   gpu[Symbol.dispose]();
   gpu[Symbol.dispose]();
-  assert.equal(gpu.memory.count, 0);
+  assert.equal(gpu.context.memory.count, 0);
   await assert.rejects(v.read(), DeviceLostError);
   assert.throws(() => gpu.variable([2]), DeviceLostError);
 });

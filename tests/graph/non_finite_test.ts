@@ -3,13 +3,13 @@ import { Adam, Gpu, grad, ops } from "../../mod.ts";
 
 const gpu = await Gpu.request();
 
-Deno.test("watch: what makes the first number that is not finite is named, in every run anew", async () => {
+Deno.test("check finite: what makes the first number that is not finite is named, in every run anew", async () => {
   const w = gpu.variable([3], [1, 2, 3], { name: "w" });
   using program = gpu.compile({ x: [2, 3] }, ({ x }) => {
     const y = ops.mean(ops.log(ops.mul(x, w)));
     const [dw] = grad(y, [w]);
     return { y, dw };
-  }, { watch: true });
+  }, { checkFinite: true });
   const first = async (x: number[]) => {
     program.run({ x });
     return await program.firstNonFinite();
@@ -26,10 +26,12 @@ Deno.test("watch: what makes the first number that is not finite is named, in ev
   w.dispose();
 });
 
-Deno.test("watch: every number counts, and nothing beyond them", async () => {
+Deno.test("check finite: every number counts, and nothing beyond them", async () => {
   // 5 of 64 numbers of the buffer are the tensor's.
   for (const size of [1, 3, 4, 5, 4097]) {
-    using program = gpu.compile({ x: [size] }, ({ x }) => ({ y: ops.sum(x) }), { watch: true });
+    using program = gpu.compile({ x: [size] }, ({ x }) => ({ y: ops.sum(x) }), {
+      checkFinite: true,
+    });
     for (let at = 0; at < size; at += Math.ceil(size / 7)) {
       const x = new Float32Array(size);
       program.run({ x });
@@ -41,24 +43,24 @@ Deno.test("watch: every number counts, and nothing beyond them", async () => {
   }
 });
 
-Deno.test("watch: integers are no floats, whatever their bits", async () => {
+Deno.test("check finite: integers are no floats, whatever their bits", async () => {
   using program = gpu.compile(
     { i: { shape: [2], dtype: "u32" }, x: [4, 2] },
     ({ i, x }) => ({ y: ops.gather(x, i) }),
-    { watch: true },
+    { checkFinite: true },
   );
   // Out of range indices are clamped; as floats these bits would be NaN.
   program.run({ i: [0x7fffffff, 1], x: new Float32Array(8) });
   assert.equal(await program.firstNonFinite(), undefined);
 });
 
-Deno.test("watch: what an update leaves in variables is seen in the run that made it", async () => {
+Deno.test("check finite: what an update leaves in variables is seen in the run that made it", async () => {
   const w = gpu.variable([2], [1, 1], { name: "w" });
   const adam = new Adam(gpu, [w], { learningRate: 1 });
   using program = gpu.compile({ x: [2] }, ({ x }) => {
     adam.apply(grad(ops.sum(ops.mul(x, w)), [w]));
     return {};
-  }, { watch: true });
+  }, { checkFinite: true });
   program.run({ x: [1, 2] });
   assert.equal(await program.firstNonFinite(), undefined);
   // Its square is beyond the largest float.
@@ -68,16 +70,22 @@ Deno.test("watch: what an update leaves in variables is seen in the run that mad
   w.dispose();
 });
 
-Deno.test("watch: it does not change results, and costs only whoever asks", async () => {
+Deno.test("check finite: it does not change results, and costs only whoever asks", async () => {
   const body = ({ x }: { x: Parameters<typeof ops.exp>[0] }) => ({
     y: ops.add(ops.exp(x), ops.tanh(x)),
   });
   using plain = gpu.compile({ x: [100] }, body);
-  using watched = gpu.compile({ x: [100] }, body, { watch: true });
+  using checked = gpu.compile({ x: [100] }, body, { checkFinite: true });
   const x = Float32Array.from({ length: 100 }, (_, i) => Math.sin(i));
-  for (const program of [plain, watched]) program.run({ x });
-  assert.deepEqual(await watched.read(), await plain.read());
+  for (const program of [plain, checked]) program.run({ x });
+  assert.deepEqual(await checked.read(), await plain.read());
   assert.equal(plain.stats.dispatches, 1);
-  assert.equal(watched.stats.dispatches, 3);
-  await assert.rejects(plain.firstNonFinite(), /compile it with \{ watch: true \}/);
+  assert.equal(checked.stats.dispatches, 3);
+  await assert.rejects(plain.firstNonFinite(), /compile it with \{ checkFinite: true \}/);
+});
+
+Deno.test("check finite: the option's former name works", async () => {
+  using program = gpu.compile({ x: [1] }, ({ x }) => ({ y: ops.log(x) }), { watch: true });
+  program.run({ x: [0] });
+  assert.equal(await program.firstNonFinite(), "log [1]");
 });

@@ -280,14 +280,14 @@ Deno.test("the models refuse options and inputs that they cannot take", async ()
     [{ dropout: -0.1 }, "dropout must be at least 0 and below 1, got -0.1"],
     [{ dropout: NaN }, "dropout must be at least 0 and below 1, got NaN"],
   ];
-  const { count: live } = gpu.memory;
+  const { count: live } = gpu.context.memory;
   for (const [options, message] of generators) {
     assert.throws(() => new Generator(gpu, options), { name: "RangeError", message });
   }
   for (const [options, message] of discriminators) {
     assert.throws(() => new Discriminator(gpu, options), { name: "RangeError", message });
   }
-  assert.equal(gpu.memory.count, live, "nothing was allocated");
+  assert.equal(gpu.context.memory.count, live, "nothing was allocated");
 
   const generator = new Generator(gpu, { widths: [2, 2, 2] });
   const discriminator = new Discriminator(gpu, { widths: [2, 2] });

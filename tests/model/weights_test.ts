@@ -177,7 +177,7 @@ Deno.test("weights: whatever is wrong is named with both shapes, and nothing sta
     const generator = made(gpu);
     const saved = await generator.save(join(dir, "saved.safetensors"));
     generator.dispose();
-    const before = { count: gpu.memory.count, bytes: gpu.memory.bytes };
+    const before = { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes };
     const refused = async (path: string, message: RegExp) => {
       await assert.rejects(Generator.load(gpu, path), (error: Error) => {
         assert.ok(error instanceof CheckpointError, error.stack);
@@ -185,7 +185,10 @@ Deno.test("weights: whatever is wrong is named with both shapes, and nothing sta
         assert.ok(error.message.includes(path));
         return true;
       });
-      assert.deepEqual({ count: gpu.memory.count, bytes: gpu.memory.bytes }, before);
+      assert.deepEqual(
+        { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes },
+        before,
+      );
     };
     const wrong = async (
       message: RegExp,

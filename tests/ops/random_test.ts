@@ -55,11 +55,11 @@ Deno.test("known answers of Random123, on the device and in the second implement
   const answers = KNOWN.flatMap(([, , result]) => result);
   deepEqual(KNOWN.flatMap(([counter, key]) => threefry(counter, key)), answers);
 
-  const x = gpu.memory.buffer(cases.length * 4, "x");
-  const words = gpu.memory.buffer(answers.length * 4, "words");
+  const x = gpu.context.memory.buffer(cases.length * 4, "x");
+  const words = gpu.context.memory.buffer(answers.length * 4, "words");
   const view = (buffer: typeof x) => ({ buffer, offset: 0, bytes: buffer.bytes });
-  gpu.write(view(x), Uint32Array.from(cases));
-  const commands = new CommandList(gpu, "known answers");
+  gpu.context.write(view(x), Uint32Array.from(cases));
+  const commands = new CommandList(gpu.context, "known answers");
   commands.dispatch({
     label: "known answers",
     kernel: kernel("random", code),
@@ -69,9 +69,9 @@ Deno.test("known answers of Random123, on the device and in the second implement
     workgroups: [1, 1, 1],
   });
   commands.submit();
-  const [bytes] = await gpu.read([{ ...view(words), bytes: answers.length * 4 }]);
+  const [bytes] = await gpu.context.read([{ ...view(words), bytes: answers.length * 4 }]);
   deepEqual(list(new Uint32Array(bytes)), answers);
-  for (const buffer of [x, words]) gpu.memory.free(buffer);
+  for (const buffer of [x, words]) gpu.context.memory.free(buffer);
 });
 
 /** Words of an op as the documentation of `random.wgsl` gives them. */

@@ -150,7 +150,7 @@ export async function longRun(
       await new Promise((resolve) => setTimeout(resolve, 0));
       collectGarbage();
       const { rss, heapUsed, external } = Deno.memoryUsage();
-      const { count: buffers, bytes } = gpu.memory;
+      const { count: buffers, bytes } = gpu.context.memory;
       held.push({
         steps: step,
         milliseconds,
@@ -181,7 +181,7 @@ export async function longRun(
   run[Symbol.dispose]();
   yardstick?.[Symbol.dispose]();
   gpu[Symbol.dispose]();
-  assert.equal(gpu.memory.count, 0);
+  assert.equal(gpu.context.memory.count, 0);
   assert.ok(listeners.count <= 0, `${listeners.count} listeners are left`);
   device.destroy();
   return held;

@@ -175,7 +175,7 @@ function counted(): { readonly request: () => Promise<Gpu>; readonly given: Gpu[
   return { request, given };
 }
 
-const isLive = ({ memory }: Gpu) => memory.count > 0;
+const isLive = ({ context }: Gpu) => context.memory.count > 0;
 
 Deno.test("device lost: calls that wait for one device are given one other", async () => {
   for (const delay of [0, 5, 30]) {

@@ -10,7 +10,7 @@ import { compileStep } from "../../src/training/step.ts";
 import { SmallRun } from "../support/worker.ts";
 
 const TINY = { noiseDim: 4, generatorWidths: [2, 2, 2], discriminatorWidths: [2, 2] } as const;
-const live = ({ memory: { count, bytes } }: Gpu) => ({ count, bytes });
+const live = ({ context: { memory: { count, bytes } } }: Gpu) => ({ count, bytes });
 
 Deno.test("a thousand steps allocate nothing", async () => {
   using gpu = await Gpu.request();
@@ -40,7 +40,7 @@ Deno.test("a disposed program gives its memory back and runs no more", async () 
   const before = live(gpu);
   for (let i = 0; i < 20; i++) {
     using program = compileStep(gpu, state, 4);
-    assert(gpu.memory.bytes > before.bytes);
+    assert(gpu.context.memory.bytes > before.bytes);
     if (i % 10 === 0) program.run({ indices: [0, 1, 2, 3] });
   }
   assert.deepEqual(live(gpu), before);

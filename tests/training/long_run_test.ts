@@ -80,7 +80,9 @@ Deno.test("long run: many Gpus of one device leave nothing behind on it", () =>
       using program = gpu.compile({ x: [1] }, ({ x }) => ({ y: ops.neg(x) }));
       program.run({ x: [i] });
       if (i % 20 === 0) assert.deepEqual([...(await program.read()).y], [-i]);
-      if (i % 20 === 10) await gpu.explain(new Error("some error, which asks whether it is lost"));
+      if (i % 20 === 10) {
+        await gpu.context.errors.explain(new Error("some error, which asks whether it is lost"));
+      }
     }
     assert.ok(listeners.count <= 0, `${listeners.count} listeners`);
     assert.ok(reactions.count <= 1, `${reactions.count} reactions on device.lost`);

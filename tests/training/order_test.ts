@@ -342,7 +342,7 @@ for (const owned of [true, false]) {
       distance: (trainer: Trainer) => trainer.distance(),
       snapshot: (trainer: Trainer) => trainer.snapshot(),
     };
-    const before = { count: shared.memory.count, bytes: shared.memory.bytes };
+    const before = { count: shared.context.memory.count, bytes: shared.context.memory.bytes };
     for (const [name, act] of Object.entries(acts)) {
       // Some turns later the work is queued and its read is under way.
       for (const turns of [1, 10]) {
@@ -366,10 +366,13 @@ for (const owned of [true, false]) {
         for (const error of later) assert.match(String(error), /The trainer was disposed/);
       }
     }
-    assert.deepEqual({ count: shared.memory.count, bytes: shared.memory.bytes }, before);
+    assert.deepEqual(
+      { count: shared.context.memory.count, bytes: shared.context.memory.bytes },
+      before,
+    );
     if (owned) assert.equal(devices.length, 2 * Object.keys(acts).length, "none was replaced");
     assert.deepEqual(messages, []);
-    assert.ok(devices.every(({ memory }) => memory.count === 0));
+    assert.ok(devices.every(({ context }) => context.memory.count === 0));
   });
 }
 
@@ -396,5 +399,8 @@ test("a trainer that is disposed while another device is requested takes none", 
   const [result] = await pending;
   assert.ok(result instanceof TypeError, String(result));
   assert.equal(devices.length, 2);
-  assert.ok(devices.every(({ memory }) => memory.count === 0), "the second one is free again");
+  assert.ok(
+    devices.every(({ context }) => context.memory.count === 0),
+    "the second one is free again",
+  );
 });

@@ -11,6 +11,7 @@ import {
   type TrainerOptions,
 } from "../../mod.ts";
 import { CommandList } from "../../src/gpu/commands.ts";
+import type { Buffer } from "../../src/gpu/memory.ts";
 import { kernel } from "../../src/gpu/shader.ts";
 import { Sampler, seedNoise } from "../../src/model/sampler.ts";
 import { assertClose } from "../support/close.ts";
@@ -66,7 +67,7 @@ test("the tutorial's network at batch 4,096, on the least limits", async () => {
   assert.match(error.message, SMALLER_BATCH);
   assert.equal(trainer.steps, 0);
   trainer[Symbol.dispose]();
-  assert.equal(gpu.memory.count, 0);
+  assert.equal(gpu.context.memory.count, 0);
   device.destroy();
 });
 
@@ -92,7 +93,7 @@ for (
     const expected = where === "a binding" ? maxStorageBufferBindingSize : maxBufferSize;
     assert.equal(Number(most), expected, limit);
     assert.match(error.message, /conv2d\w*(\/kernel)? \[\d+, \d+, \d+, \d+\]/);
-    assert.equal(gpu.memory.count, 0);
+    assert.equal(gpu.context.memory.count, 0);
     device.destroy();
   });
 }
@@ -117,7 +118,7 @@ test("a tensor that may be bound, but not allocated, is refused with its op", as
     return true;
   });
   w.dispose();
-  assert.equal(gpu.memory.count, 0);
+  assert.equal(gpu.context.memory.count, 0);
   device.destroy();
 });
 
@@ -234,7 +235,7 @@ const WRITE_ONE = kernel(
 );
 
 /** A dispatch like another, with a name of its own. */
-const dispatch = (label: string, buffer: ReturnType<Gpu["memory"]["buffer"]>, groups = 1) => ({
+const dispatch = (label: string, buffer: Buffer, groups = 1) => ({
   label,
   kernel: WRITE_ONE,
   entryPoint: "main",
@@ -246,35 +247,39 @@ const dispatch = (label: string, buffer: ReturnType<Gpu["memory"]["buffer"]>, gr
 for (
   const [fault, plant] of [
     ["the buffer of another device", (list: CommandList, _: Gpu, other: Gpu) => {
-      list.dispatch(dispatch("planted [1]", other.memory.buffer(256, "foreign")));
+      list.dispatch(dispatch("planted [1]", other.context.memory.buffer(256, "foreign")));
     }],
     ["a destroyed buffer", (list: CommandList, gpu: Gpu) => {
-      const buffer = gpu.memory.buffer(256, "destroyed");
+      const buffer = gpu.context.memory.buffer(256, "destroyed");
       list.dispatch(dispatch("planted [1]", buffer));
-      gpu.memory.free(buffer);
+      gpu.context.memory.free(buffer);
     }],
     ["too many workgroups", (list: CommandList, gpu: Gpu) => {
-      list.dispatch(dispatch("planted [1]", gpu.memory.buffer(256, "mine"), 65536));
+      list.dispatch(dispatch("planted [1]", gpu.context.memory.buffer(256, "mine"), 65536));
     }],
     ["a copy of a destroyed buffer", (list: CommandList, gpu: Gpu) => {
-      const view = (buffer: ReturnType<typeof gpu.memory.buffer>) => ({
+      const view = (buffer: Buffer) => ({
         buffer,
         offset: 0,
         bytes: 256,
       });
-      const [from, to] = ["from", "to"].map((label) => gpu.memory.buffer(256, label));
+      const [from, to] = ["from", "to"].map((label) => gpu.context.memory.buffer(256, label));
       list.copy(view(from), view(to), "planted [1]");
-      gpu.memory.free(from);
+      gpu.context.memory.free(from);
     }],
     ["a copy beyond its buffer", (list: CommandList, gpu: Gpu) => {
-      const view = (bytes: number) => ({ buffer: gpu.memory.buffer(256, "b"), offset: 0, bytes });
+      const view = (bytes: number) => ({
+        buffer: gpu.context.memory.buffer(256, "b"),
+        offset: 0,
+        bytes,
+      });
       list.copy(view(512), view(512), "planted [1]");
     }],
     ["the pipeline of another device", (list: CommandList, gpu: Gpu, other: Gpu) => {
-      const own = gpu.pipelines;
-      Object.assign(gpu, { pipelines: other.pipelines });
-      list.dispatch(dispatch("planted [1]", gpu.memory.buffer(256, "mine")));
-      Object.assign(gpu, { pipelines: own });
+      const own = gpu.context.pipelines;
+      Object.assign(gpu.context, { pipelines: other.context.pipelines });
+      list.dispatch(dispatch("planted [1]", gpu.context.memory.buffer(256, "mine")));
+      Object.assign(gpu.context, { pipelines: own });
     }],
   ] as const
 ) {
@@ -285,10 +290,10 @@ for (
     program.run({ x: [1, 2] });
     await program.read();
     for (const heard of ["read", "run"] as const) {
-      const list = new CommandList(gpu, "a list");
-      list.dispatch(dispatch("innocent [1]", gpu.memory.buffer(256, "mine")));
+      const list = new CommandList(gpu.context, "a list");
+      list.dispatch(dispatch("innocent [1]", gpu.context.memory.buffer(256, "mine")));
       plant(list, gpu, other);
-      list.dispatch(dispatch("innocent [2]", gpu.memory.buffer(256, "mine")));
+      list.dispatch(dispatch("innocent [2]", gpu.context.memory.buffer(256, "mine")));
       list.submit();
       let error: Error;
       if (heard === "read") error = await refusal(program.read());
@@ -336,15 +341,17 @@ test("a trainer whose step may have been refused goes on from a restored state o
   for (const taken of [false, true]) {
     const step = trainer.step();
     // In the queue it comes right behind the step.
-    new CommandList(gpu, "a list").dispatch(dispatch("planted [1]", gpu.memory.buffer(4, "mine")));
-    const list = new CommandList(gpu, "a list");
-    list.dispatch(dispatch("planted [1]", gpu.memory.buffer(256, "mine"), 65536));
+    new CommandList(gpu.context, "a list").dispatch(
+      dispatch("planted [1]", gpu.context.memory.buffer(4, "mine")),
+    );
+    const list = new CommandList(gpu.context, "a list");
+    list.dispatch(dispatch("planted [1]", gpu.context.memory.buffer(256, "mine"), 65536));
     list.submit();
     if (taken) {
       // Somebody else is told first.
       await new Promise((resolve) => setTimeout(resolve, 0));
       try {
-        gpu.check();
+        gpu.context.errors.check();
       } catch { /* told */ }
     }
     assert.match((await refusal(step)).message, /^planted \[1\]/);

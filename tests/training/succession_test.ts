@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DeviceLostError } from "../../mod.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
+import type { DeviceErrors } from "../../src/gpu/errors.ts";
 import { Succession } from "../../src/training/succession.ts";
 
 /** Something to work for, whose devices are numbers and are replaced when the test says so. */
@@ -11,7 +11,7 @@ class Estate {
   isBusy = false;
   readonly replaced: PromiseWithResolvers<void>[] = [];
   readonly succession = new Succession({
-    device: () => this.device as unknown as GpuDevice,
+    device: () => this.device as unknown as DeviceErrors,
     isBusy: () => this.isBusy,
     requireUsable: () => {},
     replace: async () => {

@@ -307,14 +307,14 @@ Deno.test("trainer: samples of many numbers do not fill the device", async () =>
   using trainer = await Trainer.create(SMALL);
   const wanted = await trainer.sample({ count: 2 });
   for (const count of [3, 4, 5]) await trainer.sample({ count });
-  const { count: before } = gpu.memory;
+  const { count: before } = gpu.context.memory;
   for (const count of [6, 7, 8, 9]) await trainer.sample({ count });
-  assert.equal(gpu.memory.count, before);
+  assert.equal(gpu.context.memory.count, before);
   // Several at once, which end in any order.
   const many = await Promise.all([2, 3, 4, 5, 6, 2].map((count) => trainer.sample({ count })));
   assert.deepEqual(many.map((images) => images.length / 784), [2, 3, 4, 5, 6, 2]);
   assert.deepEqual([many[0], many[5]], [wanted, wanted]);
-  assert.equal(gpu.memory.count, before);
+  assert.equal(gpu.context.memory.count, before);
 });
 
 Deno.test("trainer: more images than one run makes are those of several, of one moment", async () => {
@@ -373,11 +373,11 @@ Deno.test("trainer: after a restore, losses that are not finite are said again",
 });
 
 Deno.test("trainer: everything is freed", async () => {
-  const before = [gpu.memory.count, gpu.memory.bytes];
+  const before = [gpu.context.memory.count, gpu.context.memory.bytes];
   const trainer = await Trainer.create({ ...SMALL, epochs: 1 });
   await collect(trainer);
   trainer[Symbol.dispose]();
-  assert.deepEqual([gpu.memory.count, gpu.memory.bytes], before);
+  assert.deepEqual([gpu.context.memory.count, gpu.context.memory.bytes], before);
 });
 
 Deno.test("trainer: wrong options are compile errors where they can be", () => {

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { writeFileAtomic } from "../../files/atomic.ts";
 import { readTextFile } from "../../files/regular.ts";
 import { OutOfMemoryError } from "../../errors.ts";
+import type { AdapterKind } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../graph/gpu.ts";
 import type { GemmUse, GemmVariant } from "../../graph/tuning.ts";
 import { sizeOf, type Tensor } from "../../graph/tensor.ts";
@@ -17,7 +18,7 @@ import { type Geometry, kernelShape, sideShape } from "./geometry.ts";
 import { VERSION } from "../../version.ts";
 
 /** Variants worth a measurement on each kind of adapter; the others are far slower there. */
-export const CANDIDATES: Readonly<Record<Gpu["kind"], readonly GemmVariant[]>> = {
+export const CANDIDATES: Readonly<Record<AdapterKind, readonly GemmVariant[]>> = {
   software: ["winograd", "texture"],
   gpu: ["tiled", "texture", "winograd", "direct"],
 };
@@ -106,7 +107,7 @@ export async function calibrate(
 
 /** Variants that compute an op differently, the default first. */
 function candidatesFor(gpu: Gpu, { geometry }: GemmUse): GemmVariant[] {
-  const all = [gpu.tuning.gemm, ...CANDIDATES[gpu.kind]];
+  const all = [gpu.tuning.gemm, ...CANDIDATES[gpu.info.kind]];
   return [...new Set(all.map((variant) => resolveVariant(variant, geometry as Geometry)))];
 }
 
@@ -196,7 +197,7 @@ class Cache {
     const name = `kernels-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
     const path = join(dir, name);
     const text = await readTextFile(path).catch(() => ""); // none yet: it is measured
-    return new Cache(path, identity, cachedRows(text, identity, gpu.kind));
+    return new Cache(path, identity, cachedRows(text, identity, gpu.info.kind));
   }
 
   async write(rows: readonly CalibrationRow[]): Promise<void> {
@@ -212,7 +213,7 @@ class Cache {
  *
  * Array buffers made: none. Heap: what `JSON.parse` makes of the text, and once more its rows.
  */
-export function cachedRows(text: string, identity: string, kind: Gpu["kind"]): CalibrationRow[] {
+export function cachedRows(text: string, identity: string, kind: AdapterKind): CalibrationRow[] {
   let file: { identity?: unknown; rows?: unknown } | null;
   try {
     file = JSON.parse(text);
@@ -224,7 +225,7 @@ export function cachedRows(text: string, identity: string, kind: Gpu["kind"]): C
 }
 
 /** A row without what else may stand there, which would be written again. */
-function cachedRow(row: unknown, kind: Gpu["kind"]): CalibrationRow | undefined {
+function cachedRow(row: unknown, kind: AdapterKind): CalibrationRow | undefined {
   const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
   const right = typeof key === "string" && Number.isFinite(flops) &&
     typeof milliseconds === "object" && milliseconds !== null && !Array.isArray(milliseconds) &&

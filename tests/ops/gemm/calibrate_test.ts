@@ -33,7 +33,7 @@ Deno.test("the version in the code is that of deno.json", () =>
 Deno.test("calibration measures once, and keeps what it found", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
-    const before = gpu.memory.count;
+    const before = gpu.context.memory.count;
     const { gemms } = compile(gpu);
     assert.equal(gemms.length, 1);
     const messages: string[] = [];
@@ -41,9 +41,9 @@ Deno.test("calibration measures once, and keeps what it found", () =>
       cacheDir: join(dir, "new"),
       onMessage: (text: string) => messages.push(text),
     };
-    const held = gpu.memory.count;
+    const held = gpu.context.memory.count;
     const rows = await calibrate(gpu, [...gemms, ...gemms], options);
-    assert.equal(gpu.memory.count, held, "its programs are freed");
+    assert.equal(gpu.context.memory.count, held, "its programs are freed");
     assert.ok(held > before);
     assert.equal(rows.length, 1);
     const [{ key, choice, milliseconds }] = rows;

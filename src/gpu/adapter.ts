@@ -1,0 +1,130 @@
+/**
+ * Adapters: what they are called, what they can do, and a device of the one WebGPU chooses.
+ *
+ * @module
+ */
+
+import { AdapterError } from "../errors.ts";
+
+/** A WebGPU device: the one GPU type that other rooms need, so they never name it themselves. */
+export type Device = GPUDevice;
+
+/** What kind of adapter a device runs on; it decides which kernel variants are the default. */
+export type AdapterKind = "software" | "gpu";
+
+/** The name and kind of an adapter. The strings are as WebGPU reports them and may be empty. */
+export interface AdapterInfo {
+  /** Its maker. */
+  readonly vendor: string;
+  /** Its family of GPUs. */
+  readonly architecture: string;
+  /** Its model. */
+  readonly device: string;
+  /** The driver's own name for it. */
+  readonly description: string;
+  /** Whether it computes on the CPU. */
+  readonly kind: AdapterKind;
+}
+
+/** Options of {@linkcode requestDevice}. */
+export interface RequestOptions {
+  /** Which adapter, where a machine has two. */
+  readonly powerPreference?: "low-power" | "high-performance";
+}
+
+/** An adapter's name, limits and features, before a device is made of it. */
+export interface AdapterReport {
+  readonly info: AdapterInfo;
+  /** By WebGPU's names. */
+  readonly limits: Readonly<Record<string, number>>;
+  readonly features: readonly string[];
+}
+
+/** Limits that are raised to what the adapter has; the defaults are low. */
+const RAISED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxTextureDimension2D",
+] as const;
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|warp/i;
+
+/** An adapter's name and kind. */
+export function describe(info: GPUAdapterInfo | undefined): AdapterInfo {
+  const description = info?.description ?? "";
+  const software = info?.isFallbackAdapter || SOFTWARE.test(description);
+  return {
+    vendor: info?.vendor ?? "",
+    architecture: info?.architecture ?? "",
+    device: info?.device ?? "",
+    description,
+    kind: software ? "software" : "gpu",
+  };
+}
+
+async function requestAdapter(options: RequestOptions = {}): Promise<GPUAdapter> {
+  const webgpu = globalThis.navigator?.gpu;
+  if (!webgpu) {
+    throw new AdapterError(
+      "This runtime has no WebGPU (navigator.gpu is missing). Use Deno 2.8 or later, or a browser " +
+        "that has WebGPU",
+    );
+  }
+  const adapter = await webgpu.requestAdapter({
+    powerPreference: options.powerPreference ?? "high-performance",
+  });
+  if (!adapter) {
+    throw new AdapterError(
+      "No WebGPU adapter was found. Install a graphics driver, or a software adapter: " +
+        "on Debian or Ubuntu `apt-get install mesa-vulkan-drivers`, on Fedora " +
+        "`dnf install mesa-vulkan-drivers`, on Arch `pacman -S vulkan-swrast`; " +
+        "macOS and Windows bring theirs",
+    );
+  }
+  return adapter;
+}
+
+/**
+ * Requests an adapter and a device with the adapter's limits.
+ *
+ * @throws {AdapterError} when there is none; the message says what to install.
+ */
+export async function requestDevice(
+  options: RequestOptions = {},
+): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+  const adapter = await requestAdapter(options);
+  const info = describe(adapter.info);
+  try {
+    const device = await adapter.requestDevice({
+      label: "@dcgan/webgpu",
+      requiredLimits: Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]])),
+      requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
+    });
+    return { device, info };
+  } catch (cause) {
+    throw new AdapterError(
+      `The adapter ${info.description} gave no device: ${(cause as Error).message}. Close other ` +
+        "programs that use it, or restart its driver",
+      { cause },
+    );
+  }
+}
+
+/**
+ * Describes the adapter that `Gpu.request` would take.
+ *
+ * @throws {AdapterError} when there is none; the message says what to install.
+ */
+export async function probeAdapter(): Promise<AdapterReport> {
+  const adapter = await requestAdapter();
+  const limits: Record<string, number> = {};
+  // They are getters of the prototype: Object.keys finds none.
+  for (const name in adapter.limits) {
+    const value = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === "number") limits[name] = value;
+  }
+  return { info: describe(adapter.info), limits, features: [...adapter.features].sort() };
+}
