@@ -18,37 +18,18 @@ import { check, makeReference, type Verdict } from "./peers/check.ts";
 import { type Contestant, startDeno, startTorch } from "./peers/process.ts";
 import { writeFloats } from "./peers/protocol.ts";
 import { race, type Row, table } from "./peers/timing.ts";
-import { list, options, path, whole } from "./support/options.ts";
-import { oneOf } from "../src/cli/flags.ts";
+import { list, options, path, whole, word } from "./support/options.ts";
 
-const NAMES = ["tfjs", "jax-js", "pytorch"] as const;
+const NAMES: readonly string[] = ["tfjs", "jax-js", "pytorch"];
 
-const {
-  batch = 64,
-  rounds = 3,
-  peers: wanted = NAMES,
-  data,
-  python,
-  json,
-} = options("bench:peers", {
-  batch: { value: "N", help: "images a step (64)", parse: whole(1) },
-  rounds: { value: "N", help: "steps that are timed of each (3)", parse: whole(1) },
-  peers: {
-    value: "A,B",
-    help: "which ones (tfjs,jax-js,pytorch)",
-    parse: list(oneOf(...NAMES)),
-  },
-  data: { value: "DIR", help: "MNIST's IDX files (default: synthetic bytes)", parse: path },
-  python: { value: "EXE", help: "a Python with PyTorch (python3, /usr/bin/python3)" },
-  json: { value: "FILE", help: "where the results go as JSON", parse: path },
-}) as {
-  batch?: number;
-  rounds?: number;
-  peers?: readonly string[];
-  data?: string;
-  python?: string;
-  json?: string;
-};
+const { batch, rounds, peers: wanted, data, python, json } = options("bench:peers", {
+  batch: [64, "N", "images a step (64)", whole],
+  rounds: [3, "N", "steps that are timed of each (3)", whole],
+  peers: [NAMES, "A,B", "which ones (tfjs,jax-js,pytorch)", list(word(...NAMES))],
+  data: [undefined, "DIR", "MNIST's IDX files (default: synthetic bytes)", path],
+  python: [undefined, "EXE", "a Python with PyTorch (python3, /usr/bin/python3)", String],
+  json: [undefined, "FILE", "where the results go as JSON", path],
+});
 
 // A Python of the user's own often comes before the system's and has no PyTorch.
 const pythons = python ? [python] : ["python3", "/usr/bin/python3"];

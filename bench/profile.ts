@@ -15,29 +15,19 @@
 
 import { Gpu, type Timing } from "../mod.ts";
 import { batchOf, datasetFrom, makeModel } from "./support/model.ts";
-import { options, path, real, whole } from "./support/options.ts";
+import { options, path, whole, width as widthOf } from "./support/options.ts";
 import { measureBandwidth, measurePeak } from "./support/peak.ts";
 import { HEAD, row } from "./support/table.ts";
 import { opOf, profileRuns, shareOutside, spanOf, sumOf } from "./support/time.ts";
 import { traceOf } from "./support/trace.ts";
 
-const {
-  batch = 256,
-  runs = 3,
-  width = 1,
-  trace = path("trace.json"),
-  data,
-} = options("profile", {
-  batch: { value: "N", help: "images a step (256)", parse: whole(1) },
-  runs: { value: "N", help: "runs of the step (3)", parse: whole(1) },
-  width: {
-    value: "X",
-    help: "multiplies the channels of hidden layers (1)",
-    parse: real(0.05, 16),
-  },
-  trace: { value: "FILE", help: "where the trace goes (trace.json)", parse: path },
-  data: { value: "DIR", help: "MNIST's IDX files (default: synthetic bytes)", parse: path },
-}) as { batch?: number; runs?: number; width?: number; trace?: string; data?: string };
+const { batch, runs, width, trace, data } = options("profile", {
+  batch: [256, "N", "images a step (256)", whole],
+  runs: [3, "N", "runs of the step (3)", whole],
+  width: [1, "X", "multiplies the channels of hidden layers (1)", widthOf],
+  trace: [path("trace.json"), "FILE", "where the trace goes (trace.json)", path],
+  data: [undefined, "DIR", "MNIST's IDX files (default: synthetic bytes)", path],
+});
 
 using gpu = await Gpu.request();
 const dataset = await datasetFrom(data, batch);

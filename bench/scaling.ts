@@ -13,34 +13,18 @@
 
 import { Gpu, OutOfMemoryError } from "../mod.ts";
 import { batchOf, makeModel, stepFlops, syntheticDataset } from "./support/model.ts";
-import { list, options, path, real, whole } from "./support/options.ts";
+import { list, options, path, whole, width } from "./support/options.ts";
 import { measurePeak } from "./support/peak.ts";
 import { columns, mebibytes } from "./support/table.ts";
 import { secondsAmongMany } from "./support/time.ts";
 
-const {
-  batches = [1, 16, 64, 256, 1024],
-  widths = [0.25, 0.5, 1, 2],
-  batch = 64,
-  steps = 3,
-  json,
-} = options("bench:scaling", {
-  batches: {
-    value: "LIST",
-    help: "batches at width 1 (1,16,64,256,1024)",
-    parse: list(whole(1)),
-  },
-  widths: { value: "LIST", help: "widths at --batch (0.25,0.5,1,2)", parse: list(real(0.05, 16)) },
-  batch: { value: "N", help: "images a step where the width varies (64)", parse: whole(1) },
-  steps: { value: "N", help: "how often each time is taken (3)", parse: whole(1) },
-  json: { value: "FILE", help: "write all numbers there, too", parse: path },
-}) as {
-  batches?: number[];
-  widths?: number[];
-  batch?: number;
-  steps?: number;
-  json?: string;
-};
+const { batches, widths, batch, steps, json } = options("bench:scaling", {
+  batches: [[1, 16, 64, 256, 1024], "LIST", "batches at width 1 (1,16,64,256,1024)", list(whole)],
+  widths: [[0.25, 0.5, 1, 2], "LIST", "widths at --batch (0.25,0.5,1,2)", list(width)],
+  batch: [64, "N", "images a step where the width varies (64)", whole],
+  steps: [3, "N", "how often each time is taken (3)", whole],
+  json: [undefined, "FILE", "write all numbers there, too", path],
+});
 
 interface Row {
   readonly batch: number;

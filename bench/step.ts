@@ -29,13 +29,13 @@ import {
   shareOutside,
 } from "./support/time.ts";
 
-const { batch = 256, steps = 5, json, data, cold } = options("bench:step", {
-  batch: { value: "N", help: "images a step (256)", parse: whole(1) },
-  steps: { value: "N", help: "how often each time is taken (5)", parse: whole(1) },
-  json: { value: "FILE", help: "write all numbers there, too", parse: path },
-  data: { value: "DIR", help: "MNIST's IDX files (default: synthetic bytes)", parse: path },
-  cold: { help: "compile every shader anew (Mesa: an empty cache folder)" },
-}) as { batch?: number; steps?: number; json?: string; data?: string; cold?: boolean };
+const { batch, steps, json, data, cold } = options("bench:step", {
+  batch: [256, "N", "images a step (256)", whole],
+  steps: [5, "N", "how often each time is taken (5)", whole],
+  json: [undefined, "FILE", "write all numbers there, too", path],
+  data: [undefined, "DIR", "MNIST's IDX files (default: synthetic bytes)", path],
+  cold: [false, "", "compile every shader anew (Mesa: an empty cache folder)", Boolean],
+});
 
 if (cold) {
   // Before the driver is loaded, which reads it.

@@ -1,53 +1,91 @@
 /**
- * Options of the programs in `bench/`: checked as those of `train` are, and `--help`.
+ * Options of the programs in `bench/`, and `--help`.
  *
  * @module
  */
 
 import { resolve } from "node:path";
-import {
-  describeFlags,
-  type Flag,
-  parseFlags,
-  UsageError,
-  type Values,
-} from "../../src/cli/flags.ts";
+import { parseArgs } from "node:util";
 
-export { real, whole } from "../../src/cli/flags.ts";
+/** An option: the value without it, what stands for its value in the help, and how it is read. */
+type Option<T> = readonly [
+  otherwise: T,
+  value: string,
+  help: string,
+  /** Throws a text that completes "--name takes". */
+  parse: (text: string) => T,
+];
 
-const HELP = { help: { help: "this text" } } satisfies Record<string, Flag>;
-
-/** Parses the command line of `deno task <task>`; says what is wrong with it and exits with 2. */
-export function options<F extends Record<string, Flag>>(task: string, flags: F): Values<F> {
-  const all: Record<string, Flag> = { ...flags, ...HELP };
-  const usage = `usage: deno task ${task} [OPTION...]\n\n${describeFlags(all)}`;
+/** Reads the command line of `deno task <task>`. If that is wrong, prints why and exits with 2. */
+export function options<T extends Record<string, unknown>>(
+  task: string,
+  table: { readonly [K in keyof T]: Option<T[K]> },
+): T {
+  const all = Object.entries<Option<unknown>>(table);
+  const left = all.map(([name, [, value]]) => `--${name} ${value}`);
+  const width = Math.max(...left.map(({ length }) => length));
+  const rows = all.map(([, [, , help]], i) => `  ${left[i].padEnd(width)}  ${help}`);
+  const usage = `usage: deno task ${task} [OPTION...]\n\n${rows.join("\n")}`;
   try {
-    const values = parseFlags(all, Deno.args);
+    const types = all.map(([name, [, value]]) => [name, { type: value ? "string" : "boolean" }]);
+    const { values }: { values: Record<string, unknown> } = parseArgs({
+      options: { ...Object.fromEntries(types), help: { type: "boolean" } },
+    });
     if (values.help) {
       console.log(usage);
       Deno.exit(0);
     }
-    return values as Values<F>;
+    return Object.fromEntries(all.map(([name, [otherwise, , , parse]]) => {
+      const text = values[name];
+      if (text === undefined) return [name, otherwise];
+      try {
+        return [name, parse(String(text))];
+      } catch (wanted) {
+        throw new TypeError(`--${name} takes ${wanted}, got ${JSON.stringify(text)}`);
+      }
+    })) as T;
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof TypeError)) throw error;
     console.error(`${task}: ${error.message}\n\n${usage}`);
     Deno.exit(2);
   }
 }
 
+/** A whole number above 0. */
+export function whole(text: string): number {
+  if (!/^\d+$/.test(text) || !(Number(text) > 0)) throw "a whole number above 0";
+  return Number(text);
+}
+
+/** How often the channels of a network are multiplied. */
+export function width(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0.05 && value < 16)) throw "a number from 0.05 to 16";
+  return value;
+}
+
 /** Values with commas between them. */
-export function list<T>(one: (text: string) => T): (text: string) => T[] {
+export function list<T>(one: (text: string) => T): (text: string) => readonly T[] {
   return (text) => {
     try {
       return text.split(",").map((part) => one(part.trim()));
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      throw new UsageError(`a list with commas, each ${error.message}`);
+    } catch (wanted) {
+      throw `a list with commas, each ${wanted}`;
     }
   };
 }
 
-/** A file or folder as the person meant it: tasks run in the project's folder. */
+/** One of some words. */
+export function word<T extends string>(...words: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found === undefined) throw words.join(" or ");
+    return found;
+  };
+}
+
+/** A file or folder relative to where the person is: tasks run in the project's folder. */
 export function path(text: string): string {
+  if (text === "") throw "a path";
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), text);
 }
