@@ -4,6 +4,7 @@
  * @module
  */
 
+import { encodeJSON } from "../formats/json.ts";
 import { standardOutput } from "./progress.ts";
 import { type Style, style, styleOf } from "./style.ts";
 
@@ -49,7 +50,7 @@ export class Report {
 
   /** The result as an object; written only with `--json`. */
   result(value: unknown): void {
-    if (this.#json) this.line(JSON.stringify(value));
+    if (this.#json) this.line(encodeJSON(value));
   }
 
   private line(text: string): void {

@@ -5,6 +5,7 @@
  */
 
 import type { EpochEvent, ImageEvent, StepEvent, TrainResult } from "../../mod.ts";
+import { encodeJSON } from "../formats/json.ts";
 import { type Output, Progress } from "./progress.ts";
 
 /** Hears of a run. */
@@ -59,16 +60,12 @@ export class PersonReport implements RunReport {
   }
 }
 
-/** JSON has neither NaN nor infinities: here they are strings, as in the metrics log. */
-const finite = (_key: string, value: unknown) =>
-  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-
 /** For a program: one JSON object a line, with a `type`. */
 export class JSONReport implements RunReport {
   constructor(private readonly out: Output) {}
 
   #write(type: string, fields: object): void {
-    this.out.write(JSON.stringify({ type, ...fields }, finite) + "\n");
+    this.out.write(encodeJSON({ type, ...fields }) + "\n");
   }
 
   message(text: string): void {

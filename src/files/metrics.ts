@@ -7,7 +7,7 @@
 import { DataError } from "../errors.ts";
 import { AppendFile } from "./append.ts";
 import { cannotWrite } from "./atomic.ts";
-import { parseJSON, quote } from "../formats/json.ts";
+import { decodeNumber, encodeJSON, parseJSON, quote } from "../formats/json.ts";
 import { NotAFile, requireFile } from "./regular.ts";
 
 /** The line of one trained batch. */
@@ -93,16 +93,7 @@ const DESCRIPTION = {
   time: "a time",
 };
 
-/** JSON has no numbers for these. */
-const NOT_FINITE = new Map([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity]]);
-
 const LINE_BREAK = new Uint8Array([10]);
-
-function encodeRow(row: MetricsRow): string {
-  const plain = (_: string, value: unknown) =>
-    typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-  return JSON.stringify(row, plain) + "\n";
-}
 
 /** @throws {Error} saying in half a sentence what is wrong with the line. */
 function decodeRow(line: string): MetricsRow {
@@ -130,11 +121,8 @@ function mistake(line: string): string | undefined {
 }
 
 function check(row: Record<string, unknown>, name: string, kind: Fields[string]): void {
+  if (kind === "number") row[name] = decodeNumber(row[name]);
   const value = row[name];
-  if (kind === "number" && typeof value === "string" && NOT_FINITE.has(value)) {
-    row[name] = NOT_FINITE.get(value);
-    return;
-  }
   const right = kind === "time"
     ? typeof value === "string" && !Number.isNaN(Date.parse(value))
     : kind === "count"
@@ -395,7 +383,7 @@ export class MetricsLog {
 
   #add(row: MetricsRow): void {
     if (this.file.closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
-    const line = encodeRow(row);
+    const line = encodeJSON(row) + "\n";
     const objection = this.order.objection(row) ?? mistake(line);
     if (objection) throw new RangeError(`Cannot log to ${this.path}: ${objection}`);
     this.order.accept(row);

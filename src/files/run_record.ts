@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { gitRevision } from "./git.ts";
-import { parseJSON, plain, quote } from "../formats/json.ts";
+import { encodeJSON, parseJSON, plain, quote } from "../formats/json.ts";
 import { readTextFile } from "./regular.ts";
 
 const RUN_RECORD = "run.json";
@@ -96,7 +96,7 @@ export async function writeRunRecord(
   const record = old
     ? { ...old, sessions: [...old.sessions, session] }
     : { format: 1, configuration, seed, sessions: [session] } satisfies RunRecord;
-  await writeFileAtomic(path, new TextEncoder().encode(JSON.stringify(record, null, 2) + "\n"));
+  await writeFileAtomic(path, new TextEncoder().encode(encodeJSON(record, 2) + "\n"));
   return path;
 }
 

@@ -4,10 +4,16 @@
  * @module
  */
 
-import { crc32 } from "node:zlib";
+// @ts-types="npm:crc-32@1.2.2/types/index.d.ts"
+import CRC32 from "npm:crc-32@1.2.2";
 import { CheckpointError } from "../errors.ts";
 import { parseJSON, plain, quote } from "./json.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
+
+/** The CRC-32 of bytes, as zlib and PNG have it. */
+export function crc32(bytes: Uint8Array): number {
+  return CRC32.buf(bytes) >>> 0;
+}
 
 /** The metadata that holds them. */
 const KEY = "crc32";
@@ -52,10 +58,11 @@ export function requireChecksums(file: SafetensorsFile, path: string): void {
 }
 
 function* checksums({ tensors, metadata }: SafetensorsFile): Generator<[string, string]> {
-  const hex = (bytes: Uint8Array | string) => crc32(bytes).toString(16).padStart(8, "0");
+  const hex = (bytes: Uint8Array) => crc32(bytes).toString(16).padStart(8, "0");
   const entries = Object.entries(metadata).filter(([key]) => key !== KEY);
   // First, since all else is read by it.
-  yield [METADATA, hex(JSON.stringify(entries.toSorted(([a], [b]) => a < b ? -1 : 1)))];
+  const text = JSON.stringify(entries.toSorted(([a], [b]) => a < b ? -1 : 1));
+  yield [METADATA, hex(new TextEncoder().encode(text))];
   for (const [name, { data }] of tensors) {
     yield [name, hex(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
   }

@@ -1,20 +1,18 @@
 /**
- * JSON from files that others wrote.
+ * JSON from files that others wrote, and numbers that JSON has no form for.
  *
  * @module
  */
 
-/** Deeper than any file that is read here; what goes through a value calls itself for each level. */
+/** Deeper than any file that is read here. Code that walks a value recurses once for each level. */
 const MOST_LEVELS = 64;
 
 /**
- * Parses JSON that is nested no deeper than it should be, and in which no object has a name twice: which
- * of the two values counts would depend on the reader.
+ * Parses JSON that is nested at most `levels` deep.
  *
- * Heap: what `JSON.parse` makes, and the names of the objects.
+ * Heap: what `JSON.parse` makes, at most 40 times the text's length.
  *
- * @param levels how deep it may be nested
- * @throws {Error} a half sentence with "it" in mind: "is not JSON (...)".
+ * @throws {Error} half a sentence about "it": "is not JSON (...)".
  */
 export function parseJSON(
   text: string,
@@ -31,57 +29,36 @@ export function parseJSON(
   }
 }
 
-/** Of text that may be no JSON; then what is found means nothing, and `JSON.parse` will say so. */
-function requireLevels(text: string, levels: number): void {
-  /** The names seen in each object around; nothing for a list. */
-  const around: (Set<string> | undefined)[] = [];
-  let isName = false;
-  const marks = /["{}[\],]/g;
-  for (let mark; (mark = marks.exec(text));) {
-    switch (mark[0]) {
-      case '"': {
-        const end = endOfString(text, mark.index);
-        const names = isName ? around.at(-1) : undefined;
-        if (names) addName(names, text.slice(mark.index, end));
-        marks.lastIndex = end;
-        isName = false;
-        break;
-      }
-      case "{":
-      case "[":
-        around.push(mark[0] === "{" ? new Set() : undefined);
-        if (around.length > levels) throw new Error(`is nested more than ${levels} levels deep`);
-        isName = mark[0] === "{";
-        break;
-      case ",":
-        isName = true;
-        break;
-      default:
-        around.pop();
-        isName = false;
-    }
+/** Counts brackets outside of strings, before `JSON.parse` allocates 50 bytes for each. */
+function requireLevels(text: string, most: number): void {
+  const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+  let level = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) inString = !inString;
+    else if (inString) i += code === BACKSLASH ? 1 : 0;
+    else if (code === 0x5b || code === 0x7b) level++; // [ {
+    else if (code === 0x5d || code === 0x7d) level--; // ] }
+    if (level > most) throw new Error(`is nested more than ${most} levels deep`);
   }
 }
 
-/** Behind its closing quotation mark, or the end of the text. */
-function endOfString(text: string, begin: number): number {
-  for (let at = begin; (at = text.indexOf('"', at + 1)) >= 0;) {
-    let slashes = 0;
-    while (text[at - 1 - slashes] === "\\") slashes++;
-    if (slashes % 2 === 0) return at + 1;
-  }
-  return text.length;
+/** Numbers that JSON has no form for, and the strings that stand for them in every file here. */
+const NOT_FINITE: ReadonlyMap<unknown, number> = new Map(
+  [NaN, Infinity, -Infinity].map((number) => [String(number), number]),
+);
+
+/** The JSON of a value, in which NaN and infinities are the strings "NaN", "Infinity", "-Infinity". */
+export function encodeJSON(value: unknown, indent?: number): string {
+  const replace = (_key: string, value: unknown) =>
+    typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+  return JSON.stringify(value, replace, indent);
 }
 
-function addName(names: Set<string>, literal: string): void {
-  let name = literal;
-  try {
-    name = JSON.parse(literal); // An escape may spell the same name in another way.
-  } catch {
-    // `JSON.parse` of the whole will say what is wrong.
-  }
-  if (names.has(name)) throw new Error(`has the name ${quote(name)} twice in one object`);
-  names.add(name);
+/** The number that {@linkcode encodeJSON} wrote; whatever is not one of its strings stays as it is. */
+export function decodeNumber(value: unknown): unknown {
+  return NOT_FINITE.get(value) ?? value;
 }
 
 /** Longer ones are cut in messages. */

@@ -76,20 +76,17 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
 }
 
 function requireEncodable(name: string, { dtype, shape, data }: SafeTensor): void {
-  const called = `Cannot write the tensor ${quote(name)}`;
+  const cannot = (why: string) => `Cannot write the tensor ${quote(name)}: ${why}`;
   if (name === METADATA) {
-    throw new RangeError(`${called}: the format keeps that name for itself. Choose another`);
+    throw new RangeError(cannot("the format keeps that name for itself. Choose another"));
   }
   if (!(data instanceof ARRAYS[dtype])) {
-    throw new TypeError(`${called}: its type is ${dtype}, its data a ${data.constructor.name}`);
+    throw new TypeError(cannot(`its type is ${dtype}, its data a ${data.constructor.name}`));
   }
   const size = shape.reduce((a, b) => a * b, 1);
   if (!shape.every(isSize) || size !== data.length) {
-    throw new TypeError(
-      `${called}: its shape [${
-        plain(`${shape}`)
-      }] makes ${size} values, its data has ${data.length}`,
-    );
+    const values = `[${plain(`${shape}`)}] makes ${size} values, its data has ${data.length}`;
+    throw new TypeError(cannot(`its shape ${values}`));
   }
 }
 
@@ -137,8 +134,11 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
   if (bytes.length < 8) fail(`it has ${bytes.length} bytes, a header needs at least 8`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getBigUint64(0, true);
-  if (length > BigInt(Math.min(MAX_HEADER, bytes.length - 8))) {
+  if (length > BigInt(bytes.length - 8)) {
     fail(`its header claims ${length} bytes, the file has ${bytes.length}`);
+  }
+  if (length > BigInt(MAX_HEADER)) {
+    fail(`its header has ${length} bytes, at most ${MAX_HEADER} are read`);
   }
   const start = 8 + Number(length);
   let header: unknown;
@@ -161,23 +161,22 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
       continue;
     }
     const { dtype, shape, data_offsets: offsets } = value;
-    const tensor = `the tensor ${quote(key)}`;
+    const refuse = (what: string) => fail(`the tensor ${quote(key)} ${what}`);
     if (dtype !== "F32" && dtype !== "U32") {
-      return fail(`${tensor} is of type ${quote(dtype)}, F32 and U32 are supported`);
+      return refuse(`is of type ${quote(dtype)}, F32 and U32 are supported`);
     }
-    if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`${tensor} has no valid shape`);
+    if (!Array.isArray(shape) || !shape.every(isSize)) return refuse("has no valid shape");
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-      return fail(`${tensor} has no valid offsets`);
+      return refuse("has no valid offsets");
     }
     const [begin, end] = offsets as [number, number];
     const size = shape.reduce((a: number, b: number) => a * b, 4);
     if (end - begin !== size) {
-      return fail(
-        `${tensor} [${plain(`${shape}`)}] needs ${size} bytes, its offsets hold ${end - begin}`,
-      );
+      const needed = `[${plain(`${shape}`)}] needs ${size} bytes`;
+      return refuse(`${needed}, its offsets hold ${end - begin}`);
     }
     if (start + end > bytes.length) {
-      return fail(`${tensor} ends at byte ${start + end}, the file at ${bytes.length}`);
+      return refuse(`ends at byte ${start + end}, the file at ${bytes.length}`);
     }
     entries.push({ name: key, dtype, shape, begin, end });
   }
@@ -192,11 +191,11 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
   if (start + at !== bytes.length) {
     fail(`its tensors end at byte ${start + at}, the file at ${bytes.length}`);
   }
+  // One copy for all: the values are aligned in it, and stay when the file's bytes change. `slice` would
+  // make none of Node's Buffer.
+  const values = new Uint8Array(bytes.subarray(start)).buffer;
   const tensors = new Map(entries.map(({ name, dtype, shape, begin, end }) => {
-    // A copy of its own, also where `slice` would make none, as that of Node's Buffer.
-    const data = new ARRAYS[dtype](
-      new Uint8Array(bytes.subarray(start + begin, start + end)).buffer,
-    );
+    const data = new ARRAYS[dtype](values, begin, (end - begin) / 4);
     return [name, { dtype, shape, data }];
   }));
   return { tensors, metadata };

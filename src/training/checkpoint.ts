@@ -6,7 +6,7 @@
 
 import { CheckpointError } from "../errors.ts";
 import { requireChecksums, withChecksums } from "../formats/checksums.ts";
-import { parseJSON, plain, quote } from "../formats/json.ts";
+import { decodeNumber, encodeJSON, parseJSON, plain, quote } from "../formats/json.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
 import { type DType, sameShape, type Shape, show } from "../graph/tensor.ts";
 
@@ -29,16 +29,8 @@ export interface Checkpoint<Position> {
   readonly position: Position;
 }
 
-/** JSON has neither NaN nor infinities: here they are strings. */
-function pack(_key: string, value: unknown): unknown {
-  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-}
-
-/** Undoes {@linkcode pack}. Version 0.1.0 let all of them become null. */
-function unpack(_key: string, value: unknown): unknown {
-  if (value === null) return NaN;
-  return ["NaN", "Infinity", "-Infinity"].includes(value as string) ? Number(value) : value;
-}
+/** Early files of version 0.1.0 have null for a number that is not finite. */
+const reviveNumber = (_key: string, value: unknown) => value === null ? NaN : decodeNumber(value);
 
 /** Bytes of a checkpoint file. */
 export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<ArrayBuffer> {
@@ -46,9 +38,9 @@ export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<Array
   const metadata = {
     format: String(FORMAT),
     version,
-    configuration: JSON.stringify(configuration),
+    configuration: encodeJSON(configuration),
     kernels,
-    position: JSON.stringify(position, pack),
+    position: encodeJSON(position),
     ...(distance === undefined ? {} : { distance: String(distance) }),
   };
   return encodeSafetensors(withChecksums({ tensors, metadata }));
@@ -78,11 +70,14 @@ export function decodeCheckpoint<P>(bytes: Uint8Array, path: string): Checkpoint
   requireChecksums(file, path);
   return {
     tensors,
-    configuration: configurationOf(parse(configuration, path), path),
+    configuration: configurationOf(
+      parse(configuration, path, (_key, value) => decodeNumber(value)),
+      path,
+    ),
     kernels,
     version,
     distance: distanceOf(metadata.distance, path),
-    position: parse(position, path, unpack) as P,
+    position: parse(position, path, reviveNumber) as P,
   };
 }
 
