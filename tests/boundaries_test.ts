@@ -8,17 +8,13 @@ const OPEN = [
   "src/data/images.ts",
   "src/data/mnist.ts",
   "src/data/mnist_download.ts",
-  "src/formats/checksums.ts",
   "src/formats/curves.ts",
-  "src/formats/png_chunks.ts",
   "src/formats/tfjs_model.ts",
   "src/model/save.ts",
   "src/model/weights.ts",
-  "src/ops/add.ts",
+  "src/ops/arithmetic.ts",
   "src/ops/gemm/calibrate.ts",
-  "src/ops/pad.ts",
   "src/train.ts",
-  "src/training/dcgan.ts",
   "src/training/trainer.ts",
 ];
 

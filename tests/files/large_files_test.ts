@@ -88,7 +88,7 @@ Deno.test("of an image that is all height only the rows in the middle are scaled
   });
 });
 
-Deno.test("a compressed data set is held once, by whoever trains on it, too", async () => {
+Deno.test("a compressed data set is held once, and once more while WebCrypto hashes it", async () => {
   const count = 14_000_000;
   const mb = Math.ceil(17 * count / 2 ** 20); // images of 4 x 4 and labels
   const idx = (dims: readonly number[]) => {
@@ -100,7 +100,7 @@ Deno.test("a compressed data set is held once, by whoever trains on it, too", as
     await Deno.writeFile(join(dir, "train-labels-idx1-ubyte.gz"), idx([count]));
     const { said, megabytes } = await read("mnist", dir);
     equal(said, "read");
-    ok(megabytes <= mb + 150, `${megabytes} MB for ${mb}`);
+    ok(megabytes <= 2 * mb + 150, `${megabytes} MB for ${mb}`);
   });
 });
 
