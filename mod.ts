@@ -15,15 +15,7 @@ export type { Access, Binding, Kernel } from "./src/gpu/shader.ts";
 export type { Timing } from "./src/gpu/commands.ts";
 
 export type { InputSpec, InputTensors, SameType, TensorLike } from "./src/graph/graph.ts";
-export type {
-  DType,
-  Instruction,
-  Node,
-  Op,
-  OutputSpec,
-  Shape,
-  Tensor,
-} from "./src/graph/tensor.ts";
+export type { DType, Node, Op, OutputSpec, Shape, Tensor } from "./src/graph/tensor.ts";
 export type { GemmUse, GemmVariant, Tuning } from "./src/graph/tuning.ts";
 export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/ops/gemm/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";

@@ -7,12 +7,13 @@
  * @module
  */
 
-import { Gpu, grad, ops, type ProgramStats, type Tensor, type Variable } from "../mod.ts";
+import { Gpu, grad, ops, type ProgramStats, type Tensor } from "../mod.ts";
 import { lower } from "../src/graph/compile.ts";
-import { inputOp, record, variableOp } from "../src/graph/graph.ts";
+import { constantOp, inputOp, record, variableOp } from "../src/graph/graph.ts";
 import { accesses } from "../src/graph/invariant.ts";
 import { type Step, Storage } from "../src/graph/lower.ts";
 import { liveRanges, plan } from "../src/graph/plan.ts";
+import { Variable } from "../src/graph/variable.ts";
 import { type Node, sameShape, show } from "../src/graph/tensor.ts";
 import { ALIGNMENT, roundUp } from "../src/gpu/memory.ts";
 
@@ -87,10 +88,14 @@ export function draw(gpu: Gpu): Drawing {
 }
 
 const isLeaf = ({ op }: Node) => op === inputOp || op === variableOp;
-const nameOf = ({ op, outputs, attributes }: Node) =>
-  isLeaf({ op } as Node)
-    ? `${op.name} ${attributes.name ?? attributes} ${show(outputs[0].shape)}`
-    : `${op.name} ${outputs.length ? show(outputs[0].shape) : attributes?.name ?? ""}`.trim();
+const nameOf = ({ op, outputs, attributes }: Node) => {
+  const name = attributes instanceof Variable ? attributes.name : "";
+  const shape = outputs.length ? show(outputs[0].shape) : name;
+  if (op === constantOp) return String(attributes);
+  return isLeaf({ op } as Node)
+    ? `${op.name} ${name || attributes} ${shape}`
+    : `${op.name} ${shape}`.trim();
+};
 
 /** The step that stores each node's result; of a chain's members, the chain's. */
 function findSteps(nodes: readonly Node[], steps: readonly Step[], invariant: number) {

@@ -126,7 +126,8 @@ export class Memory {
       this.device.createBuffer({
         label,
         size,
-        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC |
+          GPUBufferUsage.COPY_DST,
       }));
     return this.#keep({ kind: "buffer", raw, bytes: size, label, version: 0 });
   }

@@ -15,7 +15,7 @@ export interface Binding {
   /** Its number in the file. */
   readonly index: number;
   /** What is bound there. */
-  readonly kind: "buffer" | "texture";
+  readonly kind: "buffer" | "uniform" | "texture";
   /** What the kernel does with it. */
   readonly access: Access;
 }
@@ -32,7 +32,8 @@ export interface Kernel {
   readonly overrides: ReadonlySet<string>;
 }
 
-const BUFFER = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage(?:,\s*(read|read_write))?>\s*(\w+)/g;
+const BUFFER =
+  /@group\(0\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:,\s*(read|read_write))?>\s*(\w+)/g;
 const TEXTURE =
   /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_storage_2d<\w+,\s*(read|write|read_write)>/g;
 const OVERRIDE = /^\s*override\s+(\w+)|;\s*override\s+(\w+)/gm;
@@ -40,10 +41,10 @@ const OVERRIDE = /^\s*override\s+(\w+)|;\s*override\s+(\w+)/gm;
 /** Parses the declarations of a WGSL file that follows the conventions of `src/kernels`. */
 export function kernel(name: string, code: string): Kernel {
   const bindings = new Map<string, Binding>();
-  for (const [, index, access, id] of code.matchAll(BUFFER)) {
+  for (const [, index, space, access, id] of code.matchAll(BUFFER)) {
     bindings.set(id, {
       index: Number(index),
-      kind: "buffer",
+      kind: space === "uniform" ? "uniform" : "buffer",
       access: (access ?? "read") as Access,
     });
   }

@@ -8,7 +8,7 @@
 import type { Buffer } from "../gpu/memory.ts";
 import { growChain, lowerChain } from "./elementwise.ts";
 import { findInvariants } from "./invariant.ts";
-import { inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
+import { constantOf, inputOp, type Recording, seedOp, variableOp } from "./graph.ts";
 import { Lowering, type Step, Storage } from "./lower.ts";
 import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { Variable } from "./variable.ts";
@@ -147,6 +147,10 @@ function findChains(
   const positionOf = new Map<Node, number>();
   for (const root of nodes.toReversed()) {
     if (!live.has(root) || positionOf.has(root) || !root.op.instruction) continue;
+    const [output] = root.outputs;
+    // Chains hold the numbers that they read.
+    const isRead = outputs.has(output) || consumers.get(output)!.some((n) => !n.op.instruction);
+    if (constantOf(output) !== undefined && !isRead) continue;
     const isFree = (n: Node) =>
       live.has(n) && !positionOf.has(n) && !n.outputs.some((t) => outputs.has(t));
     const chain = growChain(root, consumers, isFree);

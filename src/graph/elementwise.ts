@@ -6,42 +6,27 @@
 
 import code from "../kernels/elementwise.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
+import { constantOf } from "./graph.ts";
 import { grid, type Lowering, type Operand } from "./lower.ts";
 import { type Node, sameShape, type Shape, type Tensor } from "./tensor.ts";
 
 const elementwise = kernel("elementwise", code);
 
-/** The kernel's instruction codes; a and b are registers, c a constant. */
-export const CODE = {
-  copy: 0, // a
-  add: 1, // a + b
-  sub: 2, // a - b
-  mul: 3, // a * b
-  div: 4, // a / b
-  addConstant: 5, // a + c
-  mulConstant: 6, // a * c
-  constantSub: 7, // c - a
-  constantDiv: 8, // c / a
-  divConstant: 9, // a / c
-  neg: 10,
-  exp: 11,
-  log: 12,
-  sqrt: 13,
-  abs: 14,
-  tanh: 15,
-  sigmoid: 16,
-  leakyRelu: 17, // a > 0 ? a : c * a
-  step: 18, // a > 0 ? 1 : c
-  sign: 19,
-  sigmoidCrossEntropy: 20, // logits a, labels b
-  inverseSqrt: 21, // 1 / sqrt(a + c)
-  constant: 22, // c
-} as const;
+/** The kernel's instructions: the number of each by its name, read from the lines of `apply`. */
+export const INSTRUCTIONS: ReadonlyMap<string, number> = new Map(
+  [...code.matchAll(/case (\d+) \{.*\} \/\/ (\w+)/g)].map(([, n, name]) => [name, Number(n)]),
+);
 
 /** Inputs and instructions that one dispatch can hold. */
 export const MAX_INPUTS = 6;
 /** See {@linkcode MAX_INPUTS}. */
 export const MAX_INSTRUCTIONS = 16;
+
+/** Words of the kernel's uniform buffer, of which two are zeros and the others numbers. */
+const WORDS = 20;
+const MAX_CONSTANTS = WORDS - 2;
+/** Register of the first word. */
+const FIRST_WORD = MAX_INPUTS + MAX_INSTRUCTIONS;
 
 /** Instructions that the kernel's entry point for short chains can hold. */
 const SHORT = 6;
@@ -49,14 +34,14 @@ const SHORT = 6;
 /** Reading patterns of `elementwise.wgsl`. */
 const MODE = { flat: 1, four: 2, splat: 3, gather: 4 } as const;
 
-/** Axes of the output after neighbours that no input tells apart are merged; at most four. */
+/** Axes of the output after neighbors that no input tells apart are merged; at most four. */
 export interface Collapsed {
   readonly dims: readonly number[];
   /** Per input, strides in elements; 0 along a broadcast axis. */
   readonly strides: readonly (readonly number[])[];
 }
 
-/** Merges neighbouring axes along which every input is either whole or broadcast. */
+/** Merges neighboring axes along which every input is either whole or broadcast. */
 export function collapse(shape: Shape, inputs: readonly Shape[]): Collapsed {
   const padded = inputs.map((s) => [...new Array(shape.length - s.length).fill(1), ...s]);
   const dims: number[] = [];
@@ -90,25 +75,22 @@ export const MAX_AXES = 4;
 
 /** Emits one dispatch for a chain of nodes of one shape; the last is the one that is stored. */
 export function lowerChain(nodes: readonly Node[], lowering: Lowering): void {
-  const root = nodes[nodes.length - 1];
-  const [output] = root.outputs;
-  const members = new Set(nodes);
-  const inputs: Tensor[] = [];
-  for (const node of nodes) {
-    for (const input of node.inputs) {
-      if (!members.has(input.node) && !inputs.includes(input)) inputs.push(input);
-    }
-  }
-  const register = (tensor: Tensor) =>
-    members.has(tensor.node) ? MAX_INPUTS + nodes.indexOf(tensor.node) : inputs.indexOf(tensor);
+  const [output] = nodes[nodes.length - 1].outputs;
+  const inputs = inputsOf(nodes);
+  const words = wordsOf(nodes);
+  const register = (tensor: Tensor) => {
+    const word = wordOf(tensor);
+    if (word !== undefined) return FIRST_WORD + 2 + words.indexOf(word);
+    const at = nodes.indexOf(tensor.node);
+    return at < 0 ? inputs.indexOf(tensor) : MAX_INPUTS + at;
+  };
 
   const count = Math.ceil(output.size / 4);
   const constants: Record<string, number> = { COUNT: count, LENGTH: nodes.length };
   nodes.forEach((node, n) => {
-    const { code, constant = 0 } = node.op.instruction!(node);
-    const [a = 0, b = 0] = node.inputs.map(register);
-    constants[`I${n}`] = code | a << 8 | b << 16;
-    if (constant !== 0) constants[`C${n}`] = constant;
+    const [a = 0, b = 0, c = 0] = operandsOf(node).map(register);
+    constants[`I${n}`] = INSTRUCTIONS.get(node.op.instruction!)! + 2 ** 8 * a + 2 ** 16 * b +
+      2 ** 24 * c;
   });
 
   const { dims, strides } = collapse(output.shape, inputs.map((t) => t.shape));
@@ -135,7 +117,11 @@ export function lowerChain(nodes: readonly Node[], lowering: Lowering): void {
     });
   });
 
-  const bindings: Record<string, Operand> = { y: output };
+  const padded = [0, 0, ...words, ...new Array(MAX_CONSTANTS - words.length).fill(0)];
+  const bindings: Record<string, Operand> = {
+    y: output,
+    words: lowering.constant(padded, "numbers of elementwise ops"),
+  };
   // Unused inputs need something bound that is not written: the first input, or any memory.
   const unused = inputs[0] ?? lowering.scratch(4, "unused");
   for (let i = 0; i < MAX_INPUTS; i++) bindings[`x${i}`] = inputs[i] ?? unused;
@@ -149,6 +135,31 @@ export function lowerChain(nodes: readonly Node[], lowering: Lowering): void {
   });
 }
 
+/** What an instruction reads: of a constant by itself, its number. */
+function operandsOf(node: Node): readonly Tensor[] {
+  return constantOf(node.outputs[0]) === undefined ? node.inputs : node.outputs;
+}
+
+/** What a chain reads from memory, each once. */
+function inputsOf(nodes: readonly Node[]): Tensor[] {
+  const members = new Set(nodes);
+  const read = nodes.flatMap((n) => n.inputs)
+    .filter((t) => !members.has(t.node) && constantOf(t) === undefined);
+  return [...new Set(read)];
+}
+
+/** The numbers that a chain reads, each once, as the bits of a float32. */
+function wordsOf(nodes: readonly Node[]): number[] {
+  const words = nodes.flatMap(operandsOf).map(wordOf).filter((word) => word !== undefined);
+  return [...new Set(words)];
+}
+
+function wordOf(tensor: Tensor): number | undefined {
+  const number = constantOf(tensor);
+  if (number === undefined) return undefined;
+  return new Uint32Array(Float32Array.of(number).buffer)[0];
+}
+
 /** Forms the chain that ends at `root`: producers of its shape that nobody outside the chain needs. */
 export function growChain(
   root: Node,
@@ -160,8 +171,7 @@ export function growChain(
   for (let grown = true; grown;) {
     grown = false;
     const members = new Set(chain);
-    const inputs = chain.flatMap((n) => n.inputs).filter((t) => !members.has(t.node));
-    for (const { node } of inputs) {
+    for (const { node } of inputsOf(chain)) {
       if (!node.op.instruction || !isFree(node)) continue;
       const [output] = node.outputs;
       if (!sameShape(output.shape, shape)) continue;
@@ -178,10 +188,9 @@ export function growChain(
 
 /** Whether one dispatch can hold the chain. */
 function fits(chain: readonly Node[]): boolean {
-  if (chain.length > MAX_INSTRUCTIONS) return false;
-  const members = new Set(chain);
-  const inputs = new Set(chain.flatMap((n) => n.inputs).filter((t) => !members.has(t.node)));
-  if (inputs.size > MAX_INPUTS) return false;
+  const inputs = inputsOf(chain);
+  if (chain.length > MAX_INSTRUCTIONS || inputs.length > MAX_INPUTS) return false;
+  if (wordsOf(chain).length > MAX_CONSTANTS) return false;
   const { shape } = chain[0].outputs[0];
-  return collapse(shape, [...inputs].map((t) => t.shape)).dims.length <= MAX_AXES;
+  return collapse(shape, inputs.map((t) => t.shape)).dims.length <= MAX_AXES;
 }

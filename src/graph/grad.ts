@@ -4,14 +4,15 @@
  * @module
  */
 
-import { type TensorLike, toTensor } from "./graph.ts";
-import { currentGraph } from "./graph.ts";
-import { type Node, type Shape, show, type Tensor } from "./tensor.ts";
+import { currentGraph, type TensorLike, toTensor } from "./graph.ts";
+import { type Node, sameShape, type Shape, show, type Tensor } from "./tensor.ts";
 import { Variable } from "./variable.ts";
 
 /** The ops that differentiation itself needs. */
 export interface Algebra {
   add(a: Tensor, b: Tensor): Tensor;
+  /** Sums over the axes along which the shape broadcasts to x's. */
+  sumTo(x: Tensor, shape: Shape): Tensor;
   /** Multiplies each sample, along the first axis of x, by its weight. */
   weigh(x: Tensor, weights: Tensor): Tensor;
   constant(value: number, shape: Shape): Tensor;
@@ -38,7 +39,7 @@ function bypasses(node: Node, targets: ReadonlySet<Tensor>): boolean {
 export function backward(
   loss: TensorLike,
   targets: readonly TensorLike[],
-  { add, weigh, constant }: Algebra,
+  { add, sumTo, weigh, constant }: Algebra,
   sampleWeights?: Tensor,
 ): Tensor[] {
   const { nodes, versions } = currentGraph();
@@ -111,8 +112,11 @@ export function backward(
       inputs.some((t) => carries.has(t.node) && !samples.has(t.node));
     const weighted = meets ? rule(arrived.map((c) => c && weightedOf(c))) : gradients;
     inputs.forEach((input, i) => {
-      const gradient = (samples.has(input.node) ? gradients : weighted)[i];
-      if (!gradient || !carries.has(input.node)) return;
+      const cotangent = (samples.has(input.node) ? gradients : weighted)[i];
+      if (!cotangent || !carries.has(input.node)) return;
+      const gradient = sameShape(cotangent.shape, input.shape)
+        ? cotangent
+        : sumTo(cotangent, input.shape);
       const sum = cotangents.get(input);
       cotangents.set(input, sum ? add(sum, gradient) : gradient);
     });

@@ -5,8 +5,16 @@
  */
 
 import type { GpuContext } from "../gpu/context.ts";
-import { type DType, Node, type Op, type OutputSpec, type Shape, Tensor } from "./tensor.ts";
-import { validateShape } from "./tensor.ts";
+import {
+  type DType,
+  Node,
+  type Op,
+  type OutputSpec,
+  requireDType,
+  type Shape,
+  Tensor,
+  validateShape,
+} from "./tensor.ts";
 import { Variable } from "./variable.ts";
 
 /** What an op takes where it takes a tensor. */
@@ -19,13 +27,21 @@ export type SameType<X extends TensorLike> = Tensor<
 >;
 
 /** Leaf: an input of the program. Attribute: its name. */
-export const inputOp: Op = { name: "input" };
+export const inputOp: Op<string> = { name: "input" };
 
 /** Leaf: a variable's value at one point of the recording. Attribute: the variable. */
-export const variableOp: Op = { name: "variable" };
+export const variableOp: Op<Variable> = { name: "variable" };
 
 /** Leaf: a random state that the program keeps. Attribute: its seed. */
-export const seedOp: Op = { name: "seed" };
+export const seedOp: Op<number> = { name: "seed" };
+
+/** Leaf: one number in every element. Attribute: the number. Ops read it without computing it first. */
+export const constantOp: Op<number> = { name: "constant", instruction: "copy" };
+
+/** The number that a tensor holds in every element, if the recording says so. */
+export function constantOf({ node }: Tensor): number | undefined {
+  return node.op === constantOp ? node.attributes as number : undefined;
+}
 
 /** A recorded computation. */
 export class Graph {
@@ -41,12 +57,12 @@ export class Graph {
   constructor(private readonly context?: GpuContext) {}
 
   /** Records a node. */
-  add(
-    op: Op,
+  add<A>(
+    op: Op<A>,
     inputs: readonly Tensor[],
-    attributes: unknown,
+    attributes: NoInfer<A>,
     outputs: readonly OutputSpec[],
-  ): Node {
+  ): Node<A> {
     for (const { shape } of outputs) validateShape(shape, `The result of ${op.name}`);
     const node = new Node(this.nodes.length, op, inputs, attributes, outputs);
     this.nodes.push(node);
@@ -56,6 +72,7 @@ export class Graph {
   /** Records an input of the program. */
   input(name: string, shape: Shape, dtype: DType = "f32"): Tensor {
     validateShape(shape, `Input ${name}`);
+    requireDType(dtype, `Input ${name}`);
     return this.add(inputOp, [], name, [{ shape, dtype }]).outputs[0];
   }
 

@@ -45,9 +45,11 @@ export function needsOf(steps: readonly Step[]): ProgramNeeds {
   for (const step of steps) {
     if (step.kind === "copy") continue;
     const operands = Object.values(step.bindings);
-    const textures = operands.filter((operand) => operand instanceof TextureCopy);
-    raise("maxStorageTexturesPerShaderStage", textures.length);
-    raise("maxStorageBuffersPerShaderStage", operands.length - textures.length);
+    const count = (kind: string) =>
+      Object.keys(step.bindings).filter((name) => step.kernel.bindings.get(name)?.kind === kind)
+        .length;
+    raise("maxStorageTexturesPerShaderStage", count("texture"));
+    raise("maxStorageBuffersPerShaderStage", count("buffer"));
     for (const operand of operands) {
       if (operand instanceof TextureCopy) {
         raise("maxTextureDimension2D", Math.max(TEXTURE_WIDTH, textureRows(operand.storage.bytes)));

@@ -224,7 +224,7 @@ export class Lowering {
     const whole = new Storage(roundUp(bytes, ALIGNMENT), `${this.label} packed`);
     tensors.forEach((tensor, i) => {
       const storage = this.storage(tensor);
-      const movable = !storage.fixed && !storage.port && !storage.part;
+      const movable = !storage.fixed && !storage.port && !storage.part && !storage.initial;
       if (movable && !this.#conflicts(storage, whole)) {
         storage.part = { of: whole, offset: offsets[i] };
         return;

@@ -11,6 +11,16 @@ export type Shape = readonly number[];
 /** Element types. `u8` exists only for data sets, packed four to a word. */
 export type DType = "f32" | "u32" | "u8";
 
+/**
+ * Refuses types that no element has.
+ *
+ * @throws {TypeError} naming the type and those there are.
+ */
+export function requireDType(dtype: DType, what: string): void {
+  if (dtype === "f32" || dtype === "u32" || dtype === "u8") return;
+  throw new TypeError(`${what} cannot hold ${JSON.stringify(dtype)}: types are "f32", "u32", "u8"`);
+}
+
 /** Number of elements of a shape. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((size, n) => size * n, 1);
@@ -92,57 +102,50 @@ export interface OutputSpec {
   readonly dtype?: DType;
 }
 
-/** One recorded call of an op. */
-export class Node {
+/** One recorded call of an op with attributes A. */
+export class Node<A = unknown> {
   /** What it computes. */
   readonly outputs: readonly Tensor[];
 
   /** @ignore Nodes are made by `Graph.add`. */
   constructor(
     readonly id: number,
-    readonly op: Op,
+    readonly op: Op<A>,
     readonly inputs: readonly Tensor[],
-    // Each op knows the type of its own attributes; the graph does not need to.
-    // deno-lint-ignore no-explicit-any
-    readonly attributes: any,
+    readonly attributes: A,
     outputs: readonly OutputSpec[],
   ) {
     this.outputs = outputs.map(({ shape, dtype = "f32" }, i) => new Tensor(this, i, shape, dtype));
   }
 }
 
-/** How one instruction of the elementwise kernel computes a node (see `elementwise.wgsl`). */
-export interface Instruction {
-  /** Number of the instruction in the kernel. */
-  readonly code: number;
-  /** The constant `c` of the instruction. */
-  readonly constant?: number;
-}
-
-/** What the graph needs to know of an op. */
-export interface Op {
+/**
+ * What the graph needs to know of an op. A: what a call of it carries beside tensors. Only
+ * `Graph.add` pairs ops with attributes, and there the types agree; so a graph may hold every node
+ * as a `Node<unknown>`.
+ */
+export interface Op<A = unknown> {
   /** In labels and messages. */
   readonly name: string;
   /**
    * Cotangents of the inputs from those of the outputs (undefined: none arrived, or none exists),
-   * recorded with other ops so that they can be differentiated again.
+   * recorded with other ops so that they can be differentiated again. One that is larger than its
+   * input is summed over the axes along which the input was broadcast.
    */
-  readonly gradient?: (
-    node: Node,
+  gradient?(
+    node: Node<A>,
     cotangents: readonly (Tensor | undefined)[],
-  ) => (Tensor | undefined)[];
+  ): (Tensor | undefined)[];
   /**
    * What the cotangents that `gradient` returns belong to, where that is not the node's inputs. Only
    * of an op that gives its one input on: where a gradient is asked for in between, its ops' own
    * rules are used in place of this one.
    */
-  readonly gradientInputs?: (node: Node) => readonly Tensor[];
-  /** Emits the dispatches that compute the node. */
-  // Typed in lower.ts, which imports this file.
-  // deno-lint-ignore no-explicit-any
-  readonly lower?: (node: Node, lowering: any) => void;
-  /** An elementwise op: what the fused kernel does for it. */
-  readonly instruction?: (node: Node) => Instruction;
+  gradientInputs?(node: Node<A>): readonly Tensor[];
+  /** Emits the dispatches that compute the node to a `Lowering` (lower.ts, which imports this file). */
+  lower?(node: Node<A>, lowering: object): void;
+  /** An elementwise op: the name of its line in `elementwise.wgsl`. */
+  readonly instruction?: string;
   /** The output is the input's memory under another shape. */
   readonly alias?: boolean;
   /** Has an effect beyond its outputs; it is never dropped. */

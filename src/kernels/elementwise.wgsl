@@ -1,14 +1,16 @@
 // y[e] = f(x0[e0], x1[e1], ...): a fused chain of elementwise instructions with broadcasting.
 //
 // The chain is data, not text: each instruction is an override constant, so that a pipeline is
-// specialised to its chain and the compiler folds every switch below away.
+// specialised to its chain and the compiler folds every switch below away. Numbers are no part of
+// it: chains that differ in numbers alone share a pipeline.
 //
-//   I{n} = code | a << 8 | b << 16   registers 0..5 are the inputs, 6 + n is the result of I{n}
-//   C{n} = the constant c of instruction n
+//   I{n} = code | a << 8 | b << 16 | c << 24   codes are the cases of `apply`, which the host reads
+//   registers: 0..5 the inputs, 6 + n the result of I{n}, 22 + n the number in words[n]
 //
 // y and every x: row-major, read as vec4f. Shapes are collapsed by the host to four axes
 // [.., D1, D2, D3]; S{i}_{d} is input i's stride along axis d, 0 where it is broadcast.
-// One invocation computes four neighbouring elements of y; a workgroup 1,024.
+// words: two zeros, then the numbers of the chain, as bits.
+// One invocation computes four neighboring elements of y; a workgroup 1,024.
 
 @group(0) @binding(0) var<storage, read> x0: array<vec4f>;
 @group(0) @binding(1) var<storage, read> x1: array<vec4f>;
@@ -17,6 +19,7 @@
 @group(0) @binding(4) var<storage, read> x4: array<vec4f>;
 @group(0) @binding(5) var<storage, read> x5: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(7) var<uniform> words: array<vec4u, 5>;
 
 override COUNT: u32; // groups of four elements in y
 override LENGTH: u32 = 1; // instructions
@@ -75,23 +78,6 @@ override I13: u32 = 0;
 override I14: u32 = 0;
 override I15: u32 = 0;
 
-override C0: f32 = 0;
-override C1: f32 = 0;
-override C2: f32 = 0;
-override C3: f32 = 0;
-override C4: f32 = 0;
-override C5: f32 = 0;
-override C6: f32 = 0;
-override C7: f32 = 0;
-override C8: f32 = 0;
-override C9: f32 = 0;
-override C10: f32 = 0;
-override C11: f32 = 0;
-override C12: f32 = 0;
-override C13: f32 = 0;
-override C14: f32 = 0;
-override C15: f32 = 0;
-
 // log(1 + z) for z in [0, 1]; the series keeps the digits that 1 + z would lose.
 fn log1p(z: vec4f) -> vec4f {
   let series = z * (1 - z * (0.5 - z * (1.0 / 3 - z * (0.25 - z * 0.2))));
@@ -112,32 +98,60 @@ fn tanh_of(x: vec4f) -> vec4f {
   return select(large, small, abs(x) < vec4f(0.2));
 }
 
-// The codes are listed in src/graph/elementwise.ts.
-fn apply(code: u32, a: vec4f, b: vec4f, c: f32) -> vec4f {
+// log(x). Near 1 by a series in (x - 1) / (x + 1), where the adapter's own loses digits.
+fn log_of(x: vec4f) -> vec4f {
+  let t = (x - 1) / (x + 1);
+  let s = t * t;
+  let near = 2 * t * (1 + s * (1.0 / 3 + s * (0.2 + s * (1.0 / 7))));
+  return select(log(x), near, abs(x - 1) < vec4f(0.1));
+}
+
+// By its bits: a compiler may take any float for a number.
+fn is_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffff)) > vec4u(0x7f800000);
+}
+
+fn is_zero(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) << vec4u(1)) == vec4u(0);
+}
+
+// 0 for -infinity to -0, whose bits are 0x80000000 to 0xff800000; anything else, NaN too, is kept.
+fn relu_of(x: vec4f) -> vec4f {
+  return select(x, vec4f(0), (bitcast<vec4u>(x) ^ vec4u(0x80000000)) <= vec4u(0x7f800000));
+}
+
+// max(x, 0) - x t + log(1 + exp(-|x|)); the product with 0 is 0 for an infinite x, too.
+fn cross_entropy(x: vec4f, t: vec4f) -> vec4f {
+  let slope = select(-t, 1 - t, x > vec4f(0));
+  return select(x * slope, vec4f(0), is_zero(slope)) + log1p(exp(-abs(x)));
+}
+
+// One instruction a line; the name behind it is how an op asks for it.
+fn apply(code: u32, a: vec4f, b: vec4f, c: vec4f) -> vec4f {
   switch code {
-    case 0 { return a; }
-    case 1 { return a + b; }
-    case 2 { return a - b; }
-    case 3 { return a * b; }
-    case 4 { return a / b; }
-    case 5 { return a + c; }
-    case 6 { return a * c; }
-    case 7 { return c - a; }
-    case 8 { return c / a; }
-    case 9 { return a / c; }
-    case 10 { return -a; }
-    case 11 { return exp(a); }
-    case 12 { return log(a); }
-    case 13 { return sqrt(a); }
-    case 14 { return abs(a); }
-    case 15 { return tanh_of(a); }
-    case 16 { return sigmoid_of(a); }
-    case 17 { return select(c * a, a, a > vec4f(0)); }
-    case 18 { return select(vec4f(c), vec4f(1), a > vec4f(0)); }
-    case 19 { return sign(a); }
-    case 20 { return max(a, vec4f(0)) - a * b + log1p(exp(-abs(a))); }
-    case 21 { return inverseSqrt(a + c); }
-    case 22 { return vec4f(c); }
+    case 0 { return a; } // copy
+    case 1 { return a + b; } // add
+    case 2 { return a - b; } // sub
+    case 3 { return a * b; } // mul
+    case 4 { return a / b; } // div
+    case 5 { return -a; } // neg
+    case 6 { return exp(a); } // exp
+    case 7 { return log_of(a); } // log
+    case 8 { return sqrt(a); } // sqrt
+    case 9 { return abs(a); } // abs
+    case 10 { return select(sign(a), a, is_nan(a)); } // sign
+    case 11 { return tanh_of(a); } // tanh
+    case 12 { return sigmoid_of(a); } // sigmoid
+    case 13 { return relu_of(a) + log1p(exp(-abs(a))); } // softplus
+    case 14 { return relu_of(a); } // relu
+    case 15 { return select(b * a, a, a > vec4f(0)); } // leakyRelu
+    case 16 { return select(b, vec4f(1), a > vec4f(0)); } // step
+    case 17 { return select(max(a, b), a + b, is_nan(a) | is_nan(b)); } // maximum
+    case 18 { return select(min(a, b), a + b, is_nan(a) | is_nan(b)); } // minimum
+    case 19 { return select(select(vec4f(0), vec4f(0.5), a == b), vec4f(1), a > b); } // above
+    case 20 { return select(b, c, is_zero(a)); } // where
+    case 21 { return cross_entropy(a, b); } // sigmoidCrossEntropy
+    case 22 { return inverseSqrt(a + b); } // inverseSqrt
     default { return a; }
   }
 }
@@ -217,28 +231,43 @@ fn load(i: u32, r: ptr<function, Registers>) {
   }
 }
 
+// Register k. The zero is not known when the kernel is compiled, and two operands never get the same
+// one: so no compiler sees that x - x is 0 or that a product of roots is no NaN.
+fn operand(k: u32, zero: u32, r: ptr<function, Registers>) -> vec4f {
+  if k < 22 { return bitcast<vec4f>(bitcast<vec4u>((*r)[k]) ^ vec4u(zero)); }
+  let n = k - 22;
+  return bitcast<vec4f>(vec4u(words[n / 4][n % 4]));
+}
+
+fn run(word: u32, r: ptr<function, Registers>) -> vec4f {
+  let a = operand((word >> 8) & 255, words[0].x, r);
+  let b = operand((word >> 16) & 255, words[0].y, r);
+  let c = operand(word >> 24, words[0].x, r);
+  return apply(word & 255, a, b, c);
+}
+
 // Instructions 0 to 5.
 fn first(r: ptr<function, Registers>) {
-  (*r)[6] = apply(I0 & 255, (*r)[I0 >> 8 & 255], (*r)[I0 >> 16], C0);
-  if LENGTH > 1 { (*r)[7] = apply(I1 & 255, (*r)[I1 >> 8 & 255], (*r)[I1 >> 16], C1); }
-  if LENGTH > 2 { (*r)[8] = apply(I2 & 255, (*r)[I2 >> 8 & 255], (*r)[I2 >> 16], C2); }
-  if LENGTH > 3 { (*r)[9] = apply(I3 & 255, (*r)[I3 >> 8 & 255], (*r)[I3 >> 16], C3); }
-  if LENGTH > 4 { (*r)[10] = apply(I4 & 255, (*r)[I4 >> 8 & 255], (*r)[I4 >> 16], C4); }
-  if LENGTH > 5 { (*r)[11] = apply(I5 & 255, (*r)[I5 >> 8 & 255], (*r)[I5 >> 16], C5); }
+  (*r)[6] = run(I0, r);
+  if LENGTH > 1 { (*r)[7] = run(I1, r); }
+  if LENGTH > 2 { (*r)[8] = run(I2, r); }
+  if LENGTH > 3 { (*r)[9] = run(I3, r); }
+  if LENGTH > 4 { (*r)[10] = run(I4, r); }
+  if LENGTH > 5 { (*r)[11] = run(I5, r); }
 }
 
 // Instructions 6 to 15.
 fn others(r: ptr<function, Registers>) {
-  if LENGTH > 6 { (*r)[12] = apply(I6 & 255, (*r)[I6 >> 8 & 255], (*r)[I6 >> 16], C6); }
-  if LENGTH > 7 { (*r)[13] = apply(I7 & 255, (*r)[I7 >> 8 & 255], (*r)[I7 >> 16], C7); }
-  if LENGTH > 8 { (*r)[14] = apply(I8 & 255, (*r)[I8 >> 8 & 255], (*r)[I8 >> 16], C8); }
-  if LENGTH > 9 { (*r)[15] = apply(I9 & 255, (*r)[I9 >> 8 & 255], (*r)[I9 >> 16], C9); }
-  if LENGTH > 10 { (*r)[16] = apply(I10 & 255, (*r)[I10 >> 8 & 255], (*r)[I10 >> 16], C10); }
-  if LENGTH > 11 { (*r)[17] = apply(I11 & 255, (*r)[I11 >> 8 & 255], (*r)[I11 >> 16], C11); }
-  if LENGTH > 12 { (*r)[18] = apply(I12 & 255, (*r)[I12 >> 8 & 255], (*r)[I12 >> 16], C12); }
-  if LENGTH > 13 { (*r)[19] = apply(I13 & 255, (*r)[I13 >> 8 & 255], (*r)[I13 >> 16], C13); }
-  if LENGTH > 14 { (*r)[20] = apply(I14 & 255, (*r)[I14 >> 8 & 255], (*r)[I14 >> 16], C14); }
-  if LENGTH > 15 { (*r)[21] = apply(I15 & 255, (*r)[I15 >> 8 & 255], (*r)[I15 >> 16], C15); }
+  if LENGTH > 6 { (*r)[12] = run(I6, r); }
+  if LENGTH > 7 { (*r)[13] = run(I7, r); }
+  if LENGTH > 8 { (*r)[14] = run(I8, r); }
+  if LENGTH > 9 { (*r)[15] = run(I9, r); }
+  if LENGTH > 10 { (*r)[16] = run(I10, r); }
+  if LENGTH > 11 { (*r)[17] = run(I11, r); }
+  if LENGTH > 12 { (*r)[18] = run(I12, r); }
+  if LENGTH > 13 { (*r)[19] = run(I13, r); }
+  if LENGTH > 14 { (*r)[20] = run(I14, r); }
+  if LENGTH > 15 { (*r)[21] = run(I15, r); }
 }
 
 // Chains of at most six instructions: most are, and a pipeline of fewer is made in half the time.

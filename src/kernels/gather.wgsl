@@ -35,6 +35,6 @@ fn images(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   let e = id.y * groups.x * 64 + id.x;
   if e >= COUNT * ROW { return; }
   let byte = row(e / ROW) * ROW + e % ROW;
-  let value = x[byte / 4] >> (byte % 4 * 8) & 255;
+  let value = (x[byte / 4] >> (byte % 4 * 8)) & 255;
   image[e] = (f32(value) - 127.5) / 127.5;
 }

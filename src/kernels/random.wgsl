@@ -25,7 +25,7 @@ override SCALE: f32 = 1;
 override LAST: f32 = 1;
 override RATE: f32 = 0;
 
-fn rotate(v: u32, r: u32) -> u32 { return v << r | v >> (32 - r); }
+fn rotate(v: u32, r: u32) -> u32 { return (v << r) | (v >> (32 - r)); }
 
 fn round(v: vec2u, r: u32) -> vec2u {
   let sum = v.x + v.y;

@@ -17,6 +17,12 @@ override INNER: u32; // in main4: a quarter of it
 override CHUNK: u32;
 override MAXIMUM: bool = false;
 
+// The larger one; NaN if one is NaN, by its bits, since max may drop it.
+fn larger(a: vec4f, b: vec4f) -> vec4f {
+  let nan = max(bitcast<vec4u>(a) & vec4u(0x7fffffff), bitcast<vec4u>(b) & vec4u(0x7fffffff)) > vec4u(0x7f800000);
+  return select(max(a, b), a + b, nan);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let chunks = (R + CHUNK - 1) / CHUNK;
@@ -32,7 +38,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   for (var r = begin + 1; r < end; r++) {
     at += INNER;
     let value = x[at];
-    result = select(result + value, max(result, value), MAXIMUM);
+    result = select(result + value, larger(vec4f(result), vec4f(value)).x, MAXIMUM);
   }
   y[e] = result;
 }
@@ -52,7 +58,7 @@ fn main4(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
   for (var r = begin + 1; r < end; r++) {
     at += INNER;
     let value = x4[at];
-    result = select(result + value, max(result, value), MAXIMUM);
+    result = select(result + value, larger(result, value), MAXIMUM);
   }
   y4[e] = result;
 }

@@ -1,202 +1,129 @@
-import { CODE } from "../graph/elementwise.ts";
-import type { TensorLike } from "../graph/graph.ts";
-import type { Op, Tensor } from "../graph/tensor.ts";
-import { binary, type Operand, sumTo, unary } from "./elementwise.ts";
-
-const addOp: Op = {
-  name: "add",
-  gradient: ({ inputs: [a, b] }, [dy]) => [dy && sumTo(dy, a.shape), dy && sumTo(dy, b.shape)],
-  instruction: () => ({ code: CODE.add }),
-};
-
-const addConstantOp: Op = {
-  name: "add",
-  gradient: (_node, [dy]) => [dy],
-  instruction: (node) => ({ code: CODE.addConstant, constant: node.attributes }),
-};
-
 /**
- * a + b with broadcasting; either may be a number.
+ * Arithmetic between tensors that broadcast as in NumPy; any operand may be a number. Every result is
+ * that of IEEE 754: a NaN or an infinity in an operand is never lost, also where ops are fused.
  *
  * ```ts
  * import { Gpu, ops } from "@dcgan/webgpu";
  *
  * using gpu = await Gpu.request();
- * const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.add(a, b) }));
- * program.run({ a: [1, 2], b: [10, 20] });
- * console.log((await program.read()).y); // Float32Array(2) [ 11, 22 ]
+ * const program = gpu.compile({ a: [2, 1], b: [2] }, ({ a, b }) => ({
+ *   sum: ops.add(a, b),
+ *   half: ops.div(a, 2),
+ *   most: ops.maximum(a, b),
+ *   chosen: ops.where(ops.step(ops.sub(a, 2)), a, 0),
+ * }));
+ * program.run({ a: [1, 3], b: [10, 2] });
+ * const { sum, half, most, chosen } = await program.read();
+ * console.log(sum); // Float32Array(4) [ 11, 3, 13, 5 ]
+ * console.log(half); // Float32Array(2) [ 0.5, 1.5 ]
+ * console.log(most); // Float32Array(4) [ 10, 2, 10, 3 ]
+ * console.log(chosen); // Float32Array(2) [ 0, 3 ]
  * ```
+ *
+ * @module
+ */
+
+import type { TensorLike } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { elementwise, elementwiseOp, type Operand } from "./elementwise.ts";
+
+// Instruction and gradient of each
+const addOp = elementwiseOp("add", (dy) => [dy, dy]);
+const subOp = elementwiseOp("sub", (dy) => [dy, neg(dy)]);
+const mulOp = elementwiseOp("mul", (dy, _, a, b) => [mul(dy, b), mul(dy, a)]);
+const divOp = elementwiseOp("div", (dy, y, _, b) => [div(dy, b), neg(div(mul(dy, y), b))]);
+const negOp = elementwiseOp("neg", (dy) => [neg(dy)]);
+const maximumOp = elementwiseOp("maximum", (dy, _, a, b) => {
+  return [mul(dy, above(a, b)), mul(dy, above(b, a))];
+});
+const minimumOp = elementwiseOp("minimum", (dy, _, a, b) => {
+  return [mul(dy, above(b, a)), mul(dy, above(a, b))];
+});
+const whereOp = elementwiseOp("where", (dy, _, condition) => {
+  return [undefined, where(condition, dy, 0), where(condition, 0, dy)];
+});
+const aboveOp = elementwiseOp("above", () => []);
+
+/**
+ * a + b.
  *
  * @param a f32, or a number
  * @param b f32, or a number
  * @returns f32 of the shape to which both broadcast
- * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are
- *   numbers.
- * @throws {RangeError} when a number is not finite.
+ * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are numbers.
+ * @throws {RangeError} when a number is no finite float32.
  */
 export function add(a: Operand, b: Operand): Tensor {
-  if (typeof b === "number") return unary(addConstantOp, notNumber(a, "add"), b);
-  if (typeof a === "number") return unary(addConstantOp, b, a);
-  return binary(addOp, a, b);
+  return elementwise(addOp, a, b);
 }
 
-/** Refuses arithmetic between two numbers, which needs no op. */
-export function notNumber<T>(a: T | number, op: string): T {
-  if (typeof a === "number") {
-    throw new TypeError(`${op} got two numbers; at least one operand must be a tensor`);
-  }
-  return a;
-}
-
-const subOp: Op = {
-  name: "sub",
-  gradient: (
-    { inputs: [a, b] },
-    [dy],
-  ) => [dy && sumTo(dy, a.shape), dy && neg(sumTo(dy, b.shape))],
-  instruction: () => ({ code: CODE.sub }),
-};
-
-const constantSubOp: Op = {
-  name: "sub",
-  gradient: (_node, [dy]) => [dy && neg(dy)],
-  instruction: (node) => ({ code: CODE.constantSub, constant: node.attributes }),
-};
-
-/**
- * a - b with broadcasting; either may be a number.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.sub(a, b) }));
- * program.run({ a: [10, 20], b: [1, 2] });
- * console.log((await program.read()).y); // Float32Array(2) [ 9, 18 ]
- * ```
- *
- * @param a f32, or a number
- * @param b f32, or a number
- * @returns f32 of the shape to which both broadcast
- * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are
- *   numbers.
- * @throws {RangeError} when a number is not finite.
- */
+/** a - b. Operands and errors are those of {@linkcode add}. */
 export function sub(a: Operand, b: Operand): Tensor {
-  if (typeof b === "number") return add(notNumber(a, "sub"), -b);
-  if (typeof a === "number") return unary(constantSubOp, b, a);
-  return binary(subOp, a, b);
+  return elementwise(subOp, a, b);
 }
 
-const mulOp: Op = {
-  name: "mul",
-  gradient: ({ inputs: [a, b] }, [dy]) => [
-    dy && sumTo(mul(dy, b), a.shape),
-    dy && sumTo(mul(dy, a), b.shape),
-  ],
-  instruction: () => ({ code: CODE.mul }),
-};
-
-const mulConstantOp: Op = {
-  name: "mul",
-  gradient: (node, [dy]) => [dy && mul(dy, node.attributes as number)],
-  instruction: (node) => ({ code: CODE.mulConstant, constant: node.attributes }),
-};
-
-/**
- * a * b, elementwise with broadcasting; either may be a number.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.mul(a, b) }));
- * program.run({ a: [2, 3], b: [10, 20] });
- * console.log((await program.read()).y); // Float32Array(2) [ 20, 60 ]
- * ```
- *
- * @param a f32, or a number
- * @param b f32, or a number
- * @returns f32 of the shape to which both broadcast
- * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are
- *   numbers.
- * @throws {RangeError} when a number is not finite.
- */
+/** a * b. Operands and errors are those of {@linkcode add}. */
 export function mul(a: Operand, b: Operand): Tensor {
-  if (typeof b === "number") return unary(mulConstantOp, notNumber(a, "mul"), b);
-  if (typeof a === "number") return unary(mulConstantOp, b, a);
-  return binary(mulOp, a, b);
+  return elementwise(mulOp, a, b);
 }
 
-const divOp: Op = {
-  name: "div",
-  gradient: ({ inputs: [a, b], outputs: [y] }, [dy]) => [
-    dy && sumTo(div(dy, b), a.shape),
-    dy && neg(sumTo(div(mul(dy, y), b), b.shape)),
-  ],
-  instruction: () => ({ code: CODE.div }),
-};
-
-const divConstantOp: Op = {
-  name: "div",
-  gradient: (node, [dy]) => [dy && div(dy, node.attributes as number)],
-  instruction: (node) => ({ code: CODE.divConstant, constant: node.attributes }),
-};
-
-const constantDivOp: Op = {
-  name: "div",
-  gradient: ({ inputs: [b], outputs: [y] }, [dy]) => [dy && neg(div(mul(dy, y), b))],
-  instruction: (node) => ({ code: CODE.constantDiv, constant: node.attributes }),
-};
-
 /**
- * a / b, elementwise with broadcasting; either may be a number.
+ * a / b; where a tensor b is 0, infinite or (0 / 0) NaN. Operands and errors are those of
+ * {@linkcode add}.
  *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ a: [2], b: [2] }, ({ a, b }) => ({ y: ops.div(a, b) }));
- * program.run({ a: [10, 20], b: [2, 8] });
- * console.log((await program.read()).y); // Float32Array(2) [ 5, 2.5 ]
- * ```
- *
- * @param a f32, or a number
- * @param b f32, or a number
- * @returns f32 of the shape to which both broadcast
- * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are
- *   numbers.
- * @throws {RangeError} when a number is not finite, or divides as 0.
+ * @throws {RangeError} when b is a number that is 0 as a float32.
  */
 export function div(a: Operand, b: Operand): Tensor {
-  if (b === 0) throw new RangeError("div got the constant divisor 0");
-  if (typeof b === "number") return unary(divConstantOp, notNumber(a, "div"), b);
-  if (typeof a === "number") return unary(constantDivOp, b, a);
-  return binary(divOp, a, b);
+  if (typeof b === "number" && Math.fround(b) === 0) {
+    throw new RangeError(
+      `div got the constant divisor ${b}${b === 0 ? "" : ", which is 0 as a float32"}`,
+    );
+  }
+  return elementwise(divOp, a, b);
 }
 
-const negOp: Op = {
-  name: "neg",
-  gradient: (_node, [dy]) => [dy && neg(dy)],
-  instruction: () => ({ code: CODE.neg }),
-};
-
 /**
- * -x, elementwise.
+ * -x.
  *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }));
- * program.run({ x: [-1, 2] });
- * console.log((await program.read()).y); // Float32Array(2) [ 1, -2 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
  * @throws {TypeError} when x is not f32.
  */
 export function neg(x: TensorLike): Tensor {
-  return unary(negOp, x);
+  return elementwise(negOp, x);
+}
+
+/**
+ * The larger of a and b, NaN if one is NaN. Of equal ones each gets half of the gradient. Operands
+ * and errors are those of {@linkcode add}.
+ */
+export function maximum(a: Operand, b: Operand): Tensor {
+  return elementwise(maximumOp, a, b);
+}
+
+/**
+ * The smaller of a and b, NaN if one is NaN. Of equal ones each gets half of the gradient. Operands
+ * and errors are those of {@linkcode add}.
+ */
+export function minimum(a: Operand, b: Operand): Tensor {
+  return elementwise(minimumOp, a, b);
+}
+
+/**
+ * a where the condition is not 0 (NaN included), b where it is. What is not chosen has no effect,
+ * whatever it is, and gets no gradient; neither does the condition. `step` compares:
+ * `where(step(sub(x, y)), a, b)` is a where x > y.
+ *
+ * @param condition f32
+ * @param a f32, or a number
+ * @param b f32, or a number
+ * @returns f32 of the shape to which all three broadcast
+ * @throws {TypeError} when the shapes do not broadcast, or an operand is not f32.
+ * @throws {RangeError} when a number is no finite float32.
+ */
+export function where(condition: TensorLike, a: Operand, b: Operand): Tensor {
+  return elementwise(whereOp, condition, a, b);
+}
+
+/** 1 where a > b, 0.5 where they are equal, 0 elsewhere: a's part of the gradient of `maximum`. */
+export function above(a: Tensor, b: Tensor): Tensor {
+  return elementwise(aboveOp, a, b);
 }

@@ -1,12 +1,12 @@
 import code from "../kernels/batch_norm.wgsl" with { type: "text" };
-import { CODE } from "../graph/elementwise.ts";
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import { grid, type Lowering } from "../graph/lower.ts";
 import { type Op, show, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
 import { broadcastTo } from "./shape.ts";
-import { requireFloat, unary } from "./elementwise.ts";
+import { requireFloat } from "./check.ts";
+import { elementwise, elementwiseOp } from "./elementwise.ts";
 
 const batchNormKernel = kernel("batch_norm", code);
 
@@ -63,7 +63,7 @@ const statisticsOp: Op = {
 };
 
 /** dbeta and dgamma: sums over the rows of dy and of dy * xhat. */
-const gradientSumsOp: Op = {
+const gradientSumsOp: Op<number> = {
   name: "batchNormGradientSums",
   gradient(node, [dBeta, dGamma]) {
     const { inputs: [dy, x, mean, variance], outputs: [beta, gamma], attributes: epsilon } = node;
@@ -98,16 +98,13 @@ const gradientSumsOp: Op = {
   },
 };
 
-const inverseSqrtOp: Op = {
-  name: "inverseSqrt",
-  gradient({ inputs: [x], outputs: [y], attributes: epsilon }, [dy]) {
-    return [dy && div(mul(mul(dy, y), -0.5), add(x, epsilon))];
-  },
-  instruction: (node) => ({ code: CODE.inverseSqrt, constant: node.attributes }),
-};
+/** 1 / sqrt(x + epsilon). */
+const inverseSqrtOp = elementwiseOp("inverseSqrt", (dy, y, x, epsilon) => {
+  return [div(mul(mul(dy, y), -0.5), add(x, epsilon))];
+});
 
-function inverseSqrt(x: TensorLike, epsilon: number): Tensor {
-  return unary(inverseSqrtOp, x, epsilon);
+function inverseSqrt(x: Tensor, epsilon: number): Tensor {
+  return elementwise(inverseSqrtOp, x, epsilon);
 }
 
 interface TrainAttributes {
@@ -123,16 +120,15 @@ interface TrainAttributes {
  * The normalised y as one node with a gradient of its own: the mean and the variance are functions
  * of x, and the well-known closed form takes both into account (Ioffe and Szegedy 2015).
  */
-const batchNormOp: Op = {
+const batchNormOp: Op<TrainAttributes> = {
   name: "batchNorm",
-  instruction: () => ({ code: CODE.copy }),
+  instruction: "copy",
   gradientInputs({ attributes }) {
-    const { x, gamma, beta } = attributes as TrainAttributes;
-    return [x, gamma, beta];
+    return [attributes.x, attributes.gamma, attributes.beta];
   },
   gradient({ attributes }, [dy]) {
     if (!dy) return [];
-    const { x, gamma, mean, variance, epsilon } = attributes as TrainAttributes;
+    const { x, gamma, mean, variance, epsilon } = attributes;
     const inputs = [dy, x, mean, variance];
     const spec = { shape: gamma.shape };
     const [dBeta, dGamma] =

@@ -22,7 +22,7 @@
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
 import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
-import { requireFloat } from "./elementwise.ts";
+import { requireFloat } from "./check.ts";
 import { lowerConv, lowerFilterGrad } from "./gemm/choose.ts";
 import {
   type ConvOptions,
@@ -34,7 +34,7 @@ import {
   sideShape,
 } from "./gemm/geometry.ts";
 
-const conv2dOp: Op = {
+const conv2dOp: Op<Geometry> = {
   name: "conv2d",
   gradient({ inputs: [x, kernel], attributes: g }, [dy]) {
     return dy ? [convTransposeWith(dy, kernel, g), filterGradWith(x, dy, g)] : [];
@@ -44,7 +44,7 @@ const conv2dOp: Op = {
   },
 };
 
-const conv2dTransposeOp: Op = {
+const conv2dTransposeOp: Op<Geometry> = {
   name: "conv2dTranspose",
   gradient({ inputs: [y, kernel], attributes: g }, [dx]) {
     return dx ? [convWith(dx, kernel, g), filterGradWith(dx, y, g)] : [];
@@ -54,7 +54,7 @@ const conv2dTransposeOp: Op = {
   },
 };
 
-const filterGradOp: Op = {
+const filterGradOp: Op<Geometry> = {
   name: "conv2dFilterGrad",
   gradient({ inputs: [x, y], attributes: g }, [dw]) {
     return dw ? [convTransposeWith(y, dw, g), convWith(x, dw, g)] : [];

@@ -26,7 +26,9 @@ export function stridesOf(shape: Shape): number[] {
 /** Refuses tensors that the kernel cannot move: of bytes, or of more axes than it knows. */
 export function requireRank(x: Tensor, op: string): void {
   if (x.dtype === "u8") {
-    throw new TypeError(`Cannot ${op} u8 ${show(x.shape)}: only f32 and u32 are moved`);
+    throw new TypeError(
+      `Cannot ${op} u8 ${show(x.shape)}: only f32 and u32 are moved. ops.cast makes it f32`,
+    );
   }
   if (x.rank > MAX_RANK) {
     throw new TypeError(

@@ -1,74 +1,73 @@
 /**
- * What all elementwise ops share: broadcasting, and recording one instruction of the fused kernel.
+ * How elementwise ops are defined and recorded. Each is one instruction of the fused kernel
+ * (`elementwise.wgsl`) and a rule for its gradient.
  *
  * @module
  */
 
-import { collapse, MAX_AXES } from "../graph/elementwise.ts";
-import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
-import { type Op, sameShape, type Shape, show, type Tensor } from "../graph/tensor.ts";
-import { expand, reshape } from "./shape.ts";
-import { sum } from "./reduce.ts";
+import { collapse, INSTRUCTIONS, MAX_AXES } from "../graph/elementwise.ts";
+import { constantOp, currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
+import { type Op, sameShape, type Shape, type Tensor } from "../graph/tensor.ts";
+import { broadcastShapes, requireFloat } from "./check.ts";
+import { expand } from "./shape.ts";
 
 /** A tensor, or a number that stands for a constant of any shape. */
 export type Operand = TensorLike | number;
 
 /**
- * The shape that two shapes broadcast to, as NumPy does: aligned at the last axis, where each pair
- * of sizes must be equal or have a 1.
- *
- * @throws {TypeError} when they do not; the message names both.
+ * From the cotangent of the result y, those of the operands. They may have y's shape where an operand
+ * was broadcast: differentiation sums them.
  */
-export function broadcastShapes(a: Shape, b: Shape, op: string): Shape {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const m = a[a.length - rank + i] ?? 1;
-    const n = b[b.length - rank + i] ?? 1;
-    if (m !== n && m !== 1 && n !== 1) {
-      throw new TypeError(
-        `Cannot ${op} ${show(a)} and ${show(b)}: axis ${i} of the result would be ${m} and ${n}; ` +
-          "sizes must be equal, or one of them 1",
-      );
-    }
-    return Math.max(m, n);
+export type Rule = (dy: Tensor, y: Tensor, ...operands: Tensor[]) => (Tensor | undefined)[];
+
+/** The op that computes an instruction of `elementwise.wgsl`, by its name there. */
+export function elementwiseOp(instruction: string, rule: Rule): Op {
+  if (!INSTRUCTIONS.has(instruction)) {
+    throw new TypeError(`elementwise.wgsl has no instruction ${instruction}`);
+  }
+  return {
+    name: instruction,
+    instruction,
+    gradient: ({ inputs, outputs: [y] }, [dy]) => dy ? rule(dy, y, ...inputs) : [],
+  };
+}
+
+/**
+ * Records an elementwise op of operands that broadcast against each other.
+ *
+ * @throws {TypeError} when their shapes do not broadcast, one is not f32, or all are numbers.
+ * @throws {RangeError} when a number is no finite float32.
+ */
+export function elementwise(op: Op, ...operands: readonly Operand[]): Tensor {
+  const graph = currentGraph();
+  const many = operands.length > 1;
+  if (many && operands.every((x) => typeof x === "number")) {
+    throw new TypeError(
+      `${op.name} got ${operands.length === 2 ? "two" : "only"} numbers; ` +
+        "at least one operand must be a tensor",
+    );
+  }
+  let inputs = operands.map((x, i) => {
+    if (many && typeof x === "number") return number(x, op.name);
+    return toTensor(x as TensorLike, many ? `operand ${i + 1} of ${op.name}` : `x of ${op.name}`);
   });
-}
-
-/** Refuses anything but f32, which is what arithmetic is defined on. */
-export function requireFloat(x: Tensor, op: string): void {
-  if (x.dtype !== "f32") {
-    throw new TypeError(`${op} computes with f32, got a tensor of ${x.dtype}`);
-  }
-}
-
-/** Records an elementwise op of one input. `constant` is the constant of its instruction. */
-export function unary(op: Op, x: TensorLike, constant?: number): Tensor {
-  const tensor = toTensor(x, `the input of ${op.name}`);
-  requireFloat(tensor, op.name);
-  if (constant !== undefined && !Number.isFinite(Math.fround(constant))) {
-    throw new RangeError(`${op.name} got the constant ${constant}, which is no finite float32`);
-  }
-  return currentGraph().add(op, [tensor], constant, [{ shape: tensor.shape }]).outputs[0];
-}
-
-/** Records an elementwise op of two inputs that broadcast against each other. */
-export function binary(op: Op, a: TensorLike, b: TensorLike): Tensor {
-  let inputs = [toTensor(a, `the first input of ${op.name}`), toTensor(b, "the second input")];
   for (const input of inputs) requireFloat(input, op.name);
-  const shape = broadcastShapes(inputs[0].shape, inputs[1].shape, op.name);
+  const shape = inputs.map((t) => t.shape).reduce((a, b) => broadcastShapes(a, b, op.name));
   if (collapse(shape, inputs.map((t) => t.shape)).dims.length > MAX_AXES) {
-    // More alternations of whole and broadcast axes than the kernel's addresses know.
-    inputs = inputs.map((t) => sameShape(t.shape, shape) ? t : expand(t, shape));
+    // More alternations of whole and broadcast axes than the kernel can address.
+    inputs = inputs.map((t) => t.size === 1 || sameShape(t.shape, shape) ? t : expand(t, shape));
   }
-  return currentGraph().add(op, inputs, undefined, [{ shape }]).outputs[0];
+  return graph.add(op, inputs, undefined, [{ shape }]).outputs[0];
 }
 
-/** Sums a cotangent over the axes along which an input was broadcast: broadcasting's gradient. */
-export function sumTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.shape, shape)) return x;
-  const extra = x.rank - shape.length;
-  const axes = x.shape.flatMap((n, axis) =>
-    axis < extra || (shape[axis - extra] === 1 && n !== 1) ? [axis] : []
-  );
-  return reshape(sum(x, axes, true), shape);
+/**
+ * Records a number.
+ *
+ * @throws {RangeError} when it is no finite float32.
+ */
+export function number(value: number, op: string, shape: Shape = []): Tensor {
+  if (!Number.isFinite(Math.fround(value))) {
+    throw new RangeError(`${op} got the number ${value}, which is no finite float32`);
+  }
+  return currentGraph().add(constantOp, [], value, [{ shape }]).outputs[0];
 }

@@ -4,7 +4,7 @@ import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph
 import { grid, type Lowering } from "../graph/lower.ts";
 import { type Op, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
-import { normalizeAxes } from "./reduce.ts";
+import { normalizeAxes } from "./check.ts";
 import { transpose } from "./shape.ts";
 
 const gatherKernel = kernel("gather", gatherCode);
@@ -26,7 +26,7 @@ const gatherOp: Op = {
   name: "gather",
   gradient({ inputs: [x, index] }, [dy]) {
     const spec = { shape: x.shape };
-    return [dy && currentGraph().add(gatherGradOp, [dy, index], x.shape, [spec]).outputs[0]];
+    return [dy && currentGraph().add(gatherGradOp, [dy, index], undefined, [spec]).outputs[0]];
   },
   lower({ inputs: [x, index], outputs: [y] }, lowering: Lowering) {
     lowering.dispatch({

@@ -2,6 +2,7 @@ import { backward } from "../graph/grad.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { show, type Tensor } from "../graph/tensor.ts";
 import { add, mul } from "./arithmetic.ts";
+import { sumTo } from "./reduce.ts";
 import { constant } from "./state.ts";
 import { reshape } from "./shape.ts";
 
@@ -48,7 +49,7 @@ export function grad(
   if (weights && weights.rank !== 1) {
     throw new TypeError(`sampleWeights must be of rank 1, got ${show(weights.shape)}`);
   }
-  return backward(loss, targets, { add, weigh, constant }, weights);
+  return backward(loss, targets, { add, sumTo, weigh, constant }, weights);
 }
 
 function weigh(x: Tensor, weights: Tensor): Tensor {

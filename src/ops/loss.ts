@@ -1,25 +1,26 @@
-import { CODE } from "../graph/elementwise.ts";
+/**
+ * Losses from logits, stable for any of them.
+ *
+ * @module
+ */
+
 import { type TensorLike, toTensor } from "../graph/graph.ts";
-import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
+import { sameShape, show, type Tensor } from "../graph/tensor.ts";
 import { add, mul, neg, sub } from "./arithmetic.ts";
-import { binary, sumTo } from "./elementwise.ts";
+import { elementwise, elementwiseOp, type Operand } from "./elementwise.ts";
 import { exp, log, sigmoid } from "./math.ts";
 import { max, sum } from "./reduce.ts";
 import { reshape } from "./shape.ts";
 import { stopGradient } from "./state.ts";
 
-const sigmoidCrossEntropyOp: Op = {
-  name: "sigmoidCrossEntropy",
-  gradient: ({ inputs: [logits, labels] }, [dy]) => [
-    dy && sumTo(mul(dy, sub(sigmoid(logits), labels)), logits.shape),
-    dy && neg(sumTo(mul(dy, logits), labels.shape)),
-  ],
-  instruction: () => ({ code: CODE.sigmoidCrossEntropy }),
-};
+const sigmoidCrossEntropyOp = elementwiseOp("sigmoidCrossEntropy", (dy, _, logits, labels) => {
+  return [mul(dy, sub(sigmoid(logits), labels)), neg(mul(dy, logits))];
+});
 
 /**
  * Binary cross-entropy of each logit with its label, in the stable form
- * max(x, 0) - x * t + log1p(exp(-|x|)).
+ * max(x, 0) - x * t + log1p(exp(-|x|)). An infinite logit gives the limit: 0 with the label of its
+ * side, else Infinity.
  *
  * ```ts
  * import { Gpu, ops } from "@dcgan/webgpu";
@@ -37,8 +38,8 @@ const sigmoidCrossEntropyOp: Op = {
  * @returns one loss an element; take the mean for the loss of a batch.
  * @throws {TypeError} when the shapes do not broadcast.
  */
-export function sigmoidCrossEntropyWithLogits(logits: TensorLike, labels: TensorLike): Tensor {
-  return binary(sigmoidCrossEntropyOp, logits, labels);
+export function sigmoidCrossEntropyWithLogits(logits: Operand, labels: Operand): Tensor {
+  return elementwise(sigmoidCrossEntropyOp, logits, labels);
 }
 
 /**

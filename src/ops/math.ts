@@ -1,267 +1,85 @@
-import { CODE } from "../graph/elementwise.ts";
-import type { TensorLike } from "../graph/graph.ts";
-import type { Op, Tensor } from "../graph/tensor.ts";
+/**
+ * Functions of one tensor, element by element: for each the name of its instruction in
+ * `src/kernels/elementwise.wgsl` and its gradient. All take f32 of any shape, return f32 of that
+ * shape, and throw a TypeError for other types. NaN gives NaN.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [3] }, ({ x }) => ({
+ *   roots: ops.sqrt(ops.abs(x)),
+ *   leaky: ops.leakyRelu(x, 0.5),
+ *   slopes: ops.step(x, 0.5),
+ * }));
+ * program.run({ x: [-4, 0, 9] });
+ * const { roots, leaky, slopes } = await program.read();
+ * console.log(roots); // Float32Array(3) [ 2, 0, 3 ]
+ * console.log(leaky); // Float32Array(3) [ -2, 0, 9 ]
+ * console.log(slopes); // Float32Array(3) [ 0.5, 0.5, 1 ]
+ * ```
+ *
+ * @module
+ */
+
+import { constantOf, type TensorLike, toTensor } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import { div, mul, sub } from "./arithmetic.ts";
-import { unary } from "./elementwise.ts";
+import { elementwise, elementwiseOp, type Operand } from "./elementwise.ts";
 
-const expOp: Op = {
-  name: "exp",
-  gradient: ({ outputs: [y] }, [dy]) => [dy && mul(dy, y)],
-  instruction: () => ({ code: CODE.exp }),
-};
+/** A function of one f32 tensor. */
+export type Unary = (x: TensorLike) => Tensor;
 
-/**
- * e to the power of x, elementwise.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.exp(x) }));
- * program.run({ x: [0, 1] });
- * console.log((await program.read()).y); // Float32Array(2) [ 1, 2.7182817459106445 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function exp(x: TensorLike): Tensor {
-  return unary(expOp, x);
+/** What the cotangent dy of y = f(x) becomes. */
+type Chain = (dy: Tensor, x: Tensor, y: Tensor) => Tensor | undefined;
+
+function unary(instruction: string, chain: Chain): Unary {
+  const op = elementwiseOp(instruction, (dy, y, x) => [chain(dy, x, y)]);
+  return (x) => elementwise(op, x);
 }
 
-const logOp: Op = {
-  name: "log",
-  gradient: ({ inputs: [x] }, [dy]) => [dy && div(dy, x)],
-  instruction: () => ({ code: CODE.log }),
-};
+/** e to the power of x. */
+export const exp: Unary = unary("exp", (dy, _, y) => mul(dy, y));
+/** Natural logarithm; -Infinity at 0, NaN below. */
+export const log: Unary = unary("log", (dy, x) => div(dy, x));
+/** Square root; NaN below 0. Its gradient at 0 is infinite. */
+export const sqrt: Unary = unary("sqrt", (dy, _, y) => div(dy, mul(y, 2)));
+/** Absolute value. Its gradient at 0 is 0. */
+export const abs: Unary = unary("abs", (dy, x) => mul(dy, sign(x)));
+/** -1, 0 or 1. Its gradient is 0. */
+export const sign: Unary = unary("sign", () => undefined);
+/** Hyperbolic tangent. */
+export const tanh: Unary = unary("tanh", (dy, _, y) => mul(dy, sub(1, mul(y, y))));
+/** 1 / (1 + exp(-x)), stable for any x. */
+export const sigmoid: Unary = unary("sigmoid", (dy, _, y) => mul(dy, mul(y, sub(1, y))));
+/** log(1 + exp(x)), stable for any x. */
+export const softplus: Unary = unary("softplus", (dy, x) => mul(dy, sigmoid(x)));
+/** x where x > 0, else 0. Its gradient at 0 is 0. */
+export const relu: Unary = unary("relu", (dy, _, y) => mul(dy, step(y)));
 
-/**
- * Natural logarithm, elementwise; NaN below 0.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.log(x) }));
- * program.run({ x: [1, 2] });
- * console.log((await program.read()).y); // Float32Array(2) [ 0, 0.6931471824645996 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function log(x: TensorLike): Tensor {
-  return unary(logOp, x);
-}
-
-const sqrtOp: Op = {
-  name: "sqrt",
-  gradient: ({ outputs: [y] }, [dy]) => [dy && div(dy, mul(y, 2))],
-  instruction: () => ({ code: CODE.sqrt }),
-};
-
-/**
- * Square root, elementwise; its gradient at 0 is infinite.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.sqrt(x) }));
- * program.run({ x: [4, 9] });
- * console.log((await program.read()).y); // Float32Array(2) [ 2, 3 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function sqrt(x: TensorLike): Tensor {
-  return unary(sqrtOp, x);
-}
-
-const absOp: Op = {
-  name: "abs",
-  gradient: ({ inputs: [x] }, [dy]) => [dy && mul(dy, sign(x))],
-  instruction: () => ({ code: CODE.abs }),
-};
-
-/**
- * Absolute value, elementwise; its gradient at 0 is 0.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [3] }, ({ x }) => ({ y: ops.abs(x) }));
- * program.run({ x: [-2, 0, 3] });
- * console.log((await program.read()).y); // Float32Array(3) [ 2, 0, 3 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function abs(x: TensorLike): Tensor {
-  return unary(absOp, x);
-}
-
-const signOp: Op = {
-  name: "sign",
-  gradient: () => [undefined],
-  instruction: () => ({ code: CODE.sign }),
-};
-
-/**
- * -1, 0 or 1 by the sign of x, elementwise. Its gradient is 0.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [3] }, ({ x }) => ({ y: ops.sign(x) }));
- * program.run({ x: [-3, 0, 0.5] });
- * console.log((await program.read()).y); // Float32Array(3) [ -1, 0, 1 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function sign(x: TensorLike): Tensor {
-  return unary(signOp, x);
-}
-
-const tanhOp: Op = {
-  name: "tanh",
-  gradient: ({ outputs: [y] }, [dy]) => [dy && mul(dy, sub(1, mul(y, y)))],
-  instruction: () => ({ code: CODE.tanh }),
-};
-
-/**
- * Hyperbolic tangent, elementwise.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.tanh(x) }));
- * program.run({ x: [0, 100] });
- * console.log((await program.read()).y); // Float32Array(2) [ 0, 1 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function tanh(x: TensorLike): Tensor {
-  return unary(tanhOp, x);
-}
-
-const sigmoidOp: Op = {
-  name: "sigmoid",
-  gradient: ({ outputs: [y] }, [dy]) => [dy && mul(dy, mul(y, sub(1, y)))],
-  instruction: () => ({ code: CODE.sigmoid }),
-};
-
-/**
- * 1 / (1 + exp(-x)), elementwise, stable for any x.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.sigmoid(x) }));
- * program.run({ x: [0, 100] });
- * console.log((await program.read()).y); // Float32Array(2) [ 0.5, 1 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function sigmoid(x: TensorLike): Tensor {
-  return unary(sigmoidOp, x);
-}
-
-const leakyReluOp: Op = {
-  name: "leakyRelu",
-  // The output has the input's sign when the slope is positive; so the input need not be kept.
-  gradient: ({ inputs: [x], outputs: [y], attributes: slope }, [dy]) => [
-    dy && mul(dy, step(slope > 0 ? y : x, slope)),
-  ],
-  instruction: (node) => ({ code: CODE.leakyRelu, constant: node.attributes }),
-};
+const leakyReluOp = elementwiseOp("leakyRelu", (dy, y, x, slope) => [
+  // y has the sign of x when the slope is positive; then x need not be kept.
+  mul(dy, step(constantOf(slope)! > 0 ? y : x, slope)),
+]);
+const stepOp = elementwiseOp("step", () => []);
 
 /**
  * x where x > 0, else slope * x.
  *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.leakyRelu(x, 0.5) }));
- * program.run({ x: [-4, 2] });
- * console.log((await program.read()).y); // Float32Array(2) [ -2, 2 ]
- * ```
- *
- * @param x f32 of any shape
- * @param slope default 0.3, Keras' own and the tutorial's.
- * @returns f32 of x's shape
- * @throws {RangeError} when the slope is not finite.
- * @throws {TypeError} when x is not f32.
+ * @param slope default 0.3, that of Keras and of the tutorial
+ * @throws {RangeError} when the slope is no finite float32.
  */
 export function leakyRelu(x: TensorLike, slope = 0.3): Tensor {
-  if (!Number.isFinite(slope)) throw new RangeError(`leakyRelu got a slope of ${slope}`);
-  return unary(leakyReluOp, x, slope);
+  const tensor = toTensor(x, "x of leakyRelu");
+  return slope === 0 ? relu(tensor) : elementwise(leakyReluOp, tensor, slope);
 }
 
 /**
- * max(x, 0), elementwise; its gradient at 0 is 0.
+ * 1 where x > 0, else `below`: the slope of a leaky rectifier. Its gradient is 0.
  *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.relu(x) }));
- * program.run({ x: [-4, 2] });
- * console.log((await program.read()).y); // Float32Array(2) [ 0, 2 ]
- * ```
- *
- * @param x f32 of any shape
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- */
-export function relu(x: TensorLike): Tensor {
-  return leakyRelu(x, 0);
-}
-
-const stepOp: Op = {
-  name: "step",
-  gradient: () => [undefined],
-  instruction: (node) => ({ code: CODE.step, constant: node.attributes }),
-};
-
-/**
- * 1 where x > 0 and `below` elsewhere: the slope of a leaky rectifier. Its gradient is 0.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [3] }, ({ x }) => ({ y: ops.step(x, 0.5) }));
- * program.run({ x: [-1, 0, 2] });
- * console.log((await program.read()).y); // Float32Array(3) [ 0.5, 0.5, 1 ]
- * ```
- *
- * @param x f32 of any shape
  * @param below default 0
- * @returns f32 of x's shape
- * @throws {TypeError} when x is not f32.
- * @throws {RangeError} when `below` is not finite.
+ * @throws {RangeError} when `below` is a number, but no finite float32.
  */
-export function step(x: TensorLike, below = 0): Tensor {
-  return unary(stepOp, x, below);
+export function step(x: TensorLike, below: Operand = 0): Tensor {
+  return elementwise(stepOp, toTensor(x, "x of step"), below);
 }

@@ -1,7 +1,7 @@
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
 import { type Op, show, type Tensor } from "../graph/tensor.ts";
-import { requireFloat } from "./elementwise.ts";
+import { requireFloat } from "./check.ts";
 import { lowerConv, lowerFilterGrad } from "./gemm/choose.ts";
 import type { Geometry, Side } from "./gemm/geometry.ts";
 import { mul } from "./arithmetic.ts";
@@ -29,7 +29,7 @@ function pixelGeometry(batch: number, large: number, small: number): Geometry {
   };
 }
 
-const matmulOp: Op = {
+const matmulOp: Op<Required<MatmulOptions>> = {
   name: "matmul",
   gradient({ inputs: [a, b], attributes: { transposeA, transposeB } }, [dy]) {
     if (!dy) return [];

@@ -23,7 +23,7 @@ export interface RandomOptions {
   readonly state?: RandomState;
 }
 
-function randomOp(entryPoint: string, output: "y" | "words" = "y"): Op {
+function randomOp(entryPoint: string, output: "y" | "words" = "y"): Op<Constants> {
   return {
     name: entryPoint,
     lower({ inputs: [state], outputs: [y], attributes: constants }, lowering: Lowering) {
@@ -43,7 +43,7 @@ const uniformOp = randomOp("uniform");
 const normalOp = randomOp("normal");
 const maskOp = randomOp("mask");
 
-const advanceOp: Op = {
+const advanceOp: Op<RandomState | undefined> = {
   name: "advance",
   effect: true,
   lower({ inputs: [source], attributes: state }, lowering: Lowering) {
@@ -70,7 +70,7 @@ export function requireSeed(seed: number): void {
 }
 
 function draw(
-  op: Op,
+  op: Op<Constants>,
   shape: Shape,
   { state, seed = 0 }: RandomOptions,
   dtype: DType,

@@ -1,36 +1,17 @@
+/**
+ * Reductions: sum, mean and maximum over axes.
+ *
+ * @module
+ */
+
 import code from "../kernels/reduce.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import { grid, type Lowering, type Storage } from "../graph/lower.ts";
-import { type Node, type Op, show, sizeOf, type Tensor } from "../graph/tensor.ts";
-import { div } from "./arithmetic.ts";
-import { requireFloat } from "./elementwise.ts";
+import { type Node, type Op, sameShape, type Shape, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { above, div, mul } from "./arithmetic.ts";
+import { type Axes, normalizeAxes, requireFloat } from "./check.ts";
 import { broadcastTo, reshape } from "./shape.ts";
-
-/** Axes to work along: one, several, or (undefined) all. Negative ones count from the end. */
-export type Axes = number | readonly number[] | undefined;
-
-/**
- * Axes as sorted indices from 0.
- *
- * @throws {RangeError} when an axis is out of range or named twice.
- */
-export function normalizeAxes(axes: Axes, x: Tensor, op: string): number[] {
-  const list = axes === undefined ? x.shape.map((_, i) => i) : [axes].flat() as number[];
-  const result = list.map((axis) => {
-    const index = axis < 0 ? axis + x.rank : axis;
-    if (!Number.isInteger(index) || index < 0 || index >= x.rank) {
-      throw new RangeError(
-        `${op} got axis ${axis} for ${show(x.shape)}, which has axes 0 to ${x.rank - 1}`,
-      );
-    }
-    return index;
-  }).sort((a, b) => a - b);
-  if (new Set(result).size !== result.length) {
-    throw new RangeError(`${op} got an axis twice: ${list.join(", ")}`);
-  }
-  return result;
-}
 
 const reduceKernel = kernel("reduce", code);
 
@@ -70,10 +51,10 @@ export function reduceMiddle(
   if (rounds > 1) reduceMiddle(lowering, target, y, [outer, rounds, inner], maximum);
 }
 
-function lowerReduce(node: Node, lowering: Lowering, maximum: boolean): void {
+function lowerReduce(node: Node<Reduced>, lowering: Lowering, maximum: boolean): void {
   const [x] = node.inputs;
-  const reduced = new Set(node.attributes as number[]);
-  // Runs of neighbouring axes that are all reduced or all kept.
+  const reduced = new Set(node.attributes);
+  // Runs of neighboring axes that are all reduced or all kept.
   const runs: { size: number; reduced: boolean }[] = [];
   x.shape.forEach((n, axis) => {
     if (n === 1) return;
@@ -98,14 +79,22 @@ function lowerReduce(node: Node, lowering: Lowering, maximum: boolean): void {
   }
 }
 
-const sumOp: Op = {
+/** The axes to reduce. Results keep them, with size 1, so that they broadcast to the input. */
+type Reduced = readonly number[];
+
+const sumOp: Op<Reduced> = {
   name: "sum",
   gradient: ({ inputs: [x] }, [dy]) => [dy && broadcastTo(dy, x.shape)],
   lower: (node, lowering: Lowering) => lowerReduce(node, lowering, false),
 };
 
-const maxOp: Op = {
+const maxOp: Op<Reduced> = {
   name: "max",
+  gradient({ inputs: [x], outputs: [y], attributes: axes }, [dy]) {
+    if (!dy) return [];
+    const share = above(x, y); // 0, but for the largest ones
+    return [mul(share, div(dy, sum(share, axes, true)))];
+  },
   lower: (node, lowering: Lowering) => lowerReduce(node, lowering, true),
 };
 
@@ -118,11 +107,11 @@ export interface ReduceOptions {
 }
 
 function isOptions(axes: Axes | ReduceOptions): axes is ReduceOptions {
-  return typeof axes === "object" && !Array.isArray(axes);
+  return typeof axes === "object" && axes !== null && !Array.isArray(axes);
 }
 
 function reduce(
-  op: Op,
+  op: Op<Reduced>,
   x: TensorLike,
   axes: Axes | ReduceOptions,
   keepDims: boolean,
@@ -133,9 +122,18 @@ function reduce(
   requireFloat(tensor, name);
   const reduced = normalizeAxes(axes, tensor, name);
   const shape = tensor.shape.map((n, axis) => reduced.includes(axis) ? 1 : n);
-  // Recorded with the axes kept, so that the gradient broadcasts; dropping them is a reshape.
   const [y] = currentGraph().add(op, [tensor], reduced, [{ shape }]).outputs;
   return keepDims ? y : reshape(y, tensor.shape.filter((_, axis) => !reduced.includes(axis)));
+}
+
+/** Sums over the axes along which the shape broadcasts to x's: the gradient of broadcasting. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const extra = x.rank - shape.length;
+  const axes = x.shape.flatMap((n, axis) =>
+    axis < extra || (shape[axis - extra] === 1 && n !== 1) ? [axis] : []
+  );
+  return reshape(sum(x, axes, true), shape);
 }
 
 /**
@@ -145,64 +143,37 @@ function reduce(
  * import { Gpu, ops } from "@dcgan/webgpu";
  *
  * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.sum(x, -1) }));
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({
+ *   sum: ops.sum(x),
+ *   mean: ops.mean(x, -1),
+ *   max: ops.max(x, 0, true),
+ * }));
  * program.run({ x: [1, 2, 3, 4, 5, 6] });
- * console.log((await program.read()).y); // Float32Array(2) [ 6, 15 ]
+ * const { sum, mean, max } = await program.read();
+ * console.log(sum, mean); // Float32Array(1) [ 21 ] Float32Array(2) [ 2, 5 ]
+ * console.log(max); // Float32Array(3) [ 4, 5, 6 ]
  * ```
  *
  * @param x f32 of any shape
  * @param axes an axis, several, or options that hold both
- * @param keepDims keeps the summed axes with size 1. Default false.
- * @returns x's shape without the summed axes
- * @throws {TypeError} when x is not f32.
+ * @param keepDims keeps the reduced axes with size 1. Default false.
+ * @returns x's shape without the reduced axes
+ * @throws {TypeError} when x is not f32, or the axes are neither numbers nor a list of numbers.
  * @throws {RangeError} when there is no such axis, or one is named twice.
  */
 export function sum(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(sumOp, x, axes, keepDims);
 }
 
-/**
- * Mean over some axes (default all). See {@linkcode sum}.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.mean(x, -1) }));
- * program.run({ x: [1, 2, 3, 4, 5, 6] });
- * console.log((await program.read()).y); // Float32Array(2) [ 2, 5 ]
- * ```
- *
- * @param x f32 of any shape
- * @param axes an axis, several, or options that hold both
- * @param keepDims keeps the reduced axes with size 1. Default false.
- * @returns x's shape without the reduced axes
- * @throws {TypeError} when x is not f32.
- * @throws {RangeError} when there is no such axis, or one is named twice.
- */
+/** Mean over some axes (default all). Arguments and errors are those of {@linkcode sum}. */
 export function mean(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   const total = reduce(sumOp, x, axes, keepDims, "mean");
   return div(total, toTensor(x).size / total.size);
 }
 
 /**
- * Maximum over some axes (default all). It has no gradient: it is for subtracting before exp.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.max(x, -1) }));
- * program.run({ x: [1, 2, 3, 4, 5, 6] });
- * console.log((await program.read()).y); // Float32Array(2) [ 3, 6 ]
- * ```
- *
- * @param x f32 of any shape
- * @param axes an axis, several, or options that hold both
- * @param keepDims keeps the reduced axes with size 1. Default false.
- * @returns x's shape without the reduced axes
- * @throws {TypeError} when x is not f32.
- * @throws {RangeError} when there is no such axis, or one is named twice.
+ * Maximum over some axes (default all); NaN if one element is NaN. Equal ones share the gradient
+ * evenly, as in TensorFlow's reduce_max. Arguments and errors are those of {@linkcode sum}.
  */
 export function max(x: TensorLike, axes?: Axes | ReduceOptions, keepDims = false): Tensor {
   return reduce(maxOp, x, axes, keepDims);

@@ -1,10 +1,30 @@
-import { CODE, collapse, MAX_AXES } from "../graph/elementwise.ts";
+/**
+ * Elements in another order or place: their values do not change.
+ *
+ * @module
+ */
+
+import { collapse, MAX_AXES } from "../graph/elementwise.ts";
 import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
-import { type Op, sameShape, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
+import {
+  type Op,
+  sameShape,
+  type Shape,
+  show,
+  sizeOf,
+  type Tensor,
+  validateShape,
+} from "../graph/tensor.ts";
+import { broadcastShapes, normalizeAxes, requireFloat } from "./check.ts";
 import { copyBox, fillZero, requireRank, stridesOf } from "./copy.ts";
-import { broadcastShapes, requireFloat, sumTo } from "./elementwise.ts";
-import { normalizeAxes } from "./reduce.ts";
+
+/** Records an op whose one result has x's type. */
+function moved<A, X extends TensorLike>(op: Op<A>, inputs: Tensor[], attributes: A, shape: Shape) {
+  const output = { shape, dtype: inputs[0].dtype };
+  const [y] = currentGraph().add<A>(op, inputs, attributes as NoInfer<A>, [output]).outputs;
+  return y as SameType<X>;
+}
 
 const reshapeOp: Op = {
   name: "reshape",
@@ -40,26 +60,19 @@ export function reshape<X extends TensorLike>(x: X, shape: Shape): SameType<X> {
     );
   }
   if (sameShape(target, tensor.shape)) return tensor as SameType<X>;
-  const output = { shape: target, dtype: tensor.dtype };
-  return currentGraph().add(reshapeOp, [tensor], undefined, [output]).outputs[0] as SameType<X>;
+  return moved(reshapeOp, [tensor], undefined, target);
 }
 
-const transposeOp: Op = {
+const transposeOp: Op<readonly number[]> = {
   name: "transpose",
   gradient({ attributes: permutation }, [dy]) {
-    const inverse = (permutation as number[]).map((_, axis) => permutation.indexOf(axis));
+    const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
     return [dy && transpose(dy, inverse)];
   },
   lower({ inputs: [x], outputs: [y], attributes: permutation }, lowering: Lowering) {
     const strides = stridesOf(x.shape);
-    copyBox(
-      lowering,
-      y.shape,
-      x,
-      { strides: (permutation as number[]).map((axis) => strides[axis]) },
-      y,
-      { strides: stridesOf(y.shape) },
-    );
+    const from = { strides: permutation.map((axis) => strides[axis]) };
+    copyBox(lowering, y.shape, x, from, y, { strides: stridesOf(y.shape) });
   },
 };
 
@@ -92,21 +105,19 @@ export function transpose<X extends TensorLike>(
         `it must name each of the axes 0 to ${tensor.rank - 1} once`,
     );
   }
-  const output = { shape: order.map((axis) => tensor.shape[axis]), dtype: tensor.dtype };
-  return currentGraph().add(transposeOp, [tensor], order, [output]).outputs[0] as SameType<X>;
+  return moved(transposeOp, [tensor], order, order.map((axis) => tensor.shape[axis]));
 }
 
-const gradient: Op["gradient"] = ({ inputs: [x] }, [dy]) => [dy && sumTo(dy, x.shape)];
-
+// The gradient is the sum over the axes, which differentiation takes.
 const broadcastToOp: Op = {
   name: "broadcastTo",
-  gradient,
-  instruction: () => ({ code: CODE.copy }),
+  gradient: (_, [dy]) => [dy],
+  instruction: "copy",
 };
 
 const expandOp: Op = {
   name: "broadcastTo",
-  gradient,
+  gradient: (_, [dy]) => [dy],
   lower({ inputs: [x], outputs: [y] }, lowering: Lowering) {
     const padded = [...new Array(y.rank - x.rank).fill(1), ...x.shape];
     const strides = stridesOf(padded).map((s, axis) => padded[axis] === 1 ? 0 : s);
@@ -133,6 +144,7 @@ const expandOp: Op = {
  */
 export function broadcastTo(x: TensorLike, shape: Shape): Tensor {
   const tensor = toTensor(x, "the input of broadcastTo");
+  validateShape(shape, "The result of broadcastTo");
   if (sameShape(tensor.shape, shape)) return tensor;
   requireFloat(tensor, "broadcastTo");
   if (!sameShape(broadcastShapes(tensor.shape, shape, "broadcast"), shape)) {
@@ -149,7 +161,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return y;
 }
 
-const concatOp: Op = {
+const concatOp: Op<number> = {
   name: "concat",
   gradient({ inputs, attributes: axis }, [dy]) {
     let at = 0;
@@ -203,88 +215,113 @@ export function concat<X extends TensorLike>(tensors: readonly X[], axis = 0): S
   }
   const total = inputs.reduce((sum, x) => sum + x.shape[along], 0);
   const shape = first.shape.map((n, i) => i === along ? total : n);
-  const output = { shape, dtype: first.dtype };
-  return currentGraph().add(concatOp, inputs, along, [output]).outputs[0] as SameType<X>;
+  return moved(concatOp, inputs, along, shape);
 }
 
-const sliceOp: Op = {
+/** Elements of the larger tensor that a box of elements lies on. */
+interface Box {
+  /** First index along each axis. */
+  readonly begin: readonly number[];
+  /** Steps between neighbors along each axis. */
+  readonly strides: readonly number[];
+  /** Shape of the larger tensor. */
+  readonly whole: Shape;
+}
+
+/** The box as one side of a copy. */
+function side({ begin, strides, whole }: Box) {
+  const steps = stridesOf(whole);
+  return {
+    strides: steps.map((s, axis) => s * strides[axis]),
+    offset: steps.reduce((sum, s, axis) => sum + s * begin[axis], 0),
+  };
+}
+
+const sliceOp: Op<Box> = {
   name: "slice",
-  gradient({ inputs: [x], outputs: [y], attributes }, [dy]) {
-    const begin = attributes as Shape;
-    const padding = x.shape.map((n, axis) =>
-      [begin[axis], n - begin[axis] - y.shape[axis]] as const
-    );
-    return [dy && pad(dy, padding)];
+  gradient: ({ attributes: box }, [dy]) => [dy && moved(embedOp, [dy], box, box.whole)],
+  lower({ inputs: [x], outputs: [y], attributes: box }, lowering: Lowering) {
+    copyBox(lowering, y.shape, x, side(box), y, { strides: stridesOf(y.shape) });
   },
-  lower({ inputs: [x], outputs: [y], attributes: begin }, lowering: Lowering) {
-    const strides = stridesOf(x.shape);
-    const offset = strides.reduce((sum, s, axis) => sum + s * begin[axis], 0);
-    copyBox(lowering, y.shape, x, { strides, offset }, y, { strides: stridesOf(y.shape) });
+};
+
+/** Puts x on a box of zeros: pad, and the gradient of slice. */
+const embedOp: Op<Box> = {
+  name: "pad",
+  gradient: ({ inputs: [x], attributes: box }, [dy]) => [
+    dy && moved(sliceOp, [dy], box, x.shape),
+  ],
+  lower({ inputs: [x], outputs: [y], attributes: box }, lowering: Lowering) {
+    fillZero(lowering, y);
+    copyBox(lowering, x.shape, x, { strides: stridesOf(x.shape) }, y, side(box));
   },
 };
 
 /**
- * The box of `size` elements that begins at `begin`, an entry an axis; a size of -1 means the rest
- * of the axis.
+ * The box of `size` elements that begins at `begin`, an entry for each axis. With strides, it holds
+ * every strides-th element from there. A size of -1 means as many as there are.
  *
  * ```ts
  * import { Gpu, ops } from "@dcgan/webgpu";
  *
  * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({ y: ops.slice(x, [0, 1], [-1, 2]) }));
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({
+ *   right: ops.slice(x, [0, 1], [-1, 2]),
+ *   outer: ops.slice(x, [0, 0], [-1, -1], [1, 2]),
+ * }));
  * program.run({ x: [1, 2, 3, 4, 5, 6] });
- * console.log((await program.read()).y); // Float32Array(4) [ 2, 3, 5, 6 ]
+ * const { right, outer } = await program.read();
+ * console.log(right, outer); // Float32Array(4) [ 2, 3, 5, 6 ] Float32Array(4) [ 1, 3, 4, 6 ]
  * ```
  *
- * @param x of any shape
+ * @param x f32 or u32 of any shape
  * @param begin first index along each axis
  * @param size elements along each axis, -1 for the rest
+ * @param strides steps along each axis, from 1. Default 1 along every axis.
  * @returns [...size]
- * @throws {RangeError} when the box leaves the tensor.
+ * @throws {TypeError} when begin, size or strides has not an entry for each axis.
+ * @throws {RangeError} when the box leaves the tensor, or a stride is not positive.
  */
 export function slice<X extends TensorLike>(
   x: X,
   begin: readonly number[],
   size: readonly number[],
+  strides: readonly number[] = begin.map(() => 1),
 ): SameType<X> {
   const tensor = toTensor(x, "the input of slice");
   requireRank(tensor, "slice");
-  if (begin.length !== tensor.rank || size.length !== tensor.rank) {
+  const { shape: whole, rank } = tensor;
+  if ([begin, size, strides].some((entries) => entries.length !== rank)) {
     throw new TypeError(
-      `Cannot slice ${show(tensor.shape)} with begin ${show(begin)} and size ${show(size)}: ` +
-        `each needs ${tensor.rank} entries`,
+      `Cannot slice ${show(whole)} with begin ${show(begin)}, size ${show(size)} and strides ` +
+        `${show(strides)}: each needs ${rank} entries`,
     );
   }
-  const shape = size.map((n, axis) => n === -1 ? tensor.shape[axis] - begin[axis] : n);
+  if (strides.some((s) => !Number.isInteger(s) || s < 1)) {
+    throw new RangeError(
+      `Cannot slice ${show(whole)} with strides ${show(strides)}: strides must be whole and ` +
+        "positive; to reverse an axis, use gather with indices that fall",
+    );
+  }
+  const shape = size.map((n, axis) =>
+    n === -1 ? Math.ceil((whole[axis] - begin[axis]) / strides[axis]) : n
+  );
   const inside = shape.every((n, axis) =>
     Number.isInteger(n) && Number.isInteger(begin[axis]) && n > 0 && begin[axis] >= 0 &&
-    begin[axis] + n <= tensor.shape[axis]
+    begin[axis] + (n - 1) * strides[axis] < whole[axis]
   );
   if (!inside) {
+    const steps = strides.some((s) => s > 1) ? ` and strides ${show(strides)}` : "";
     throw new RangeError(
-      `Cannot slice ${show(tensor.shape)} from ${show(begin)} with size ${show(size)}: ` +
+      `Cannot slice ${show(whole)} from ${show(begin)} with size ${show(size)}${steps}: ` +
         "the box leaves the tensor",
     );
   }
-  const output = { shape, dtype: tensor.dtype };
-  return currentGraph().add(sliceOp, [tensor], begin, [output]).outputs[0] as SameType<X>;
+  return moved(sliceOp, [tensor], { begin, strides, whole }, shape);
 }
 
 /** Elements to add before and after each axis. */
 export type Padding = readonly (readonly [number, number])[];
-
-const padOp: Op = {
-  name: "pad",
-  gradient({ inputs: [x], attributes }, [dy]) {
-    return [dy && slice(dy, (attributes as Padding).map(([before]) => before), x.shape)];
-  },
-  lower({ inputs: [x], outputs: [y], attributes }, lowering: Lowering) {
-    const strides = stridesOf(y.shape);
-    const offset = strides.reduce((sum, s, axis) => sum + s * (attributes as Padding)[axis][0], 0);
-    fillZero(lowering, y);
-    copyBox(lowering, x.shape, x, { strides: stridesOf(x.shape) }, y, { strides, offset });
-  },
-};
 
 /**
  * Adds zeros around x.
@@ -298,8 +335,9 @@ const padOp: Op = {
  * console.log((await program.read()).y); // Float32Array(5) [ 0, 1, 2, 0, 0 ]
  * ```
  *
- * @param x of any shape
+ * @param x f32 or u32 of any shape
  * @param padding `[before, after]` for each axis.
+ * @throws {TypeError} when there is not a pair for each axis.
  * @throws {RangeError} when an amount is negative or not whole.
  */
 export function pad<X extends TensorLike>(x: X, padding: Padding): SameType<X> {
@@ -310,13 +348,15 @@ export function pad<X extends TensorLike>(x: X, padding: Padding): SameType<X> {
       `Cannot pad ${show(tensor.shape)} with ${padding.length} pairs: it has ${tensor.rank} axes`,
     );
   }
-  if (padding.flat().some((n) => !Number.isInteger(n) || n < 0)) {
+  if (
+    padding.some((pair) => pair.length !== 2 || pair.some((n) => !Number.isInteger(n) || n < 0))
+  ) {
     throw new RangeError(
-      `Cannot pad ${show(tensor.shape)} by ${JSON.stringify(padding)}: ` +
-        "amounts must be whole and not negative",
+      `Cannot pad ${show(tensor.shape)} by ${JSON.stringify(padding)}: each axis needs two whole ` +
+        "numbers that are not negative",
     );
   }
-  const shape = tensor.shape.map((n, axis) => n + padding[axis][0] + padding[axis][1]);
-  const output = { shape, dtype: tensor.dtype };
-  return currentGraph().add(padOp, [tensor], padding, [output]).outputs[0] as SameType<X>;
+  const whole = tensor.shape.map((n, axis) => n + padding[axis][0] + padding[axis][1]);
+  const begin = padding.map(([before]) => before);
+  return moved(embedOp, [tensor], { begin, strides: begin.map(() => 1), whole }, whole);
 }

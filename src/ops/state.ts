@@ -1,38 +1,134 @@
-import { CODE } from "../graph/elementwise.ts";
-import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
-import type { Lowering } from "../graph/lower.ts";
-import { type Op, sameShape, type Shape, show, type Tensor } from "../graph/tensor.ts";
-import type { Variable } from "../graph/variable.ts";
+/**
+ * Values that come from elsewhere or go there: constants, other types, variables, and a stop for
+ * gradients.
+ *
+ * @module
+ */
 
-const constantOp: Op = {
+import code from "../kernels/cast.wgsl" with { type: "text" };
+import { kernel } from "../gpu/shader.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
+import { grid, type Lowering, Storage } from "../graph/lower.ts";
+import {
+  bytesOf,
+  type DType,
+  type Op,
+  requireDType,
+  sameShape,
+  type Shape,
+  show,
+  type Tensor,
+  validateShape,
+} from "../graph/tensor.ts";
+import { toArray, type TypedArray, type Variable } from "../graph/variable.ts";
+import { number } from "./elementwise.ts";
+
+const dataOp: Op<TypedArray> = {
   name: "constant",
-  instruction: (node) => ({ code: CODE.constant, constant: node.attributes }),
+  lower({ outputs: [y], attributes: data }, lowering: Lowering) {
+    const storage = new Storage(bytesOf(y.shape, y.dtype), `constant ${show(y.shape)}`);
+    storage.initial = new Uint32Array(Math.ceil(storage.bytes / 4));
+    new Uint8Array(storage.initial.buffer).set(new Uint8Array(data.buffer));
+    lowering.place(y, storage);
+  },
 };
 
+/** Type of the elements that an array's values become. */
+const typeOf = (data: ArrayLike<number>): DType =>
+  data instanceof Uint32Array ? "u32" : data instanceof Uint8Array ? "u8" : "f32";
+
 /**
- * A tensor of one value; `[]` and 0 are usual. Fused into what reads it where shapes allow.
+ * A tensor of one number or of an array's values. A number costs nothing where an elementwise op
+ * reads it; values are uploaded once, when the program is compiled.
  *
  * ```ts
  * import { Gpu, ops } from "@dcgan/webgpu";
  *
  * using gpu = await Gpu.request();
- * const program = gpu.compile({}, () => ({ ones: ops.constant(1, [3]) }));
+ * const program = gpu.compile({}, () => ({
+ *   ones: ops.constant(1, [3]),
+ *   table: ops.constant([1, 2, 3, 4], [2, 2]),
+ * }));
  * program.run();
- * console.log((await program.read()).ones); // Float32Array(3) [ 1, 1, 1 ]
+ * const { ones, table } = await program.read();
+ * console.log(ones, table); // Float32Array(3) [ 1, 1, 1 ] Float32Array(4) [ 1, 2, 3, 4 ]
  * ```
  *
- * @returns f32 of the shape
- * @throws {RangeError} when the value is no finite float32.
- * @throws {TypeError} when the shape is not one.
+ * @param value a number, or values in row-major order
+ * @param shape default `[]` for a number, `[length]` for an array
+ * @returns u32 of a Uint32Array, u8 of a Uint8Array, f32 of a number and of any other array
+ * @throws {RangeError} when the number is no finite float32.
+ * @throws {TypeError} when the shape is invalid, or does not hold as many values.
  */
-export function constant(value: number, shape: Shape = []): Tensor {
-  if (!Number.isFinite(Math.fround(value))) {
-    throw new RangeError(`constant got the value ${value}, which is no finite float32`);
+export function constant(value: Uint32Array, shape?: Shape): Tensor<"u32">;
+/** Bytes, for `gatherImages` or `cast`. */
+export function constant(value: Uint8Array, shape?: Shape): Tensor<"u8">;
+/** Floats. */
+export function constant(value: number | ArrayLike<number>, shape?: Shape): Tensor;
+export function constant(value: number | ArrayLike<number>, shape?: Shape): Tensor {
+  const graph = currentGraph();
+  if (typeof value === "number") return number(value, "constant", shape);
+  if (typeof value !== "object" || value === null || !("length" in value)) {
+    throw new TypeError(`constant takes a number or an array of numbers, got ${value}`);
   }
-  return currentGraph().add(constantOp, [], value, [{ shape }]).outputs[0];
+  const dtype = typeOf(value);
+  const target = shape ?? [value.length];
+  validateShape(target, "constant");
+  // A copy: what the caller writes to the array later has no effect.
+  const data = toArray(value, target, dtype, "constant").slice();
+  return graph.add(dataOp, [], data, [{ shape: target, dtype }]).outputs[0];
 }
 
-const assignOp: Op = {
+const castKernel = kernel("cast", code);
+
+const castOp: Op = {
+  name: "cast",
+  gradient: () => [undefined],
+  lower({ inputs: [x], outputs: [y] }, lowering: Lowering) {
+    const constants: Record<string, number> = { COUNT: y.size };
+    if (x.dtype === "u8") constants.BYTES = 1;
+    if (x.dtype === "f32") constants.FROM_FLOAT = 1;
+    if (y.dtype === "u32") constants.TO_FLOAT = 0;
+    const workgroups = grid(y.size, 64);
+    lowering.dispatch({ kernel: castKernel, constants, bindings: { x, y }, workgroups });
+  },
+};
+
+/**
+ * x as another type. Whole numbers beyond 2^24 are rounded to a float; floats are cut to whole
+ * numbers, where those below 0 and NaN give 0 and those above 4294967295 give it. No gradient flows
+ * between types.
+ *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: { shape: [3], dtype: "u8" } }, ({ x }) => ({
+ *   y: ops.div(ops.cast(x, "f32"), 255),
+ * }));
+ * program.run({ x: [0, 51, 255] });
+ * console.log((await program.read()).y); // Float32Array(3) [ 0, 0.20000000298023224, 1 ]
+ * ```
+ *
+ * @param x of any shape and type
+ * @param dtype "f32" or "u32"
+ * @returns x itself where it has the type
+ * @throws {TypeError} when the type is another one.
+ */
+export function cast<D extends "f32" | "u32">(x: TensorLike, dtype: D): Tensor<D> {
+  const tensor = toTensor(x, "x of cast");
+  requireDType(dtype, "The result of cast");
+  if (tensor.dtype === dtype) return tensor as Tensor<D>;
+  if (dtype as DType === "u8") {
+    throw new TypeError(
+      `Cannot cast ${tensor.dtype} ${show(tensor.shape)} to u8: only to f32, u32`,
+    );
+  }
+  const output = { shape: tensor.shape, dtype };
+  return currentGraph().add(castOp, [tensor], undefined, [output]).outputs[0] as Tensor<D>;
+}
+
+const assignOp: Op<Variable> = {
   name: "assign",
   effect: true,
   lower({ inputs: [value], attributes: variable }, lowering: Lowering) {

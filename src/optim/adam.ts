@@ -47,11 +47,11 @@ interface ApplyAttributes {
   readonly epsilon: number;
 }
 
-const adamOp: Op = {
+const adamOp: Op<ApplyAttributes> = {
   name: "adam",
   effect: true,
   lower({ attributes }, lowering: Lowering) {
-    const { runs, state, beta1, beta2, epsilon } = attributes as ApplyAttributes;
+    const { runs, state, beta1, beta2, epsilon } = attributes;
     const decays = { B1: beta1, B2: beta2, ONE_MINUS_B1: 1 - beta1, ONE_MINUS_B2: 1 - beta2 };
     lowering.dispatch({
       kernel: adamKernel,

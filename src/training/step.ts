@@ -79,7 +79,13 @@ export class LossRing {
   }
 }
 
-const ringOp: Op = {
+interface RingAttributes {
+  readonly capacity: number;
+  readonly ring: Variable;
+  readonly count: Variable;
+}
+
+const ringOp: Op<RingAttributes> = {
   name: "ring",
   effect: true,
   lower({ inputs: [a, b], attributes: { capacity, ring, count } }, lowering: Lowering) {

@@ -46,6 +46,8 @@ const indices = (shape: Shape, values: readonly number[], dtype: "u32" | "f32" =
 /** Away from 0, where a kink or a pole may be. */
 const away: Draw = (r) => (r.uniform() < 0.5 ? -1 : 1) * r.between(0.3, 2);
 const positive: Draw = (r) => r.between(0.3, 3);
+/** Equal, or farther apart than the steps of the finite differences. */
+const hundredths: Draw = (r) => Math.round(100 * r.normal()) / 100;
 const share: Draw = (r) => r.uniform();
 
 // Elementwise, one operand
@@ -125,6 +127,21 @@ function numbers(op: "add" | "sub" | "mul" | "div"): OpCase[] {
   ];
 }
 
+/** maximum and minimum: distinct elements, equal ones, a number. */
+function choices(f: <T>(o: Algebra<T>, a: T | number, b: T | number) => T): OpCase[] {
+  const [a, b] = [[1, 2, -3, 0.5, 2, -1], [1, 3, -3, 0.25, 2, -2]].map(list);
+  return [
+    ...binary(f, FEW),
+    row("equal elements", { a, b }, (o, { a, b }) => f(o, a, b)),
+    row("equal elements, broadcast", { a, b: list([2]) }, (o, { a, b }) => f(o, a, b)),
+    row("a number", { x: { shape: [3, 5], values: away } }, (o, { x }) => f(o, f(o, x, 0.1), -0.2)),
+    row("itself", { a }, (o, { a }) => f(o, a, a)),
+  ];
+}
+
+/** Zeros and ones that take no gradient. */
+const bits = (shape: Shape): Input => ({ shape, values: (r) => r.below(2), fixed: true });
+
 // Reductions
 
 type Reduction = <T>(o: Algebra<T>, x: T, axes?: number | readonly number[], keep?: boolean) => T;
@@ -151,10 +168,10 @@ const REDUCTIONS: readonly [Shape, (number | readonly number[])?, boolean?][] = 
   [[1100, 8], 0],
 ];
 
-function reductions(f: Reduction, options?: Options): OpCase[] {
+function reductions(f: Reduction, values?: Draw): OpCase[] {
   return REDUCTIONS.map(([shape, axes, keep]) => {
     const over = `[${shape}] over ${axes ?? "all"}${keep ? ", kept" : ""}`;
-    return row(over, { x: shape }, (o, { x }) => f(o, x, axes, keep), { terms: 1100, ...options });
+    return row(over, { x: { shape, values } }, (o, { x }) => f(o, x, axes, keep), { terms: 1100 });
   });
 }
 
@@ -318,7 +335,10 @@ function norm(what: string, x: Shape, values?: Draw, epsilon?: number, options?:
 export const cases = {
   neg: unary((o, x) => o.neg(x)),
   exp: unary((o, x) => o.exp(x), undefined, [-80, -20, -1, ...TINY, 1, 20, 80]),
-  log: unary((o, x) => o.log(x), positive, [1e-30, 1e-6, 0.5, 2, 10, 1e6, 1e30]),
+  log: unary((o, x) => o.log(x), positive, [
+    ...[1e-30, 1e-6, 0.5, 2, 10, 1e6, 1e30],
+    ...[0.899, 0.901, 0.95, 0.999, 1 - 2 ** -24, 1, 1 + 2 ** -23, 1.001, 1.05, 1.099, 1.101],
+  ]),
   sqrt: unary((o, x) => o.sqrt(x), positive, [0, 1e-30, 1e-6, 0.25, 2, 1e6, 1e30]),
   abs: unary((o, x) => o.abs(x), away, [...TINY, ...HUGE]),
   sign: unary((o, x) => o.sign(x), away, [...TINY, ...HUGE], { gradient: "zero" }),
@@ -332,6 +352,7 @@ export const cases = {
     undefined,
     [...TINY, 1e4, 1e20, 1, -1, 9, -9, 20, -20, 50, -50, 80, -80],
   ),
+  softplus: unary((o, x) => o.softplus(x), undefined, [...TINY, ...HUGE, 1, -1, 9, -9, -20, -80]),
   relu: unary((o, x) => o.relu(x), away, [...TINY, ...HUGE]),
   leakyRelu: [
     ...unary((o, x) => o.leakyRelu(x), away, [...TINY, ...HUGE]),
@@ -352,6 +373,20 @@ export const cases = {
   constant: [
     row("a shape", {}, (o) => o.constant(-2.5, [3, 5])),
     row("zeros", {}, (o) => o.constant(0, [8])),
+    row("an array", { x: [2, 3] }, (o, { x }) => o.mul(x, o.constant([1, -2, 3], [1, 3]))),
+    row("a typed array", {}, (o) => o.constant(Float32Array.of(1.5, -2, 0.1))),
+    row("an array of an odd size", {}, (o) => o.concat([o.constant([3, 4, 5]), o.constant([6])])),
+    row(
+      "rows by index",
+      { x: [4, 3] },
+      (o, { x }) => o.gather(x, o.constant(Uint32Array.of(2, 0))),
+    ),
+    row("many in one chain", { x: [7] }, (o, { x }) => {
+      let y = x;
+      for (let i = 0; i < 40; i++) y = o.where(o.sub(x, i / 9), o.add(y, i / 7), -i);
+      return y;
+    }),
+    row("read by a reduction", { x: [3] }, (o, { x }) => o.add(x, o.sum(o.constant(0.5, [4, 2])))),
     row("a scalar in arithmetic", { x: [3, 4] }, (o, { x }) => o.mul(x, o.constant(0.1))),
   ],
 
@@ -363,6 +398,25 @@ export const cases = {
     row("a square", { x: [3, 5] }, (o, { x }) => o.mul(x, x)),
   ],
   div: [...binary((o, a, b) => o.div(a, b), FEW, undefined, away), ...numbers("div")],
+  maximum: choices((o, a, b) => o.maximum(a, b)),
+  minimum: choices((o, a, b) => o.minimum(a, b)),
+  where: [
+    ...binary((o, a, b) => o.where(o.step(a, 0), a, b), FEW, away),
+    row("three shapes", { c: bits([3, 1]), a: [2, 1, 4], b: [4] }, (o, { c, a, b }) => {
+      return o.where(c, a, b);
+    }),
+    row("numbers", { c: bits([3, 5]), a: [3, 5] }, (o, { c, a }) => {
+      return o.add(o.where(c, a, 2.5), o.add(o.where(c, -1, a), o.where(c, 7, 8)));
+    }),
+    row(
+      "what is not chosen may be infinite or NaN",
+      { x: list([-4, -0.5, 0.5, 4]) },
+      (o, { x }) => {
+        return o.where(o.step(x), o.log(x), o.div(x, 2));
+      },
+      { gradient: "none" },
+    ),
+  ],
   sigmoidCrossEntropyWithLogits: [
     ...binary((o, x, t) => o.sigmoidCrossEntropyWithLogits(x, t), FEW, undefined, share),
     row(
@@ -441,6 +495,11 @@ export const cases = {
     row("all", { x: [3, 4] }, (o, { x }) => o.slice(x, [0, 0], [3, 4])),
     row("the rest", { x: [5, 6] }, (o, { x }) => o.slice(x, [1, 2], [-1, -1])),
     row("one element", { x: [2, 3, 4] }, (o, { x }) => o.slice(x, [1, 2, 3], [1, 1, 1])),
+    row("strides", { x: [7, 8] }, (o, { x }) => o.slice(x, [1, 0], [3, -1], [2, 3])),
+    row("strides beyond the end", { x: [5, 4] }, (o, { x }) => o.slice(x, [4, 1], [-1, 1], [9, 9])),
+    row("strides, rank 6", { x: [2, 3, 2, 5, 2, 7] }, (o, { x }) => {
+      return o.slice(x, [0, 1, 0, 0, 1, 1], [-1, -1, 2, 2, -1, 3], [1, 2, 1, 3, 1, 2]);
+    }),
     row("rank 6", { x: [2, 3, 2, 3, 2, 4] }, (o, { x }) => {
       return o.slice(x, [1, 0, 0, 1, 0, 1], [1, 2, 2, 2, -1, 2]);
     }),
@@ -518,7 +577,13 @@ export const cases = {
     ...longReductions((o, x, axes) => o.mean(x, axes)).slice(0, 1),
   ],
   max: [
-    ...reductions((o, x, axes, keep) => o.max(x, axes, keep), { gradient: "none" }),
+    ...reductions((o, x, axes, keep) => o.max(x, axes, keep), hundredths),
+    row("two equal ones", { x: list([1, 3, -2, 3]) }, (o, { x }) => o.max(x)),
+    row(
+      "two equal ones in each row",
+      { x: { shape: [3, 3], values: [1, 1, 0, 0, 2, 2, -1, -5, -1] } },
+      (o, { x }) => o.mul(o.max(x, 1, true), x),
+    ),
     ...longReductions((o, x, axes) => o.max(x, axes)),
   ],
 
@@ -593,6 +658,24 @@ export const cases = {
         o.batchNormInference(x, gamma, beta, mean, variance, { epsilon: 0.01 }),
     );
   }),
+
+  cast: [
+    row(
+      "bytes to floats",
+      { x: { shape: [7], values: [0, 1, 2, 127, 128, 254, 255], dtype: "u8", fixed: true } },
+      (o, { x }) => o.cast(x, "f32"),
+    ),
+    row(
+      "words to floats",
+      { x: indices([2, 3], [0, 1, 7, 2 ** 24, 2 ** 31, 4294967040]) },
+      (o, { x }) => o.div(o.cast(x, "f32"), 2),
+      { pointwise: true },
+    ),
+    row("floats to words and back", { x: [5, 7] }, (o, { x }) => {
+      return o.cast(o.cast(o.abs(o.mul(x, 100)), "u32"), "f32");
+    }, { gradient: "zero" }),
+    row("nothing to do", { x: [8] }, (o, { x }) => o.cast(x, "f32")),
+  ],
 
   assign: [{ elsewhere: "planner_test.ts", why: "it has an effect and no value" }],
   dropout: [{ elsewhere: "random_test.ts", why: "its mask is random" }],

@@ -44,21 +44,26 @@ export interface Algebra<T> {
   sign(x: T): T;
   tanh(x: T): T;
   sigmoid(x: T): T;
+  softplus(x: T): T;
   relu(x: T): T;
   leakyRelu(x: T, slope?: number): T;
   step(x: T, below?: number): T;
+  cast(x: T, dtype: "f32" | "u32"): T;
   stopGradient(x: T): T;
-  constant(value: number, shape?: Shape): T;
+  constant(value: number | ArrayLike<number>, shape?: Shape): T;
   add(a: T | number, b: T | number): T;
   sub(a: T | number, b: T | number): T;
   mul(a: T | number, b: T | number): T;
   div(a: T | number, b: T | number): T;
+  maximum(a: T | number, b: T | number): T;
+  minimum(a: T | number, b: T | number): T;
+  where(condition: T, a: T | number, b: T | number): T;
   sigmoidCrossEntropyWithLogits(logits: T, labels: T): T;
   softmaxCrossEntropyWithLogits(logits: T, labels: T): T;
   broadcastTo(x: T, shape: Shape): T;
   reshape(x: T, shape: Shape): T;
   transpose(x: T, permutation?: readonly number[]): T;
-  slice(x: T, begin: readonly number[], size: readonly number[]): T;
+  slice(x: T, begin: Shape, size: Shape, strides?: Shape): T;
   pad(x: T, padding: Pairs): T;
   concat(tensors: readonly T[], axis?: number): T;
   gather(x: T, indices: T, axis?: number): T;
@@ -120,11 +125,17 @@ export const abs = (x: NdArray) => map(x, Math.abs);
 export const sign = (x: NdArray) => map(x, Math.sign);
 export const tanh = (x: NdArray) => map(x, Math.tanh);
 export const sigmoid = (x: NdArray) => map(x, (v) => 1 / (1 + Math.exp(-v)));
+export const softplus = (x: NdArray) =>
+  map(x, (v) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))));
 export const relu = (x: NdArray) => map(x, (v) => Math.max(v, 0));
 export const leakyRelu = (x: NdArray, slope = 0.3) => map(x, (v) => v > 0 ? v : slope * v);
 export const step = (x: NdArray, below = 0) => map(x, (v) => v > 0 ? 1 : below);
 export const stopGradient = (x: NdArray) => x;
-export const constant = (value: number, shape: Shape = []): NdArray => map(nd(shape), () => value);
+export const cast = (x: NdArray, dtype: "f32" | "u32") => dtype === "f32" ? x : map(x, Math.trunc);
+export const constant = (value: number | ArrayLike<number>, shape?: Shape): NdArray =>
+  typeof value === "number"
+    ? map(nd(shape ?? []), () => value)
+    : nd(shape ?? [value.length], value);
 
 // Elementwise, two operands that broadcast
 
@@ -148,11 +159,19 @@ export const add = (a: Operand, b: Operand) => zip(a, b, (x, y) => x + y);
 export const sub = (a: Operand, b: Operand) => zip(a, b, (x, y) => x - y);
 export const mul = (a: Operand, b: Operand) => zip(a, b, (x, y) => x * y);
 export const div = (a: Operand, b: Operand) => zip(a, b, (x, y) => x / y);
+export const maximum = (a: Operand, b: Operand) => zip(a, b, Math.max);
+export const minimum = (a: Operand, b: Operand) => zip(a, b, Math.min);
+export function where(condition: NdArray, a: Operand, b: Operand): NdArray {
+  const [yes, no] = [a, b].map((v) => zip(condition, v, (_, x) => x));
+  const shape = zip(yes, no, () => 0);
+  const [c, x, y] = [condition, yes, no].map((v) => zip(v, shape, (x) => x).data);
+  return { shape: shape.shape, data: c.map((v, e) => v !== 0 ? x[e] : y[e]) };
+}
 
 export function sigmoidCrossEntropyWithLogits(logits: NdArray, labels: NdArray): NdArray {
-  const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
   // -t log(s) - (1 - t) log(1 - s) with s = sigmoid(x)
-  return zip(logits, labels, (x, t) => t * softplus(-x) + (1 - t) * softplus(x));
+  const [yes, no] = [softplus(neg(logits)), softplus(logits)];
+  return add(mul(labels, yes), mul(sub(1, labels), no));
 }
 
 export function softmaxCrossEntropyWithLogits(logits: NdArray, labels: NdArray): NdArray {
@@ -190,11 +209,15 @@ export function transpose(x: NdArray, permutation?: readonly number[]): NdArray 
   return pick(x, shape, addresses(shape, order.map((axis) => strides[axis])));
 }
 
-export function slice(x: NdArray, begin: readonly number[], size: readonly number[]): NdArray {
-  const shape = size.map((n, axis) => n === -1 ? x.shape[axis] - begin[axis] : n);
+export function slice(x: NdArray, begin: Shape, size: Shape, steps?: Shape): NdArray {
+  const by = steps ?? begin.map(() => 1);
+  const shape = size.map((n, axis) => {
+    return n === -1 ? Math.ceil((x.shape[axis] - begin[axis]) / by[axis]) : n;
+  });
   const strides = rowMajor(x.shape);
   const first = begin.reduce((sum, b, axis) => sum + b * strides[axis], 0);
-  return pick(x, shape, addresses(shape, strides).map((at) => first + at));
+  const jumps = strides.map((stride, axis) => stride * by[axis]);
+  return pick(x, shape, addresses(shape, jumps).map((at) => first + at));
 }
 
 export function pad(x: NdArray, padding: Pairs): NdArray {
