@@ -46,7 +46,8 @@ let current: { readonly of: KernelCase; readonly running: Running } | undefined;
 /** Compiles, checks and profiles a case when it is first asked for. */
 async function prepare(kernelCase: KernelCase, device: Gpu, group: string): Promise<Running> {
   if (current?.of === kernelCase) return current.running;
-  current?.running[Symbol.dispose]();
+  current?.running.program[Symbol.dispose]();
+  for (const part of current?.running.parts ?? []) part.dispose();
   const { name, flops, bytes, kernel } = kernelCase;
   const running = kernelCase.make(device);
   current = { of: kernelCase, running };

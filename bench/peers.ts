@@ -18,6 +18,7 @@ import { check, makeReference, type Verdict } from "./peers/check.ts";
 import { type Contestant, startDeno, startTorch } from "./peers/process.ts";
 import { writeFloats } from "./peers/protocol.ts";
 import { race, type Row, table } from "./peers/timing.ts";
+import { syntheticDataset } from "./support/model.ts";
 import { list, options, path, whole, word } from "./support/options.ts";
 
 const NAMES: readonly string[] = ["tfjs", "jax-js", "pytorch"];
@@ -98,8 +99,7 @@ async function loadImages() {
     if (images.length < bytes) throw new RangeError(`--data has fewer than ${batch} images`);
     return { images: images.subarray(0, bytes), data: source };
   }
-  const images = Uint8Array.from({ length: bytes }, (_, i) => Math.imul(i, 2654435761) >>> 24);
-  return { images, data: "synthetic bytes" };
+  return { images: syntheticDataset(Math.max(batch, 4)).images, data: "synthetic bytes" };
 }
 
 async function raceTraining(

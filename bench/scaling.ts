@@ -26,23 +26,10 @@ const { batches, widths, batch, steps, json } = options("bench:scaling", {
   json: [undefined, "FILE", "write all numbers there, too", path],
 });
 
-interface Row {
-  readonly batch: number;
-  readonly width: number;
-  readonly s_per_step: number;
-  readonly s_per_image: number;
-  readonly gflop_per_step: number;
-  readonly gflops: number;
-  readonly planned_bytes: number;
-  readonly state_bytes: number;
-  readonly bytes: number;
-  readonly bytes_per_image: number;
-}
-
 using gpu = await Gpu.request();
 
-/** One row; undefined where the adapter has not the memory. */
-async function measure(batch: number, width: number): Promise<Row | undefined> {
+/** One row; none where the adapter has too little memory. */
+async function measure(batch: number, width: number) {
   try {
     const dataset = syntheticDataset(batch);
     const before = gpu.context.memory.bytes;
@@ -70,6 +57,8 @@ async function measure(batch: number, width: number): Promise<Row | undefined> {
   }
 }
 
+type Row = NonNullable<Awaited<ReturnType<typeof measure>>>;
+
 async function measureAll(cases: readonly (readonly [number, number])[]): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [batch, width] of cases) {
@@ -79,18 +68,8 @@ async function measureAll(cases: readonly (readonly [number, number])[]): Promis
   return rows;
 }
 
-const HEAD = [
-  "batch",
-  "width",
-  "ms/step",
-  "ms/image",
-  "GFLOP/s",
-  "of peak",
-  "planned MiB",
-  "state MiB",
-  "sum MiB",
-  "MiB/image",
-];
+const HEAD = "batch,width,ms/step,ms/image,GFLOP/s,of peak,planned MiB,state MiB,sum MiB,MiB/image"
+  .split(",");
 
 function print(rows: readonly Row[], peak: number): void {
   console.log(columns([

@@ -8,6 +8,7 @@ import { Discriminator, Generator, Gpu, ops, type Program, type RandomState } fr
 import { DCGAN } from "../../src/training/dcgan.ts";
 import type { SafeTensor } from "../../src/formats/safetensors.ts";
 import { RandomSequence, STREAM } from "../../src/model/threefry.ts";
+import { batchOf, compileGeneration } from "../support/model.ts";
 import { serve, type Setup, type Weights } from "./serve.ts";
 
 const SEED = 0;
@@ -56,7 +57,7 @@ function prepare({ weights, images, batch, dropout }: Setup): void {
       variable.write(weights.get(`${network.name}/${variable.name}`)!.data);
     }
   }
-  indices = Uint32Array.from({ length: batch }, (_, i) => i);
+  indices = batchOf(batch);
   steps = 0;
 }
 
@@ -86,13 +87,7 @@ await serve({
   },
   async generate(noise, batch, runs) {
     let program = samplers.get(batch);
-    if (!program) {
-      const { generator } = model!;
-      program = gpu.compile({ noise: [batch, generator.noiseDim] }, ({ noise }) => ({
-        images: generator.call(noise, { training: false }),
-      }));
-      samplers.set(batch, program);
-    }
+    if (!program) samplers.set(batch, program = compileGeneration(gpu, model!, batch));
     for (let run = 0; run < runs; run++) program.run({ noise });
     return (await program.read("images")).images;
   },

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { columns } from "../support/table.ts";
+import { median } from "../support/time.ts";
 import type { Contestant } from "./process.ts";
 import type { Request } from "./protocol.ts";
 
@@ -30,12 +32,6 @@ export interface Task {
   readonly rounds: number;
   /** How many runs the request asks for; the time is divided by it. Default 1. */
   readonly runs?: number;
-}
-
-function median(times: readonly number[]): number {
-  const sorted = times.toSorted((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 /**
@@ -93,18 +89,8 @@ export async function race(
 /** The rows as aligned text. */
 export function table(rows: readonly Row[]): string {
   const cells = rows.map(({ what, batch, name, median, min, ratio, seconds }) => [
-    what,
-    `${batch}`,
-    name,
-    median.toPrecision(4),
-    min.toPrecision(4),
-    ratio.toFixed(2),
-    `${seconds.length}`,
+    ...[what, `${batch}`, name, median.toPrecision(4), min.toPrecision(4)],
+    ...[ratio.toFixed(2), `${seconds.length}`],
   ]);
-  const lines = [["what", "batch", "who", "median s", "min s", "x ours", "n"], ...cells];
-  const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  return lines.map((line) =>
-    line.map((cell, i) => i === 0 || i === 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
-      .join("  ")
-  ).join("\n");
+  return columns([["what", "batch", "who", "median s", "min s", "x ours", "n"], ...cells], [0, 2]);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { both, type KernelCase, opCase, type OpOptions } from "./kernel_case.ts";
+import { type KernelCase, opCase, type OpOptions } from "./kernel_case.ts";
 
 /** A side of a convolution: height (and width) and channels. */
 type Side = readonly [size: number, channels: number];
@@ -27,7 +27,7 @@ function convolutions(batch: number, large: Side, small: Side): KernelCase[] {
       inputs: { a: shape(large), b: kernel },
       y: shape(small),
       sample: { a: [0], y: [0] },
-      ...both((f, { a, b }) => f.conv2d(a, b, options)),
+      op: (f, { a, b }) => f.conv2d(a, b, options),
     },
     {
       name: named("conv2dTranspose", small, large),
@@ -35,7 +35,7 @@ function convolutions(batch: number, large: Side, small: Side): KernelCase[] {
       inputs: { a: shape(small), b: kernel },
       y: shape(large),
       sample: { a: [0], y: [0] },
-      ...both((f, { a, b }) => f.conv2dTranspose(a, b, options)),
+      op: (f, { a, b }) => f.conv2dTranspose(a, b, options),
     },
     {
       name: named("conv2dFilterGrad", large, small),
@@ -43,7 +43,7 @@ function convolutions(batch: number, large: Side, small: Side): KernelCase[] {
       inputs: { a: shape(large), b: shape(small) },
       y: kernel,
       sample: { a: [3], b: [3], y: [2, 3] },
-      ...both((f, { a, b }) => f.conv2dFilterGrad(a, b, { ...options, kernelSize: 5 })),
+      op: (f, { a, b }) => f.conv2dFilterGrad(a, b, { ...options, kernelSize: 5 }),
     },
   ];
   return cases.map(opCase);
@@ -58,14 +58,14 @@ function products(batch: number, from: number, to: number, inputGradient: boolea
     inputs: { a: [batch, from], b: [from, to] },
     y: [batch, to],
     sample: { a: [0], b: [1], y: [0, 1] },
-    ...both((f, { a, b }) => f.matmul(a, b)),
+    op: (f, { a, b }) => f.matmul(a, b),
   }, {
     name: `matmul ${batch} x ${from} transposed and ${batch} x ${to}`,
     flops,
     inputs: { a: [batch, from], b: [batch, to] },
     y: [from, to],
     sample: { a: [1], b: [1], y: [0, 1] },
-    ...both((f, { a, b }) => f.matmul(a, b, { transposeA: true })),
+    op: (f, { a, b }) => f.matmul(a, b, { transposeA: true }),
   }];
   if (inputGradient) {
     cases.push({
@@ -74,7 +74,7 @@ function products(batch: number, from: number, to: number, inputGradient: boolea
       inputs: { a: [batch, to], b: [from, to] },
       y: [batch, from],
       sample: { a: [0], b: [0], y: [0, 1] },
-      ...both((f, { a, b }) => f.matmul(a, b, { transposeB: true })),
+      op: (f, { a, b }) => f.matmul(a, b, { transposeB: true }),
     });
   }
   return cases.map(opCase);

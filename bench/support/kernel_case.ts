@@ -25,8 +25,10 @@ export interface KernelCase {
 }
 
 /** A compiled case. */
-export interface Running extends Disposable {
+export interface Running {
   readonly program: Program;
+  /** What else it holds on the device. */
+  readonly parts?: readonly { dispose(): void }[];
   /** Runs it for the first time and compares with a naive reference; throws where they differ. */
   verify(): Promise<void>;
 }
@@ -67,24 +69,17 @@ export function bytesOf(shapes: Iterable<Shape>): number {
   return [...shapes].reduce((sum, shape) => sum + 4 * reference.count(shape), 0);
 }
 
-/** A computation, recorded and by the reference. */
+/** What ops and reference have in common. */
+export type Op<N extends string> = <T>(f: Algebra<T>, inputs: Record<N, T>) => T;
+
+/** A computation that the two do not have in common. */
 interface Both<N extends string> {
   readonly record: (inputs: Record<N, Tensor>) => Tensor;
   readonly expected: (inputs: Record<N, NdArray>) => NdArray;
 }
 
-/** A computation that is written over what ops and reference have in common. */
-export function both<N extends string>(
-  op: <T>(algebra: Algebra<T>, inputs: Record<N, T>) => T,
-): Both<N> {
-  return {
-    record: (inputs) => op<Tensor>(ops, inputs),
-    expected: (inputs) => op<NdArray>(reference, inputs),
-  };
-}
-
 /** What {@linkcode opCase} needs to know. */
-export interface OpOptions<N extends string> extends Both<N> {
+export interface OpOptions<N extends string> {
   readonly name: string;
   readonly kernel?: RegExp;
   readonly flops?: number;
@@ -95,15 +90,19 @@ export interface OpOptions<N extends string> extends Both<N> {
    * Axes of the inputs and of the result along which only a few places are checked. An axis that a
    * sum runs over cannot be one of them.
    */
-  readonly sample: Readonly<Partial<Record<NoInfer<N> | "y", readonly number[]>>>;
+  readonly sample: Readonly<Record<string, readonly number[] | undefined>>;
   /** The least input. Default -0.5. */
   readonly low?: number;
+  readonly op: Op<NoInfer<N>> | Both<NoInfer<N>>;
 }
 
 /** A case of f32 inputs and one result. */
 export function opCase<N extends string>(options: OpOptions<N>): KernelCase {
-  const { name, kernel, flops = 0, inputs, y: shape, record, expected, low } = options;
-  const sample: Readonly<Record<string, readonly number[] | undefined>> = options.sample;
+  const { name, kernel, flops = 0, inputs, y: shape, sample, op, low } = options;
+  const { record, expected }: Both<N> = typeof op !== "function" ? op : {
+    record: (inputs) => op<Tensor>(ops, inputs),
+    expected: (inputs) => op<NdArray>(reference, inputs),
+  };
   const entries = Object.entries(inputs) as [N, Shape][];
   return {
     name,
@@ -126,7 +125,6 @@ export function opCase<N extends string>(options: OpOptions<N>): KernelCase {
           const actual = sampled(reference.nd(shape, y), sample.y ?? []);
           requireClose(actual.data, expected(parts as Record<N, NdArray>).data, name);
         },
-        [Symbol.dispose]: () => program[Symbol.dispose](),
       };
     },
   };

@@ -9,37 +9,17 @@ import { Adam, Generator, type Gpu, grad, ops, type Program } from "../../mod.ts
 import { LossRing } from "../../src/training/step.ts";
 import { threefry } from "../../src/model/threefry.ts";
 import { KerasAdam } from "../../tests/support/keras_adam.ts";
-import { bytesOf, type KernelCase, numbers, requireClose } from "./kernel_case.ts";
+import { bytesOf, type KernelCase, numbers, requireClose, type Running } from "./kernel_case.ts";
 import { syntheticDataset } from "./model.ts";
 
-/** A case without counted operations; `parts` are freed with its program. */
+/** A case without counted operations. */
 function stateCase(
   name: string,
   kernel: RegExp,
   bytes: number,
-  make: (gpu: Gpu) => {
-    readonly program: Program;
-    readonly verify: () => Promise<void>;
-    readonly parts?: readonly { dispose(): void }[];
-  },
+  make: (gpu: Gpu) => Running,
 ): KernelCase {
-  return {
-    name,
-    kernel,
-    flops: 0,
-    bytes,
-    make(gpu) {
-      const { program, verify, parts = [] } = make(gpu);
-      return {
-        program,
-        verify,
-        [Symbol.dispose]() {
-          program[Symbol.dispose]();
-          for (const part of parts) part.dispose();
-        },
-      };
-    },
-  };
+  return { name, kernel, flops: 0, bytes, make };
 }
 
 /** Pair `i` of the first random op of a program with seed 0, in its first run. */

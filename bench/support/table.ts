@@ -34,12 +34,15 @@ export function row(name: string, { milliseconds, flops, bytes }: Sum, peaks: Pe
   ].join(" ");
 }
 
-/** Columns of text, right-aligned but the last, two spaces apart. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)));
-  return rows
-    .map((cells) => cells.map((cell, i) => cell.padStart(widths[i])).join("  ").trimEnd())
-    .join("\n");
+/** Columns of text two spaces apart; right-aligned but for those whose number is in `left`. */
+export function columns(
+  rows: readonly (readonly string[])[],
+  left: readonly number[] = [],
+): string {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((cells) => cells[i].length)));
+  const pad = (cell: string, i: number) =>
+    left.includes(i) ? cell.padEnd(widths[i]) : cell.padStart(widths[i]);
+  return rows.map((cells) => cells.map(pad).join("  ").trimEnd()).join("\n");
 }
 
 /** Bytes in MiB. */

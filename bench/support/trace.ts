@@ -47,15 +47,9 @@ export function traceOf(
     .map(([file, list]) => ({ file, milliseconds: sumOf(list).milliseconds }))
     .sort((a, b) => b.milliseconds - a.milliseconds);
   const tids = new Map(lanes.map(({ file }, i) => [file, i + 1]));
-  const meta = (name: string, tid: number, args: TraceEvent["args"]): TraceEvent => ({
-    name,
-    cat: "__metadata",
-    ph: "M",
-    pid: PID,
-    tid,
-    ts: 0,
-    args,
-  });
+  const meta = (name: string, tid: number, args: TraceEvent["args"]): TraceEvent => (
+    { name, cat: "__metadata", ph: "M", pid: PID, tid, ts: 0, args }
+  );
   return {
     displayTimeUnit: "ms",
     otherData,

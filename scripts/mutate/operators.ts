@@ -28,9 +28,9 @@ const OPAQUE = new RegExp(
   "g",
 );
 const IMPORTS = /^(?:import\b[^;]*;|export (?:\*|\{)[^;]*;)/gm;
-/** Bindings, structures and attributes of WGSL. */
+/** Bindings, structures, attributes and constants that the host sets, in WGSL. */
 const DECLARATIONS =
-  /^.*\bvar<(?:storage|uniform).*$|^\s*(?:enable|requires|struct)\b.*$|@\w+(?:\([^)]*\))?/gm;
+  /^.*\bvar<(?:storage|uniform).*$|^\s*(?:enable|requires|struct|override \w+:).*$|@\w+(?:\([^)]*\))?/gm;
 
 const blank = (text: string) => text.replaceAll(/[^\n]/g, " ");
 

@@ -49,7 +49,11 @@ Deno.test("mutate: comments, text, types, imports and bindings stay", () => {
       "export class I<J extends 14> { constructor(private readonly k: 15 | 16) {} }",
       'export { l } from "./l17.ts";',
     ],
-    "a.wgsl": ["@group(0) @binding(1) var<storage, read> x: array<vec4f, 2>;", "// 1 + 2"],
+    "a.wgsl": [
+      "@group(0) @binding(1) var<storage, read> x: array<vec4f, 2>;",
+      "// 1 + 2",
+      "override A: u32 = 1;",
+    ],
   };
   for (const [path, lines] of Object.entries(files)) {
     const found = mutations(path, lines.join("\n"));
