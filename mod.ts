@@ -34,16 +34,20 @@ export {
   discriminatorArchitecture,
   type DiscriminatorOptions,
 } from "./src/model/discriminator.ts";
-export { type Architecture, architectureSummary } from "./src/model/architecture.ts";
-export type { NamedLayer } from "./src/model/topology.ts";
-export type { Sequential } from "./src/model/sequential.ts";
+export {
+  type Architecture,
+  architectureSummary,
+  type NamedLayer,
+} from "./src/model/architecture.ts";
+export { Sequential, type SequentialOptions } from "./src/model/sequential.ts";
+export * as layers from "./src/model/layers.ts";
 export type {
   CallOptions,
   Initializer,
   Layer,
   LayerFactory,
   WeightSpec,
-} from "./src/model/layers.ts";
+} from "./src/model/layer.ts";
 export { plotMermaid, plotSVG } from "./src/model/plot.ts";
 export {
   type LatentMode,

@@ -8,7 +8,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { Generator, Gpu } from "../../mod.ts";
 import { requireNoLinks } from "../files/links.ts";
 import { MODEL_FILE, SHARD_FILE } from "../formats/tfjs_model.ts";
-import { type Form, requireForm } from "../model/save.ts";
+import { type Form, requireForm } from "../files/model_files.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
 import {
   COMMON,

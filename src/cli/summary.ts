@@ -18,7 +18,7 @@ import { writeFileAtomic } from "../files/atomic.ts";
 import { readCheckpoint } from "../files/checkpoints.ts";
 import { parameterCount, weightsOf } from "../model/architecture.ts";
 import { generatorSizes } from "../model/generator_sizes.ts";
-import { readWeights } from "../model/weights.ts";
+import { readWeights } from "../files/model_files.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
 import {
   type Argument,

@@ -7,10 +7,8 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { parseJSON, plain, quote } from "./json.ts";
-import { readTextFile } from "../files/regular.ts";
 
 /** What tfjs calls the file with the topology. */
 export const MODEL_FILE = "model.json";
@@ -153,7 +151,7 @@ function entryOf(weight: unknown, fail: Fail): Entry {
   return { name, shape: shape as number[], bytes };
 }
 
-/** Only files beside the model: a path of a foreign file must not lead anywhere else. */
+/** Only files beside the model: a path in a file of someone else must not lead anywhere else. */
 function requirePlainName(path: unknown, fail: Fail): string {
   // Neither separators nor what Windows takes for a drive or a stream, nor control characters.
   // deno-lint-ignore no-control-regex
@@ -163,108 +161,93 @@ function requirePlainName(path: unknown, fail: Fail): string {
   return path;
 }
 
-/** Reads one group of weights, whose shards are one sequence of bytes. */
-async function readGroup(
-  group: unknown,
-  folder: string,
-  seen: Set<string>,
-  fail: Fail,
-): Promise<TfjsWeight[]> {
-  const { paths, weights } = isObject(group) ? group : {};
-  if (!Array.isArray(paths) || !Array.isArray(weights)) {
-    return fail("a group of its weightsManifest has no paths and weights");
-  }
-  const entries = weights.map((weight) => entryOf(weight, fail));
-  const needed = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (seen.size + paths.length > MOST_SHARDS) {
-    return fail(`it has ${seen.size + paths.length} shards, at most ${MOST_SHARDS} are read`);
-  }
-  const names = paths.map((path) => requirePlainName(path, fail));
-  for (const name of names) {
-    // Else a few words would make it as large as one likes.
-    if (seen.has(name)) return fail(`its shard ${plain(name)} is named twice`);
-    seen.add(name);
-  }
-  const cannotOpen = (name: string, error: unknown) =>
-    fail(`its shard ${plain(name)} cannot be opened: ${plain((error as Error).message, 400)}`);
-  const sizes: number[] = [];
-  // One at a time: the first that is missing is enough.
-  for (const name of names) {
-    const { isFile, size } = await Deno.stat(join(folder, name))
-      .catch((error) => cannotOpen(name, error));
-    if (!isFile) return fail(`its shard ${plain(name)} is not a file`);
-    sizes.push(size);
-  }
-  const held = sizes.reduce((sum, size) => sum + size, 0);
-  if (held !== needed) {
-    const list = names.map((name, i) => `${plain(name)} (${sizes[i]} bytes)`).join(", ");
-    return fail(`its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`);
-  }
-  const bytes = new Uint8Array(needed);
-  let at = 0;
-  for (const [i, name] of names.entries()) {
-    const shard = await Deno.readFile(join(folder, name)).catch((error) => cannotOpen(name, error));
-    // It was measured before; it may have been replaced since.
-    if (shard.length !== sizes[i]) {
-      return fail(`its shard ${plain(name)} had ${sizes[i]} bytes and now has ${shard.length}`);
+/** A group of weights. Its shards, one after another, are one sequence of bytes. */
+export interface TfjsGroup {
+  /** Names of files beside the `model.json`. */
+  readonly shards: readonly string[];
+  /** What the shards hold together. */
+  readonly bytes: number;
+  readonly weights: readonly Entry[];
+}
+
+/** What a `model.json` says: all but the values of the weights. */
+export interface TfjsDescription {
+  readonly layers: readonly TfjsLayer[];
+  readonly groups: readonly TfjsGroup[];
+}
+
+/** The error of a model that cannot be read. */
+export function cannotReadTfjs(path: string, reason: string): CheckpointError {
+  return new CheckpointError(`Cannot read the tfjs model ${path}: ${reason}`);
+}
+
+function groupsOf(manifest: readonly unknown[], fail: Fail): TfjsGroup[] {
+  const seen = new Set<string>();
+  let count = 0;
+  return manifest.map((group) => {
+    const { paths, weights } = isObject(group) ? group : {};
+    if (!Array.isArray(paths) || !Array.isArray(weights)) {
+      return fail("a group of its weightsManifest has no paths and weights");
     }
-    bytes.set(shard, at);
-    at += shard.length;
-  }
-  const view = new DataView(bytes.buffer);
-  let begin = 0;
-  return entries.map(({ name, shape, bytes: size }) => {
-    const data = new Float32Array(size / 4);
-    for (let i = 0; i < data.length; i++) data[i] = view.getFloat32(begin + 4 * i, true);
-    begin += size;
-    return { name, shape, data };
+    count += weights.length;
+    if (count > MOST_WEIGHTS) fail(`it has ${count} weights, at most ${MOST_WEIGHTS} are read`);
+    if (seen.size + paths.length > MOST_SHARDS) {
+      fail(`it has ${seen.size + paths.length} shards, at most ${MOST_SHARDS} are read`);
+    }
+    for (const path of paths) {
+      const name = requirePlainName(path, fail);
+      // A short file that names one shard many times would need any amount of memory.
+      if (seen.has(name)) fail(`its shard ${plain(name)} is named twice`);
+      seen.add(name);
+    }
+    const entries = weights.map((weight) => entryOf(weight, fail));
+    const bytes = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+    return { shards: paths, bytes, weights: entries };
   });
 }
 
 /**
- * Reads a sequential model with weights of float32. Names of shards that are more than names, shards
- * named twice, and more than 1000 layers, 4000 weights or 1000 shards are refused.
+ * The layers and groups of weights of a `model.json`: a sequential model with weights of float32. It
+ * refuses names of shards that are paths, shards named twice, and more than 1000 layers, 4000 weights
+ * or 1000 shards.
  *
- * Array buffers made: at most three times the bytes of the shards. Heap: what `JSON.parse` makes of
- * `model.json`, at most 40 times its length.
+ * Heap: what `JSON.parse` makes of the text, at most 40 times its length.
  *
- * @param path of the `model.json`
- * @throws {CheckpointError} when a file is missing, damaged, or of another kind; the message says which
- *   and why. Nothing is read but the shards beside it.
+ * @param path what messages call the file
+ * @throws {CheckpointError} when the text is damaged or of another kind; the message says why.
  */
-export async function readTfjsModel(path: string): Promise<TfjsModel> {
+export function parseTfjsModel(text: string, path: string): TfjsDescription {
   const fail: Fail = (reason) => {
-    throw new CheckpointError(`Cannot read the tfjs model ${path}: ${reason}`);
+    throw cannotReadTfjs(path, reason);
   };
   let file: unknown;
   try {
-    const text = await readTextFile(path).catch(({ message }) => fail(plain(message, 400)));
     file = parseJSON(text);
   } catch (error) {
-    if (error instanceof CheckpointError) throw error;
     fail(`it ${(error as Error).message}`);
   }
   if (!isObject(file)) return fail("it is not a JSON object");
   if (!("modelTopology" in file) && file.format !== "graph-model") {
-    return fail("it has no modelTopology: it is another kind of file, give a model.json");
+    fail("it has no modelTopology: it is another kind of file, give a model.json");
   }
   if (file.format !== undefined && file.format !== "layers-model") {
-    return fail(
+    fail(
       `it is a ${quote(file.format)}, layers models are supported: ` +
         "convert it with --output_format=tfjs_layers_model",
     );
   }
   const layers = layersOf(file.modelTopology, fail);
   if (!Array.isArray(file.weightsManifest)) return fail("it has no weightsManifest");
-  const count = file.weightsManifest.reduce((n: number, group: unknown) => {
-    const weights = isObject(group) ? group.weights : undefined;
-    return n + (Array.isArray(weights) ? weights.length : 0);
-  }, 0);
-  if (count > MOST_WEIGHTS) fail(`it has ${count} weights, at most ${MOST_WEIGHTS} are read`);
-  const weights: TfjsWeight[] = [];
-  const shards = new Set<string>();
-  for (const group of file.weightsManifest) {
-    weights.push(...await readGroup(group, dirname(path), shards, fail));
-  }
-  return { layers, weights };
+  return { layers, groups: groupsOf(file.weightsManifest, fail) };
+}
+
+/** The weights of a group from the bytes of its shards. */
+export function decodeTfjsGroup({ weights }: TfjsGroup, bytes: Uint8Array): TfjsWeight[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  return weights.map(({ name, shape, bytes: size }) => {
+    const data = new Float32Array(size / 4);
+    for (let i = 0; i < data.length; i++, at += 4) data[i] = view.getFloat32(at, true);
+    return { name, shape, data };
+  });
 }

@@ -1,13 +1,19 @@
 /**
- * A stack of layers without its weights: what can be said of a model before there is a device.
+ * A stack of layers without its weights: what is known of a model before there is a device.
  *
  * @module
  */
 
-import { type Shape, sizeOf } from "../graph/tensor.ts";
-import type { Layer, LayerFactory } from "./layers.ts";
-import { summaryTable } from "./summary.ts";
-import { layerNames, type NamedLayer } from "./topology.ts";
+import { type Shape, sizeOf, validateShape } from "../graph/tensor.ts";
+import type { Layer, LayerFactory, WeightSpec } from "./layer.ts";
+
+/** A layer with the name that it has in the model. */
+export interface NamedLayer {
+  /** Keras' name: `dense`, `batch_normalization_1`, ... */
+  readonly name: string;
+  /** What it computes. */
+  readonly layer: Layer;
+}
 
 /** The layers of a model, their shapes and their numbers of weights. Needs no device. */
 export interface Architecture {
@@ -21,15 +27,39 @@ export interface Architecture {
   readonly layers: readonly NamedLayer[];
 }
 
-/** Lines layers up: each gets its input's shape, and a name as Keras counts them. */
+/** A model with the values of its weights on the host. */
+export interface ModelParts extends Architecture {
+  /** What files call the input and the output: `noise`, `images`. */
+  readonly ends: readonly [input: string, output: string];
+  /** Values by the weight's name: `dense/kernel`. */
+  readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+}
+
+/** Names of layers in a model as Keras counts them: `dense`, `dense_1`. */
+export function layerNames(bases: readonly string[]): string[] {
+  const seen = new Map<string, number>();
+  return bases.map((base) => {
+    const count = seen.get(base) ?? 0;
+    seen.set(base, count + 1);
+    return count ? `${base}_${count}` : base;
+  });
+}
+
+/**
+ * Gives each layer the shape of its input, and a name as Keras counts them.
+ *
+ * @throws {TypeError} when a layer does not take the shape that the layer before it gives.
+ */
 export function architecture(
   name: string,
   inputShape: Shape,
   factories: readonly LayerFactory[],
 ): Architecture {
+  validateShape(inputShape, `The input of the ${name}`);
   let outputShape = inputShape;
   const layers = factories.map((factory) => {
     const layer = factory(outputShape);
+    validateShape(layer.outputShape, `The output of ${layer.type} in the ${name}`);
     outputShape = layer.outputShape;
     return layer;
   });
@@ -42,23 +72,53 @@ export function architecture(
   };
 }
 
+/** All weights of a model under their names in it: `dense/kernel`. */
+export function weightSpecs({ layers }: Pick<Architecture, "layers">): WeightSpec[] {
+  return layers.flatMap(({ name, layer }) =>
+    layer.weights.map((weight) => ({ ...weight, name: `${name}/${weight.name}` }))
+  );
+}
+
+function count(weights: readonly WeightSpec[]): number {
+  return weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
 /** Number of weights of a layer. */
 export function weightsOf({ weights }: Layer): number {
-  return weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return count(weights);
 }
 
 /** Number of weights of a model, all and trainable. */
 export function parameterCount(
-  { layers }: Architecture,
+  model: Architecture,
 ): { readonly total: number; readonly trainable: number } {
-  const weights = layers.flatMap(({ layer }) => layer.weights);
-  const count = (list: typeof weights) => list.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const weights = weightSpecs(model);
   return { total: count(weights), trainable: count(weights.filter((w) => w.trainable)) };
 }
 
 /** `(None, 28, 28, 1)`: a shape with the batch axis, as Keras writes it. */
 export function batchShape(shape: Shape): string {
   return `(None, ${shape.join(", ")})`;
+}
+
+/** Widths of the summary's columns behind a blank; a cell that is too long goes on in the next line. */
+const COLUMNS = [28, 26, 10];
+
+function row(...cells: readonly (string | number)[]): string {
+  const lines: string[] = [];
+  let left = cells.map(String);
+  while (left.some((cell) => cell)) {
+    const fits = left.map((cell, i) => cell.slice(0, COLUMNS[i] - 2));
+    lines.push(` ${fits.map((cell, i) => cell.padEnd(COLUMNS[i])).join("")}`.trimEnd());
+    left = left.map((cell, i) => cell.slice(COLUMNS[i] - 2));
+  }
+  return lines.join("\n");
+}
+
+function megabytes(parameters: number): string {
+  if (parameters === 0) return "0.00 Byte";
+  const kilobytes = parameters * 4 / 1024;
+  return kilobytes < 1024 ? `${kilobytes.toFixed(2)} KB` : `${(kilobytes / 1024).toFixed(2)} MB`;
 }
 
 /**
@@ -71,10 +131,21 @@ export function batchShape(shape: Shape): string {
  * ```
  */
 export function architectureSummary(model: Architecture): string {
-  const rows = model.layers.map(({ name, layer }) => ({
-    layer: `${name} (${layer.type})`,
-    shape: batchShape(layer.outputShape),
-    parameters: weightsOf(layer),
-  }));
-  return summaryTable(model.name, rows, parameterCount(model));
+  const { total, trainable } = parameterCount(model);
+  const width = COLUMNS.reduce((a, b) => a + b, 1);
+  const sum = (what: string, count: number) => `${what}: ${count} (${megabytes(count)})`;
+  return [
+    `Model: "${model.name}"`,
+    "_".repeat(width),
+    row("Layer (type)", "Output Shape", "Param #"),
+    "=".repeat(width),
+    ...model.layers.map(({ name, layer }) =>
+      row(`${name} (${layer.type})`, batchShape(layer.outputShape), weightsOf(layer)) + "\n"
+    ),
+    "=".repeat(width),
+    sum("Total params", total),
+    sum("Trainable params", trainable),
+    sum("Non-trainable params", total - trainable),
+    "_".repeat(width),
+  ].join("\n");
 }

@@ -1,8 +1,8 @@
 import type { Gpu } from "../graph/gpu.ts";
 import type { Shape } from "../graph/tensor.ts";
-import { requireSeed } from "../ops/random.ts";
 import { type Architecture, architecture } from "./architecture.ts";
-import { conv2D, dense, dropout, flatten, type LayerFactory, leakyReLU } from "./layers.ts";
+import type { LayerFactory } from "./layer.ts";
+import { conv2D, dense, dropout, flatten, leakyReLU } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requireImage, requireWidths } from "./validate.ts";
@@ -32,12 +32,9 @@ function discriminatorLayers(
   requireImage(height, width);
   requireCount("channels", channels);
   requireWidths(widths, 2);
-  if (!(rate >= 0 && rate < 1)) {
-    throw new RangeError(`dropout must be at least 0 and below 1, got ${rate}`);
-  }
   const factories = [
     ...widths.flatMap((filters) => [
-      conv2D(filters, { kernelSize: 5, strides: 2 }),
+      conv2D(filters, { kernelSize: 5, strides: 2, padding: "same" }),
       leakyReLU(),
       dropout(rate),
     ]),
@@ -89,11 +86,10 @@ export class Discriminator extends Sequential {
    * @throws {RangeError} when an option is out of range.
    */
   constructor(gpu: Gpu, options: DiscriminatorOptions = {}) {
-    const { seed = 0 } = options;
-    requireSeed(seed);
     const { inputShape, factories } = discriminatorLayers(options);
-    super(gpu, "discriminator", inputShape, factories, {
-      seed,
+    super(gpu, inputShape, factories, {
+      name: "discriminator",
+      seed: options.seed,
       stream: STREAM.discriminator,
       ends: ["images", "logits"],
     });

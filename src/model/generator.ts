@@ -1,21 +1,13 @@
 import type { Gpu } from "../graph/gpu.ts";
 import type { Shape } from "../graph/tensor.ts";
-import { requireSeed } from "../ops/random.ts";
 import { type Architecture, architecture } from "./architecture.ts";
 import { generatorSizes } from "./generator_sizes.ts";
-import {
-  batchNormalization,
-  conv2DTranspose,
-  dense,
-  type LayerFactory,
-  leakyReLU,
-  reshape,
-} from "./layers.ts";
+import type { LayerFactory } from "./layer.ts";
+import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requireImage, requireWidths } from "./validate.ts";
-import { requireTopology } from "./topology.ts";
-import { readWeights, requireNoOthers, weightData } from "./weights.ts";
+import { requireSameModel, weightData, weightsOf } from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
 export interface GeneratorOptions {
@@ -46,7 +38,13 @@ function generatorLayers(
   const [first, second, third] = widths;
   const [h, w] = [height / 4, width / 4];
   const convolve = (filters: number, strides: number, activation?: "tanh") =>
-    conv2DTranspose(filters, { kernelSize: 5, strides, useBias: false, activation });
+    conv2DTranspose(filters, {
+      kernelSize: 5,
+      strides,
+      padding: "same",
+      useBias: false,
+      activation,
+    });
   const factories = [
     dense(h * w * first, { useBias: false }),
     batchNormalization(),
@@ -114,11 +112,10 @@ export class Generator extends Sequential {
     options: GeneratorOptions = {},
     weights?: (name: string, shape: Shape) => Float32Array,
   ) {
-    const { seed = 0 } = options;
-    requireSeed(seed);
     const { noiseDim, factories } = generatorLayers(options);
-    super(gpu, "generator", [noiseDim], factories, {
-      seed,
+    super(gpu, [noiseDim], factories, {
+      name: "generator",
+      seed: options.seed,
       stream: STREAM.generator,
       ends: ["noise", "images"],
       weights,
@@ -127,7 +124,7 @@ export class Generator extends Sequential {
   }
 
   /**
-   * A trained generator from a file. Its sizes come from the file, too:
+   * A trained generator from a file, or the bytes of a safetensors file. Its sizes come from there, too:
    *
    * - a checkpoint of a training run
    * - a safetensors file of the weights alone, with Keras' names (`dense/kernel`) and layouts, with or
@@ -149,18 +146,16 @@ export class Generator extends Sequential {
    * const { images } = await program.read("images"); // [16, 28, 28, 1] on [-1, 1]
    * ```
    *
-   * Permissions: read for the file, or the folder of the tfjs model.
+   * Permissions: read for the file, or the folder of the tfjs model; none for bytes.
    *
    * @throws {CheckpointError} when the file is missing or damaged, a layer is not the tutorial's, or a
-   *   tensor is missing, unknown, of another shape or type, or not finite. Nothing stays on the device
-   *   then.
+   *   tensor is missing, unknown, of another shape or type, not finite, or a negative variance. Nothing
+   *   stays on the device then.
    */
-  static async load(gpu: Gpu, path: string): Promise<Generator> {
-    const file = await readWeights(path, "generator");
+  static async load(gpu: Gpu, source: string | Uint8Array): Promise<Generator> {
+    const file = await weightsOf(source, "generator");
     const sizes = generatorSizes(file);
-    const { inputShape, layers } = generatorArchitecture(sizes);
-    if (file.layers) requireTopology(file.path, file.layers, layers, inputShape);
-    requireNoOthers(file, layers);
+    requireSameModel(file, generatorArchitecture(sizes));
     return new Generator(gpu, sizes, (name, shape) => weightData(file, name, shape));
   }
 }

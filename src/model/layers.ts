@@ -1,160 +1,64 @@
 /**
- * Layers, with Keras' defaults, names and weight layouts.
+ * Layers with Keras' names, defaults and weight layouts, for {@linkcode Sequential}.
  *
  * @module
  */
 
-import { currentGraph } from "../graph/graph.ts";
-import { type Shape, show, type Tensor } from "../graph/tensor.ts";
+import { type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
-import { add, mul } from "../ops/arithmetic.ts";
-import { assign } from "../ops/state.ts";
-import { batchNorm, batchNormInference } from "../ops/batchNorm.ts";
-import { conv2d, conv2dTranspose } from "../ops/conv.ts";
-import * as dropoutOp from "../ops/random.ts";
-import * as leakyReluOp from "../ops/math.ts";
-import { matmul } from "../ops/matmul.ts";
-import type { RandomOptions } from "../ops/random.ts";
-import * as reshapeOp from "../ops/shape.ts";
-import { tanh } from "../ops/math.ts";
+import * as ops from "../ops/mod.ts";
+import { type Activation, ACTIVATIONS, requireActivation } from "./kernel_layers.ts";
+import type { Layer, LayerFactory, WeightSpec } from "./layer.ts";
 
-/** How a weight starts: Glorot uniform with its fans, or a constant. */
-export type Initializer =
-  | { readonly kind: "glorotUniform"; readonly fanIn: number; readonly fanOut: number }
-  | { readonly kind: "constant"; readonly value: number };
+export {
+  type Activation,
+  conv2D,
+  conv2DTranspose,
+  type ConvLayerOptions,
+  dense,
+  type DenseOptions,
+} from "./kernel_layers.ts";
 
-/** A weight that a layer needs. */
-export interface WeightSpec {
-  /** Keras' name: kernel, bias, gamma, ... */
-  readonly name: string;
-  /** Sizes of its axes. */
-  readonly shape: Shape;
-  /** Its first value. */
-  readonly initializer: Initializer;
-  /** Whether an optimizer may change it. */
-  readonly trainable: boolean;
-}
-
-/** What a layer is called with. */
-export interface CallOptions extends RandomOptions {
-  /** Batch statistics and dropout (true), or moving statistics and none (false). */
-  readonly training: boolean;
-}
-
-/** A layer for inputs of one shape, without the batch axis. */
-export interface Layer {
-  /** Keras' class name. */
-  readonly type: string;
-  /** What the layer's own name begins with. */
-  readonly base: string;
-  /** Keras' settings of the layer, under the names that Keras' `get_config` gives them. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** Shape of the output, without the batch axis. */
-  readonly outputShape: Shape;
-  /** In Keras' order. */
-  readonly weights: readonly WeightSpec[];
-  /** Records the layer; `weights` in the order of {@linkcode Layer.weights}. */
-  call(x: Tensor, weights: readonly Variable[], options: CallOptions): Tensor;
-}
-
-/** Makes a layer once the shape of its input is known. */
-export type LayerFactory = (inputShape: Shape) => Layer;
-
-const constant = (value: number): Initializer => ({ kind: "constant", value });
-
-function kernelAndBias(kernel: Shape, out: number, useBias: boolean): WeightSpec[] {
-  // Keras' fans: the receptive field times each of the last two axes.
-  const field = kernel.slice(0, -2).reduce((a, b) => a * b, 1);
-  const [fanIn, fanOut] = kernel.slice(-2).map((n) => n * field);
-  const initializer: Initializer = { kind: "glorotUniform", fanIn, fanOut };
-  const specs: WeightSpec[] = [{ name: "kernel", shape: kernel, initializer, trainable: true }];
-  if (useBias) {
-    specs.push({ name: "bias", shape: [out], initializer: constant(0), trainable: true });
-  }
-  return specs;
-}
-
-const plusBias = (y: Tensor, bias: Variable | undefined) => bias ? add(y, bias) : y;
-
-/** x * kernel + bias for x [batch, in]; kernel [in, units]. */
-export function dense(units: number, { useBias = true } = {}): LayerFactory {
-  return ([size]) => ({
-    type: "Dense",
-    base: "dense",
-    config: { units, activation: "linear", use_bias: useBias },
-    outputShape: [units],
-    weights: kernelAndBias([size, units], units, useBias),
-    call: (x, [kernel, bias]) => plusBias(matmul(x, kernel), bias),
-  });
-}
-
-/** Options of the two convolution layers. */
-export interface ConvLayerOptions {
-  readonly kernelSize: number;
-  readonly strides: number;
-  readonly useBias?: boolean;
-  /** Applied to the output. Default none. */
-  readonly activation?: "tanh";
-}
-
-function convConfig(filters: number, options: ConvLayerOptions) {
-  const { kernelSize: k, strides, useBias = true, activation = "linear" } = options;
-  return {
-    filters,
-    kernel_size: [k, k],
-    strides: [strides, strides],
-    padding: "same",
-    data_format: "channels_last",
-    activation,
-    use_bias: useBias,
-  };
-}
-
-const activate = (y: Tensor, activation?: "tanh") => activation ? tanh(y) : y;
-
-/** Convolution with padding "same"; kernel [k, k, in, filters]. */
-export function conv2D(filters: number, options: ConvLayerOptions): LayerFactory {
-  const { kernelSize: k, strides, useBias = true, activation } = options;
-  return ([height, width, channels]) => ({
-    type: "Conv2D",
-    base: "conv2d",
-    config: { ...convConfig(filters, options), dilation_rate: [1, 1] },
-    outputShape: [Math.ceil(height / strides), Math.ceil(width / strides), filters],
-    weights: kernelAndBias([k, k, channels, filters], filters, useBias),
-    call: (x, [kernel, bias]) =>
-      activate(plusBias(conv2d(x, kernel, { strides, padding: "same" }), bias), activation),
-  });
-}
-
-/** Transposed convolution with padding "same"; kernel [k, k, filters, in]. */
-export function conv2DTranspose(filters: number, options: ConvLayerOptions): LayerFactory {
-  const { kernelSize: k, strides, useBias = true, activation } = options;
-  return ([height, width, channels]) => ({
-    type: "Conv2DTranspose",
-    base: "conv2d_transpose",
-    config: convConfig(filters, options),
-    outputShape: [height * strides, width * strides, filters],
-    weights: kernelAndBias([k, k, filters, channels], filters, useBias),
-    call: (x, [kernel, bias]) =>
-      activate(
-        plusBias(conv2dTranspose(x, kernel, { strides, padding: "same" }), bias),
-        activation,
-      ),
-  });
-}
-
-/** Batch normalization over the last axis: momentum 0.99, epsilon 1e-3. */
+/**
+ * Batch normalization over the last axis (Keras' BatchNormalization). A training call normalizes by
+ * the batch's mean and biased variance and moves `moving_mean` and `moving_variance` towards them; an
+ * inference call normalizes by these.
+ *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [3], [layers.batchNormalization({ momentum: 0.9 })]);
+ * const program = gpu.compile({ x: [4, 3] }, ({ x }) => ({
+ *   y: network.call(x, { training: true }),
+ * }));
+ * program.run({ x: new Float32Array(12).fill(2) });
+ * const [, , mean] = network.variables;
+ * console.log(mean.name); // batch_normalization/moving_mean
+ * console.log((await mean.read())[0]); // 0.2
+ * ```
+ *
+ * @param options `momentum` (default 0.99) is what a moving statistic keeps of itself in each call;
+ *   `epsilon` (default 1e-3) is added to the variance
+ * @throws {RangeError} when `momentum` is not from 0 to 1, or `epsilon` not above 0.
+ */
 export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): LayerFactory {
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw new RangeError(`momentum must be from 0 to 1, got ${momentum}`);
+  }
+  if (!(epsilon > 0 && epsilon < Infinity)) {
+    throw new RangeError(`epsilon must be a number above 0, got ${epsilon}`);
+  }
   return (inputShape) => {
-    const shape = [inputShape[inputShape.length - 1]];
+    const shape = inputShape.slice(-1);
     const weight = (name: string, value: number, trainable: boolean): WeightSpec => ({
       name,
       shape,
-      initializer: constant(value),
+      initializer: { kind: "constant", value },
       trainable,
     });
     const move = (moving: Variable, now: Tensor) =>
-      assign(moving, add(mul(moving, momentum), mul(now, 1 - momentum)));
+      ops.assign(moving, ops.add(ops.mul(moving, momentum), ops.mul(now, 1 - momentum)));
     return {
       type: "BatchNormalization",
       base: "batch_normalization",
@@ -168,9 +72,9 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
       ],
       call(x, [gamma, beta, movingMean, movingVariance], { training }) {
         if (!training) {
-          return batchNormInference(x, gamma, beta, movingMean, movingVariance, { epsilon });
+          return ops.batchNormInference(x, gamma, beta, movingMean, movingVariance, { epsilon });
         }
-        const { y, mean, variance } = batchNorm(x, gamma, beta, { epsilon });
+        const { y, mean, variance } = ops.batchNorm(x, gamma, beta, { epsilon });
         move(movingMean, mean);
         move(movingVariance, variance);
         return y;
@@ -179,64 +83,145 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
   };
 }
 
-/** Leaky rectifier; slope 0.3 is Keras' default and the tutorial's. */
+/** A layer without weights that keeps the shape. */
+function simple(
+  type: string,
+  base: string,
+  config: Layer["config"],
+  call: Layer["call"],
+): LayerFactory {
+  return (outputShape) => ({ type, base, config, outputShape, weights: [], call });
+}
+
+/**
+ * Leaky rectifier (Keras' LeakyReLU): x where it is positive, `slope` times x elsewhere.
+ *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [2], [layers.leakyReLU(0.5), layers.activation("tanh")]);
+ * const program = gpu.compile({ x: [1, 2] }, ({ x }) => ({
+ *   y: network.call(x, { training: false }),
+ * }));
+ * program.run({ x: [-2, 0] });
+ * console.log((await program.read()).y); // Float32Array(2) [ -0.7615941762924194, 0 ]
+ * ```
+ *
+ * @param slope default 0.3, as in Keras 2
+ */
 export function leakyReLU(slope = 0.3): LayerFactory {
-  return (outputShape) => ({
-    type: "LeakyReLU",
-    base: "leaky_re_lu",
-    config: { alpha: slope },
-    outputShape,
-    weights: [],
-    call: (x) => leakyReluOp.leakyRelu(x, slope),
-  });
+  return simple("LeakyReLU", "leaky_re_lu", { alpha: slope }, (x) => ops.leakyRelu(x, slope));
 }
 
-/** Dropout in training, nothing in inference. */
+/** Rectifier (Keras' ReLU): x where it is positive, 0 elsewhere. */
+export function relu(): LayerFactory {
+  const config = { max_value: null, negative_slope: 0, threshold: 0 };
+  return simple("ReLU", "re_lu", config, ops.relu);
+}
+
+/**
+ * A function of each value (Keras' Activation): "linear", "relu", "sigmoid" or "tanh".
+ *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [2], [layers.dense(3), layers.activation("sigmoid")]);
+ * console.log(network.outputShape); // [ 3 ]
+ * ```
+ *
+ * @throws {RangeError} when the name is unknown.
+ */
+export function activation(name: Activation): LayerFactory {
+  requireActivation(name);
+  return simple("Activation", "activation", { activation: name }, ACTIVATIONS[name]);
+}
+
+/**
+ * Dropout (Keras' Dropout). A training call sets a random share `rate` of the values to 0 and
+ * multiplies the others by 1 / (1 - rate); an inference call changes nothing.
+ *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [1000], [layers.dropout(0.5)]);
+ * const program = gpu.compile({ x: [1, 1000] }, ({ x }) => ({
+ *   y: network.call(x, { training: true, seed: 1 }),
+ * }));
+ * program.run({ x: new Float32Array(1000).fill(1) });
+ * const { y } = await program.read();
+ * console.log(y.every((value) => value === 0 || value === 2)); // true
+ * ```
+ *
+ * @throws {RangeError} when `rate` is not at least 0 and below 1.
+ */
 export function dropout(rate: number): LayerFactory {
-  return (outputShape) => ({
-    type: "Dropout",
-    base: "dropout",
-    config: { rate },
-    outputShape,
-    weights: [],
-    call: (x, _weights, { training, ...random }) =>
-      training ? dropoutOp.dropout(x, rate, random) : x,
-  });
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`dropout must be at least 0 and below 1, got ${rate}`);
+  }
+  return simple(
+    "Dropout",
+    "dropout",
+    { rate },
+    (x, _weights, { training, ...random }) => training ? ops.dropout(x, rate, random) : x,
+  );
 }
 
-/** Another shape for each sample. */
+/**
+ * Gives each sample another shape of the same size (Keras' Reshape).
+ *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [784], [layers.reshape([28, 28, 1]), layers.flatten()]);
+ * console.log(network.outputShape); // [ 784 ]
+ * ```
+ *
+ * @throws {TypeError} from the model, when the sizes differ.
+ */
 export function reshape(shape: Shape): LayerFactory {
-  return () => ({
-    type: "Reshape",
-    base: "reshape",
-    config: { target_shape: [...shape] },
-    outputShape: shape,
-    weights: [],
-    call: (x) => reshapeOp.reshape(x, [x.shape[0], ...shape]),
-  });
+  return (inputShape) => {
+    if (sizeOf(shape) !== sizeOf(inputShape)) {
+      throw new TypeError(
+        `Cannot reshape samples ${show(inputShape)} of ${sizeOf(inputShape)} values to ` +
+          `${show(shape)} of ${sizeOf(shape)}: give a shape of as many values`,
+      );
+    }
+    return {
+      type: "Reshape",
+      base: "reshape",
+      config: { target_shape: [...shape] },
+      outputShape: shape,
+      weights: [],
+      call: (x) => ops.reshape(x, [x.shape[0], ...shape]),
+    };
+  };
 }
 
-/** Each sample as one row. */
+/**
+ * Makes each sample one row of values (Keras' Flatten).
+ *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [7, 7, 64], [layers.flatten(), layers.dense(1)]);
+ * console.log(network.parameterCount.total); // 3137
+ * ```
+ */
 export function flatten(): LayerFactory {
   return (inputShape) => {
-    const size = inputShape.reduce((a, b) => a * b, 1);
+    const size = sizeOf(inputShape);
     return {
       type: "Flatten",
       base: "flatten",
       config: {},
       outputShape: [size],
       weights: [],
-      call: (x) => reshapeOp.reshape(x, [x.shape[0], size]),
+      call: (x) => ops.reshape(x, [x.shape[0], size]),
     };
   };
-}
-
-/** Refuses inputs whose samples are not of the shape that the model was built for. */
-export function requireSamples(x: Tensor, shape: Shape, model: string): void {
-  currentGraph();
-  if (x.rank !== shape.length + 1 || !shape.every((n, i) => n === x.shape[i + 1])) {
-    throw new TypeError(
-      `${model} takes [batch, ${shape.join(", ")}], got ${show(x.shape)}`,
-    );
-  }
 }

@@ -10,7 +10,13 @@
 import type { Shape } from "../graph/tensor.ts";
 import { encodeONNX, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "../formats/onnx.ts";
 import { VERSION } from "../version.ts";
-import type { LayerParts, ModelParts } from "./parts.ts";
+import type { ModelParts, NamedLayer } from "./architecture.ts";
+import type { Activation } from "./kernel_layers.ts";
+
+/** A layer with the values of its weights, in the layer's order. */
+interface LayerParts extends NamedLayer {
+  readonly data: readonly Float32Array[];
+}
 
 const TO_CHANNELS_FIRST = [0, 3, 1, 2];
 const TO_CHANNELS_LAST = [0, 2, 3, 1];
@@ -75,7 +81,8 @@ class Recorder {
 interface ConvConfig {
   readonly kernel_size: readonly [number, number];
   readonly strides: readonly [number, number];
-  readonly activation: "linear" | "tanh";
+  readonly padding: "same" | "valid";
+  readonly activation: Activation;
 }
 
 /**
@@ -91,8 +98,15 @@ function samePads(size: Shape, kernel: readonly number[], strides: readonly numb
   return [...before, ...totals.map((total, axis) => total - before[axis])];
 }
 
+const OPERATORS = { relu: "Relu", sigmoid: "Sigmoid", tanh: "Tanh" } as const;
+
+function activate(to: Recorder, layer: string, activation: Activation): void {
+  if (activation !== "linear") to.node(`${layer}/${activation}`, OPERATORS[activation]);
+}
+
 function convolution(to: Recorder, { name, layer, data }: LayerParts, transposed: boolean): void {
-  const { kernel_size: kernel, strides, activation } = layer.config as unknown as ConvConfig;
+  const { kernel_size: kernel, strides, padding, activation } = layer
+    .config as unknown as ConvConfig;
   to.order(name, true);
   const shape = layer.weights[0].shape;
   // Keras' [kh, kw, in, out] to [out, in, kh, kw]; transposed, [kh, kw, out, in] to [in, out, kh, kw].
@@ -106,7 +120,11 @@ function convolution(to: Recorder, { name, layer, data }: LayerParts, transposed
   const attributes: Record<string, OnnxAttribute> = {
     kernel_shape: { ints: kernel },
     strides: { ints: strides },
-    pads: { ints: samePads(transposed ? layer.outputShape : to.shape, kernel, strides) },
+    pads: {
+      ints: padding === "valid"
+        ? [0, 0, 0, 0]
+        : samePads(transposed ? layer.outputShape : to.shape, kernel, strides),
+    },
   };
   if (transposed) {
     // What the kernel does not reach where it is smaller than the stride.
@@ -114,7 +132,7 @@ function convolution(to: Recorder, { name, layer, data }: LayerParts, transposed
     attributes.output_padding = { ints: beyond };
   }
   to.node(name, transposed ? "ConvTranspose" : "Conv", constants, attributes);
-  if (activation === "tanh") to.node(`${name}/tanh`, "Tanh");
+  activate(to, name, activation);
 }
 
 type Writer = (to: Recorder, parts: LayerParts) => void;
@@ -132,6 +150,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     const constants = [to.constant(`${name}/kernel`, layer.weights[0].shape, kernel)];
     if (bias) constants.push(to.constant(`${name}/bias`, [bias.length], bias));
     to.node(name, "Gemm", constants);
+    activate(to, name, layer.config.activation as Activation);
   },
   Conv2D: (to, parts) => convolution(to, parts, false),
   Conv2DTranspose: (to, parts) => convolution(to, parts, true),
@@ -146,6 +165,8 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   LeakyReLU(to, { name, layer }) {
     to.node(name, "LeakyRelu", [], { alpha: { float: layer.config.alpha as number } });
   },
+  ReLU: (to, { name }) => to.node(name, "Relu"),
+  Activation: (to, { name, layer }) => activate(to, name, layer.config.activation as Activation),
   Reshape: reshape,
   Flatten: reshape,
   Dropout() {}, // nothing in inference
@@ -155,11 +176,20 @@ const WRITERS: Readonly<Record<string, Writer>> = {
 export function modelToONNX(model: ModelParts): Uint8Array<ArrayBuffer> {
   const [input, output] = model.ends;
   const to = new Recorder(input, model.inputShape);
-  for (const parts of model.layers) {
-    WRITERS[parts.layer.type](to, parts);
-    to.shape = parts.layer.outputShape;
+  for (const { name, layer } of model.layers) {
+    const data = layer.weights.map((weight) => model.values.get(`${name}/${weight.name}`)!);
+    const write = WRITERS[layer.type];
+    if (!write) {
+      throw new TypeError(
+        `Cannot write the layer ${name} (${layer.type}) as ONNX: only this package's layers can be ` +
+          "written. Save the weights as .safetensors",
+      );
+    }
+    write(to, { name, layer, data });
+    to.shape = layer.outputShape;
   }
   to.order(output, false);
+  if (!to.nodes.length) to.node("identity", "Identity");
   to.rename(output);
   return encodeONNX({
     name: model.name,

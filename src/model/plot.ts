@@ -78,7 +78,7 @@ const GUTTER = 72;
 const TOP = 92;
 
 /** Fill and border by what a layer does. */
-const COLOURS: Readonly<Record<string, readonly [fill: string, border: string]>> = {
+const COLORS: Readonly<Record<string, readonly [fill: string, border: string]>> = {
   Input: ["#ffffff", "#8a94a3"],
   Dense: ["#dbe9ff", "#4a7fd1"],
   Conv2D: ["#dbe9ff", "#4a7fd1"],
@@ -119,7 +119,7 @@ export function plotSVG(models: readonly Architecture[]): string {
     text(left(m), 66, "facts", totals(models[m]));
     for (const [i, { name, type, shape, parameters }] of boxes.entries()) {
       const [x, y] = [left(m), top(i)];
-      const [fill, border] = COLOURS[type] ?? OTHER;
+      const [fill, border] = COLORS[type] ?? OTHER;
       const round = parameters === undefined ? HEIGHT / 2 : 7;
       parts.push(
         `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${round}" ` +

@@ -6,23 +6,34 @@
 
 import type { Gpu } from "../graph/gpu.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
-import { type Shape, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { sameShape, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
+import { requireSeed } from "../ops/random.ts";
 import {
   type Architecture,
   architecture,
   architectureSummary,
+  type ModelParts,
   parameterCount,
+  weightSpecs,
 } from "./architecture.ts";
-import { type CallOptions, type Initializer, type LayerFactory, requireSamples } from "./layers.ts";
+import type { CallOptions, Initializer, LayerFactory } from "./layer.ts";
 import { modelToONNX } from "./onnx.ts";
-import type { ModelParts } from "./parts.ts";
-import { requireForm, saveParts } from "./save.ts";
-import { RandomSequence } from "./threefry.ts";
-import type { NamedLayer } from "./topology.ts";
+import { RandomSequence, STREAM } from "./threefry.ts";
+import { requireSameModel, weightData, weightsOf } from "./weights.ts";
 
-interface BuiltLayer extends NamedLayer {
-  readonly variables: readonly Variable<"f32">[];
+/** Options of {@linkcode Sequential}. */
+export interface SequentialOptions {
+  /** Name in the summary, in messages and in files. Default "sequential". */
+  readonly name?: string;
+  /** Seed of the initial weights, a whole number from 0 to 2^32 - 1. Default 0. */
+  readonly seed?: number;
+  /** Which of the seed's number sequences: keeps two models of one seed apart. Default 3. */
+  readonly stream?: number;
+  /** What ONNX files call the input and the output. Default "input" and "output". */
+  readonly ends?: readonly [input: string, output: string];
+  /** Gives the first values of a weight by its name (`dense/kernel`), in place of the seed. */
+  readonly weights?: (name: string, shape: Shape) => Float32Array;
 }
 
 function initialValues(initializer: Initializer, size: number, random: RandomSequence) {
@@ -32,8 +43,33 @@ function initialValues(initializer: Initializer, size: number, random: RandomSeq
   return values.map(() => (2 * random.uniform() - 1) * limit);
 }
 
-/** Layers one after another. Base of `Generator` and `Discriminator`. */
+/**
+ * Layers one after another, with their weights on a device: Keras' Sequential. `Generator` and
+ * `Discriminator` are built on it.
+ *
+ * ```ts
+ * import { Adam, Gpu, grad, layers, ops, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [8, 8, 1], [
+ *   layers.conv2D(4, { kernelSize: 3, strides: 2, padding: "same", activation: "relu" }),
+ *   layers.flatten(),
+ *   layers.dense(2),
+ * ], { seed: 1, name: "classifier" });
+ * console.log(network.outputShape); // [ 2 ]
+ *
+ * const adam = new Adam(gpu, network.trainableVariables);
+ * const step = gpu.compile({ x: [16, 8, 8, 1], labels: [16, 2] }, ({ x, labels }) => {
+ *   const logits = network.call(x, { training: true });
+ *   const loss = ops.mean(ops.softmaxCrossEntropyWithLogits(logits, labels));
+ *   adam.apply(grad(loss, network.trainableVariables));
+ *   return { loss };
+ * });
+ * ```
+ */
 export class Sequential {
+  /** In the summary, in messages and in files. */
+  readonly name: string;
   /** All weights, layer by layer, each layer's in Keras' order. */
   readonly variables: readonly Variable<"f32">[];
   /** Those that an optimizer may change. */
@@ -43,56 +79,40 @@ export class Sequential {
   /** Shape of one sample of the output. */
   readonly outputShape: Shape;
   readonly #architecture: Architecture;
-  readonly #layers: readonly BuiltLayer[];
   readonly #ends: readonly [input: string, output: string];
 
   /**
-   * Makes the weights.
+   * Makes the weights: Glorot-uniform kernels, the others as Keras starts them.
    *
-   * @param name of the model, in its summary and messages
    * @param inputShape of one sample, without the batch axis
-   * @param seed of the initial weights; `stream` keeps two models of one seed apart
-   * @param ends what goes in and comes out, in files of the model
-   * @param weights gives the values of a weight by its name, in place of the seed; what it throws
-   *   is thrown before anything is allocated
+   * @param factories layers, in the order in which they are called
+   * @throws {RangeError} when the seed is out of range.
+   * @throws {TypeError} when a layer does not take the shape that the layer before it gives.
    */
   constructor(
     gpu: Gpu,
-    readonly name: string,
     inputShape: Shape,
     factories: readonly LayerFactory[],
-    { seed, stream, ends = ["input", "output"], weights }: {
-      readonly seed: number;
-      readonly stream: number;
-      readonly ends?: readonly [input: string, output: string];
-      readonly weights?: (name: string, shape: Shape) => Float32Array;
-    },
+    options: SequentialOptions = {},
   ) {
+    const { name = "sequential", seed = 0, stream = STREAM.sequential, weights } = options;
+    requireSeed(seed);
     const random = new RandomSequence(seed, stream);
-    this.#architecture = architecture(name, inputShape, factories);
-    const { layers, outputShape } = this.#architecture;
-    const specs = layers.flatMap(({ layer, name }) =>
-      layer.weights.map(({ name: own, shape, trainable, initializer }) => ({
-        name: `${name}/${own}`,
-        shape,
-        trainable,
-        // Asked for once there is room: a network that is too large must not fill the host's memory.
-        data: () =>
-          weights?.(`${name}/${own}`, shape) ??
-            initialValues(initializer, sizeOf(shape), random),
-      }))
-    );
-    this.variables = gpu.variables(specs);
-    this.#ends = ends;
-    this.trainableVariables = this.variables.filter((v) => v.trainable);
-    this.inputShape = inputShape;
-    this.outputShape = outputShape;
-    let at = 0;
-    this.#layers = layers.map(({ layer, name }) => ({
+    const model = architecture(name, [...inputShape], factories);
+    const specs = weightSpecs(model).map(({ name, shape, trainable, initializer }) => ({
       name,
-      layer,
-      variables: this.variables.slice(at, at += layer.weights.length),
+      shape,
+      trainable,
+      // Called once there is room: a network that is too large must not fill the host's memory.
+      data: () => weights?.(name, shape) ?? initialValues(initializer, sizeOf(shape), random),
     }));
+    this.name = name;
+    this.variables = gpu.variables(specs);
+    this.trainableVariables = this.variables.filter((v) => v.trainable);
+    this.inputShape = model.inputShape;
+    this.outputShape = model.outputShape;
+    this.#architecture = model;
+    this.#ends = options.ends ?? ["input", "output"];
   }
 
   /**
@@ -104,8 +124,15 @@ export class Sequential {
    */
   call(x: TensorLike, options: CallOptions): Tensor {
     let y = toTensor(x, `the input of the ${this.name}`);
-    requireSamples(y, this.inputShape, `The ${this.name}`);
-    for (const { layer, variables } of this.#layers) y = layer.call(y, variables, options);
+    if (!y.rank || !sameShape(y.shape.slice(1), this.inputShape)) {
+      throw new TypeError(
+        `The ${this.name} takes [batch, ${this.inputShape.join(", ")}], got ${show(y.shape)}`,
+      );
+    }
+    let at = 0;
+    for (const { layer } of this.#architecture.layers) {
+      y = layer.call(y, this.variables.slice(at, at += layer.weights.length), options);
+    }
     return y;
   }
 
@@ -137,8 +164,32 @@ export class Sequential {
    * @throws {Error} when a file cannot be written, naming the path and the reason.
    */
   async save(path: string): Promise<string> {
-    const form = await requireForm(path, this.name);
-    return await saveParts(await this.#parts(), path, form);
+    const { saveModel } = await import("../files/model_files.ts");
+    return await saveModel(path, this.name, () => this.#parts());
+  }
+
+  /**
+   * Writes the weights of a file over those of the model, as `save` wrote them: a safetensors file or
+   * its bytes, or a tfjs model.
+   *
+   * ```ts
+   * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+   *
+   * using gpu = await Gpu.request();
+   * const network = new Sequential(gpu, [4], [layers.dense(2)]);
+   * await network.save("network.safetensors");
+   * await network.loadWeights("network.safetensors");
+   * ```
+   *
+   * Permissions: read for the file, or the folder of the tfjs model; none for bytes.
+   *
+   * @throws {CheckpointError} as `Generator.load` does. The model's own weights are left as they are then.
+   */
+  async loadWeights(source: string | Uint8Array): Promise<void> {
+    const file = await weightsOf(source, this.name);
+    requireSameModel(file, this.#architecture);
+    const data = this.variables.map(({ name, shape }) => weightData(file, name, shape));
+    this.variables.forEach((variable, i) => variable.write(data[i]));
   }
 
   /**
@@ -158,15 +209,12 @@ export class Sequential {
     return modelToONNX(await this.#parts());
   }
 
-  /** The reads are enqueued together and share one wait. */
   async #parts(): Promise<ModelParts> {
-    const layers = this.#layers.map(async ({ name, layer, variables }) => ({
-      name,
-      layer,
-      data: await Promise.all(variables.map((variable) => variable.read())),
-    }));
-    const { name, inputShape, outputShape } = this;
-    return { name, ends: this.#ends, inputShape, outputShape, layers: await Promise.all(layers) };
+    // The reads are enqueued together and share one wait.
+    const values = await Promise.all(
+      this.variables.map(async (variable) => [variable.name, await variable.read()] as const),
+    );
+    return { ...this.#architecture, ends: this.#ends, values: new Map(values) };
   }
 
   /** Frees the weights; programs that use them must not run any more. */

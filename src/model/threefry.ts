@@ -30,7 +30,13 @@ export function threefry(
 const HOST = 0x80000000;
 
 /** What the host draws random numbers for; each has a stream of its own. */
-export const STREAM = { generator: 0, discriminator: 1, samples: 2, order: 16 } as const;
+export const STREAM = {
+  generator: 0,
+  discriminator: 1,
+  samples: 2,
+  sequential: 3,
+  order: 16,
+} as const;
 
 /** A sequence of random numbers of its own for each (seed, stream). */
 export class RandomSequence {

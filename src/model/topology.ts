@@ -8,25 +8,7 @@ import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { plain, quote } from "../formats/json.ts";
 import type { TfjsLayer, TfjsModel, TfjsWeight } from "../formats/tfjs_model.ts";
-import type { Layer } from "./layers.ts";
-
-/** A layer with the name that it has in the model. */
-export interface NamedLayer {
-  /** Keras' name: `dense`, `batch_normalization_1`, ... */
-  readonly name: string;
-  /** What it computes. */
-  readonly layer: Layer;
-}
-
-/** Names of layers in a model as Keras counts them: `dense`, `dense_1`. */
-export function layerNames(bases: readonly string[]): string[] {
-  const seen = new Map<string, number>();
-  return bases.map((base) => {
-    const count = seen.get(base) ?? 0;
-    seen.set(base, count + 1);
-    return count ? `${base}_${count}` : base;
-  });
-}
+import { type Architecture, layerNames } from "./architecture.ts";
 
 /** Of the layers with weights: what their names begin with, and their weights. */
 const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: string[]]>> = {
@@ -86,6 +68,8 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   center: true,
   scale: true,
   alpha: 0.3,
+  negative_slope: 0,
+  threshold: 0,
 };
 
 /** A setting in one form, whichever version of Keras wrote it. */
@@ -112,8 +96,7 @@ function setting(config: TfjsLayer["config"], key: string, inputShape: Shape): u
 export function requireTopology(
   path: string,
   layers: readonly TfjsLayer[],
-  ours: readonly NamedLayer[],
-  inputShape: Shape,
+  { layers: ours, inputShape }: Architecture,
 ): void {
   const theirs = layers.filter(({ type }) => type !== "InputLayer");
   const fail = (reason: string): never => {

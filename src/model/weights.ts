@@ -1,18 +1,17 @@
 /**
- * Weights of a model by Keras' names, on their way from a file.
+ * Weights of a model by Keras' names, from the content of a file.
  *
  * @module
  */
 
-import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { requireChecksums } from "../formats/checksums.ts";
 import { parseJSON, plain, quote } from "../formats/json.ts";
-import { readFile } from "../files/regular.ts";
 import { decodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
-import { MODEL_FILE, readTfjsModel, type TfjsLayer } from "../formats/tfjs_model.ts";
-import { type NamedLayer, nameWeights } from "./topology.ts";
+import type { TfjsLayer, TfjsModel } from "../formats/tfjs_model.ts";
+import { type Architecture, weightSpecs } from "./architecture.ts";
+import { nameWeights, requireTopology } from "./topology.ts";
 
 /** What a file says about a model. */
 export interface WeightFile {
@@ -59,9 +58,8 @@ function imageOf(
   return [sizes[0], sizes[1]];
 }
 
-/** A tfjs model under our names. */
-async function readTfjs(path: string): Promise<WeightFile> {
-  const model = await readTfjsModel(path);
+/** The weights of a tfjs model under Keras' names, as {@linkcode Sequential} counts them. */
+export function tfjsWeights(model: TfjsModel, path: string): WeightFile {
   const weights = nameWeights(model);
   const tensors = new Map(
     [...weights].map(([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const),
@@ -70,38 +68,15 @@ async function readTfjs(path: string): Promise<WeightFile> {
   return { path, called, tensors, layers: model.layers };
 }
 
-/** Whether it is a folder, and not merely missing. */
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isDirectory;
-  } catch {
-    return false; // Opening it will say why.
-  }
-}
-
 /**
- * Reads the weights of `model` from a safetensors file (a checkpoint of a run, where other tensors
- * stand beside them, or a file of nothing else), or from a tfjs model (its `model.json`, or the folder
- * with it).
+ * The weights of a model from the bytes of a safetensors file: of these weights alone, or a checkpoint
+ * of a run, where names begin with the model's (`generator/dense/kernel`) beside other tensors.
  *
- * @throws {CheckpointError} when it cannot be opened, is damaged, or of a form that is not read.
+ * @param path what messages call the file
+ * @param model what names may begin with: `generator`
+ * @throws {CheckpointError} when the file is damaged.
  */
-export async function readWeights(path: string, model: string): Promise<WeightFile> {
-  if (path.endsWith(".json")) return await readTfjs(path);
-  if (await isFolder(path)) return await readTfjs(join(path, MODEL_FILE));
-  if (/\.(onnx|h5|keras|bin|pth?)$/.test(path)) {
-    throw new CheckpointError(
-      `Cannot take weights from ${path}: safetensors files and tfjs' model.json are read`,
-    );
-  }
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw new CheckpointError(`Cannot open the weights ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+export function weightsFromBytes(bytes: Uint8Array, path: string, model: string): WeightFile {
   const file = decodeSafetensors(bytes, path);
   requireChecksums(file, path);
   const { tensors, metadata } = file;
@@ -111,6 +86,16 @@ export async function readWeights(path: string, model: string): Promise<WeightFi
   if (!own.length) return { path, called: (name) => name, tensors, image };
   const bare = own.map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
   return { path, called: (name) => prefix + name, tensors: new Map(bare), image, ofRun: true };
+}
+
+/** The weights of a model from a path or the bytes of a safetensors file. */
+export async function weightsOf(
+  source: string | Uint8Array,
+  model: string,
+): Promise<WeightFile> {
+  if (typeof source !== "string") return weightsFromBytes(source, "the bytes", model);
+  const { readWeights } = await import("../files/model_files.ts");
+  return await readWeights(source, model);
 }
 
 /**
@@ -145,7 +130,8 @@ export function requireTensor(
 /**
  * The values of one weight.
  *
- * @throws {CheckpointError} when it is missing, of another shape or type, or not finite.
+ * @throws {CheckpointError} when it is missing, of another shape or type, not finite, or a negative
+ *   variance.
  */
 export function weightData(file: WeightFile, name: string, shape: Shape): Float32Array {
   const tensor = requireTensor(file, name, shape.length, show(shape));
@@ -157,25 +143,31 @@ export function weightData(file: WeightFile, name: string, shape: Shape): Float3
     );
   }
   const data = tensor.data as Float32Array;
-  const at = data.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) {
+  const refuse = (at: number, reason: string): never => {
     throw new CheckpointError(
-      `In ${path}, ${plain(called(name))} ${show(shape)} holds ${data[at]} at ${at}: ` +
-        "the run that made it diverged. Use an earlier checkpoint",
+      `In ${path}, ${plain(called(name))} ${show(shape)} holds ${data[at]} at ${at}: ${reason}`,
+    );
+  };
+  const infinite = data.findIndex((value) => !Number.isFinite(value));
+  if (infinite >= 0) refuse(infinite, "the run that made it diverged. Use an earlier checkpoint");
+  const negative = name.endsWith("/moving_variance") ? data.findIndex((value) => value < 0) : -1;
+  if (negative >= 0) {
+    refuse(
+      negative,
+      "a variance is at least 0. Use another file, or save it again from its source",
     );
   }
   return data;
 }
 
 /**
- * Refuses a file with tensors that the model has no use for.
+ * Refuses a file of another model: other layers, where it says them, or tensors without a use here.
  *
  * @throws {CheckpointError} naming the first.
  */
-export function requireNoOthers(file: WeightFile, layers: readonly NamedLayer[]): void {
-  const used = new Set(
-    layers.flatMap(({ name, layer }) => layer.weights.map((weight) => `${name}/${weight.name}`)),
-  );
+export function requireSameModel(file: WeightFile, model: Architecture): void {
+  if (file.layers) requireTopology(file.path, file.layers, model);
+  const used = new Set(weightSpecs(model).map(({ name }) => name));
   const unknown = [...file.tensors.keys()].find((name) => !used.has(name));
   if (unknown === undefined) return;
   throw new CheckpointError(`${file.path} has an unknown tensor ${plain(file.called(unknown))}`);

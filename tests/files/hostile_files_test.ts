@@ -15,7 +15,7 @@ import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { requireState } from "../../src/training/checkpoint.ts";
 import { readRunRecord, writeRunRecord } from "../../src/files/run_record.ts";
 import type { SafeTensor } from "../../src/formats/safetensors.ts";
-import { readTfjsModel } from "../../src/formats/tfjs_model.ts";
+import { readTfjsModel } from "../../src/files/model_files.ts";
 import { type Position, requirePosition } from "../../src/training/position.ts";
 import { RunFolder } from "../../src/files/run_folder.ts";
 import { inFolder } from "../support/folder.ts";

@@ -10,7 +10,7 @@ import { loadImages, loadMNIST, MetricsLog, readMetrics } from "../../mod.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { animate } from "../../src/files/images.ts";
 import { readRunRecord } from "../../src/files/run_record.ts";
-import { readWeights } from "../../src/model/weights.ts";
+import { readWeights } from "../../src/files/model_files.ts";
 import { HAS_FIFOS, makeFifo } from "../support/fifo.ts";
 import { inFolder } from "../support/folder.ts";
 import { guarded } from "../support/watchdog.ts";

@@ -7,10 +7,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as ort from "npm:onnxruntime-web@1.30.0/wasm";
-import { Discriminator, Generator, type GeneratorOptions, Gpu } from "../../mod.ts";
-import { conv2D, conv2DTranspose, leakyReLU } from "../../src/model/layers.ts";
+import {
+  Discriminator,
+  Generator,
+  type GeneratorOptions,
+  Gpu,
+  layers,
+  Sequential,
+} from "../../mod.ts";
 import { Sampler, seedNoise } from "../../src/model/sampler.ts";
-import { Sequential } from "../../src/model/sequential.ts";
 import { assertClose } from "../support/close.ts";
 import { inFolder } from "../support/folder.ts";
 import { TestRandom } from "../support/random.ts";
@@ -89,21 +94,45 @@ Deno.test("onnx: padding is TensorFlow's for every kernel, stride and size", asy
   const random = new TestRandom("padding");
   for (const kernelSize of [1, 2, 3, 4, 5]) {
     for (const strides of [1, 2, 3]) {
-      for (const layer of [conv2D, conv2DTranspose]) {
-        const model = new Sequential(gpu, "model", [6, 5, 2], [
-          layer(3, { kernelSize, strides, activation: "tanh" }),
-          leakyReLU(),
-        ], { seed: 1, stream: 0 });
+      const convolutions = [layers.conv2D, layers.conv2DTranspose];
+      const paddings = [["same", "tanh"], ["valid", "sigmoid"]] as const;
+      const choices = convolutions.flatMap((layer) =>
+        paddings.map(([padding, activation]) => ({ layer, padding, activation }))
+      );
+      for (const { layer, padding, activation } of choices) {
+        const model = new Sequential(gpu, [6, 5, 2], [
+          layer(3, { kernelSize, strides, padding, activation }),
+          layers.leakyReLU(),
+        ], { seed: 1 });
         disturb(model.variables, random);
         const x = Float32Array.from(random.fill(2 * 6 * 5 * 2));
         const result = await run(await model.toONNX(), x, [2, 6, 5, 2]);
-        const what = `${layer.name} of ${kernelSize} with stride ${strides}`;
+        const what = `${layer.name} of ${kernelSize} with stride ${strides}, ${padding}`;
         assert.deepEqual(result.dims, [2, ...model.outputShape], what);
         assertClose(result.data, await infer(gpu, model, x, 2), { ...TOLERANCE, what });
         model.dispose();
       }
     }
   }
+});
+
+Deno.test("onnx: ONNX Runtime agrees on activations of a network of one's own", async () => {
+  using gpu = await Gpu.request();
+  const model = new Sequential(gpu, [4, 4, 1], [
+    layers.conv2D(3, { kernelSize: [2, 3], strides: [1, 2], activation: "relu" }),
+    layers.flatten(),
+    layers.dropout(0.5),
+    layers.dense(6, { activation: "sigmoid" }),
+    layers.dense(5),
+    layers.relu(),
+    layers.activation("tanh"),
+    layers.activation("linear"),
+  ], { seed: 1 });
+  disturb(model.variables, new TestRandom("activations"));
+  const x = Float32Array.from(new TestRandom("images").fill(3 * 16));
+  const result = await run(await model.toONNX(), x, [3, 4, 4, 1]);
+  assert.deepEqual([result.input, result.output, result.dims], ["input", "output", [3, 5]]);
+  assertClose(result.data, await infer(gpu, model, x, 3), TOLERANCE);
 });
 
 Deno.test("onnx: the file says what it is, and save writes the same bytes", () =>

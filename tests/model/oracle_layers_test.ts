@@ -8,23 +8,14 @@
  */
 
 import assert from "node:assert/strict";
-import { Discriminator, Generator, Gpu, grad, ops } from "../../mod.ts";
-import type { Tensor } from "../../mod.ts";
-import {
-  batchNormalization,
-  conv2D,
-  conv2DTranspose,
-  dense,
-  type LayerFactory,
-  leakyReLU,
-} from "../../src/model/layers.ts";
-import { Sequential } from "../../src/model/sequential.ts";
+import { Discriminator, Generator, Gpu, grad, layers, ops, Sequential } from "../../mod.ts";
+import type { LayerFactory, Tensor } from "../../mod.ts";
 import { relativeError } from "../support/close.ts";
 import { TestRandom } from "../support/random.ts";
 import {
   copyWeights,
   disturb,
-  layers,
+  layers as tfLayers,
   type Sequential as TfSequential,
   sequential,
   tf,
@@ -101,82 +92,96 @@ async function compareInference(gpu: Gpu, ours: Sequential, theirs: TfSequential
   tf.disposeVariables();
 }
 
-/** A layer at its place in the network, in both libraries. */
-interface Case {
-  readonly name: string;
-  readonly inputShape: number[];
-  readonly batch: number;
-  readonly ours: LayerFactory;
-  readonly theirs: TfSequential["layers"][number];
-}
+const KERNEL = { kernelInitializer: "zeros" } as const; // their weights are copied from ours
+const NO_BIAS = { useBias: false } as const;
+const HALF = { kernelSize: 5, strides: 2, padding: "same" } as const;
+const DOUBLE = { ...HALF, ...NO_BIAS };
+const KEEP = { ...DOUBLE, strides: 1 } as const;
+const VALID = { kernelSize: [3, 2] as [number, number], strides: [1, 2] as [number, number] };
 
-function denseCase(inputs: number, units: number, useBias: boolean): Case {
-  return {
-    name: `dense ${inputs} to ${units}`,
-    inputShape: [inputs],
-    batch: 4,
-    ours: dense(units, { useBias }),
-    theirs: layers.dense({ inputShape: [inputs], units, useBias, kernelInitializer: "zeros" }),
-  };
-}
-
-function convCase(inputShape: number[], filters: number): Case {
-  const options = { kernelSize: 5, strides: 2 };
-  return {
-    name: `conv ${inputShape} to ${filters}`,
-    inputShape,
-    batch: 2,
-    ours: conv2D(filters, options),
-    theirs: layers.conv2d({ ...options, inputShape, filters, padding: "same" }),
-  };
-}
-
-function transposedCase(inputShape: number[], filters: number, strides: number): Case {
-  const options = { kernelSize: 5, strides, useBias: false };
-  return {
-    name: `transposed conv ${inputShape} to ${filters}`,
-    inputShape,
-    batch: 2,
-    ours: conv2DTranspose(filters, options),
-    theirs: layers.conv2dTranspose({ ...options, inputShape, filters, padding: "same" }),
-  };
-}
-
-function batchNormCase(inputShape: number[]): Case {
-  return {
-    name: `batch norm ${inputShape}`,
-    inputShape,
-    batch: 4,
-    ours: batchNormalization(),
-    theirs: layers.batchNormalization({ inputShape }),
-  };
-}
-
-const CASES: readonly Case[] = [
-  denseCase(100, 12544, false),
-  denseCase(6272, 1, true),
-  convCase([28, 28, 1], 64),
-  convCase([14, 14, 64], 128),
-  transposedCase([7, 7, 256], 128, 1),
-  transposedCase([7, 7, 128], 64, 2),
-  transposedCase([14, 14, 64], 1, 2),
-  batchNormCase([12544]),
-  batchNormCase([7, 7, 128]),
-  batchNormCase([14, 14, 64]),
-  {
-    name: "leaky relu",
-    inputShape: [14, 14, 64],
-    batch: 4,
-    ours: leakyReLU(),
-    theirs: layers.leakyReLU({ inputShape: [14, 14, 64], alpha: 0.3 }),
-  },
+/** A layer, at its places in the networks first, in both libraries. */
+type Case = readonly [
+  name: string,
+  inputShape: readonly number[],
+  batch: number,
+  ours: LayerFactory,
+  theirs: TfSequential["layers"][number],
 ];
 
-for (const { name, inputShape, batch, ours, theirs } of CASES) {
+const { dense, conv2D, conv2DTranspose, batchNormalization } = layers;
+const { dense: tfDense, conv2d, conv2dTranspose, batchNormalization: tfNorm } = tfLayers;
+const CASES: readonly Case[] = [
+  ["dense 100", [100], 4, dense(12544, NO_BIAS), tfDense({ units: 12544, ...NO_BIAS, ...KERNEL })],
+  ["dense 6272", [6272], 4, dense(1), tfDense({ units: 1, ...KERNEL })],
+  ["conv 1 to 64", [28, 28, 1], 2, conv2D(64, HALF), conv2d({ filters: 64, ...HALF })],
+  ["conv 64 to 128", [14, 14, 64], 2, conv2D(128, HALF), conv2d({ filters: 128, ...HALF })],
+  [
+    "transposed conv 256 to 128",
+    [7, 7, 256],
+    2,
+    conv2DTranspose(128, KEEP),
+    conv2dTranspose({ filters: 128, ...KEEP }),
+  ],
+  [
+    "transposed conv 128 to 64",
+    [7, 7, 128],
+    2,
+    conv2DTranspose(64, DOUBLE),
+    conv2dTranspose({ filters: 64, ...DOUBLE }),
+  ],
+  [
+    "transposed conv 64 to 1",
+    [14, 14, 64],
+    2,
+    conv2DTranspose(1, DOUBLE),
+    conv2dTranspose({ filters: 1, ...DOUBLE }),
+  ],
+  ["batch norm 12544", [12544], 4, batchNormalization(), tfNorm({})],
+  ["batch norm 7, 7, 128", [7, 7, 128], 4, batchNormalization(), tfNorm({})],
+  ["batch norm 14, 14, 64", [14, 14, 64], 4, batchNormalization(), tfNorm({})],
+  ["leaky relu", [14, 14, 64], 4, layers.leakyReLU(), tfLayers.leakyReLU({ alpha: 0.3 })],
+  // What the tutorial's networks do not use.
+  [
+    "batch norm with other settings",
+    [5, 4, 3],
+    4,
+    batchNormalization({ momentum: 0.8, epsilon: 0.1 }),
+    tfNorm({ momentum: 0.8, epsilon: 0.1 }),
+  ],
+  [
+    "conv, valid, relu",
+    [6, 5, 3],
+    2,
+    conv2D(4, { ...VALID, activation: "relu" }),
+    conv2d({ filters: 4, ...VALID, activation: "relu" }),
+  ],
+  [
+    "transposed conv, valid, sigmoid",
+    [6, 5, 3],
+    2,
+    conv2DTranspose(4, { ...VALID, activation: "sigmoid" }),
+    conv2dTranspose({ filters: 4, ...VALID, activation: "sigmoid" }),
+  ],
+  [
+    "dense, tanh",
+    [6],
+    3,
+    dense(5, { activation: "tanh" }),
+    tfDense({ units: 5, activation: "tanh", ...KERNEL }),
+  ],
+  ["relu", [6, 5, 3], 2, layers.relu(), tfLayers.reLU({})],
+  ["activation", [7], 2, layers.activation("tanh"), tfLayers.activation({ activation: "tanh" })],
+  ["reshape", [6], 2, layers.reshape([3, 2]), tfLayers.reshape({ targetShape: [3, 2] })],
+  ["flatten", [2, 3, 4], 2, layers.flatten(), tfLayers.flatten()],
+];
+
+for (const [name, inputShape, batch, ours, theirs] of CASES) {
   Deno.test(`tfjs agrees on ${name}`, async () => {
     using gpu = await Gpu.request();
-    const model = new Sequential(gpu, name, inputShape, [ours], { seed: 1, stream: 0 });
-    const oracle = sequential({ layers: [theirs] });
+    const model = new Sequential(gpu, inputShape, [ours], { name, seed: 1 });
+    const oracle = sequential({
+      layers: [tfLayers.inputLayer({ inputShape: [...inputShape] }), theirs],
+    });
     await compareTraining(gpu, model, oracle, batch);
     await compareInference(gpu, model, oracle, batch);
   });

@@ -43,7 +43,7 @@ async function imagesOf(gpu: Gpu, generator: Generator, count = 2) {
 
 type Tensors = Map<string, SafeTensor>;
 
-/** Writes a file like `saved` after `change` was at its tensors and metadata. */
+/** Writes a file as others do, without checksums: `saved` after `change`. */
 async function changed(
   saved: string,
   path: string,
@@ -51,6 +51,7 @@ async function changed(
 ): Promise<string> {
   const file = decodeSafetensors(await Deno.readFile(saved), saved);
   const [tensors, metadata] = [new Map(file.tensors), { ...file.metadata }];
+  delete metadata.crc32;
   change(tensors, metadata);
   await Deno.writeFile(path, encodeSafetensors({ tensors, metadata }));
   return path;
@@ -80,6 +81,8 @@ Deno.test("weights: a saved generator is loaded to the bit, with its sizes", () 
         assert.deepEqual(await loaded.variables[i].read(), await variable.read(), variable.name);
       }
       assert.deepEqual(await imagesOf(gpu, loaded), await imagesOf(gpu, generator));
+      const fromBytes = await Generator.load(gpu, await Deno.readFile(path));
+      assert.deepEqual(await imagesOf(gpu, fromBytes), await imagesOf(gpu, generator));
     }
   }));
 
@@ -102,7 +105,8 @@ Deno.test("weights: files hold Keras' names and layouts", () =>
       ...norm("_2", 4),
       ["conv2d_transpose_2/kernel", [5, 5, 3, 4]],
     ]);
-    assert.deepEqual({ ...metadata }, { image: "[28,20,3]" });
+    assert.deepEqual(Object.keys(metadata), ["image", "crc32"]);
+    assert.equal(metadata.image, "[28,20,3]");
 
     const discriminator = new Discriminator(gpu, { widths: [3, 4] });
     const other = await discriminator.save(join(dir, "discriminator.safetensors"));
@@ -254,13 +258,35 @@ Deno.test("weights: whatever is wrong is named with both shapes, and nothing sta
     await wrong(/images of "28 x 20"/, (_, m) => m.image = '"28 x 20"');
     await wrong(/images of \[28,0.5\]/, (_, m) => m.image = "[28,0.5]");
     await wrong(/is not JSON/, (_, m) => m.image = "{");
-    for (const value of [NaN, Infinity]) {
+    for (
+      const [name, at, value, reason] of [
+        ["dense/kernel", 9, NaN, "the run .* diverged"],
+        ["dense/kernel", 9, Infinity, "the run .* diverged"],
+        ["batch_normalization_1/moving_variance", 3, NaN, "the run .* diverged"],
+        ["batch_normalization_1/moving_variance", 3, -0.5, "a variance is at least 0"],
+      ] as const
+    ) {
       await wrong(
-        new RegExp(`dense/kernel \\[7, 210\\] holds ${value} at 9: the run .* diverged`),
-        (t) => t.get("dense/kernel")!.data[9] = value,
+        new RegExp(`${name} \\[.*\\] holds ${value} at ${at}: ${reason}`),
+        (t) => t.get(name)!.data[at] = value,
       );
     }
     await wrong(/no tensor generator\/dense\/kernel/, (t) => t.set("generator/dense/b", floats(1)));
+  }));
+
+Deno.test("weights: a saved file that lost a bit is refused, and the tensor named", () =>
+  inFolder(async (dir) => {
+    using gpu = await Gpu.request();
+    const path = await made(gpu).save(join(dir, "generator.safetensors"));
+    const bytes = await Deno.readFile(path);
+    bytes[bytes.length - 100] ^= 1; // the lowest bit of a kernel's value
+    await Deno.writeFile(path, bytes);
+    for (const source of [path, bytes]) {
+      await assert.rejects(Generator.load(gpu, source), {
+        name: "CheckpointError",
+        message: /is damaged: the tensor conv2d_transpose_2\/kernel has the CRC-32/,
+      });
+    }
   }));
 
 Deno.test("weights: files that cannot be written are refused before anything is read", async () => {
@@ -279,7 +305,7 @@ Deno.test("weights: another's reader sees the same names, shapes and values", ()
     const generator = made(gpu);
     const path = await generator.save(join(dir, "generator.safetensors"));
     const { tensors, metadata } = safetensors.parse(await Deno.readFile(path));
-    assert.deepEqual({ ...metadata }, { image: "[28,20,3]" });
+    assert.equal(metadata?.image, "[28,20,3]");
     assert.deepEqual(Object.keys(tensors), generator.variables.map((v) => v.name));
     for (const variable of generator.variables) {
       const { dtype, shape, data } = tensors[variable.name];

@@ -84,7 +84,7 @@ Deno.test("docs: every op, public function and class has an example", async () =
       if (doc.includes("```ts")) shown.add(name);
     }
   }
-  const names = Object.entries({ ...mod, ...mod.ops })
+  const names = Object.entries({ ...mod, ...mod.layers, ...mod.ops })
     .filter(([, value]) => typeof value === "function").map(([name]) => name);
   assert.ok(names.length > 60, `${names.length}`);
   assert.deepEqual(names.filter((name) => !shown.has(name)), []);

@@ -8,7 +8,7 @@
  */
 
 import { decodePNG, loadImages, loadMNIST } from "../../../mod.ts";
-import { readTfjsModel } from "../../../src/formats/tfjs_model.ts";
+import { readTfjsModel } from "../../../src/files/model_files.ts";
 import { configurationOf } from "../../../src/training/options.ts";
 
 const READERS: Readonly<Record<string, (path: string) => unknown>> = {

@@ -26,8 +26,8 @@ import { readRunRecord, writeRunRecord } from "../../../src/files/run_record.ts"
 import { decodeSafetensors, encodeSafetensors } from "../../../src/formats/safetensors.ts";
 import { generatorArchitecture } from "../../../src/model/generator.ts";
 import { generatorSizes } from "../../../src/model/generator_sizes.ts";
-import { requireTopology } from "../../../src/model/topology.ts";
-import { readWeights, requireNoOthers, weightData } from "../../../src/model/weights.ts";
+import { readWeights } from "../../../src/files/model_files.ts";
+import { requireSameModel, weightData } from "../../../src/model/weights.ts";
 import { type Position, requirePosition } from "../../../src/training/position.ts";
 import { RunFolder } from "../../../src/files/run_folder.ts";
 import { concat } from "./bytes.ts";
@@ -179,10 +179,9 @@ async function weights(folder: string, files: Files, measured: () => void): Prom
     expect(shape.reduce((a, b) => a * b, 1) === data.length, `${tensor}: ${shape}`);
   }
   const sizes = generatorSizes(file);
-  const { inputShape, layers } = generatorArchitecture(sizes);
-  if (file.layers) requireTopology(file.path, file.layers, layers, inputShape);
-  requireNoOthers(file, layers);
-  for (const { name, layer } of layers) {
+  const model = generatorArchitecture(sizes);
+  requireSameModel(file, model);
+  for (const { name, layer } of model.layers) {
     for (const weight of layer.weights) {
       const data = weightData(file, `${name}/${weight.name}`, weight.shape);
       expect(data.every(Number.isFinite), `${name} is not finite`);

@@ -1,0 +1,157 @@
+/**
+ * Models on disk: the files that weights are read from and models are written to.
+ *
+ * @module
+ */
+
+import { basename, dirname, extname, join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+import { plain } from "../formats/json.ts";
+import {
+  cannotReadTfjs,
+  decodeTfjsGroup,
+  MODEL_FILE,
+  parseTfjsModel,
+  type TfjsGroup,
+  type TfjsModel,
+  type TfjsWeight,
+} from "../formats/tfjs_model.ts";
+import type { ModelParts } from "../model/architecture.ts";
+import { encodeModel } from "../model/encode.ts";
+import { tfjsWeights, type WeightFile, weightsFromBytes } from "../model/weights.ts";
+import { makeFolder, writeFileAtomic } from "./atomic.ts";
+import { kindOf } from "./kind.ts";
+import { readFile, readTextFile } from "./regular.ts";
+
+/** What a model can be written as; `folder` is a tfjs model in a folder of any name. */
+export type Form = "safetensors" | "onnx" | "tfjs" | "folder";
+
+/**
+ * The form that a path asks for.
+ *
+ * @param model what messages call the model
+ * @throws {RangeError} when the path ends in another extension.
+ */
+export async function requireForm(path: string, model: string): Promise<Form> {
+  if (/[/\\]$/.test(path) || await kindOf(path) === "directory") return "folder";
+  if (basename(path) === MODEL_FILE) return "tfjs";
+  switch (extname(path)) {
+    case ".safetensors":
+      return "safetensors";
+    case ".onnx":
+      return "onnx";
+    case "":
+      return "folder";
+    default:
+      throw new RangeError(
+        `Cannot save the ${model} as ${path}: end its name in .safetensors, .onnx or ` +
+          `${MODEL_FILE}, or name a folder`,
+      );
+  }
+}
+
+/**
+ * Writes a model. The model is read from the device after its path is checked.
+ *
+ * @returns the path of the file that one opens
+ * @throws {RangeError} as {@linkcode requireForm}
+ * @throws {Error} when a file cannot be written, naming the path and the reason.
+ */
+export async function saveModel(
+  path: string,
+  name: string,
+  read: () => Promise<ModelParts>,
+): Promise<string> {
+  const form = await requireForm(path, name);
+  const model = await read();
+  if (form === "safetensors" || form === "onnx") {
+    await writeFileAtomic(path, encodeModel[form](model));
+    return path;
+  }
+  const folder = form === "tfjs" ? dirname(path) : path;
+  await makeFolder(folder);
+  const files = encodeModel.tfjs(model);
+  for (const [name, bytes] of files) await writeFileAtomic(join(folder, name), bytes);
+  return form === "tfjs" ? path : join(path, MODEL_FILE);
+}
+
+/** The bytes of a group's shards, one after another. */
+async function readShards({ shards, bytes: needed }: TfjsGroup, path: string): Promise<Uint8Array> {
+  const fail = (reason: string): never => {
+    throw cannotReadTfjs(path, reason);
+  };
+  const open = <T>(name: string, promise: Promise<T>): Promise<T> =>
+    promise.catch(({ message }) =>
+      fail(`its shard ${plain(name)} cannot be opened: ${plain(message, 400)}`)
+    );
+  const at = (name: string) => join(dirname(path), name);
+  const sizes: number[] = [];
+  // All are measured before one is read: a few words must not make this need any amount of memory.
+  for (const name of shards) {
+    const { isFile, size } = await open(name, Deno.stat(at(name)));
+    if (!isFile) fail(`its shard ${plain(name)} is not a file`);
+    sizes.push(size);
+  }
+  const held = sizes.reduce((sum, size) => sum + size, 0);
+  if (held !== needed) {
+    const list = shards.map((name, i) => `${plain(name)} (${sizes[i]} bytes)`).join(", ");
+    fail(`its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`);
+  }
+  const bytes = new Uint8Array(needed);
+  let end = 0;
+  for (const [i, name] of shards.entries()) {
+    const shard = await open(name, Deno.readFile(at(name)));
+    // It may have been replaced since it was measured.
+    if (shard.length !== sizes[i]) {
+      fail(`its shard ${plain(name)} had ${sizes[i]} bytes and now has ${shard.length}`);
+    }
+    bytes.set(shard, end);
+    end += shard.length;
+  }
+  return bytes;
+}
+
+/**
+ * Reads a `model.json` and the shards beside it, and nothing else.
+ *
+ * Array buffers made: at most three times the bytes of the shards. Heap: what `JSON.parse` makes of
+ * `model.json`, at most 40 times its length.
+ *
+ * @throws {CheckpointError} when a file is missing, damaged, or of another kind; the message says which
+ *   and why.
+ */
+export async function readTfjsModel(path: string): Promise<TfjsModel> {
+  const text = await readTextFile(path).catch(({ message }) => {
+    throw cannotReadTfjs(path, plain(message, 400));
+  });
+  const { layers, groups } = parseTfjsModel(text, path);
+  const weights: TfjsWeight[] = [];
+  for (const group of groups) {
+    weights.push(...decodeTfjsGroup(group, await readShards(group, path)));
+  }
+  return { layers, weights };
+}
+
+/**
+ * Opens a file of weights: a checkpoint of a run, a safetensors file of weights alone, or a tfjs
+ * model (its `model.json`, or the folder of it).
+ *
+ * @param model what its tensors' names may begin with in the file, `generator`
+ * @throws {CheckpointError} when it is missing, damaged or of another kind.
+ */
+export async function readWeights(path: string, model: string): Promise<WeightFile> {
+  const isFolder = await kindOf(path).catch(() => {}) === "directory";
+  if (isFolder || path.endsWith(".json")) {
+    const file = path.endsWith(".json") ? path : join(path, MODEL_FILE);
+    return tfjsWeights(await readTfjsModel(file), file);
+  }
+  if (/\.(onnx|h5|keras|bin|pth?)$/.test(path)) {
+    throw new CheckpointError(
+      `Cannot take weights from ${path}: safetensors files and tfjs' model.json are read`,
+    );
+  }
+  const bytes = await readFile(path).catch((cause) => {
+    throw new CheckpointError(`Cannot open the weights ${path}: ${cause.message}`, { cause });
+  });
+  return weightsFromBytes(bytes, path, model);
+}
