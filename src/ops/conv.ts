@@ -23,7 +23,7 @@ import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
 import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
 import { requireFloat } from "./check.ts";
-import { lowerConv, lowerFilterGrad } from "./gemm/choose.ts";
+import { lowerGemm } from "./gemm/choose.ts";
 import {
   type ConvOptions,
   type Geometry,
@@ -39,8 +39,8 @@ const conv2dOp: Op<Geometry> = {
   gradient({ inputs: [x, kernel], attributes: g }, [dy]) {
     return dy ? [convTransposeWith(dy, kernel, g), filterGradWith(x, dy, g)] : [];
   },
-  lower({ inputs: [x, kernel], outputs: [y], attributes: g }, lowering: Lowering) {
-    lowerConv(lowering, g, x, kernel, y, false);
+  lower({ inputs: [x, w], outputs: [y], attributes: geometry }, lowering: Lowering) {
+    lowerGemm(lowering, { kind: "conv2d", geometry, x, w, y });
   },
 };
 
@@ -49,8 +49,8 @@ const conv2dTransposeOp: Op<Geometry> = {
   gradient({ inputs: [y, kernel], attributes: g }, [dx]) {
     return dx ? [convWith(dx, kernel, g), filterGradWith(dx, y, g)] : [];
   },
-  lower({ inputs: [y, kernel], outputs: [x], attributes: g }, lowering: Lowering) {
-    lowerConv(lowering, g, y, kernel, x, true);
+  lower({ inputs: [x, w], outputs: [y], attributes: geometry }, lowering: Lowering) {
+    lowerGemm(lowering, { kind: "conv2dTranspose", geometry, x, w, y });
   },
 };
 
@@ -59,8 +59,8 @@ const filterGradOp: Op<Geometry> = {
   gradient({ inputs: [x, y], attributes: g }, [dw]) {
     return dw ? [convTransposeWith(y, dw, g), convWith(x, dw, g)] : [];
   },
-  lower({ inputs: [x, y], outputs: [w], attributes: g }, lowering: Lowering) {
-    lowerFilterGrad(lowering, g, x, y, w);
+  lower({ inputs: [x, w], outputs: [y], attributes: geometry }, lowering: Lowering) {
+    lowerGemm(lowering, { kind: "conv2dFilterGrad", geometry, x, w, y });
   },
 };
 

@@ -2,8 +2,9 @@ import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
 import { type Op, show, type Tensor } from "../graph/tensor.ts";
 import { requireFloat } from "./check.ts";
-import { lowerConv, lowerFilterGrad } from "./gemm/choose.ts";
+import { lowerGemm } from "./gemm/choose.ts";
 import type { Geometry, Side } from "./gemm/geometry.ts";
+import type { Gemm } from "./gemm/launch.ts";
 import { mul } from "./arithmetic.ts";
 import { reshape, transpose } from "./shape.ts";
 
@@ -47,14 +48,16 @@ const matmulOp: Op<Required<MatmulOptions>> = {
   lower({ inputs: [a, b], outputs: [y], attributes: { transposeA, transposeB } }, l: Lowering) {
     const [m, n] = y.shape;
     const k = a.shape[transposeA ? 0 : 1];
-    // A single column is computed as a row, which is the same in memory: columns are what kernels
-    // share out.
-    if (n === 1 && transposeA) lowerConv(l, pixelGeometry(1, k, m), b, a, y, false);
-    else if (n === 1) lowerConv(l, pixelGeometry(1, m, k), b, a, y, true);
+    const emit = (kind: Gemm["kind"], geometry: Geometry, x: Tensor, w: Tensor) =>
+      lowerGemm(l, { kind, geometry, x, w, y });
+    // A single column is computed as a row, which is the same in memory: invocations divide the
+    // columns among them.
+    if (n === 1 && transposeA) emit("conv2d", pixelGeometry(1, k, m), b, a);
+    else if (n === 1) emit("conv2dTranspose", pixelGeometry(1, m, k), b, a);
     // a * b is a convolution, a * bT a transposed one, aT * b a filter gradient.
-    else if (transposeA) lowerFilterGrad(l, pixelGeometry(k, m, n), a, b, y);
-    else if (transposeB) lowerConv(l, pixelGeometry(m, n, k), a, b, y, true);
-    else lowerConv(l, pixelGeometry(m, k, n), a, b, y, false);
+    else if (transposeA) emit("conv2dFilterGrad", pixelGeometry(k, m, n), a, b);
+    else if (transposeB) emit("conv2dTranspose", pixelGeometry(m, n, k), a, b);
+    else emit("conv2d", pixelGeometry(m, k, n), a, b);
   },
 };
 

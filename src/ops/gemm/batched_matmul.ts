@@ -1,5 +1,6 @@
 /**
- * Matrix products from textures, one or one for each point of a transform.
+ * A batch of matrix products of the same sizes, operands in storage textures: one product, or one
+ * for each point of Winograd's transform.
  *
  * @module
  */
@@ -18,8 +19,8 @@ const TILE = 16;
 export interface BatchedMatmul {
   /** Which products: of [r, k] with [k, n], or of [r, k] transposed with [r, n]. */
   readonly kind: "nn" | "tn";
-  /** How many. Default 1. */
-  readonly points?: number;
+  /** How many products. Default 1. */
+  readonly batch?: number;
   readonly r: number;
   /** A multiple of four, as n is. */
   readonly k: number;
@@ -30,9 +31,9 @@ export interface BatchedMatmul {
   readonly flops: number;
 }
 
-/** Invocations that compute something. */
-export function batchedMatmulTiles({ kind, points = 1, r, k, n }: BatchedMatmul): number {
-  return points * Math.ceil((kind === "tn" ? k : r) / TILE) * Math.ceil(n / TILE);
+/** Tiles of the results: one invocation computes one. */
+export function batchedMatmulTiles({ kind, batch = 1, r, k, n }: BatchedMatmul): number {
+  return batch * Math.ceil((kind === "tn" ? k : r) / TILE) * Math.ceil(n / TILE);
 }
 
 /** Iterations of one invocation's loop. */
@@ -40,7 +41,7 @@ export function batchedMatmulIterations({ kind, r, k }: BatchedMatmul): number {
   return kind === "tn" ? Math.ceil(r / 4) : k / 4;
 }
 
-/** Emits y = the products of x and w. */
+/** Emits y = x * w for each product of the batch. */
 export function batchedMatmul(
   lowering: Lowering,
   x: Tensor | Storage,
@@ -48,7 +49,7 @@ export function batchedMatmul(
   y: Tensor | Storage,
   sizes: BatchedMatmul,
 ): void {
-  const { kind, points = 1, r, k, n, accumulate = false, flops } = sizes;
+  const { kind, batch = 1, r, k, n, accumulate = false, flops } = sizes;
   lowering.dispatch({
     kernel: matmulKernel,
     entryPoint: kind,
@@ -57,10 +58,10 @@ export function batchedMatmul(
       x: lowering.texture(x),
       w: lowering.texture(w),
       y,
-      sizes: lowering.constant([points, r, k, n, Number(accumulate)], "sizes"),
+      sizes: lowering.constant([batch, r, k, n, Number(accumulate)], "sizes"),
     },
     workgroups: grid(batchedMatmulTiles(sizes), 64),
     flops,
-    detail: points > 1 ? "at points" : undefined,
+    detail: batch > 1 ? "at points" : undefined,
   });
 }

@@ -21,8 +21,9 @@ import { kernel } from "../../gpu/shader.ts";
 import { grid, type Lowering, type Storage } from "../../graph/lower.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { copyBox } from "../copy.ts";
-import type { Geometry, Side } from "./geometry.ts";
 import { batchedMatmul } from "./batched_matmul.ts";
+import type { Geometry, Side } from "./geometry.ts";
+import { flopsOf, type Gemm, MAX_ITERATIONS } from "./launch.ts";
 
 const transformKernel = kernel("winograd", transformCode);
 
@@ -89,16 +90,14 @@ function tapsOf({ kernel, strides }: Geometry): number {
   return Math.ceil(kernel[0] / strides[0]);
 }
 
-/** Most bytes of a slab's or a kernel's points: half of what every WebGPU device can bind. */
+/** Most bytes of the points of a chunk or a kernel: half of what every WebGPU device can bind. */
 const MAX_BYTES = 64 << 20;
 
 /**
  * Whether the transforms exist (square kernels of 2 to 5 taps a stride, channels in fours), and
- * neither memory nor the loops of the products get too long; a single image is not split.
- *
- * @param maxIterations of one invocation
+ * neither memory nor the loops of the products get too long; a single image is not divided.
  */
-export function winogradFits(g: Geometry, maxIterations: number): boolean {
+export function winogradFits(g: Geometry): boolean {
   const { kernel, strides, pad, large, small } = g;
   const taps = tapsOf(g);
   const exists = kernel[0] === kernel[1] && strides[0] === strides[1] && pad[0] === pad[1] &&
@@ -108,10 +107,10 @@ export function winogradFits(g: Geometry, maxIterations: number): boolean {
   const largeChannels = strides[0] ** 2 * large.channels;
   return [false, true].every((isTransposed) => {
     const tiles = tilingOf(g, isTransposed);
-    const rows = slabs(g, tiles)[0][1] * tiles[0] * tiles[1];
+    const rows = chunks(g, tiles)[0][1] * tiles[0] * tiles[1];
     return 4 * points * rows * Math.max(largeChannels, small.channels) <= MAX_BYTES &&
       4 * points * largeChannels * small.channels <= 2 * MAX_BYTES &&
-      Math.max(rows, largeChannels, small.channels) / 4 <= maxIterations;
+      Math.max(rows, largeChannels, small.channels) / 4 <= MAX_ITERATIONS;
   });
 }
 
@@ -122,7 +121,7 @@ export function winogradTiles({ batch, small }: Geometry): number {
 }
 
 /** Bytes of points that are computed at once: they should stay in the processor's cache. */
-const SLAB_BYTES = 10 << 20;
+const CHUNK_BYTES = 10 << 20;
 
 /** Tiles of each image of the result, along both axes. */
 function tilingOf(g: Geometry, isTransposed: boolean): [number, number] {
@@ -133,13 +132,13 @@ function tilingOf(g: Geometry, isTransposed: boolean): [number, number] {
   return tilesOf({ ...g.large, height: extent(g.large.height), width: extent(g.large.width) });
 }
 
-/** Shares of a batch, as equal as can be: [first image, count]. */
-function slabs(g: Geometry, tiles: readonly [number, number]): [number, number][] {
+/** Divides a batch into chunks as equal as can be: [first image, count]. */
+function chunks(g: Geometry, tiles: readonly [number, number]): [number, number][] {
   const { batch, large, small, strides } = g;
   const channels = Math.max(strides[0] ** 2 * large.channels, small.channels);
   const bytes = 4 * (tapsOf(g) + STEP - 1) ** 2 * tiles[0] * tiles[1] * channels;
   // In fours where that is possible: whole tiles of rows.
-  const fit = Math.max(1, Math.floor(SLAB_BYTES / bytes));
+  const fit = Math.max(1, Math.floor(CHUNK_BYTES / bytes));
   const most = fit < 4 ? fit : fit - fit % 4;
   const size = Math.min(most, Math.ceil(batch / Math.ceil(batch / most) / 4) * 4);
   return Array.from({ length: Math.ceil(batch / size) }, (_, i) => [
@@ -227,16 +226,11 @@ function tilesOf({ height, width }: Side): [number, number] {
   return [Math.ceil(height / STEP), Math.ceil(width / STEP)];
 }
 
-/** y = conv(x, w), or with `isTransposed` its transpose: from the small side to the large one. */
-export function lowerWinograd(
-  lowering: Lowering,
-  g: Geometry,
-  x: Tensor,
-  w: Tensor,
-  y: Tensor,
-  isTransposed: boolean,
-  flops: number,
-): void {
+/** Emits the transforms and products that compute an op, chunk by chunk of the batch. */
+export function lowerWinograd(lowering: Lowering, gemm: Gemm): void {
+  if (gemm.kind === "conv2dFilterGrad") return lowerFilterGrad(lowering, gemm);
+  const { geometry: g, x, w, y } = gemm;
+  const isTransposed = gemm.kind === "conv2dTranspose";
   const taps = tapsOf(g);
   const { points, input, output } = transforms(taps);
   const [stride, pad] = [g.strides[0], g.pad[0]];
@@ -246,39 +240,32 @@ export function lowerWinograd(
   const tiles = tilingOf(g, isTransposed);
   const small = { side: g.small, tiles, stride: 1 };
   const large = { side: g.large, tiles, stride };
+  const [from, to] = isTransposed
+    ? [{ ...small, pad: taps - 1 - skip }, { ...large, pad: pad - stride * skip }]
+    : [{ ...large, pad }, { ...small, pad: 0 }];
+  const [k, n] = isTransposed
+    ? [g.small.channels, largeChannels]
+    : [largeChannels, g.small.channels];
   const u = kernelPoints(lowering, g, w, isTransposed);
   const floats = points ** 2 * tiles[0] * tiles[1];
-  for (const [first, batch] of slabs(g, tiles)) {
-    const [from, to] = isTransposed
-      ? [{ ...small, pad: taps - 1 - skip }, { ...large, pad: pad - stride * skip }]
-      : [{ ...large, pad }, { ...small, pad: 0 }];
-    const [k, n] = isTransposed
-      ? [g.small.channels, largeChannels]
-      : [largeChannels, g.small.channels];
+  for (const [first, batch] of chunks(g, tiles)) {
     const v = lowering.scratch(batch * floats * k, "points");
     const product = lowering.scratch(batch * floats * n, "products");
     transform(lowering, "gather", input, x, v, { batch, first, ...from });
     batchedMatmul(lowering, v, u, product, {
       kind: "nn",
-      points: points ** 2,
+      batch: points ** 2,
       r: batch * tiles[0] * tiles[1],
       k,
       n,
-      flops: flops * batch / g.batch,
+      flops: flopsOf(g) * batch / g.batch,
     });
     transform(lowering, "scatter", output, product, y, { batch, first, ...to });
   }
 }
 
-/** dw: the gradient of a convolution's kernel from its large side x and the small side's dy. */
-export function lowerWinogradFilterGrad(
-  lowering: Lowering,
-  g: Geometry,
-  x: Tensor,
-  dy: Tensor,
-  dw: Tensor,
-  flops: number,
-): void {
+/** The same for a filter gradient, whose chunks are added up in the order of the batch. */
+function lowerFilterGrad(lowering: Lowering, { geometry: g, x, w: dy, y: dw }: Gemm): void {
   const { points, input, kernel, output } = transforms(tapsOf(g));
   const [stride, pad] = [g.strides[0], g.pad[0]];
   const tiles = tilesOf(g.small);
@@ -286,7 +273,7 @@ export function lowerWinogradFilterGrad(
   const n = g.small.channels;
   const floats = points ** 2 * tiles[0] * tiles[1];
   const sum = lowering.scratch(points ** 2 * k * n, "products");
-  for (const [first, batch] of slabs(g, tiles)) {
+  for (const [first, batch] of chunks(g, tiles)) {
     const u = lowering.scratch(batch * floats * k, "points of x");
     const v = lowering.scratch(batch * floats * n, "points of dy");
     transform(lowering, "gather", input, x, u, { batch, first, side: g.large, tiles, stride, pad });
@@ -294,12 +281,12 @@ export function lowerWinogradFilterGrad(
     transform(lowering, "gather", transposed(output), dy, v, { batch, first, ...small });
     batchedMatmul(lowering, u, v, sum, {
       kind: "tn",
-      points: points ** 2,
+      batch: points ** 2,
       r: batch * tiles[0] * tiles[1],
       k,
       n,
       accumulate: first > 0,
-      flops: flops * batch / g.batch,
+      flops: flopsOf(g) * batch / g.batch,
     });
   }
   transform(lowering, "scatter", transposed(kernel), sum, dw, kernelImage(g));

@@ -1,17 +1,17 @@
 /**
  * Winograd's convolution: its transforms against the definition, and the kernels where a batch goes
- * through in several slabs. The table of cases has the rest.
+ * through in several chunks. The table of cases has the rest.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
-import { Gpu, ops, type Tensor } from "../../mod.ts";
-import { resolveVariant } from "../../src/ops/gemm/choose.ts";
-import { geometry } from "../../src/ops/gemm/geometry.ts";
-import { transforms } from "../../src/ops/gemm/winograd.ts";
-import { assertClose } from "../support/close.ts";
-import { TestRandom } from "../support/random.ts";
+import { Gpu, ops, type Tensor } from "../../../mod.ts";
+import { resolveVariant } from "../../../src/ops/gemm/choose.ts";
+import { geometry } from "../../../src/ops/gemm/geometry.ts";
+import { transforms } from "../../../src/ops/gemm/winograd.ts";
+import { assertClose } from "../../support/close.ts";
+import { TestRandom } from "../../support/random.ts";
 
 const random = new TestRandom(5);
 
@@ -51,19 +51,19 @@ async function compare(
 
 const SAME = { padding: "same" as const };
 
-Deno.test("a convolution in slabs, the last one smaller", () =>
+Deno.test("a convolution in chunks, the last one smaller", () =>
   compare(
     { a: [259, 7, 7, 32], b: [5, 5, 32, 64] },
     ({ a, b }) => ops.conv2d(a, b, SAME),
   ));
 
-Deno.test("a transposed convolution of stride 2 in slabs", () =>
+Deno.test("a transposed convolution of stride 2 in chunks", () =>
   compare(
     { a: [301, 7, 7, 16], b: [5, 5, 32, 16] },
     ({ a, b }) => ops.conv2dTranspose(a, b, { ...SAME, strides: 2 }),
   ));
 
-Deno.test("a filter gradient whose slabs are added up", () =>
+Deno.test("a filter gradient whose chunks are added up", () =>
   compare(
     { a: [600, 7, 7, 32], b: [600, 7, 7, 12] },
     (x) => ops.conv2dFilterGrad(x.a, x.b, { ...SAME, kernelSize: 5 }),
