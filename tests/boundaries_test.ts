@@ -10,7 +10,6 @@ const OPEN = [
   "src/data/mnist_download.ts",
   "src/formats/curves.ts",
   "src/ops/arithmetic.ts",
-  "src/ops/gemm/calibrate.ts",
   "src/train.ts",
   "src/training/trainer.ts",
 ];

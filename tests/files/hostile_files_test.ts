@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { CheckpointError, DataError, decodePNG, loadImages, readMetrics } from "../../mod.ts";
-import { cachedRows } from "../../src/ops/gemm/calibrate.ts";
+import { cachedRows } from "../../src/files/kernel_cache.ts";
 import { parseFlags, UsageError, whole } from "../../src/cli/flags.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { requireState } from "../../src/training/checkpoint.ts";

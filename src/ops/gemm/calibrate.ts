@@ -4,9 +4,6 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
-import { writeFileAtomic } from "../../files/atomic.ts";
-import { readTextFile } from "../../files/regular.ts";
 import { OutOfMemoryError } from "../../errors.ts";
 import type { AdapterKind } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../graph/gpu.ts";
@@ -15,18 +12,17 @@ import { sizeOf, type Tensor } from "../../graph/tensor.ts";
 import { convTransposeWith, convWith, filterGradWith } from "../conv.ts";
 import { resolveVariant } from "./choose.ts";
 import { type Geometry, kernelShape, sideShape } from "./geometry.ts";
-import { VERSION } from "../../version.ts";
 
-/** Variants worth a measurement on each kind of adapter; the others are far slower there. */
+/** Variants worth measuring on each kind of adapter; the others are far slower there. */
 export const CANDIDATES: Readonly<Record<AdapterKind, readonly GemmVariant[]>> = {
   software: ["winograd", "texture"],
   gpu: ["tiled", "texture", "winograd", "direct"],
 };
 
-/** Ops below this many operations keep the default: the step does not notice them. */
+/** Ops below this many operations keep the default: they hardly count in a step. */
 const LEAST_FLOPS = 3e8;
 
-/** Another variant than the default must be a fifth faster, so that noise does not decide. */
+/** A variant replaces the default if it takes at most this part of its time: noise must not decide. */
 const MARGIN = 0.8;
 
 /** What was measured of one op. */
@@ -43,11 +39,11 @@ export interface CalibrationRow {
 
 /** Options of {@linkcode calibrate}. */
 export interface CalibrateOptions {
-  /** Folder where results are kept, by adapter and version. Default: they are not kept. */
+  /** Folder where results are kept, by adapter and version; needs a file system. Default: none. */
   readonly cacheDir?: string;
-  /** Seconds after which no further measurement begins. Default 4. */
+  /** After so many seconds no further measurement begins. Default 4. */
   readonly seconds?: number;
-  /** Measure again what the folder has already. Default false. */
+  /** Measure again what the folder already has. Default false. */
   readonly fresh?: boolean;
   /** Called with what a person should know. */
   readonly onMessage?: (text: string) => void;
@@ -75,7 +71,9 @@ export async function calibrate(
   uses: readonly GemmUse[],
   { cacheDir, seconds = 4, fresh = false, onMessage = () => {} }: CalibrateOptions = {},
 ): Promise<CalibrationRow[]> {
-  const cache = cacheDir === undefined ? undefined : await Cache.open(cacheDir, gpu);
+  const cache = cacheDir === undefined
+    ? undefined
+    : await (await import("../../files/kernel_cache.ts")).KernelCache.open(cacheDir, gpu);
   const known = new Map(cache?.rows.map((row) => [row.key, row]));
   const unique = [...new Map(uses.map((use) => [use.key, use])).values()]
     .filter((use) => use.flops >= LEAST_FLOPS && candidatesFor(gpu, use).length > 1)
@@ -87,7 +85,8 @@ export async function calibrate(
   for (const use of missing) {
     const row = await measureUse(gpu, use, end);
     if (!row) unmeasured++;
-    // That is kept as well: the next run must not choose otherwise, or its bits would differ.
+    // A default that was not measured is kept as well: the next run must choose it too, or its bits
+    // would differ.
     const { key, flops } = use;
     known.set(key, row ?? { key, flops, choice: candidatesFor(gpu, use)[0], milliseconds: {} });
   }
@@ -111,7 +110,7 @@ function candidatesFor(gpu: Gpu, { geometry }: GemmUse): GemmVariant[] {
   return [...new Set(all.map((variant) => resolveVariant(variant, geometry as Geometry)))];
 }
 
-/** Every candidate for one op; nothing if there was no time for all. */
+/** Measures every candidate for one op; nothing if the time ran out before. */
 async function measureUse(
   gpu: Gpu,
   use: GemmUse,
@@ -132,7 +131,7 @@ async function measureUse(
   return { key: use.key, flops: use.flops, choice, milliseconds };
 }
 
-/** Milliseconds of a run. One that is far behind the best so far is measured once only. */
+/** Milliseconds of a run. A variant that is far behind the best so far runs only once. */
 async function measure(
   gpu: Gpu,
   { kind, geometry }: GemmUse,
@@ -171,65 +170,4 @@ async function measure(
   // A wait takes about 10 ms whatever it waits for: many short runs share one.
   const runs = Math.min(20, Math.ceil(60 / once));
   return Math.min(once, await time(runs));
-}
-
-/** The file of one adapter. */
-class Cache {
-  private constructor(
-    private readonly path: string,
-    private readonly identity: string,
-    readonly rows: readonly CalibrationRow[],
-  ) {}
-
-  static async open(dir: string, gpu: Gpu): Promise<Cache> {
-    const { vendor, architecture, device, description } = gpu.info;
-    const identity = [
-      vendor,
-      architecture,
-      device,
-      description,
-      `Deno ${Deno.version.deno}`,
-      VERSION,
-      gpu.tuning.gemm,
-    ]
-      .join(" | ");
-    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity));
-    const name = `kernels-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
-    const path = join(dir, name);
-    const text = await readTextFile(path).catch(() => ""); // none yet: it is measured
-    return new Cache(path, identity, cachedRows(text, identity, gpu.info.kind));
-  }
-
-  async write(rows: readonly CalibrationRow[]): Promise<void> {
-    const text = JSON.stringify({ identity: this.identity, rows }, null, 2) + "\n";
-    await Deno.mkdir(dirname(this.path), { recursive: true });
-    await writeFileAtomic(this.path, new TextEncoder().encode(text));
-  }
-}
-
-/**
- * The rows in the text of a cache file that are for this kind of adapter. Whatever else the text may be,
- * it is as if it were not there: the kernels are measured again.
- *
- * Array buffers made: none. Heap: what `JSON.parse` makes of the text, and once more its rows.
- */
-export function cachedRows(text: string, identity: string, kind: AdapterKind): CalibrationRow[] {
-  let file: { identity?: unknown; rows?: unknown } | null;
-  try {
-    file = JSON.parse(text);
-  } catch {
-    return [];
-  }
-  if (file?.identity !== identity || !Array.isArray(file.rows)) return [];
-  return file.rows.flatMap((row) => cachedRow(row, kind) ?? []);
-}
-
-/** A row without what else may stand there, which would be written again. */
-function cachedRow(row: unknown, kind: AdapterKind): CalibrationRow | undefined {
-  const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
-  const right = typeof key === "string" && Number.isFinite(flops) &&
-    typeof milliseconds === "object" && milliseconds !== null && !Array.isArray(milliseconds) &&
-    Object.values(milliseconds).every(Number.isFinite) &&
-    CANDIDATES[kind].includes(choice as GemmVariant);
-  return right ? { key, flops: flops!, choice: choice!, milliseconds } : undefined;
 }

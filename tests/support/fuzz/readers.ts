@@ -8,7 +8,8 @@
 import { deepStrictEqual as equal } from "node:assert/strict";
 import { join } from "node:path";
 import { inflateSync } from "node:zlib";
-import { cachedRows, CANDIDATES } from "../../../src/ops/gemm/calibrate.ts";
+import { cachedRows } from "../../../src/files/kernel_cache.ts";
+import { CANDIDATES } from "../../../src/ops/gemm/calibrate.ts";
 import { decompressIDX, parseIDX } from "../../../src/data/idx.ts";
 import { loadImages } from "../../../src/data/images.ts";
 import { CheckpointError } from "../../../src/errors.ts";
