@@ -197,7 +197,8 @@ export class CheckpointFolder {
     throw new CheckpointError(
       `There is no checkpoint to resume in ${this.path}` +
         (names ? ` that can be read (tried ${plain(names, 400)})` : "") +
-        ": start without resuming",
+        ": start anew without resuming; overwrite what is there (overwrite: true, --force) or use " +
+        "another folder",
     );
   }
 }

@@ -15,7 +15,7 @@ import { FolderLock, LOCK } from "./lock.ts";
 import { MetricsLog, type MetricsRow } from "./metrics.ts";
 import { ImageFolder, type ImageShape, listImages } from "./images.ts";
 import { readRunRecord, writeRunRecord } from "./run_record.ts";
-import { TensorBoardLog } from "./tensorboard.ts";
+import { eventFiles, TensorBoardLog } from "./tensorboard.ts";
 import type { EpochEvent } from "../training/position.ts";
 import type { Snapshot, Trainer } from "../training/trainer.ts";
 import type { StepEvent } from "../training/options.ts";
@@ -33,14 +33,16 @@ export interface RunFolderOptions {
   readonly onMessage: (text: string) => void;
 }
 
-/** Files and folders that are a run's, apart from its images and checkpoints. */
-const NAMES = ["metrics.jsonl", "tensorboard", "losses.svg", "run.json", "dcgan.gif"];
+const TENSORBOARD = "tensorboard";
+
+/** Files that are a run's, apart from its images, checkpoints and event files. */
+const NAMES = ["metrics.jsonl", "losses.svg", "run.json", "dcgan.gif"];
 
 /**
  * What a run opens, or writes into. Not the other files: each is written anew and renamed into its
  * place, which replaces a link.
  */
-const OPENED = [LOCK, "metrics.jsonl", "tensorboard", CHECKPOINTS, join(CHECKPOINTS, SUPERSEDED)];
+const OPENED = [LOCK, "metrics.jsonl", TENSORBOARD, CHECKPOINTS, join(CHECKPOINTS, SUPERSEDED)];
 
 /** Seconds between flushes of the log. */
 const FLUSH_SECONDS = 0.5;
@@ -92,19 +94,26 @@ export class RunFolder implements AsyncDisposable {
    */
   async clear(overwrite: boolean): Promise<void> {
     const checkpoints = await this.checkpoints.list();
-    const files = await imagesIn(this.path);
+    const files = (await listImages(this.path)).map(({ path }) => path);
     for (const name of NAMES) {
       if (await exists(join(this.path, name))) files.push(join(this.path, name));
     }
+    const events = join(this.path, TENSORBOARD);
+    files.push(...(await eventFiles(events)).map(({ path }) => path));
     const [first] = [...checkpoints, ...files];
     if (first !== undefined && !overwrite) {
+      const [state, resume] = checkpoints.length
+        ? ["", "resume it (resume: true, --resume), "]
+        : [", stopped before its first checkpoint", ""];
       throw new CheckpointError(
-        `${this.path} holds a run already (${basename(first)}): resume it (resume, --resume), ` +
-          "overwrite it (overwrite, --force), or use another folder",
+        `${this.path} holds a run already (${basename(first)})${state}: ${resume}` +
+          "overwrite it (overwrite: true, --force), or use another folder",
       );
     }
     await this.checkpoints.clear();
-    for (const file of files) await Deno.remove(file, { recursive: true });
+    // By name: a stranger's file beside them stays, and so does the folder that it is in.
+    for (const file of files) await Deno.remove(file);
+    await Deno.remove(events).catch(() => {});
   }
 
   /**
@@ -139,7 +148,7 @@ export class RunFolder implements AsyncDisposable {
       this.say,
     );
     this.#metrics = await this.#openMetrics(fromStep);
-    this.#tensorboard = await TensorBoardLog.open(join(this.path, "tensorboard"), {
+    this.#tensorboard = await TensorBoardLog.open(join(this.path, TENSORBOARD), {
       afterStep: fromStep,
     });
   }
@@ -292,10 +301,7 @@ export class RunFolder implements AsyncDisposable {
   }
 }
 
-async function imagesIn(dir: string): Promise<string[]> {
-  return (await listImages(dir)).map(({ path }) => path);
-}
-
+/** Whether there is anything, a link to nothing as well. */
 async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);

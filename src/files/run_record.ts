@@ -5,10 +5,8 @@
  */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
-import { gitRevision } from "./git.ts";
 import { encodeJSON, parseJSON, plain, quote } from "../formats/json.ts";
 import { readTextFile } from "./regular.ts";
 
@@ -40,8 +38,6 @@ export interface RunSession {
   readonly command?: readonly string[];
   /** Of this library, Deno, V8 and TypeScript. */
   readonly versions: Readonly<Record<"library" | "deno" | "v8" | "typescript", string>>;
-  /** The commit of the checkout that the library ran from; null when it is a package. */
-  readonly revision: string | null;
   /** As `Deno.build.os`. */
   readonly os: string;
   /** As `Deno.build.arch`. */
@@ -68,8 +64,7 @@ export interface RunRecord {
  * Writes `run.json`, or adds a session to it when the run is resumed. A record that cannot be read
  * never stops a run: `onMessage` hears of it, and a new one takes its place.
  *
- * Permissions: read and write for the folder; with read for the library's checkout, the record names
- * its commit.
+ * Permissions: read and write for the folder.
  *
  * @returns The file's path.
  * @throws {Error} when it cannot be written.
@@ -86,7 +81,6 @@ export async function writeRunRecord(
     fromStep,
     ...(command ? { command } : {}),
     versions: { library: VERSION, ...Deno.version },
-    revision: await libraryRevision(),
     os: Deno.build.os,
     arch: Deno.build.arch,
     adapter,
@@ -162,10 +156,4 @@ export function commandsIn({ sessions }: RunRecord): readonly (readonly string[]
 function isCommand(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length <= MOST_WORDS &&
     value.every((word) => typeof word === "string" && word.length <= MOST_LETTERS);
-}
-
-/** Nothing for a package; and a folder above is not looked at, it would be another's checkout. */
-function libraryRevision(): Promise<string | null> {
-  const root = new URL("../../", import.meta.url);
-  return root.protocol === "file:" ? gitRevision(fileURLToPath(root)) : Promise.resolve(null);
 }

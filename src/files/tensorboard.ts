@@ -10,6 +10,7 @@
 import { join } from "node:path";
 import { AppendFile } from "./append.ts";
 import { makeFolder } from "./atomic.ts";
+import { kindOf } from "./kind.ts";
 import { encodeEvent, type EventBody } from "../formats/tfevent.ts";
 import { encodeRecord } from "../formats/tfrecord.ts";
 
@@ -22,7 +23,23 @@ export interface TensorBoardLogOptions {
   readonly afterStep?: number;
 }
 
-const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\./;
+/** Event files of this library; others may lie beside them. */
+const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\.\d+$/;
+
+/**
+ * The event files in a folder that this library wrote. None where there is no such folder.
+ *
+ * @returns paths, with the number in the name
+ */
+export async function eventFiles(folder: string): Promise<{ path: string; seconds: number }[]> {
+  const files: { path: string; seconds: number }[] = [];
+  if (await kindOf(folder) !== "directory") return files;
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    const match = isFile && NAME.exec(name);
+    if (match) files.push({ path: join(folder, name), seconds: Number(match[1]) });
+  }
+  return files;
+}
 
 /**
  * Writes one event file. Events are held back until {@linkcode TensorBoardLog.flush}, and what a
@@ -61,12 +78,10 @@ export class TensorBoardLog {
     const { afterStep = 0 } = options;
     await makeFolder(folder);
     let seconds = Math.floor(Date.now() / 1000);
-    for await (const { name } of Deno.readDir(folder)) {
-      const match = NAME.exec(name);
-      if (!match) continue;
-      if (afterStep === 0) await Deno.remove(join(folder, name));
+    for (const file of await eventFiles(folder)) {
+      if (afterStep === 0) await Deno.remove(file.path);
       // TensorBoard reads the files of a folder in the order of their names, and ours must be last.
-      else seconds = Math.max(seconds, Number(match[1]) + 1);
+      else seconds = Math.max(seconds, file.seconds + 1);
     }
     const path = join(folder, `events.out.tfevents.${seconds}.dcgan.${Deno.pid}`);
     const file = await AppendFile.open(path);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { VERSION } from "../../src/version.ts";
-import { gitRevision } from "../../src/files/git.ts";
 import { type RunFacts, type RunRecord, writeRunRecord } from "../../src/files/run_record.ts";
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
@@ -32,7 +31,7 @@ Deno.test("run record: it says what made the run", () =>
     const { sessions: [session, ...others], ...rest } = await read(folder);
     assert.deepEqual(rest, { format: 1, configuration: FACTS.configuration, seed: 7 });
     assert.deepEqual(others, []);
-    const { started, revision, ...facts } = session;
+    const { started, ...facts } = session;
     assert.ok(Date.parse(started) >= before && Date.parse(started) <= Date.now(), started);
     assert.deepEqual(facts, {
       fromStep: 0,
@@ -43,7 +42,6 @@ Deno.test("run record: it says what made the run", () =>
       adapter: FACTS.adapter,
       kernels: FACTS.kernels,
     });
-    assert.ok(revision === null || /^[0-9a-f]{40}/.test(revision));
   }));
 
 Deno.test("run record: a resume adds a session and keeps the rest; a new run starts anew", () =>
@@ -105,77 +103,3 @@ Deno.test("run record: a run resumed in a new folder has a record from its step 
     assert.equal((await read(folder)).sessions[0].fromStep, 9);
     await assert.rejects(writeRunRecord(join(folder, "missing"), FACTS), /Cannot write/);
   }));
-
-const [A, B, C] = ["a", "b", "c"].map((digit) => digit.repeat(40));
-
-/** Writes files, folders and all. */
-async function lay(root: string, files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await Deno.mkdir(join(root, path, ".."), { recursive: true });
-    await Deno.writeTextFile(join(root, path), text);
-  }
-}
-
-Deno.test("git: the commit of a branch, loose, packed, or of none", () =>
-  withFolder(async (folder) => {
-    assert.equal(await gitRevision(folder), null);
-    await lay(folder, { ".git/HEAD": "ref: refs/heads/main\n" });
-    assert.equal(await gitRevision(folder), null); // no commit yet
-    await lay(folder, {
-      ".git/packed-refs":
-        `# pack-refs with: peeled fully-peeled sorted \n${B} refs/remotes/origin/refs/heads/main\n` +
-        `${A} refs/heads/main\n${C} refs/tags/v1\n^${B}\n`,
-    });
-    assert.equal(await gitRevision(folder), A);
-    await lay(folder, { ".git/refs/heads/main": `${C}\n` }); // newer than what is packed
-    assert.equal(await gitRevision(folder), C);
-    await lay(folder, { ".git/HEAD": `${B}\n` }); // detached
-    assert.equal(await gitRevision(folder), B);
-    const sha256 = "d".repeat(64);
-    await lay(folder, { ".git/HEAD": sha256 });
-    assert.equal(await gitRevision(folder), sha256);
-  }));
-
-Deno.test("git: a worktree has its own HEAD, and the repository's branches", () =>
-  withFolder(async (folder) => {
-    await lay(folder, {
-      "repo/.git/HEAD": "ref: refs/heads/main\n",
-      "repo/.git/refs/heads/main": A,
-      "repo/.git/packed-refs": `${B} refs/heads/packed/side\n`,
-      "repo/.git/refs/heads/side": C,
-      "repo/.git/worktrees/tree/HEAD": "ref: refs/heads/side\n",
-      "repo/.git/worktrees/tree/commondir": "../..\n",
-      "tree/.git": `gitdir: ${join(folder, "repo/.git/worktrees/tree")}\n`,
-      "relative/.git": "gitdir: ../repo/.git/worktrees/tree\n",
-    });
-    assert.equal(await gitRevision(join(folder, "repo")), A);
-    assert.equal(await gitRevision(join(folder, "tree")), C);
-    assert.equal(await gitRevision(join(folder, "relative")), C);
-    await lay(folder, { "repo/.git/worktrees/tree/HEAD": "ref: refs/heads/packed/side" });
-    assert.equal(await gitRevision(join(folder, "tree")), B);
-  }));
-
-Deno.test("git: rubbish, loops and ways out of the folder are no commit", () =>
-  withFolder(async (folder) => {
-    const loop = "ref: refs/heads/loop\n";
-    const cases: Record<string, string>[] = [
-      { ".git/HEAD": "rubbish" },
-      { ".git/HEAD": A.slice(1) },
-      { ".git/HEAD": loop, ".git/refs/heads/loop": loop },
-      { ".git/HEAD": "ref: refs/../../secret", "secret": B },
-      { ".git/HEAD": "ref: secret", ".git/secret": B },
-    ];
-    for (const files of cases) {
-      await lay(folder, files);
-      assert.equal(await gitRevision(folder), null);
-    }
-    await Deno.remove(join(folder, ".git"), { recursive: true });
-    await lay(folder, { ".git": "gitdir: nowhere" });
-    assert.equal(await gitRevision(folder), null);
-  }));
-
-Deno.test({
-  name: "git: without permission nothing is asked, and nothing said",
-  permissions: { read: false },
-  fn: async () => assert.equal(await gitRevision("."), null),
-});
