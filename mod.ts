@@ -74,17 +74,11 @@ export {
   type SafetensorsType,
 } from "./src/formats/safetensors.ts";
 
-export {
-  type EpochMetrics,
-  MetricsLog,
-  type MetricsLogOptions,
-  type MetricsRow,
-  readMetrics,
-  type StepMetrics,
-} from "./src/files/metrics.ts";
+export type { EpochMetrics, MetricsRow, StepMetrics } from "./src/formats/metrics.ts";
+export { MetricsLog, type MetricsLogOptions, readMetrics } from "./src/training/metrics_log.ts";
 export { Curves, type CurvesOptions, lossCurves } from "./src/formats/curves.ts";
-export { TensorBoardLog, type TensorBoardLogOptions } from "./src/files/tensorboard.ts";
-export type { RunRecord, RunSession } from "./src/files/run_record.ts";
+export { TensorBoardLog, type TensorBoardLogOptions } from "./src/training/tensorboard_log.ts";
+export type { RunRecord, RunSession } from "./src/formats/run_record.ts";
 export type { Checkpoint } from "./src/training/checkpoint.ts";
 export { Balance } from "./src/training/balance.ts";
 export { energyDistance } from "./src/metrics/distance.ts";

@@ -9,7 +9,8 @@ import { type CheckpointPolicy, Gpu, trainDCGAN, type TrainOptions } from "../..
 import { hyperparametersOf } from "../training/hyperparameters.ts";
 import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../files/checkpoints.ts";
 import { MOST_IMAGES, mostImages } from "../formats/grid.ts";
-import { commandsIn, readRunRecord } from "../files/run_record.ts";
+import { readRunRecord } from "../files/run_record.ts";
+import { commandsIn } from "../formats/run_record.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { loadData } from "./data.ts";
 import {

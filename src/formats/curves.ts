@@ -5,7 +5,7 @@
  */
 
 import { type Bucket, Buckets } from "./buckets.ts";
-import type { MetricsRow } from "../files/metrics.ts";
+import type { MetricsRow } from "./metrics.ts";
 import { escapeXML, grouped, linePath, type Point, round, stretches, ticks } from "./svg.ts";
 
 /** Options of {@linkcode Curves} and {@linkcode lossCurves}. */

@@ -13,7 +13,7 @@ import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { encodeCheckpoint } from "../../src/training/checkpoint.ts";
 import { requireNoLinks } from "../../src/files/links.ts";
 import { mostImages } from "../../src/formats/grid.ts";
-import { commandsIn, type RunRecord } from "../../src/files/run_record.ts";
+import { commandsIn, type RunRecord } from "../../src/formats/run_record.ts";
 import { dcgan } from "../support/dcgan.ts";
 import { blobs } from "../support/dataset.ts";
 import { writeDigits } from "../support/digits.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DataError } from "../../mod.ts";
-import { MetricsLog, type MetricsRow, readMetrics } from "../../src/files/metrics.ts";
+import { DataError, MetricsLog, type MetricsRow, readMetrics } from "../../mod.ts";
+import type { AppendFile } from "../../src/files/append.ts";
 
 /** A file in a folder of the test's own. */
 async function withFile(test: (path: string) => Promise<void>): Promise<void> {
@@ -122,7 +122,7 @@ Deno.test("metrics: what is logged while a flush writes comes with the next one"
   withFile(async (path) => {
     await using log = await MetricsLog.open(path);
     log.step(stepOf(1));
-    const file = log["file"]["file"];
+    const file = (log["file"] as AppendFile)["file"];
     file.write = async (bytes) => {
       log.step(stepOf(2));
       return await Deno.FsFile.prototype.write.call(file, bytes);
@@ -317,7 +317,7 @@ Deno.test("metrics: what could not be written leaves no half line, and the next 
     log.step(stepOf(1));
     await log.flush();
     log.step(stepOf(2));
-    const file = log["file"]["file"];
+    const file = (log["file"] as AppendFile)["file"];
     let calls = 0;
     file.write = async (bytes) => { // A disk that fills up within a line.
       if (calls++ > 0) throw new Error("No space left on device (os error 28)");

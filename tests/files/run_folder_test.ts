@@ -74,11 +74,11 @@ Deno.test("run folder: stopped before its first checkpoint, both refusals name t
     await lay(dir, ["metrics.jsonl"]);
     await using folder = await RunFolder.open(dir, options);
     const refusals = [
-      folder.clear(false),
-      new CheckpointFolder(join(dir, "training_checkpoints")).latest(() => {}),
+      () => folder.clear(false),
+      () => new CheckpointFolder(join(dir, "training_checkpoints")).latest(() => {}),
     ];
     for (const refusal of refusals) {
-      await rejects(refusal, (error: Error) => {
+      await rejects(refusal(), (error: Error) => {
         equal(error.constructor, CheckpointError);
         match(error.message, /\(overwrite: true, --force\)/);
         return true;

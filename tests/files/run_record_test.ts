@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { VERSION } from "../../src/version.ts";
-import { type RunFacts, type RunRecord, writeRunRecord } from "../../src/files/run_record.ts";
+import { type RunFacts, writeRunRecord } from "../../src/files/run_record.ts";
+import type { RunRecord } from "../../src/formats/run_record.ts";
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import protobuf from "npm:protobufjs@8.8.1";
 // @ts-types="../support/tfrecord.d.ts"
 import { RecordReader } from "npm:tfrecord@0.2.0/lib/record_reader.js";
-import { encodePNG } from "../../mod.ts";
-import { TensorBoardLog } from "../../src/files/tensorboard.ts";
+import { encodePNG, TensorBoardLog } from "../../mod.ts";
+import type { AppendFile } from "../../src/files/append.ts";
 import { encodeRecord } from "../../src/formats/tfrecord.ts";
 
 const Event = protobuf.parse(`
@@ -195,7 +195,7 @@ Deno.test("tensorboard: what could not be written leaves no half record, and is 
   withFolder(async (folder) => {
     const log = await TensorBoardLog.open(folder);
     log.scalars(1, { a: 1 });
-    const file = log["file"]["file"];
+    const file = (log["file"] as AppendFile)["file"];
     file.write = (bytes) => { // A disk that fills up within a record.
       if (bytes.length < 20) throw new Error("No space left on device (os error 28)");
       return Deno.FsFile.prototype.write.call(file, bytes.subarray(0, bytes.length - 5));

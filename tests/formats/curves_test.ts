@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { XMLParser, XMLValidator } from "npm:fast-xml-parser@5.12.1";
 import { Buckets } from "../../src/formats/buckets.ts";
 import { Curves, lossCurves } from "../../src/formats/curves.ts";
-import type { MetricsRow } from "../../src/files/metrics.ts";
+import type { MetricsRow } from "../../src/formats/metrics.ts";
 import { grouped, ticks } from "../../src/formats/svg.ts";
 import { RandomSequence } from "../../src/model/threefry.ts";
 

@@ -20,7 +20,8 @@ import {
   requireSameConfiguration,
   requireState,
 } from "../../../src/training/checkpoint.ts";
-import { MetricsLog, type MetricsRow, readMetrics } from "../../../src/files/metrics.ts";
+import type { MetricsRow } from "../../../src/formats/metrics.ts";
+import { MetricsLog, readMetrics } from "../../../src/training/metrics_log.ts";
 import { requireImage } from "../../../src/formats/image.ts";
 import { decodePNG, encodePNG } from "../../../src/formats/png.ts";
 import { readRunRecord, writeRunRecord } from "../../../src/files/run_record.ts";

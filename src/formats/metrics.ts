@@ -1,0 +1,148 @@
+/**
+ * Lines of a metrics log: the losses of a step or an epoch as one JSON object, which any tool reads.
+ *
+ * @module
+ */
+
+import { decodeNumber, encodeJSON, parseJSON, quote } from "./json.ts";
+
+/** The line of one trained batch. */
+export interface StepMetrics {
+  /** Says which kind of line this is. */
+  readonly type: "step";
+  /** When it was logged, as ISO 8601 in UTC. */
+  readonly time: string;
+  /** Counted from 1 over the whole run. */
+  readonly step: number;
+  /** Counted from 1. */
+  readonly epoch: number;
+  /** Images trained so far. */
+  readonly images: number;
+  /** Mean binary cross-entropy over the batch, in nats. */
+  readonly generatorLoss: number;
+  /** Sum of those on real and on generated images, in nats. */
+  readonly discriminatorLoss: number;
+}
+
+/** The line of one trained epoch. */
+export interface EpochMetrics {
+  /** Says which kind of line this is. */
+  readonly type: "epoch";
+  /** When it was logged, as ISO 8601 in UTC. */
+  readonly time: string;
+  /** The last step trained in it. */
+  readonly step: number;
+  /**
+   * Counted from 1. An epoch that was cut has a second line when a resumed run has finished it; the
+   * later one counts.
+   */
+  readonly epoch: number;
+  /** Steps trained in it. */
+  readonly steps: number;
+  /** Mean over its steps. */
+  readonly generatorLoss: number;
+  /** Mean over its steps. */
+  readonly discriminatorLoss: number;
+  /** Wall-clock time. */
+  readonly seconds: number;
+  /** Energy distance between generated and real images, if it was measured: lower is better. */
+  readonly distance?: number;
+}
+
+/** One line of a metrics log. */
+export type MetricsRow = StepMetrics | EpochMetrics;
+
+type Fields = Readonly<Record<string, "count" | "number" | "time">>;
+
+const STEP: Fields = {
+  time: "time",
+  step: "count",
+  epoch: "count",
+  images: "count",
+  generatorLoss: "number",
+  discriminatorLoss: "number",
+};
+const EPOCH: Fields = {
+  time: "time",
+  step: "count",
+  epoch: "count",
+  steps: "count",
+  generatorLoss: "number",
+  discriminatorLoss: "number",
+  seconds: "number",
+};
+
+const DESCRIPTION = {
+  count: "a whole number of at least 1",
+  number: "a number",
+  time: "a time",
+};
+
+/**
+ * The line of a row, with its line break. Numbers that are not finite are strings, as in `encodeJSON`.
+ *
+ * @throws {Error} as {@linkcode decodeRow}: nothing is written that cannot be read.
+ */
+export function encodeRow(row: MetricsRow): string {
+  const line = encodeJSON(row);
+  decodeRow(line);
+  return line + "\n";
+}
+
+/**
+ * The row of a line.
+ *
+ * @throws {Error} saying in half a sentence what is wrong with the line.
+ */
+export function decodeRow(line: string): MetricsRow {
+  let row: Record<string, unknown>;
+  try {
+    row = parseJSON(line) as Record<string, unknown>;
+  } catch (cause) {
+    throw new Error(`it ${(cause as Error).message}`, { cause });
+  }
+  const fields = row?.type === "step" ? STEP : row?.type === "epoch" ? EPOCH : undefined;
+  if (!fields) throw new Error(`its "type" is ${quote(row?.type)}, not "step" or "epoch"`);
+  for (const [name, kind] of Object.entries(fields)) check(row, name, kind);
+  if (row.type === "epoch" && row.distance !== undefined) check(row, "distance", "number");
+  return row as unknown as MetricsRow;
+}
+
+function check(row: Record<string, unknown>, name: string, kind: Fields[string]): void {
+  if (kind === "number") row[name] = decodeNumber(row[name]);
+  const value = row[name];
+  const right = kind === "time"
+    ? typeof value === "string" && !Number.isNaN(Date.parse(value))
+    : kind === "count"
+    ? Number.isSafeInteger(value) && (value as number) >= 1
+    : typeof value === "number";
+  if (!right) {
+    throw new Error(`its "${name}" is ${quote(value)}, not ${DESCRIPTION[kind]}`);
+  }
+}
+
+/** The order in which rows may follow each other, in a file as well as from a program. */
+export class RowOrder {
+  step = 0;
+  epochStep = 0;
+  epoch = 0;
+
+  /** What is wrong with `row` as the next one; undefined if it may follow. */
+  objection({ type, step, epoch }: MetricsRow): string | undefined {
+    if (type === "step") {
+      return step > this.step ? undefined : `step ${step} comes after step ${this.step}`;
+    }
+    if (step < this.step) return `epoch ${epoch} ends at step ${step}, after step ${this.step}`;
+    // The same epoch again, later, was cut and is now finished.
+    if (step <= this.epochStep || epoch < this.epoch) {
+      return `epoch ${epoch} at step ${step} comes after epoch ${this.epoch} at step ` +
+        this.epochStep;
+    }
+    return undefined;
+  }
+
+  accept({ type, step, epoch }: MetricsRow): void {
+    this.step = Math.max(this.step, step);
+    if (type === "epoch") [this.epochStep, this.epoch] = [step, epoch];
+  }
+}

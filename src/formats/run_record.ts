@@ -1,0 +1,93 @@
+/**
+ * The record of a run: what one needs to know to make it again.
+ *
+ * @module
+ */
+
+import { parseJSON, quote } from "./json.ts";
+
+/** One process that trained a part of the run. */
+export interface RunSession {
+  /** As ISO 8601 in UTC. */
+  readonly started: string;
+  /** Steps trained before it. */
+  readonly fromStep: number;
+  /** The command line, if there was one. */
+  readonly command?: readonly string[];
+  /** Of this library, Deno, V8 and TypeScript. */
+  readonly versions: Readonly<Record<"library" | "deno" | "v8" | "typescript", string>>;
+  /** As `Deno.build.os`. */
+  readonly os: string;
+  /** As `Deno.build.arch`. */
+  readonly arch: string;
+  /** The adapter's name and kind. */
+  readonly adapter: unknown;
+  /** Kernel choices. */
+  readonly kernels: unknown;
+}
+
+/** What `run.json` holds. */
+export interface RunRecord {
+  /** Of this file's layout. */
+  readonly format: 1;
+  /** Options that all sessions share. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+  /** Of weights, order, noise and dropout. */
+  readonly seed: number;
+  /** The first one began the run, the others resumed it. */
+  readonly sessions: readonly RunSession[];
+}
+
+/** A record is written with indentation, so a level costs two bytes for each value in it. */
+const MOST_LEVELS = 16;
+
+/** More processes than have ever trained one run. */
+const MOST_SESSIONS = 10_000;
+
+const isObject = (value: unknown) =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * Reads the text of a `run.json`.
+ *
+ * Heap: what `JSON.parse` makes of the text, at most 40 times its length.
+ *
+ * @throws {Error} half a sentence that says what is wrong with it.
+ */
+export function decodeRunRecord(text: string): RunRecord {
+  const record = parseJSON(text, { levels: MOST_LEVELS }) as
+    | Partial<RunRecord>
+    | null;
+  if (record?.format !== 1) throw new Error(`its format is ${quote(record?.format)}`);
+  if (!Array.isArray(record.sessions) || !record.sessions.every(isObject)) {
+    throw new Error("it has no list of sessions");
+  }
+  if (!isObject(record.configuration)) throw new Error("it has no configuration");
+  if (record.sessions.length > MOST_SESSIONS) {
+    throw new Error(
+      `it has ${record.sessions.length} sessions, at most ${MOST_SESSIONS} are read`,
+    );
+  }
+  return record as RunRecord;
+}
+
+/** Of a command: more words, or longer ones, than anyone types are not gone through. */
+const MOST_WORDS = 100;
+const MOST_LETTERS = 4096;
+
+/** Sessions whose commands are gone through: the one that began the run, and the newest. */
+const MOST_COMMANDS = 1000;
+
+/** The commands in a record that are some, the oldest first. */
+export function commandsIn({ sessions }: RunRecord): readonly (readonly string[])[] {
+  const few = sessions.length > MOST_COMMANDS
+    ? [sessions[0], ...sessions.slice(1 - MOST_COMMANDS)]
+    : sessions;
+  return few.map(({ command }) => command as unknown).filter(isCommand);
+}
+
+/** A file may say anything. */
+function isCommand(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length <= MOST_WORDS &&
+    value.every((word) => typeof word === "string" && word.length <= MOST_LETTERS);
+}
