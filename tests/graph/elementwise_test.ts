@@ -86,3 +86,34 @@ Deno.test("chain: a cross-entropy next to zero keeps its digits", async () => {
   const expected = [...Float32Array.from(logits)].map((x) => Math.log1p(Math.exp(-x)));
   assertClose(y, expected, { rtol: 2e-5 });
 });
+
+Deno.test("chain: recordings that differ in numbers alone share a pipeline", async () => {
+  const before = gpu.context.pipelines.count;
+  const count = 200;
+  using program = gpu.compile({ x: [5] }, ({ x }) => {
+    const outputs = Array.from({ length: count }, (_, i) => {
+      return [`y${i}`, ops.add(ops.mul(x, i + 0.5), -i)] as const;
+    });
+    return Object.fromEntries(outputs);
+  });
+  assert.equal(program.stats.dispatches, count);
+  assert.equal(gpu.context.pipelines.count - before, 1);
+  program.run({ x: [0, 1, 2, 3, 4] });
+  const y = await program.read();
+  for (let i = 0; i < count; i++) {
+    assert.deepEqual([...y[`y${i}`]], [0, 1, 2, 3, 4].map((x) => x * (i + 0.5) - i));
+  }
+});
+
+Deno.test("chain: a constant by itself, read by other ops and as an output", async () => {
+  using program = gpu.compile({ x: [2, 3] }, ({ x }) => {
+    const c = ops.constant(-0.5, [2, 3]);
+    return { c, t: ops.transpose(c), y: ops.mul(x, c), m: ops.matmul(x, ops.reshape(c, [3, 2])) };
+  });
+  program.run({ x: [1, 2, 3, 4, 5, 6] });
+  const { c, t, y, m } = await program.read();
+  assert.deepEqual([...c], new Array(6).fill(-0.5));
+  assert.deepEqual([...t], new Array(6).fill(-0.5));
+  assert.deepEqual([...y], [-0.5, -1, -1.5, -2, -2.5, -3]);
+  assert.deepEqual([...m], [-3, -3, -7.5, -7.5]);
+});

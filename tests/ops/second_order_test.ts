@@ -91,6 +91,8 @@ const shapes = (inputs: Record<string, readonly number[]>) =>
   Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, { shape }]));
 const positive = (r: TestRandom) => r.between(0.5, 2);
 const away = (r: TestRandom) => (r.uniform() < 0.5 ? -1 : 1) * r.between(0.5, 2);
+/** Elements whose differences are far from the steps taken. */
+const far = (r: TestRandom) => r.below(40) / 10 - 2 + (r.below(2) ? 0.04 : 0);
 const vector = (values?: (r: TestRandom) => number) => ({ x: { shape: [7], values } });
 
 // Ops that are linear in each operand are checked behind a tanh too, so that every second
@@ -180,6 +182,36 @@ const CASES: readonly OpCase[] = [
     compute: (o, { a, b }) => o.div(a, b),
   },
   { name: "number / x", inputs: vector(away), compute: (o, { x }) => o.div(3, x) },
+  {
+    name: "maximum and minimum with broadcasting",
+    inputs: { a: { shape: [3, 4], values: far }, b: { shape: [4], values: far } },
+    compute: (o, { a, b }) => o.mul(o.tanh(o.maximum(a, b)), o.minimum(a, o.sub(0.1, b))),
+  },
+  {
+    name: "where",
+    inputs: shapes({ a: [3, 4], b: [4] }),
+    compute: (o, { a, b }) => {
+      const chosen = o.where(o.constant([1, 0, 0, 1]), o.mul(a, b), o.exp(b));
+      return o.mul(chosen, o.where(o.constant([1, 0, 1], [3, 1]), a, 2));
+    },
+  },
+  {
+    name: "max",
+    inputs: { x: { shape: [2, 3], values: [1, 2, -3, 0.5, -0.5, -1] } },
+    compute: (o, { x }) => o.mul(o.exp(o.max(x, 1, true)), o.mul(x, o.max(x))),
+  },
+  {
+    name: "slice with strides",
+    inputs: shapes({ x: [5, 4] }),
+    compute: (o, { x }) =>
+      o.tanh(o.mul(o.slice(x, [0, 1], [-1, -1], [2, 2]), o.slice(x, [1, 0], [3, 2]))),
+  },
+  { name: "softplus", inputs: vector(), compute: (o, { x }) => o.softplus(o.mul(x, 2)) },
+  {
+    name: "cube of relu",
+    inputs: vector(away),
+    compute: (o, { x }) => o.mul(o.relu(x), o.mul(x, x)),
+  },
   { name: "exp", inputs: vector(), compute: (o, { x }) => o.exp(x) },
   { name: "log", inputs: vector(positive), compute: (o, { x }) => o.log(x) },
   { name: "sqrt", inputs: vector(positive), compute: (o, { x }) => o.sqrt(x) },

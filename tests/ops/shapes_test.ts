@@ -59,23 +59,32 @@ function variable(shape: Shape, dtype: "f32" | "u32" = "f32", name = "w"): Varia
 }
 
 Deno.test("binary ops name both shapes and the axis", () => {
-  const { add, sub, mul, div, sigmoidCrossEntropyWithLogits } = ops;
-  for (const op of [add, sub, mul, div, sigmoidCrossEntropyWithLogits]) {
+  const { add, sub, mul, div, maximum, minimum, sigmoidCrossEntropyWithLogits } = ops;
+  const all = [add, sub, mul, div, maximum, minimum, sigmoidCrossEntropyWithLogits];
+  for (const op of all) {
     refuses(TypeError, [[2, 3], [2, 4]], op, [2, 3], [2, 4], "axis 1", "3 and 4");
     refuses(TypeError, [[3, 4], [3]], op, [3, 4], [3]);
     refuses(TypeError, [[5, 1, 4], [2, 3, 4]], op, [5, 1, 4], [2, 3, 4], "axis 0");
-    refuses(TypeError, [[2], U32([2])], op, "f32", "u32");
-  }
-  for (const op of [add, sub, mul, div]) {
+    refuses(TypeError, [[2], U32([2])], op, "f32", "u32", "ops.cast");
     refuses(TypeError, [], () => op(1, 2), "two numbers");
+    refuses(RangeError, [[2]], (x) => op(x, NaN), "NaN");
+    refuses(RangeError, [[2]], (x) => op(1e39, x), "1e+39");
+  }
+  refuses(TypeError, [[2, 3], [2, 4], [3]], ops.where, [2, 3], [2, 4]);
+  refuses(TypeError, [[3], [3], [4]], ops.where, [3], [4]);
+  refuses(TypeError, [U8([3]), [3]], (c, x) => ops.where(c, x, 1), "u8");
+  equal(shapeOf([[2, 1], [3], [4, 1, 1]], ops.where), "[4, 2, 3]");
+  for (const zero of [0, -0, 1e-46, -1e-60]) {
+    refuses(RangeError, [[2]], (x) => ops.div(x, zero), "div", zero);
   }
   equal(shapeOf([[2, 1, 4], [3, 1]], ops.add), "[2, 3, 4]");
   equal(shapeOf([[], [3, 1]], ops.mul), "[3, 1]");
 });
 
 Deno.test("unary ops keep shapes and refuse other types", () => {
-  const { neg, exp, log, sqrt, abs, sign, tanh, sigmoid, relu, leakyRelu, step } = ops;
-  for (const op of [neg, exp, log, sqrt, abs, sign, tanh, sigmoid, relu, leakyRelu, step]) {
+  const { neg, exp, log, sqrt, abs, sign, tanh, sigmoid, softplus, relu, leakyRelu, step } = ops;
+  const all = [neg, exp, log, sqrt, abs, sign, tanh, sigmoid, softplus, relu, leakyRelu, step];
+  for (const op of all) {
     equal(shapeOf([[2, 3]], (x) => op(x)), "[2, 3]");
     refuses(TypeError, [U32([3])], (x) => op(x), "u32");
   }
@@ -248,6 +257,10 @@ Deno.test("reductions: axes", () => {
     refuses(RangeError, [[2, 3]], (x) => op(x, -3), name, "axis -3", [2, 3]);
     refuses(RangeError, [[2, 3]], (x) => op(x, 0.5), name, "axis 0.5");
     refuses(RangeError, [[2, 3]], (x) => op(x, [0, 0]), name, "twice");
+    refuses(RangeError, [[]], (x) => op(x, 0), name, "no axes");
+    for (const axes of [null, "1", [null], true] as unknown as number[]) {
+      refuses(TypeError, [[2, 3]], (x) => op(x, axes), name, [2, 3], "list of numbers");
+    }
     refuses(RangeError, [[2, 3]], (x) => op(x, [1, -1]), name, "twice");
     refuses(TypeError, [U32([3])], (x) => op(x), "u32");
     equal(shapeOf([[2, 3, 4]], (x) => op(x, [0, -1])), "[3]");
@@ -285,6 +298,13 @@ Deno.test("transpose, slice, pad, concat", () => {
   refuses(RangeError, [[4, 5]], (x) => slice(x, [0, 0], [0, 3]), [4, 5], [0, 3]);
   refuses(RangeError, [[4, 5]], (x) => slice(x, [4, 0], [-1, 3]), [4, 5], [4, 0]);
   refuses(RangeError, [[4, 5]], (x) => slice(x, [0.5, 0], [1, 3]), [4, 5]);
+  refuses(TypeError, [[4, 5]], (x) => slice(x, [0, 0], [2, 2], [1]), [4, 5], "strides [1]");
+  refuses(RangeError, [[4, 5]], (x) => slice(x, [1, 0], [2, 3], [1, 3]), [4, 5], "strides [1, 3]");
+  for (const stride of [0, -1, 1.5, NaN]) {
+    const says = ["strides", stride, "positive", "gather"];
+    refuses(RangeError, [[4, 5]], (x) => slice(x, [0, 0], [2, 2], [1, stride]), [4, 5], ...says);
+  }
+  equal(shapeOf([[7, 9]], (x) => slice(x, [1, 0], [-1, -1], [3, 4])), "[2, 3]");
 
   refuses(TypeError, [[4, 5]], (x) => pad(x, [[1, 1]]), [4, 5], "2 axes");
   refuses(RangeError, [[4, 5]], (x) => pad(x, [[1, 1], [-1, 0]]), [4, 5], "-1");
@@ -342,6 +362,46 @@ Deno.test("assign names the variable and both shapes", () => {
   refuses(TypeError, [[3, 2]], (x) => ops.assign(w, x), "kernel", [3, 2], [2, 3]);
   refuses(TypeError, [[6]], (x) => ops.assign(w, x), "kernel", [6], [2, 3]);
   refuses(TypeError, [U32([2, 3])], (x) => ops.assign(w, x), "kernel", "u32", "f32");
+});
+
+Deno.test("constant and cast: types and shapes", () => {
+  const wrong = [null, undefined, "12", true, {}] as unknown as number[];
+  for (const value of wrong) {
+    refuses(
+      TypeError,
+      [],
+      () => ops.constant(value),
+      "constant",
+      `${value}`,
+    );
+  }
+  refuses(TypeError, [], () => ops.constant([1, 2, 3], [2, 2]), [2, 2], "3");
+  refuses(TypeError, [], () => ops.constant([1, 2, 3], [-1, 3]), [-1, 3]);
+  refuses(TypeError, [], () => ops.constant([]), [0]);
+  equal(shapeOf([], () => ops.constant(new Uint8Array(6), [2, 3])), "[2, 3]");
+  equal(shapeOf([], () => ops.constant([1, 2, 3])), "[3]");
+  for (
+    const [array, dtype] of [[Uint8Array, "u8"], [Uint32Array, "u32"], [
+      Float64Array,
+      "f32",
+    ]] as const
+  ) {
+    const { outputs } = record({}, () => ({ y: ops.constant(new array(4) as Float64Array) }));
+    equal(outputs.y.dtype, dtype);
+  }
+  for (const dtype of ["float32", "f16", undefined, "u8"]) {
+    refuses(TypeError, [[2]], (x) => ops.cast(x, dtype as "f32"), "f32", "u32", dtype ?? "cast");
+  }
+});
+
+Deno.test("inputs of types that no element has", () => {
+  for (const dtype of ["float32", "f16", null, 32]) {
+    const input = { shape: [2], dtype: dtype as "f32" };
+    throws(() => record({ pixels: input }, () => ({})), {
+      name: "TypeError",
+      message: `Input pixels cannot hold ${JSON.stringify(dtype)}: types are "f32", "u32", "u8"`,
+    });
+  }
 });
 
 Deno.test("inputs of shapes that no tensor has", () => {
