@@ -56,7 +56,7 @@ export function draw(gpu: Gpu): Drawing {
   const lowered = lower(recording, TUNING);
   const { steps, invariant } = lowered;
   const blocks = [...liveRanges(lowered)].flatMap(([operand, life]) =>
-    operand instanceof Storage && !operand.port
+    operand instanceof Storage && !operand.port && !operand.initial
       ? [{ operand, bytes: roundUp(operand.bytes, ALIGNMENT), ...life }]
       : []
   );
@@ -87,14 +87,12 @@ export function draw(gpu: Gpu): Drawing {
   };
 }
 
-const isLeaf = ({ op }: Node) => op === inputOp || op === variableOp;
-const nameOf = ({ op, outputs, attributes }: Node) => {
-  const name = attributes instanceof Variable ? attributes.name : "";
+const isLeaf = ({ op }: Node) => op === inputOp || op === variableOp || op === constantOp;
+const nameOf = (node: Node) => {
+  const { op, outputs, attributes } = node;
+  const name = attributes instanceof Variable ? attributes.name : String(attributes);
   const shape = outputs.length ? show(outputs[0].shape) : name;
-  if (op === constantOp) return String(attributes);
-  return isLeaf({ op } as Node)
-    ? `${op.name} ${name || attributes} ${shape}`
-    : `${op.name} ${shape}`.trim();
+  return isLeaf(node) ? `${op.name} ${name} ${shape}` : `${op.name} ${shape}`.trim();
 };
 
 /** The step that stores each node's result; of a chain's members, the chain's. */

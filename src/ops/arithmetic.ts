@@ -8,16 +8,16 @@
  * using gpu = await Gpu.request();
  * const program = gpu.compile({ a: [2, 1], b: [2] }, ({ a, b }) => ({
  *   sum: ops.add(a, b),
+ *   line: ops.neg(ops.sub(1, ops.mul(2, a))),
  *   half: ops.div(a, 2),
- *   most: ops.maximum(a, b),
+ *   clipped: ops.minimum(ops.maximum(b, 3), 8),
  *   chosen: ops.where(ops.step(ops.sub(a, 2)), a, 0),
  * }));
  * program.run({ a: [1, 3], b: [10, 2] });
- * const { sum, half, most, chosen } = await program.read();
+ * const { sum, line, half, clipped, chosen } = await program.read();
  * console.log(sum); // Float32Array(4) [ 11, 3, 13, 5 ]
- * console.log(half); // Float32Array(2) [ 0.5, 1.5 ]
- * console.log(most); // Float32Array(4) [ 10, 2, 10, 3 ]
- * console.log(chosen); // Float32Array(2) [ 0, 3 ]
+ * console.log(line, half); // Float32Array(2) [ 1, 5 ] Float32Array(2) [ 0.5, 1.5 ]
+ * console.log(clipped, chosen); // Float32Array(2) [ 8, 3 ] Float32Array(2) [ 0, 3 ]
  * ```
  *
  * @module

@@ -8,15 +8,19 @@
  *
  * using gpu = await Gpu.request();
  * const program = gpu.compile({ x: [3] }, ({ x }) => ({
- *   roots: ops.sqrt(ops.abs(x)),
+ *   root: ops.sqrt(ops.abs(x)),
+ *   same: ops.log(ops.exp(x)),
+ *   between: ops.add(ops.tanh(x), ops.sigmoid(x)), // between -1 and 2
+ *   sign: ops.sign(x),
+ *   relu: ops.relu(x),
  *   leaky: ops.leakyRelu(x, 0.5),
- *   slopes: ops.step(x, 0.5),
+ *   slope: ops.step(x, 0.5),
+ *   smooth: ops.softplus(x),
  * }));
  * program.run({ x: [-4, 0, 9] });
- * const { roots, leaky, slopes } = await program.read();
- * console.log(roots); // Float32Array(3) [ 2, 0, 3 ]
- * console.log(leaky); // Float32Array(3) [ -2, 0, 9 ]
- * console.log(slopes); // Float32Array(3) [ 0.5, 0.5, 1 ]
+ * const y = await program.read();
+ * console.log(y.root, y.sign); // Float32Array(3) [ 2, 0, 3 ] Float32Array(3) [ -1, 0, 1 ]
+ * console.log(y.leaky, y.slope); // Float32Array(3) [ -2, 0, 9 ] Float32Array(3) [ 0.5, 0.5, 1 ]
  * ```
  *
  * @module

@@ -1,6 +1,21 @@
 /**
  * Reductions: sum, mean and maximum over axes.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({
+ *   sum: ops.sum(x),
+ *   mean: ops.mean(x, -1),
+ *   max: ops.max(x, 0, true),
+ * }));
+ * program.run({ x: [1, 2, 3, 4, 5, 6] });
+ * const { sum, mean, max } = await program.read();
+ * console.log(sum, mean); // Float32Array(1) [ 21 ] Float32Array(2) [ 2, 5 ]
+ * console.log(max); // Float32Array(3) [ 4, 5, 6 ]
+ * ```
+ *
  * @module
  */
 
@@ -138,21 +153,6 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 
 /**
  * Sum over some axes (default all), in an order that depends on the shape alone.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({
- *   sum: ops.sum(x),
- *   mean: ops.mean(x, -1),
- *   max: ops.max(x, 0, true),
- * }));
- * program.run({ x: [1, 2, 3, 4, 5, 6] });
- * const { sum, mean, max } = await program.read();
- * console.log(sum, mean); // Float32Array(1) [ 21 ] Float32Array(2) [ 2, 5 ]
- * console.log(max); // Float32Array(3) [ 4, 5, 6 ]
- * ```
  *
  * @param x f32 of any shape
  * @param axes an axis, several, or options that hold both

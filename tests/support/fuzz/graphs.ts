@@ -102,6 +102,7 @@ export function grow<T extends Shaped>(
     tanh: () => o.tanh(some()),
     sigmoid: () => o.sigmoid(some()),
     neg: () => o.neg(some()),
+    softplus: () => o.softplus(some()),
     exp: () => o.exp(o.tanh(some())),
     log: () => o.log(aboveHalf(some())),
     sqrt: () => o.sqrt(aboveHalf(some())),
@@ -131,6 +132,16 @@ export function grow<T extends Shaped>(
       const a = some();
       const b = any((shape) => fits(shape, a.shape))!;
       return o.div(a, aboveHalf(b));
+    },
+    maximum: () => {
+      const a = some();
+      const b = any((shape) => fits(shape, a.shape))!;
+      return random.pick([o.maximum, o.minimum])(off(a), b);
+    },
+    where: () => {
+      const a = some();
+      const b = any((shape) => fits(shape, a.shape))!;
+      return o.where(o.step(off(like(a))), a, b);
     },
     numbers: () => {
       const x = some();
@@ -168,7 +179,8 @@ export function grow<T extends Shaped>(
     slice: () => {
       const x = ranked(1);
       const { begin, size } = part(x);
-      return o.slice(x, begin, size);
+      const strides = size.map((n, axis) => 1 + random.below((x.shape[axis] - begin[axis]) / n));
+      return flag() ? o.slice(x, begin, size) : o.slice(x, begin, size, strides);
     },
     pad: () => {
       const x = ranked(1);
@@ -190,10 +202,10 @@ export function grow<T extends Shaped>(
       return o.gather(x, indices, random.pick([...x.shape.keys()].filter((i) => x.shape[i] >= 3)));
     },
     gatherImages: () => o.gatherImages(bytes, indices),
+    cast: () => o.mul(o.cast(bytes, "f32"), 0.01),
     sum: reduced((x, axes, keep) => o.mul(o.sum(x, axes, keep), 0.2)),
     mean: reduced((x, axes, keep) => o.mean(x, axes, keep)),
-    // It has no gradient.
-    max: reduced((x, axes, keep) => o.stopGradient(o.max(x, axes, keep))),
+    max: reduced((x, axes, keep) => o.max(x, axes, keep)),
     matmul: () => {
       const a = any((shape) => shape.length === 2)!;
       const [transposeA, transposeB] = [flag(), flag()];
