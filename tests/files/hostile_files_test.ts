@@ -32,7 +32,7 @@ const chunk = (type: string, data: Uint8Array | readonly number[]): Chunk => ({
   type,
   data: Uint8Array.from(data),
 });
-const GRAY: Header = { width: 4, height: 4, depth: 8, colour: 0 };
+const GRAY: Header = { width: 4, height: 4, depth: 8, color: 0 };
 
 function refusedPNG(chunks: readonly Chunk[], reason: RegExp): void {
   assert.throws(() => decodePNG(pngFile(chunks), "a.png"), (error: Error) => {
@@ -74,7 +74,7 @@ Deno.test("PNG: missing pixels are not black ones", () => {
 });
 
 Deno.test("PNG: the palette that an image in colour suggests is none of its own", () => {
-  const header: Header = { width: 2, height: 1, depth: 8, colour: 2 };
+  const header: Header = { width: 2, height: 1, depth: 8, color: 2 };
   const rows = Uint8Array.of(0, 1, 2, 3, 4, 5, 6);
   const suggested = chunk("PLTE", [9, 9, 9, 8, 8, 8]);
   const { channels, data } = decodePNG(pngFile([ihdr(header), suggested, idat(rows), END]));
@@ -82,7 +82,7 @@ Deno.test("PNG: the palette that an image in colour suggests is none of its own"
 });
 
 Deno.test("PNG: palettes have at most 256 colours, and transparency for no more than they have", () => {
-  const header: Header = { ...GRAY, colour: 3 };
+  const header: Header = { ...GRAY, color: 3 };
   const rest = [idat(new Uint8Array(20)), END];
   refusedPNG([ihdr(header), chunk("PLTE", new Uint8Array(3000)), ...rest], /palette has 3000/);
   const two = chunk("PLTE", [1, 2, 3, 4, 5, 6]);
@@ -93,14 +93,14 @@ Deno.test("PNG: palettes have at most 256 colours, and transparency for no more 
 
 Deno.test("PNG: one transparent colour becomes an alpha channel", () => {
   const gray = pngFile([
-    ihdr({ width: 3, height: 1, depth: 2, colour: 0 }),
+    ihdr({ width: 3, height: 1, depth: 2, color: 0 }),
     chunk("tRNS", [0, 2]),
     idat(Uint8Array.of(0, 0b01_10_11_00)),
     END,
   ]);
   assert.deepEqual([...decodePNG(gray).data], [85, 255, 170, 0, 255, 255]);
   const rgb = pngFile([
-    ihdr({ width: 2, height: 1, depth: 8, colour: 2 }),
+    ihdr({ width: 2, height: 1, depth: 8, color: 2 }),
     chunk("tRNS", [0, 4, 0, 5, 0, 6]),
     idat(Uint8Array.of(0, 4, 5, 6, 4, 5, 7)),
     END,
@@ -109,9 +109,9 @@ Deno.test("PNG: one transparent colour becomes an alpha channel", () => {
 });
 
 Deno.test("PNG: what would be decoded wrongly is refused", () => {
-  const interlaced: Header = { width: 9, height: 9, depth: 1, colour: 0, interlaced: true };
+  const interlaced: Header = { width: 9, height: 9, depth: 1, color: 0, interlaced: true };
   refusedPNG([ihdr(interlaced), idat(rowsOf(interlaced, 0)), END], /save it without interlacing/);
-  const odd: Header = { width: 2, height: 2, depth: 4, colour: 2 };
+  const odd: Header = { width: 2, height: 2, depth: 4, color: 2 };
   refusedPNG([ihdr(odd), idat(new Uint8Array(8)), END], /colour type 2 with 4 bits/);
 });
 

@@ -10,8 +10,8 @@ import { equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";
 import { inFolder } from "../support/folder.ts";
-import { concat } from "../support/fuzz/bytes.ts";
-import { type Header, ihdr, inflatedSize, pngFile, word } from "../support/fuzz/png.ts";
+import { concat, word } from "../support/fuzz/bytes.ts";
+import { type Header, ihdr, inflatedSize, pngFile } from "../support/fuzz/png.ts";
 import { runWithHeap } from "../support/fuzz/small_heap.ts";
 
 /** Of the engine's own heap, in which arrays of bytes are not. */
@@ -42,9 +42,9 @@ const LARGEST = { width: 4096, height: 4096 };
 
 for (
   const [what, header, most] of [
-    ["of 1 bit", { ...LARGEST, colour: 0, depth: 1 }, 150],
-    ["of 8 bits in colour with transparency", { ...LARGEST, colour: 6, depth: 8 }, 450],
-    ["of 16 bits in colour with transparency", { ...LARGEST, colour: 6, depth: 16 }, 800],
+    ["of 1 bit", { ...LARGEST, color: 0, depth: 1 }, 150],
+    ["of 8 bits in colour with transparency", { ...LARGEST, color: 6, depth: 8 }, 450],
+    ["of 16 bits in colour with transparency", { ...LARGEST, color: 6, depth: 16 }, 800],
   ] as const
 ) {
   Deno.test(`the largest PNG ${what} takes at most ${most} MB`, async () => {
@@ -60,7 +60,7 @@ for (
 Deno.test("a PNG that is larger is refused by its header", async () => {
   await inFolder(async (dir) => {
     const path = join(dir, "a.png");
-    await Deno.writeFile(path, black({ width: 8192, height: 8192, colour: 6, depth: 8 }));
+    await Deno.writeFile(path, black({ width: 8192, height: 8192, color: 6, depth: 8 }));
     for (const [reader, of] of [["png", path], ["images", dir]]) {
       const { said, megabytes } = await read(reader, of);
       match(said, /a\.png .*says .*8192 x 8192 pixels; at most 16777216 are read/);
@@ -71,7 +71,7 @@ Deno.test("a PNG that is larger is refused by its header", async () => {
 
 Deno.test("a data set of the largest image takes at most 800 MB", async () => {
   await inFolder(async (dir) => {
-    await Deno.writeFile(join(dir, "a.png"), black({ ...LARGEST, colour: 6, depth: 16 }));
+    await Deno.writeFile(join(dir, "a.png"), black({ ...LARGEST, color: 6, depth: 16 }));
     const { said, megabytes } = await read("images", dir);
     equal(said, "read");
     ok(megabytes <= 800, `${megabytes} MB`);
@@ -80,7 +80,7 @@ Deno.test("a data set of the largest image takes at most 800 MB", async () => {
 
 Deno.test("of an image that is all height only the rows in the middle are scaled", async () => {
   await inFolder(async (dir) => {
-    const header = { width: 4, height: 2 ** 22, colour: 0, depth: 1 };
+    const header = { width: 4, height: 2 ** 22, color: 0, depth: 1 };
     await Deno.writeFile(join(dir, "a.png"), black(header));
     const { said, megabytes } = await read("scaled", dir);
     equal(said, "read");

@@ -7,8 +7,8 @@
 
 import { gzipSync } from "node:zlib";
 import fc from "npm:fast-check@4.10.2";
-import { concat, damaged, utf8 } from "../support/fuzz/bytes.ts";
-import { chunks, chunksOf, pngFile, promisedBytes, word } from "../support/fuzz/png.ts";
+import { concat, damaged, utf8, word } from "../support/fuzz/bytes.ts";
+import { chunks, chunksOf, pngFile, promisedBytes } from "../support/fuzz/png.ts";
 import { type Files, Victim } from "../support/fuzz/victim.ts";
 
 const victim = new Victim();

@@ -6,7 +6,7 @@
 
 import { crc32, deflateSync } from "node:zlib";
 import fc from "npm:fast-check@4.10.2";
-import { concat, utf8 } from "./bytes.ts";
+import { concat, utf8, word } from "./bytes.ts";
 
 /** A chunk: four letters and what it holds. */
 export interface Chunk {
@@ -20,13 +20,6 @@ export interface Chunk {
 
 /** The bytes every PNG begins with. */
 export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-
-/** Big-endian. */
-export function word(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
-  return bytes;
-}
 
 /** A file of chunks. */
 export function pngFile(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
@@ -44,18 +37,14 @@ export interface Header {
   readonly width: number;
   readonly height: number;
   readonly depth: number;
-  readonly colour: number;
+  readonly color: number;
   readonly interlaced?: boolean;
 }
 
 /** The first chunk. */
-export function ihdr({ width, height, depth, colour, interlaced }: Header): Chunk {
-  const data = concat(
-    word(width),
-    word(height),
-    Uint8Array.of(depth, colour, 0, 0, interlaced ? 1 : 0),
-  );
-  return { type: "IHDR", data };
+export function ihdr({ width, height, depth, color, interlaced }: Header): Chunk {
+  const rest = Uint8Array.of(depth, color, 0, 0, interlaced ? 1 : 0);
+  return { type: "IHDR", data: concat(word(width), word(height), rest) };
 }
 
 const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -74,32 +63,19 @@ export function passes({ width, height, interlaced }: Header): [width: number, h
 
 /** Bytes of all rows, each with its filter before it. */
 export function inflatedSize(header: Header): number {
-  const bits = header.depth * (SAMPLES[header.colour] ?? 1);
+  const bits = header.depth * (SAMPLES[header.color] ?? 1);
   return passes(header).reduce((sum, [w, h]) => sum + h * (1 + Math.ceil(w * bits / 8)), 0);
 }
 
-const KINDS = [
-  [0, 1],
-  [0, 2],
-  [0, 4],
-  [0, 8],
-  [0, 16],
-  [2, 8],
-  [2, 16],
-  [3, 1],
-  [3, 2],
-  [3, 4],
-  [3, 8],
-  [4, 8],
-  [4, 16],
-  [6, 8],
-  [6, 16],
-] as const;
+/** Bits that a sample may have, by color type. */
+const DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
+const KINDS = Object.entries(DEPTHS)
+  .flatMap(([color, depths]) => depths.map((depth) => [Number(color), depth] as const));
 
 /** A valid image of any kind, as its chunks. `seed` makes the rows. */
 export function rowsOf(header: Header, seed: number): Uint8Array {
   const rows = new Uint8Array(inflatedSize(header));
-  const bits = header.depth * (SAMPLES[header.colour] ?? 1);
+  const bits = header.depth * (SAMPLES[header.color] ?? 1);
   let at = 0;
   for (const [w, h] of passes(header)) {
     for (let y = 0; y < h; y++) {
@@ -122,10 +98,10 @@ const side = fc.oneof(
 
 /** Headers, most of them possible. */
 const headerWith = (side: fc.Arbitrary<number>): fc.Arbitrary<Header> =>
-  fc.tuple(side, side, kind, fc.nat(9)).map(([width, height, [colour, depth], i]) => ({
+  fc.tuple(side, side, kind, fc.nat(9)).map(([width, height, [color, depth], i]) => ({
     width,
     height,
-    colour,
+    color,
     depth,
     interlaced: i === 0,
   }));
@@ -151,7 +127,7 @@ const extra: fc.Arbitrary<Chunk> = fc.oneof(
   }),
   fc.record({ type: fc.constant("PLTE"), data: fc.constantFrom(0, 3, 4, 768, 30_000) })
     .map(({ type, data }) => ({ type, data: new Uint8Array(data) })),
-  fc.constant(ihdr({ width: 30_000, height: 30_000, depth: 8, colour: 2 })),
+  fc.constant(ihdr({ width: 30_000, height: 30_000, depth: 8, color: 2 })),
   fc.constant({ type: "IDAT", data: new Uint8Array() }),
   fc.constant(AGAIN),
 );
@@ -178,7 +154,7 @@ export const chunksOf = (side: fc.Arbitrary<number>): fc.Arbitrary<Chunk[]> =>
     const idat = new Uint8Array(deflateSync(inflated));
     const half = split ? idat.length >> 1 : 0;
     const list: Chunk[] = [ihdr(header)];
-    if (header.colour === 3) {
+    if (header.color === 3) {
       list.push({ type: "PLTE", data: Uint8Array.from({ length: 3 * palette }, (_, i) => i) });
       if (alphas !== null) list.push({ type: "tRNS", data: new Uint8Array(alphas).fill(7) });
     }
@@ -194,14 +170,14 @@ export const chunksOf = (side: fc.Arbitrary<number>): fc.Arbitrary<Chunk[]> =>
 /** The header of a file, if it is one. */
 export function headerOf(file: Uint8Array): Header {
   const view = new DataView(file.buffer, file.byteOffset);
-  const [depth, colour, , , interlacing] = file.subarray(24);
+  const [depth, color, , , interlacing] = file.subarray(24);
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
-  return { width, height, depth, colour, interlaced: interlacing === 1 };
+  return { width, height, depth, color, interlaced: interlacing === 1 };
 }
 
 /** Whether there are such images, and they can be read: of those interlaced not all can. */
-export function isKind({ colour, depth, interlaced }: Header): boolean {
-  return KINDS.some(([c, d]) => c === colour && d === depth) && !(interlaced && depth < 8);
+export function isKind({ color, depth, interlaced }: Header): boolean {
+  return KINDS.some(([c, d]) => c === color && d === depth) && !(interlaced && depth < 8);
 }
 
 /** The chunks of a sound file, and whether their checksums are right. */

@@ -198,12 +198,12 @@ async function png(folder: string, files: Files, measured: () => void): Promise<
   const image = decodePNG(file, path);
   measured();
   const header = headerOf(file);
-  expect(isKind(header), `colour type ${header.colour} with ${header.depth} bits`);
+  expect(isKind(header), `color type ${header.color} with ${header.depth} bits`);
   const chunks = chunksIn(file);
   const named = (type: string) => chunks.filter((chunk) => chunk.type === type);
   expect(named("IHDR").length === 1, "not one header");
   expect(!["IHDR", "IDAT"].some((type) => named(type).some(({ damaged }) => damaged)), "checksum");
-  expect(header.colour !== 3 || named("PLTE")[0].data.length <= 768, "palette");
+  expect(header.color !== 3 || named("PLTE")[0].data.length <= 768, "palette");
   const rows = inflateSync(concat(...named("IDAT").map(({ data }) => data))).length;
   expect(rows === inflatedSize(header), `${rows} bytes of rows, not ${inflatedSize(header)}`);
   await promised(() => {
@@ -224,7 +224,7 @@ async function images(folder: string, _: Files, measured: () => void): Promise<v
   for (const path of scaled ? [] : files) {
     const header = headerOf(Deno.readFileSync(path));
     expect(header.width === width && header.height === height, `${path} has another size`);
-    const kind = header.colour === 0 || header.colour === 4 ? 1 : 3;
+    const kind = header.color === 0 || header.color === 4 ? 1 : 3;
     expect(kind === channels, `${path} is of another kind`);
   }
   expect(images.length === count * height * width * channels, "sizes");
