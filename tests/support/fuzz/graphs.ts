@@ -73,6 +73,11 @@ export function grow<T extends Shaped>(
   const axisOf = (x: T) => random.below(x.shape.length);
   const ranked = (rank: number) => any((shape) => shape.length >= rank)!;
   const flag = () => random.uniform() < 0.5;
+  /** With a value and one that can be broadcast to it. */
+  const withSmaller = (f: (a: T, b: T) => T) => () => {
+    const a = some();
+    return f(a, any((shape) => fits(shape, a.shape))!);
+  };
 
   const reduced = (f: (x: T, axes: number[], keepDims: boolean) => T) => () => {
     const x = ranked(1);
@@ -102,9 +107,9 @@ export function grow<T extends Shaped>(
     tanh: () => o.tanh(some()),
     sigmoid: () => o.sigmoid(some()),
     neg: () => o.neg(some()),
-    softplus: () => o.softplus(some()),
     exp: () => o.exp(o.tanh(some())),
     log: () => o.log(aboveHalf(some())),
+    softplus: () => o.softplus(some()),
     sqrt: () => o.sqrt(aboveHalf(some())),
     abs: () => o.abs(off(some())),
     sign: () => o.mul(o.sign(off(some())), 0.5),
@@ -113,36 +118,14 @@ export function grow<T extends Shaped>(
     leakyRelu: () => o.leakyRelu(off(some()), random.pick([0.3, 0, -0.5])),
     stopGradient: () => o.stopGradient(some()),
     constant: () => o.constant(random.pick([0, 0.75]), some().shape),
-    add: () => {
-      const a = some();
-      const b = any((shape) => fits(shape, a.shape))!;
-      return o.mul(flag() ? o.add(a, b) : o.add(b, a), 0.5);
-    },
-    sub: () => {
-      const a = some();
-      const b = any((shape) => fits(shape, a.shape))!;
-      return o.mul(flag() ? o.sub(a, b) : o.sub(b, a), 0.5);
-    },
-    mul: () => {
-      const a = some();
-      const b = any((shape) => fits(shape, a.shape))!;
-      return o.mul(o.tanh(a), b);
-    },
-    div: () => {
-      const a = some();
-      const b = any((shape) => fits(shape, a.shape))!;
-      return o.div(a, aboveHalf(b));
-    },
-    maximum: () => {
-      const a = some();
-      const b = any((shape) => fits(shape, a.shape))!;
-      return random.pick([o.maximum, o.minimum])(off(a), b);
-    },
-    where: () => {
-      const a = some();
-      const b = any((shape) => fits(shape, a.shape))!;
-      return o.where(o.step(off(like(a))), a, b);
-    },
+    add: withSmaller((a, b) => o.mul(flag() ? o.add(a, b) : o.add(b, a), 0.5)),
+    sub: withSmaller((a, b) => o.mul(flag() ? o.sub(a, b) : o.sub(b, a), 0.5)),
+    mul: withSmaller((a, b) => o.mul(o.tanh(a), b)),
+    div: withSmaller((a, b) => o.div(a, aboveHalf(b))),
+    maximum: withSmaller((a, b) => o.maximum(off(a), b)),
+    minimum: withSmaller((a, b) => o.minimum(b, off(a))),
+    where: withSmaller((a, b) => o.where(o.step(off(like(a))), a, b)),
+    cast: () => o.mul(o.cast(bytes, "f32"), 1 / 256),
     numbers: () => {
       const x = some();
       return random.pick([
@@ -162,11 +145,7 @@ export function grow<T extends Shaped>(
       const labels = o.mul(o.sigmoid(like(x)), 1 / x.shape.at(-1)!);
       return o.softmaxCrossEntropyWithLogits(x, labels);
     },
-    broadcastTo: () => {
-      const to = some();
-      const x = any((shape) => fits(shape, to.shape))!;
-      return o.broadcastTo(x, to.shape);
-    },
+    broadcastTo: withSmaller((to, x) => o.broadcastTo(x, to.shape)),
     reshape: () => {
       const x = ranked(1);
       return o.reshape(x, random.pick([[-1], [1, -1], [x.shape[0], -1], [...x.shape, 1]]));
@@ -179,8 +158,8 @@ export function grow<T extends Shaped>(
     slice: () => {
       const x = ranked(1);
       const { begin, size } = part(x);
-      const strides = size.map((n, axis) => 1 + random.below((x.shape[axis] - begin[axis]) / n));
-      return flag() ? o.slice(x, begin, size) : o.slice(x, begin, size, strides);
+      const strides = size.map(() => 1 + random.below(3));
+      return o.slice(x, begin, size.map((n, axis) => Math.ceil(n / strides[axis])), strides);
     },
     pad: () => {
       const x = ranked(1);
@@ -202,7 +181,6 @@ export function grow<T extends Shaped>(
       return o.gather(x, indices, random.pick([...x.shape.keys()].filter((i) => x.shape[i] >= 3)));
     },
     gatherImages: () => o.gatherImages(bytes, indices),
-    cast: () => o.mul(o.cast(bytes, "f32"), 0.01),
     sum: reduced((x, axes, keep) => o.mul(o.sum(x, axes, keep), 0.2)),
     mean: reduced((x, axes, keep) => o.mean(x, axes, keep)),
     max: reduced((x, axes, keep) => o.max(x, axes, keep)),
