@@ -22,7 +22,7 @@ export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
 export type { ProgramNeeds } from "./src/graph/limits.ts";
 export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
 
-export { grad, type GradOptions } from "./src/ops/grad.ts";
+export { grad } from "./src/ops/grad.ts";
 export * as ops from "./src/ops/mod.ts";
 export type { RandomOptions, RandomState } from "./src/ops/random.ts";
 

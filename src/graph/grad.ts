@@ -71,7 +71,7 @@ export function backward(
 
   if (sampleWeights && targets.every((target) => target instanceof Variable)) {
     throw new TypeError(
-      "grad with sampleWeights needs a tensor among its targets, such as the images: what depends " +
+      "Sample weights need a tensor among the targets, such as the images: what depends " +
         "on it holds the samples",
     );
   }

@@ -20,9 +20,9 @@ import { Variable } from "./variable.ts";
 /** What an op takes where it takes a tensor. */
 export type TensorLike = Tensor | Variable;
 
-/** What an op gives that moves elements of any type: a tensor of the type of what it took. */
+/** The result of an op that moves elements of any type: a tensor of its operand's type. */
 export type SameType<X extends TensorLike> = Tensor<
-  // Arithmetic does not say f32, and one variable should hold both.
+  // Results of arithmetic are of any DType to TypeScript; a TypeScript variable may hold both.
   X["dtype"] extends "f32" ? DType : X["dtype"]
 >;
 
@@ -88,10 +88,10 @@ export class Graph {
   }
 
   /**
-   * Says that a node just recorded overwrites the variable: later reads see the new value.
+   * The last node overwrites the variable: later reads see the new value.
    *
-   * @throws {TypeError} when it is a random state that was drawn from: whether the draws' own
-   *   advance then counts is anybody's guess.
+   * @throws {TypeError} when it is a random state that was drawn from: it would not be clear whether
+   *   the new value or the advanced state counts.
    */
   overwrite(variable: Variable): void {
     const overwritten = this.variable(variable);
@@ -125,7 +125,7 @@ export class Graph {
     return stream;
   }
 
-  /** Records what belongs behind everything else. */
+  /** Records what comes after everything else. */
   finish(): void {
     this.#streams.clear(); // no more draws: now states may be overwritten
     for (const record of this.#atEnd.splice(0)) record();
@@ -205,12 +205,18 @@ export function record<
   context?: GpuContext,
 ): Recording {
   if (current) throw new TypeError("Recordings cannot be nested");
+  if (typeof body !== "function") {
+    throw new TypeError(
+      `A recording is a function from inputs to outputs, got ${describe(body)}: ` +
+        "gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }))",
+    );
+  }
   const graph = new Graph(context);
   current = graph;
   try {
     const tensors: Record<string, Tensor> = {};
     for (const [name, spec] of Object.entries(inputs)) {
-      tensors[name] = "shape" in spec
+      tensors[name] = typeof spec === "object" && spec !== null && "shape" in spec
         ? graph.input(name, spec.shape, spec.dtype)
         : graph.input(name, spec);
     }
@@ -221,6 +227,12 @@ export function record<
       throw new TypeError(
         "The recording returned a promise: it must call ops and return its outputs at once; " +
           "await what it needs before gpu.compile",
+      );
+    }
+    if (typeof results !== "object" || results === null || results instanceof Tensor) {
+      throw new TypeError(
+        `The recording returned ${describe(results)}: it must return its outputs by name, ` +
+          "such as { y }, or {} if it has none",
       );
     }
     for (const [name, value] of Object.entries(results)) {

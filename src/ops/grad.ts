@@ -1,3 +1,9 @@
+/**
+ * Gradients, recorded as ops.
+ *
+ * @module
+ */
+
 import { backward } from "../graph/grad.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { show, type Tensor } from "../graph/tensor.ts";
@@ -5,18 +11,6 @@ import { add, mul } from "./arithmetic.ts";
 import { sumTo } from "./reduce.ts";
 import { constant } from "./state.ts";
 import { reshape } from "./shape.ts";
-
-/** Options of {@linkcode grad}. */
-export interface GradOptions {
-  /**
-   * A weight for each sample of the batch, of rank 1. The gradients of targets that are variables
-   * become those of the weighted sum of the samples' losses; those of targets that are tensors stay
-   * as they are. So one backward pass serves two losses that differ by a factor for each sample.
-   * Right only for networks that compute each sample by itself (no batch normalization), between the
-   * targets that are tensors, whose first axis is the batch, and the loss, a sum over samples.
-   */
-  readonly sampleWeights?: TensorLike;
-}
 
 /**
  * Gradients of a scalar with respect to tensors or variables, recorded with ops: they can be
@@ -40,16 +34,31 @@ export interface GradOptions {
  * @returns a gradient for each target, of its shape
  * @throws {TypeError} when the loss has more than one element.
  */
-export function grad(
+export function grad(loss: TensorLike, targets: readonly TensorLike[]): Tensor[] {
+  return backward(loss, targets, { add, sumTo, weigh, constant });
+}
+
+/**
+ * {@linkcode grad} with a weight for each sample of the batch. The gradients of targets that are
+ * variables become those of the weighted sum of the samples' losses; those of targets that are tensors
+ * stay as they are. So one backward pass serves two losses that differ by a factor for each sample.
+ *
+ * This holds only for a network that computes each sample by itself (no batch normalization) between
+ * the tensors among the targets, whose first axis is the batch, and the loss, a sum over samples.
+ *
+ * @param weights of rank 1
+ * @throws {TypeError} when the weights do not fit the first axis, or no target is a tensor.
+ */
+export function weightedGrad(
   loss: TensorLike,
   targets: readonly TensorLike[],
-  options: GradOptions = {},
+  weights: TensorLike,
 ): Tensor[] {
-  const weights = options.sampleWeights && toTensor(options.sampleWeights, "sampleWeights");
-  if (weights && weights.rank !== 1) {
-    throw new TypeError(`sampleWeights must be of rank 1, got ${show(weights.shape)}`);
+  const tensor = toTensor(weights, "the sample weights");
+  if (tensor.rank !== 1) {
+    throw new TypeError(`Sample weights must be of rank 1, got ${show(tensor.shape)}`);
   }
-  return backward(loss, targets, { add, sumTo, weigh, constant }, weights);
+  return backward(loss, targets, { add, sumTo, weigh, constant }, tensor);
 }
 
 function weigh(x: Tensor, weights: Tensor): Tensor {

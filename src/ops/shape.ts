@@ -1,6 +1,27 @@
 /**
  * Elements in another order or place: their values do not change.
  *
+ * ```ts
+ * import { Gpu, ops } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const program = gpu.compile({ x: [2, 3], row: [1, 3] }, ({ x, row }) => ({
+ *   list: ops.reshape(x, [-1]),
+ *   columns: ops.transpose(x),
+ *   rows: ops.broadcastTo(row, [2, 3]),
+ *   longer: ops.concat([x, row]),
+ *   right: ops.slice(x, [0, 1], [-1, 2]),
+ *   outer: ops.slice(x, [0, 0], [-1, -1], [1, 2]),
+ *   framed: ops.pad(row, [[0, 0], [1, 2]]),
+ * }));
+ * program.run({ x: [1, 2, 3, 4, 5, 6], row: [7, 8, 9] });
+ * const y = await program.read();
+ * console.log(y.list, y.columns); // Float32Array(6) [ 1, 2, 3, 4, 5, 6 ] Float32Array(6) [ 1, 4, 2, 5, 3, 6 ]
+ * console.log(y.rows); // Float32Array(6) [ 7, 8, 9, 7, 8, 9 ]
+ * console.log(y.longer.length, y.framed); // 9 Float32Array(6) [ 0, 7, 8, 9, 0, 0 ]
+ * console.log(y.right, y.outer); // Float32Array(4) [ 2, 3, 5, 6 ] Float32Array(4) [ 1, 3, 4, 6 ]
+ * ```
+ *
  * @module
  */
 
@@ -33,18 +54,8 @@ const reshapeOp: Op = {
 };
 
 /**
- * The same elements under another shape; costs nothing. One axis may be -1: what is left.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 6] }, ({ x }) => {
- *   const y = ops.reshape(x, [3, -1]);
- *   console.log(y.shape); // [ 3, 4 ]
- *   return { y };
- * });
- * ```
+ * The same elements under another shape, which costs nothing. One axis may be -1: its size follows
+ * from the others.
  *
  * @param x of any shape and type
  * @throws {TypeError} when the number of elements would change.
@@ -79,15 +90,6 @@ const transposeOp: Op<readonly number[]> = {
 /**
  * Axes in another order: axis i of the result is axis `permutation[i]` of x. Default: reversed.
  *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 2] }, ({ x }) => ({ y: ops.transpose(x) }));
- * program.run({ x: [1, 2, 3, 4] });
- * console.log((await program.read()).y); // Float32Array(4) [ 1, 3, 2, 4 ]
- * ```
- *
  * @param x of any shape
  * @param permutation each axis of x once
  * @throws {TypeError} when `permutation` does not name every axis once.
@@ -108,7 +110,7 @@ export function transpose<X extends TensorLike>(
   return moved(transposeOp, [tensor], order, order.map((axis) => tensor.shape[axis]));
 }
 
-// The gradient is the sum over the axes, which differentiation takes.
+// Differentiation sums the gradient over the repeated axes.
 const broadcastToOp: Op = {
   name: "broadcastTo",
   gradient: (_, [dy]) => [dy],
@@ -126,17 +128,8 @@ const expandOp: Op = {
 };
 
 /**
- * Repeats x along axes of size 1 (and new leading ones) until it has the given shape. Costs nothing
- * where an elementwise op reads it.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 1] }, ({ x }) => ({ y: ops.broadcastTo(x, [2, 2]) }));
- * program.run({ x: [1, 2] });
- * console.log((await program.read()).y); // Float32Array(4) [ 1, 1, 2, 2 ]
- * ```
+ * Repeats x along axes of size 1 (and new leading ones) until it has the given shape. Where an
+ * elementwise op reads it, it costs nothing.
  *
  * @param x f32, its axes of the shape's sizes or 1
  * @returns f32 of the shape
@@ -184,16 +177,7 @@ const concatOp: Op<number> = {
 /**
  * Joins tensors along an axis (default the first).
  *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ a: [1, 2], b: [1, 1] }, ({ a, b }) => ({ y: ops.concat([a, b], 1) }));
- * program.run({ a: [1, 2], b: [3] });
- * console.log((await program.read()).y); // Float32Array(3) [ 1, 2, 3 ]
- * ```
- *
- * @param tensors at least one, alike but for their size along the axis
+ * @param tensors at least one; they may differ only in their size along the axis
  * @param axis from 0, or from the end if negative. Default 0
  * @throws {TypeError} when their other axes or types differ.
  */
@@ -261,19 +245,6 @@ const embedOp: Op<Box> = {
  * The box of `size` elements that begins at `begin`, an entry for each axis. With strides, it holds
  * every strides-th element from there. A size of -1 means as many as there are.
  *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [2, 3] }, ({ x }) => ({
- *   right: ops.slice(x, [0, 1], [-1, 2]),
- *   outer: ops.slice(x, [0, 0], [-1, -1], [1, 2]),
- * }));
- * program.run({ x: [1, 2, 3, 4, 5, 6] });
- * const { right, outer } = await program.read();
- * console.log(right, outer); // Float32Array(4) [ 2, 3, 5, 6 ] Float32Array(4) [ 1, 3, 4, 6 ]
- * ```
- *
  * @param x f32 or u32 of any shape
  * @param begin first index along each axis
  * @param size elements along each axis, -1 for the rest
@@ -325,15 +296,6 @@ export type Padding = readonly (readonly [number, number])[];
 
 /**
  * Adds zeros around x.
- *
- * ```ts
- * import { Gpu, ops } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const program = gpu.compile({ x: [1, 2] }, ({ x }) => ({ y: ops.pad(x, [[0, 0], [1, 2]]) }));
- * program.run({ x: [1, 2] });
- * console.log((await program.read()).y); // Float32Array(5) [ 0, 1, 2, 0, 0 ]
- * ```
  *
  * @param x f32 or u32 of any shape
  * @param padding `[before, after]` for each axis.

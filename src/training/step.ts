@@ -16,7 +16,7 @@ import type { Adam } from "../optim/adam.ts";
 import { gatherImages } from "../ops/gather.ts";
 import { abs, sigmoid } from "../ops/math.ts";
 import { add, div, mul, neg } from "../ops/arithmetic.ts";
-import { grad } from "../ops/grad.ts";
+import { grad, weightedGrad } from "../ops/grad.ts";
 import { randomNormal, type RandomState } from "../ops/random.ts";
 import { reshape } from "../ops/shape.ts";
 import { stopGradient } from "../ops/state.ts";
@@ -135,9 +135,8 @@ export function gradientsOf({ generator, discriminator, fake, realLogits, fakeLo
   const ofGenerator = neg(div(sigmoid(neg(logits)), larger));
 
   const pass = mean(mul(reshape(fakeLogits, [batch]), larger));
-  const [atFake, ...fakeGradients] = grad(pass, [fake, ...discriminator.trainableVariables], {
-    sampleWeights: ofDiscriminator,
-  });
+  const targets = [fake, ...discriminator.trainableVariables];
+  const [atFake, ...fakeGradients] = weightedGrad(pass, targets, ofDiscriminator);
   const realGradients = grad(crossEntropy(realLogits, 1), discriminator.trainableVariables);
   const atImages = mul(atFake, reshape(ofGenerator, [batch, 1, 1, 1]));
   return {

@@ -15,6 +15,7 @@ import {
   ops,
 } from "../../mod.ts";
 import type { DiscriminatorOptions, GeneratorOptions, Tensor, Variable } from "../../mod.ts";
+import { weightedGrad } from "../../src/ops/grad.ts";
 import { gradientsOf, LossRing } from "../../src/training/step.ts";
 import { variableDigests } from "../support/digest.ts";
 import { assertClose, rms } from "../support/close.ts";
@@ -351,7 +352,7 @@ Deno.test("sample weights are refused where the first axis is not the batch", as
   const compile = (weights: number[]) =>
     gpu.compile({ x: [4, 3], r: weights }, ({ x, r }) => {
       const y = ops.matmul(x, w);
-      const [dx, dw] = grad(ops.sum(ops.mul(y, y)), [x, w], { sampleWeights: r });
+      const [dx, dw] = weightedGrad(ops.sum(ops.mul(y, y)), [x, w], r);
       return { dx, dw };
     });
   assert.throws(() => compile([5]), {
@@ -361,10 +362,10 @@ Deno.test("sample weights are refused where the first axis is not the batch", as
   assert.throws(() => compile([4, 1]), { name: "TypeError", message: /rank 1, got \[4, 1\]/ });
   const alone = () =>
     gpu.compile({ x: [4, 3], r: [4] }, ({ x, r }) => {
-      const [dw] = grad(ops.sum(ops.matmul(x, w)), [w], { sampleWeights: r });
+      const [dw] = weightedGrad(ops.sum(ops.matmul(x, w)), [w], r);
       return { dw };
     });
-  assert.throws(alone, { name: "TypeError", message: /needs a tensor among its targets/ });
+  assert.throws(alone, { name: "TypeError", message: /need a tensor among the targets/ });
   const program = compile([4]);
   const x = [1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1];
   program.run({ x, r: [1, 2, 3, 0] });

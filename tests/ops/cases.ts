@@ -22,7 +22,8 @@ type Shape = readonly number[];
 type Draw = (random: TestRandom) => number;
 type Options = Omit<OpCase, "name" | "inputs" | "compute">;
 
-function row(
+/** A row; an input without values is drawn from the normal distribution. */
+export function row(
   name: string,
   inputs: Readonly<Record<string, Shape | Input>>,
   compute: OpCase["compute"],

@@ -10,6 +10,7 @@ import type { Tensor } from "../../src/graph/tensor.ts";
 import { grad } from "../../src/ops/grad.ts";
 import * as ops from "../../src/ops/mod.ts";
 import { assertClose } from "../support/close.ts";
+import { row } from "./cases.ts";
 import { direction, dot, draw, evaluate, moved, named, type OpCase } from "../support/gradcheck.ts";
 import { TestRandom } from "../support/random.ts";
 import type { NdArray } from "../support/reference.ts";
@@ -105,148 +106,127 @@ const CASES: readonly OpCase[] = [
       compute: (o, { a, b }) => o.matmul(a, b, { transposeA, transposeB }),
     }))
   ),
-  {
-    name: "tanh of matmul",
-    inputs: shapes({ a: [3, 4], b: [4, 5] }),
-    compute: (o, { a, b }) => o.tanh(o.mul(o.matmul(a, b), 0.5)),
-  },
-  {
-    name: "conv2d",
-    inputs: shapes({ x: [2, 5, 4, 3], w: [3, 2, 3, 2] }),
-    compute: (o, { x, w }) => o.conv2d(x, w, { strides: [2, 1], padding: "same" }),
-  },
-  {
-    name: "conv2d with something left over",
-    inputs: shapes({ x: [2, 6, 5, 4], w: [3, 3, 4, 4] }),
-    compute: (o, { x, w }) => o.tanh(o.mul(o.conv2d(x, w, { strides: 2 }), 0.2)),
-  },
-  {
-    name: "conv2dTranspose",
-    inputs: shapes({ x: [2, 3, 2, 4], w: [4, 3, 4, 4] }),
-    compute: (o, { x, w }) =>
-      o.tanh(o.mul(o.conv2dTranspose(x, w, { strides: 2, padding: "same" }), 0.2)),
-  },
-  {
-    name: "conv2dTranspose, valid",
-    inputs: shapes({ x: [1, 3, 2, 2], w: [2, 3, 3, 2] }),
-    compute: (o, { x, w }) => o.conv2dTranspose(x, w, { strides: [3, 2] }),
-  },
-  {
-    name: "conv2dFilterGrad",
-    inputs: shapes({ x: [2, 5, 4, 2], dy: [2, 3, 2, 3] }),
-    compute: (o, { x, dy }) =>
+  row(
+    "tanh of matmul",
+    { a: [3, 4], b: [4, 5] },
+    (o, { a, b }) => o.tanh(o.mul(o.matmul(a, b), 0.5)),
+  ),
+  row(
+    "conv2d",
+    { x: [2, 5, 4, 3], w: [3, 2, 3, 2] },
+    (o, { x, w }) => o.conv2d(x, w, { strides: [2, 1], padding: "same" }),
+  ),
+  row(
+    "conv2d with something left over",
+    { x: [2, 6, 5, 4], w: [3, 3, 4, 4] },
+    (o, { x, w }) => o.tanh(o.mul(o.conv2d(x, w, { strides: 2 }), 0.2)),
+  ),
+  row(
+    "conv2dTranspose",
+    { x: [2, 3, 2, 4], w: [4, 3, 4, 4] },
+    (o, { x, w }) => o.tanh(o.mul(o.conv2dTranspose(x, w, { strides: 2, padding: "same" }), 0.2)),
+  ),
+  row(
+    "conv2dTranspose, valid",
+    { x: [1, 3, 2, 2], w: [2, 3, 3, 2] },
+    (o, { x, w }) => o.conv2dTranspose(x, w, { strides: [3, 2] }),
+  ),
+  row(
+    "conv2dFilterGrad",
+    { x: [2, 5, 4, 2], dy: [2, 3, 2, 3] },
+    (o, { x, dy }) =>
       o.conv2dFilterGrad(x, dy, { kernelSize: [3, 2], strides: 2, padding: "same" }),
-  },
-  {
-    name: "tanh of conv2dFilterGrad",
-    inputs: shapes({ x: [2, 5, 5, 4], dy: [2, 3, 3, 4] }),
-    compute: (o, { x, dy }) => o.tanh(o.mul(o.conv2dFilterGrad(x, dy, { kernelSize: 3 }), 0.2)),
-  },
-  {
-    name: "batchNorm",
-    inputs: shapes({ x: [6, 3], gamma: [3], beta: [3] }),
-    compute: (o, { x, gamma, beta }) => o.batchNorm(x, gamma, beta, { epsilon: 0.1 }).y,
-  },
-  {
-    name: "batchNorm and its statistics",
-    inputs: shapes({ x: [2, 3, 2, 4], gamma: [4], beta: [4] }),
-    compute: (o, { x, gamma, beta }) => ({ ...o.batchNorm(x, gamma, beta, { epsilon: 0.1 }) }),
-  },
-  {
-    name: "tanh of batchNorm",
-    inputs: shapes({ x: [7, 2], gamma: [2], beta: [2] }),
-    compute: (o, { x, gamma, beta }) => o.tanh(o.batchNorm(x, gamma, beta, { epsilon: 0.1 }).y),
-  },
-  {
-    name: "batchNormInference",
-    inputs: {
-      ...shapes({ x: [5, 3], gamma: [3], beta: [3], mean: [3] }),
+  ),
+  row(
+    "tanh of conv2dFilterGrad",
+    { x: [2, 5, 5, 4], dy: [2, 3, 3, 4] },
+    (o, { x, dy }) => o.tanh(o.mul(o.conv2dFilterGrad(x, dy, { kernelSize: 3 }), 0.2)),
+  ),
+  row(
+    "batchNorm",
+    { x: [6, 3], gamma: [3], beta: [3] },
+    (o, { x, gamma, beta }) => o.batchNorm(x, gamma, beta, { epsilon: 0.1 }).y,
+  ),
+  row(
+    "batchNorm and its statistics",
+    { x: [2, 3, 2, 4], gamma: [4], beta: [4] },
+    (o, { x, gamma, beta }) => ({ ...o.batchNorm(x, gamma, beta, { epsilon: 0.1 }) }),
+  ),
+  row(
+    "tanh of batchNorm",
+    { x: [7, 2], gamma: [2], beta: [2] },
+    (o, { x, gamma, beta }) => o.tanh(o.batchNorm(x, gamma, beta, { epsilon: 0.1 }).y),
+  ),
+  row(
+    "batchNormInference",
+    {
+      ...{ x: [5, 3], gamma: [3], beta: [3], mean: [3] },
       variance: { shape: [3], values: positive },
     },
-    compute: (o, { x, gamma, beta, mean, variance }) =>
+    (o, { x, gamma, beta, mean, variance }) =>
       o.batchNormInference(x, gamma, beta, mean, variance, { epsilon: 0.1 }),
-  },
-  {
-    name: "add and sub with broadcasting",
-    inputs: shapes({ a: [3, 1], b: [4] }),
-    compute: (o, { a, b }) => o.tanh(o.sub(o.add(a, b), o.mul(b, 2))),
-  },
-  {
-    name: "mul with broadcasting",
-    inputs: shapes({ a: [2, 3, 4], b: [3, 1] }),
-    compute: (o, { a, b }) => o.tanh(o.mul(a, b)),
-  },
-  {
-    name: "div with broadcasting",
-    inputs: { a: { shape: [3, 5] }, b: { shape: [5], values: away } },
-    compute: (o, { a, b }) => o.div(a, b),
-  },
-  { name: "number / x", inputs: vector(away), compute: (o, { x }) => o.div(3, x) },
-  {
-    name: "maximum and minimum with broadcasting",
-    inputs: { a: { shape: [3, 4], values: far }, b: { shape: [4], values: far } },
-    compute: (o, { a, b }) => o.mul(o.tanh(o.maximum(a, b)), o.minimum(a, o.sub(0.1, b))),
-  },
-  {
-    name: "where",
-    inputs: shapes({ a: [3, 4], b: [4] }),
-    compute: (o, { a, b }) => {
-      const chosen = o.where(o.constant([1, 0, 0, 1]), o.mul(a, b), o.exp(b));
-      return o.mul(chosen, o.where(o.constant([1, 0, 1], [3, 1]), a, 2));
-    },
-  },
-  {
-    name: "max",
-    inputs: { x: { shape: [2, 3], values: [1, 2, -3, 0.5, -0.5, -1] } },
-    compute: (o, { x }) => o.mul(o.exp(o.max(x, 1, true)), o.mul(x, o.max(x))),
-  },
-  {
-    name: "slice with strides",
-    inputs: shapes({ x: [5, 4] }),
-    compute: (o, { x }) =>
-      o.tanh(o.mul(o.slice(x, [0, 1], [-1, -1], [2, 2]), o.slice(x, [1, 0], [3, 2]))),
-  },
-  { name: "softplus", inputs: vector(), compute: (o, { x }) => o.softplus(o.mul(x, 2)) },
-  {
-    name: "cube of relu",
-    inputs: vector(away),
-    compute: (o, { x }) => o.mul(o.relu(x), o.mul(x, x)),
-  },
-  { name: "exp", inputs: vector(), compute: (o, { x }) => o.exp(x) },
-  { name: "log", inputs: vector(positive), compute: (o, { x }) => o.log(x) },
-  { name: "sqrt", inputs: vector(positive), compute: (o, { x }) => o.sqrt(x) },
-  { name: "tanh", inputs: vector(), compute: (o, { x }) => o.tanh(x) },
-  { name: "sigmoid", inputs: vector(), compute: (o, { x }) => o.sigmoid(x) },
-  { name: "square of abs", inputs: vector(away), compute: (o, { x }) => o.mul(o.abs(x), x) },
-  {
-    name: "square of leakyRelu",
-    inputs: vector(away),
-    compute: (o, { x }) => o.mul(o.leakyRelu(x), o.leakyRelu(o.neg(x), 0.1)),
-  },
-  {
-    name: "sigmoidCrossEntropyWithLogits",
-    inputs: { x: { shape: [3, 4] }, t: { shape: [4], values: (r) => r.uniform() } },
-    compute: (o, { x, t }) => o.sigmoidCrossEntropyWithLogits(x, t),
-  },
-  {
-    name: "softmaxCrossEntropyWithLogits",
-    inputs: { x: { shape: [3, 4] }, t: { shape: [3, 4], values: (r) => r.uniform() } },
-    compute: (o, { x, t }) => o.softmaxCrossEntropyWithLogits(x, t),
-  },
-  {
-    name: "reductions and moves",
-    inputs: shapes({ x: [2, 3, 4] }),
-    compute: (o, { x }) => {
-      const joined = o.concat([o.transpose(x, [2, 0, 1]), o.reshape(x, [4, 2, 3])], 1);
-      const cut = o.pad(o.slice(joined, [1, 0, 1], [2, 4, 2]), [[0, 0], [1, 0], [0, 1]]);
-      return o.mul(o.tanh(o.mean(cut, 0)), o.sum(o.broadcastTo(cut, [2, 5, 3]), [0, 1], true));
-    },
-  },
-  {
-    name: "gather",
-    inputs: shapes({ x: [4, 3], y: [3, 3] }),
-    compute: (o, { x, y }) => o.tanh(o.mul(o.gather(x, o.constant(2, [3])), y)),
-  },
+  ),
+  row(
+    "add and sub with broadcasting",
+    { a: [3, 1], b: [4] },
+    (o, { a, b }) => o.tanh(o.sub(o.add(a, b), o.mul(b, 2))),
+  ),
+  row("mul with broadcasting", { a: [2, 3, 4], b: [3, 1] }, (o, { a, b }) => o.tanh(o.mul(a, b))),
+  row(
+    "div with broadcasting",
+    { a: { shape: [3, 5] }, b: { shape: [5], values: away } },
+    (o, { a, b }) => o.div(a, b),
+  ),
+  row("number / x", vector(away), (o, { x }) => o.div(3, x)),
+  row("maximum and minimum with broadcasting", {
+    a: { shape: [3, 4], values: far },
+    b: { shape: [4], values: far },
+  }, (o, { a, b }) => o.mul(o.tanh(o.maximum(a, b)), o.minimum(a, o.sub(0.1, b)))),
+  row("where", { a: [3, 4], b: [4] }, (o, { a, b }) => {
+    const chosen = o.where(o.constant([1, 0, 0, 1]), o.mul(a, b), o.exp(b));
+    return o.mul(chosen, o.where(o.constant([1, 0, 1], [3, 1]), a, 2));
+  }),
+  row(
+    "max",
+    { x: { shape: [2, 3], values: [1, 2, -3, 0.5, -0.5, -1] } },
+    (o, { x }) => o.mul(o.exp(o.max(x, 1, true)), o.mul(x, o.max(x))),
+  ),
+  row(
+    "slice with strides",
+    { x: [5, 4] },
+    (o, { x }) => o.tanh(o.mul(o.slice(x, [0, 1], [-1, -1], [2, 2]), o.slice(x, [1, 0], [3, 2]))),
+  ),
+  row("softplus", vector(), (o, { x }) => o.softplus(o.mul(x, 2))),
+  row("cube of relu", vector(away), (o, { x }) => o.mul(o.relu(x), o.mul(x, x))),
+  row("exp", vector(), (o, { x }) => o.exp(x)),
+  row("log", vector(positive), (o, { x }) => o.log(x)),
+  row("sqrt", vector(positive), (o, { x }) => o.sqrt(x)),
+  row("tanh", vector(), (o, { x }) => o.tanh(x)),
+  row("sigmoid", vector(), (o, { x }) => o.sigmoid(x)),
+  row("square of abs", vector(away), (o, { x }) => o.mul(o.abs(x), x)),
+  row(
+    "square of leakyRelu",
+    vector(away),
+    (o, { x }) => o.mul(o.leakyRelu(x), o.leakyRelu(o.neg(x), 0.1)),
+  ),
+  row("sigmoidCrossEntropyWithLogits", {
+    x: { shape: [3, 4] },
+    t: { shape: [4], values: (r) => r.uniform() },
+  }, (o, { x, t }) => o.sigmoidCrossEntropyWithLogits(x, t)),
+  row("softmaxCrossEntropyWithLogits", {
+    x: { shape: [3, 4] },
+    t: { shape: [3, 4], values: (r) => r.uniform() },
+  }, (o, { x, t }) => o.softmaxCrossEntropyWithLogits(x, t)),
+  row("reductions and moves", { x: [2, 3, 4] }, (o, { x }) => {
+    const joined = o.concat([o.transpose(x, [2, 0, 1]), o.reshape(x, [4, 2, 3])], 1);
+    const cut = o.pad(o.slice(joined, [1, 0, 1], [2, 4, 2]), [[0, 0], [1, 0], [0, 1]]);
+    return o.mul(o.tanh(o.mean(cut, 0)), o.sum(o.broadcastTo(cut, [2, 5, 3]), [0, 1], true));
+  }),
+  row(
+    "gather",
+    { x: [4, 3], y: [3, 3] },
+    (o, { x, y }) => o.tanh(o.mul(o.gather(x, o.constant(2, [3])), y)),
+  ),
 ];
 
 for (const op of CASES) Deno.test(`second order: ${op.name}`, () => checkSecond(op));

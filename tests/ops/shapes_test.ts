@@ -442,6 +442,32 @@ Deno.test("a recording that failed does not stay open", () => {
   throws(() => record({}, nested), { name: "TypeError", message: /nested/ });
 });
 
+Deno.test("a recording is a function that returns outputs by name", () => {
+  for (const body of [undefined, null, {}, "y", 3]) {
+    throws(() => record({ x: [2] }, body as unknown as () => Record<string, Tensor>), {
+      name: "TypeError",
+      message: /A recording is a function from inputs to outputs, got/,
+    });
+  }
+  for (const result of [undefined, null, 3, "x"]) {
+    throws(() => record({ x: [2] }, () => result as unknown as Record<string, Tensor>), {
+      name: "TypeError",
+      message: /The recording returned .*: it must return its outputs by name/,
+    });
+  }
+  throws(
+    () => record({ x: [2] }, ({ x }) => x as unknown as Record<string, Tensor>),
+    /returned Tensor/,
+  );
+  for (const shape of ["[2]", 2, null]) {
+    const message = /Input x has shape .*: every axis must be a positive integer/;
+    throws(() => record({ x: shape as unknown as Shape }, () => ({})), {
+      name: "TypeError",
+      message,
+    });
+  }
+});
+
 Deno.test("tensors of another recording", () => {
   let kept: Tensor | undefined;
   record({ a: [3], b: [3] }, ({ a, b }) => ({ y: kept = ops.add(a, b) }));
