@@ -1,6 +1,6 @@
 /**
- * Training on images of one's own: any folder of PNG files, in colour. Without a folder, the
- * example draws one first: discs, squares and triangles of all colours.
+ * Training on images of one's own: any folder of PNG files, in color. Without a folder, the
+ * example draws one first: discs, squares and triangles of all colors.
  *
  *   deno run --allow-read --allow-write examples/images.ts
  *
@@ -25,11 +25,11 @@ const { values: args } = parseArgs({
 });
 const size = Number(args.size);
 
-/** A shape of one colour on a dark ground, somewhere in the image: [size, size, 3]. */
+/** A shape of one color on a dark ground, somewhere in the image: [size, size, 3]. */
 function drawShape(shape: number, size: number): Uint8Array {
   const radius = size * (0.2 + 0.15 * Math.random());
   const [cx, cy] = [0, 1].map(() => size / 2 + (size / 2 - radius) * (Math.random() - 0.5));
-  const colour = [0, 1, 2].map(() => 80 + Math.floor(176 * Math.random()));
+  const color = [0, 1, 2].map(() => 80 + Math.floor(176 * Math.random()));
   const inside = [
     (x: number, y: number) => Math.hypot(x, y) < radius,
     (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y)) < 0.85 * radius,
@@ -38,7 +38,7 @@ function drawShape(shape: number, size: number): Uint8Array {
   const data = new Uint8Array(size * size * 3).fill(24);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      if (inside(x + 0.5 - cx, y + 0.5 - cy)) data.set(colour, (y * size + x) * 3);
+      if (inside(x + 0.5 - cx, y + 0.5 - cy)) data.set(color, (y * size + x) * 3);
     }
   }
   return data;

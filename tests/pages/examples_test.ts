@@ -119,7 +119,7 @@ Deno.test("examples: classifier tells real digits apart after a few steps", asyn
   });
 });
 
-Deno.test("examples: images draws a folder, loads it and trains in colour", async () => {
+Deno.test("examples: images draws a folder, loads it and trains in color", async () => {
   await inFolder(async (dir) => {
     const text = await run("images.ts", ["--steps", "1"], dir);
     assert.match(text, /1200 images of 32 x 32, of disc, square, triangle/);
@@ -132,6 +132,15 @@ Deno.test("examples: images draws a folder, loads it and trains in colour", asyn
     const args = ["--data", "out-images-data", "--size", "16", "--steps", "1", "--out", "other"];
     assert.match(await run("images.ts", args, dir), /1200 images of 16 x 16/);
     assert.ok(names(join(dir, "other")).includes("dcgan.gif"));
+  });
+});
+
+Deno.test("examples: own_network learns to tell shapes apart", async () => {
+  await inFolder(async (dir) => {
+    const text = await run("own_network.ts", [], dir);
+    const losses = numbers(text, /loss (\S+)/g);
+    assert.ok(losses.length === 4 && losses[3] < 0.5 * Math.log(3), text);
+    assert.ok(numbers(text, /(\d+) of 64 right/g)[3] >= 50, text);
   });
 });
 
