@@ -61,6 +61,12 @@ export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";
 export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
 export { type Images, loadImages, type LoadImagesOptions } from "./src/data/images.ts";
+// The names of the version before.
+export {
+  type Images as Pictures,
+  loadImages as loadPictures,
+  type LoadImagesOptions as LoadPicturesOptions,
+} from "./src/data/images.ts";
 
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/formats/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/formats/grid.ts";

@@ -7,16 +7,14 @@
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
 import { parseIDX } from "./idx.ts";
-import { allowCacheVariables, defaultCacheDir, store } from "../files/mnist_cache.ts";
 import { downloadFile, MNIST_MIRRORS, SILENCE } from "./mnist_download.ts";
 import {
-  candidates,
   type FoundFile,
   MNIST_FILES,
   type MNISTFile,
   type MNISTSplit,
   spellings,
-} from "../files/mnist_files.ts";
+} from "./mnist_files.ts";
 
 export type { MNISTSplit };
 
@@ -60,6 +58,7 @@ interface Located extends FoundFile {
 
 /** The user's own folder: what lies there is taken, original or not. */
 async function findInFolder(dir: string, file: MNISTFile): Promise<Located> {
+  const { candidates } = await import("../files/mnist_cache.ts");
   for await (const found of candidates(dir, file)) {
     if (found instanceof Error) throw found;
     return { ...found, place: `from ${dir}` };
@@ -75,26 +74,34 @@ class Search {
   readonly #options: LoadMNISTOptions;
   /** What was tried, for the error when nothing is left to try. */
   readonly #tried: string[] = [];
-  /** The cache folder, if it is known. */
-  readonly #cache?: string;
+  /** The cache folder, if it is known; looked up once. */
+  #cache?: Promise<string | undefined>;
   /** The answer of the hook, once it was asked. */
   #other?: Promise<string | undefined>;
 
   constructor(options: LoadMNISTOptions, private readonly silence: number) {
     this.#options = options;
-    try {
-      this.#cache = options.cacheDir ?? defaultCacheDir();
-    } catch (error) {
-      const remedy = error instanceof Deno.errors.NotCapable
-        ? `Run with ${allowCacheVariables()}, or pass \`cacheDir\``
-        : "Pass `cacheDir`";
-      this.#fail(`the cache folder is unknown: ${(error as Error).message}. ${remedy}`);
-    }
+  }
+
+  #cacheFolder(): Promise<string | undefined> {
+    return this.#cache ??= (async () => {
+      const { cacheDir } = this.#options;
+      if (cacheDir !== undefined) return cacheDir;
+      const { allowCacheVariables, defaultCacheDir } = await import("../files/mnist_cache.ts");
+      try {
+        return defaultCacheDir();
+      } catch (error) {
+        const remedy = (error as Error).name === "NotCapable"
+          ? `Run with ${allowCacheVariables()}, or pass \`cacheDir\``
+          : "Pass `cacheDir`";
+        this.#fail(`the cache folder is unknown: ${(error as Error).message}. ${remedy}`);
+      }
+    })();
   }
 
   /** Looks in the cache, in the folder that the hook names, and at the mirrors. */
   async find(file: MNISTFile): Promise<Located> {
-    const found = await this.#inFolder(this.#cache, file) ??
+    const found = await this.#inFolder(await this.#cacheFolder(), file) ??
       await this.#inFolder(await this.#otherFolder(), file) ??
       await this.#atMirrors(file);
     if (found) return found;
@@ -114,6 +121,7 @@ class Search {
 
   async #inFolder(dir: string | undefined, file: MNISTFile): Promise<Located | undefined> {
     if (dir === undefined) return undefined;
+    const { candidates } = await import("../files/mnist_cache.ts");
     let there = false;
     for await (const found of candidates(dir, file)) {
       this.#options.signal?.throwIfAborted();
@@ -161,13 +169,15 @@ class Search {
 
   /** A cache that cannot be written to costs a download next time, not this run. */
   async #keep(file: MNISTFile, body: Uint8Array): Promise<void> {
-    if (this.#cache === undefined) return;
+    const folder = await this.#cacheFolder();
+    if (folder === undefined) return;
+    const { store } = await import("../files/mnist_cache.ts");
     const name = body[0] === 0x1f ? `${file.name}.gz` : file.name;
     try {
-      await store(this.#cache, name, body);
+      await store(folder, name, body);
     } catch (error) {
       this.#options.onMessage?.(
-        `${name} could not be kept in ${this.#cache}: ${(error as Error).message}`,
+        `${name} could not be kept in ${folder}: ${(error as Error).message}`,
       );
     }
   }

@@ -5,7 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
-import { type FoundFile, type MNISTFile, openFile } from "../files/mnist_files.ts";
+import { type FoundFile, type MNISTFile, openFile } from "./mnist_files.ts";
 
 /** Public copies of the compressed files as they were first published. */
 export const MNIST_MIRRORS: readonly string[] = [
@@ -118,7 +118,7 @@ export async function downloadFile(
   } catch (failed) {
     signal?.throwIfAborted();
     const cause = patience.signal.aborted ? patience.signal.reason : failed;
-    const remedy = cause instanceof Deno.errors.NotCapable
+    const remedy = (cause as Error).name === "NotCapable"
       ? `. Run with --allow-net=${new URL(address).host}`
       : "";
     throw new DataError(`${address} cannot be used: ${reason(cause as Error)}${remedy}`, { cause });

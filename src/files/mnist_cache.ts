@@ -1,10 +1,13 @@
 /**
- * The folder where downloaded files are kept.
+ * MNIST's files on the disk, and the folder where downloaded ones are kept.
  *
  * @module
  */
 
 import { join } from "node:path";
+import { type FoundFile, type MNISTFile, openFile, spellings } from "../data/mnist_files.ts";
+import { DataError } from "../errors.ts";
+import { readFile } from "./regular.ts";
 
 /** Environment variables that say where caches are, on any system. */
 export const CACHE_VARIABLES: readonly string[] = ["HOME", "LOCALAPPDATA", "XDG_CACHE_HOME"];
@@ -51,4 +54,32 @@ export async function store(dir: string, name: string, bytes: Uint8Array): Promi
     await Deno.remove(temporary).catch(() => {}); // It may never have come to be.
     throw error;
   }
+}
+
+/**
+ * Looks for a file in a folder under each of its names, and gives what it finds: the file, or why it
+ * cannot be used.
+ */
+export async function* candidates(
+  dir: string,
+  file: MNISTFile,
+): AsyncGenerator<FoundFile | DataError> {
+  for (const spelling of spellings(file)) {
+    const path = join(dir, spelling);
+    try {
+      yield await openFile(await readFile(path), file, path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) continue;
+      yield error instanceof DataError ? error : unreadable(path, dir, error as Error);
+      // Without the permission, the other names would say the same.
+      if (error instanceof Deno.errors.NotCapable) return;
+    }
+  }
+}
+
+function unreadable(path: string, dir: string, cause: Error): DataError {
+  const remedy = cause instanceof Deno.errors.NotCapable
+    ? `Run with --allow-read=${dir}`
+    : "Check that it is a file and that you may read it";
+  return new DataError(`${path} cannot be read: ${cause.message}. ${remedy}`, { cause });
 }

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { PNG } from "npm:pngjs@7.0.0";
-import { DataError, loadImages, type LoadImagesOptions, validateDataset } from "../../mod.ts";
+import {
+  DataError,
+  loadImages,
+  type LoadImagesOptions,
+  loadPictures,
+  type LoadPicturesOptions,
+  type Pictures,
+  validateDataset,
+} from "../../mod.ts";
 import { inFolder } from "../support/folder.ts";
 
 type Pixel = readonly [number, number, number, number?];
@@ -57,6 +65,7 @@ Deno.test("images: files come in the order of their names, pixels row by row", a
     assert.deepEqual([...images], Array.from({ length: 64 }, (_, i) => i < 32 ? i : 68 + i));
     assert.deepEqual([[...labels], classes], [[], []]);
     assert.deepEqual(files, [join(dir, "a.png"), join(dir, "b.PNG")]);
+    assert.deepEqual(loaded.skipped, [join(dir, "notes.txt")]);
   });
 });
 
@@ -68,7 +77,10 @@ Deno.test("images: subfolders are classes, labels by name", async () => {
       "cat/1.png": plain(10),
       "none/readme.txt": "no class",
     });
-    const { images, labels, classes } = await loadImages(dir);
+    await put(dir, { "photo.jpg": "JPEG", "cat/3.jpeg": "JPEG" });
+    const { images, labels, classes, skipped } = await loadImages(dir);
+    const others = ["photo.jpg", "cat/3.jpeg", "none/readme.txt"];
+    assert.deepEqual(skipped, others.map((name) => join(dir, name)));
     assert.deepEqual([...images].filter((_, i) => i % 16 === 0), [10, 20, 30]);
     assert.deepEqual([...labels], [0, 0, 1]);
     assert.deepEqual(classes, ["cat", "dog"]);
@@ -293,6 +305,13 @@ Deno.test("images: folders without images, or none at all", async () => {
     await Deno.mkdir(join(dir, "a.png"));
     await refused(dir, {}, "No PNG file");
   });
+});
+
+Deno.test("images: the names of the version before mean the same", () => {
+  const options: LoadPicturesOptions = { channels: 1 };
+  const load: (dir: string, options: LoadImagesOptions) => Promise<Pictures> = loadPictures;
+  assert.equal(load, loadImages);
+  assert.deepEqual(options, { channels: 1 });
 });
 
 Deno.test("images: options are checked, and a signal stops", async () => {

@@ -8,7 +8,7 @@ import { validateDataset } from "../../src/data/dataset.ts";
 import { loadMNIST, loadPatiently } from "../../src/data/mnist.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { downloadFile } from "../../src/data/mnist_download.ts";
-import { MNIST_FILES } from "../../src/files/mnist_files.ts";
+import { MNIST_FILES } from "../../src/data/mnist_files.ts";
 import { DataError } from "../../src/errors.ts";
 
 const { test } = MNIST_FILES;

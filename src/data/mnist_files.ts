@@ -1,14 +1,11 @@
 /**
- * The four files of MNIST: their names, their checksums, and reading one from a folder.
+ * The four files of MNIST: their names and their checksums.
  *
  * @module
  */
 
-import { join } from "node:path";
-import { DataError } from "../errors.ts";
-import { readFile } from "./regular.ts";
 import { sha256 } from "../formats/sha256.ts";
-import { decompressIDX } from "../data/idx.ts";
+import { decompressIDX } from "./idx.ts";
 
 /** Which part of the data set: 60,000 images to train on, or 10,000 to test with. */
 export type MNISTSplit = "train" | "test";
@@ -24,7 +21,7 @@ export interface MNISTFile {
 }
 
 /**
- * The genuine files. The checksums were computed from copies with the MD5 sums that are known for
+ * The original files. The checksums were computed from copies with the MD5 sums that are known for
  * them uncompressed (train images: 6bbc9ace898e44ae57da46a324031adb).
  */
 export const MNIST_FILES: Readonly<
@@ -62,7 +59,7 @@ export interface FoundFile {
   readonly bytes: Uint8Array;
   /** What to call it in messages. */
   readonly name: string;
-  /** Whether it is the genuine one. */
+  /** Whether it is the original one. */
   readonly verified: boolean;
 }
 
@@ -75,7 +72,7 @@ export function spellings(file: MNISTFile): string[] {
 /**
  * Decompresses a file where needed and compares its checksum, if it is as long as it should be.
  *
- * Array buffers made: what `decompressIDX` makes, and pieces of 1 MiB.
+ * Array buffers made: what `decompressIDX` makes, and the copy that WebCrypto makes of what it hashes.
  *
  * @param bytes The file as it is stored, raw or gzip.
  * @param file Which one it should be.
@@ -90,32 +87,4 @@ export async function openFile(
   const raw = await decompressIDX(bytes, name);
   const verified = raw.length === file.size && await sha256(raw) === file.sha256;
   return { bytes: raw, name, verified };
-}
-
-/**
- * Looks for a file in a folder under each of its names, and gives what it finds: the file, or why it
- * cannot be used.
- */
-export async function* candidates(
-  dir: string,
-  file: MNISTFile,
-): AsyncGenerator<FoundFile | DataError> {
-  for (const spelling of spellings(file)) {
-    const path = join(dir, spelling);
-    try {
-      yield await openFile(await readFile(path), file, path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue;
-      yield error instanceof DataError ? error : unreadable(path, dir, error as Error);
-      // Without the permission, the other names would say the same.
-      if (error instanceof Deno.errors.NotCapable) return;
-    }
-  }
-}
-
-function unreadable(path: string, dir: string, cause: Error): DataError {
-  const remedy = cause instanceof Deno.errors.NotCapable
-    ? `Run with --allow-read=${dir}`
-    : "Check that it is a file and that you may read it";
-  return new DataError(`${path} cannot be read: ${cause.message}. ${remedy}`, { cause });
 }
