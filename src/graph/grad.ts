@@ -22,7 +22,7 @@ function gradientInputs(node: Node): readonly Tensor[] {
   return node.op.gradientInputs?.(node) ?? node.inputs;
 }
 
-/** Whether a node's own gradient rule leaves out a target between its gradient's inputs and it. */
+/** Whether a target lies between a node and the inputs of its gradient, which its rule would skip. */
 function bypasses(node: Node, targets: ReadonlySet<Tensor>): boolean {
   if (!node.op.gradientInputs) return false;
   const ends = new Set(gradientInputs(node));
@@ -106,8 +106,8 @@ export function backward(
     const rule = (dy: readonly (Tensor | undefined)[]) =>
       stepwise.has(node) ? dy : node.op.gradient!(node, dy);
     const gradients = rule(arrived);
-    // Where samples meet a variable, its gradient comes from weighted cotangents. Of what the two
-    // calls of the rule record, nobody needs one half, and it is dropped.
+    // Where samples meet a variable, its gradient comes from weighted cotangents. Half of what the two
+    // calls of the rule record is not needed, and the compiler drops it.
     const meets = samples.has(node) &&
       inputs.some((t) => carries.has(t.node) && !samples.has(t.node));
     const weighted = meets ? rule(arrived.map((c) => c && weightedOf(c))) : gradients;

@@ -173,7 +173,8 @@ export function toTensor(x: TensorLike, what = "argument"): Tensor {
   return x;
 }
 
-function describe(x: unknown): string {
+/** A value that is not what was asked for, as messages name it. */
+export function describe(x: unknown): string {
   return typeof x === "object" ? x?.constructor?.name ?? "null" : `${typeof x} ${String(x)}`;
 }
 

@@ -137,9 +137,9 @@ export interface Op<A = unknown> {
     cotangents: readonly (Tensor | undefined)[],
   ): (Tensor | undefined)[];
   /**
-   * What the cotangents that `gradient` returns belong to, where that is not the node's inputs. Only
-   * of an op that gives its one input on: where a gradient is asked for in between, its ops' own
-   * rules are used in place of this one.
+   * The tensors whose cotangents `gradient` returns, if they are not the node's inputs. For an op
+   * that returns its only input and knows a closed form for the gradient of several ops before it.
+   * Where a target lies in between, the rules of those ops apply instead.
    */
   gradientInputs?(node: Node<A>): readonly Tensor[];
   /** Emits the dispatches that compute the node to a `Lowering` (lower.ts, which imports this file). */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describe } from "../graph/graph.ts";
 import { type Shape, show, type Tensor } from "../graph/tensor.ts";
 
 /** Refuses anything but f32, which is what arithmetic is defined on. */
@@ -13,6 +14,11 @@ export function requireFloat(x: Tensor, op: string): void {
       `${op} computes with f32, got a tensor of ${x.dtype} ${show(x.shape)}: ops.cast makes it f32`,
     );
   }
+}
+
+/** Refuses what should be a list, such as of axes or sizes, and is not. */
+export function requireList(list: readonly unknown[], what: string): void {
+  if (!Array.isArray(list)) throw new TypeError(`${what} must be a list, got ${describe(list)}`);
 }
 
 /** Axes to work along: one, several, or (undefined) all. Negative ones count from the end. */

@@ -1,3 +1,9 @@
+/**
+ * Rows by index.
+ *
+ * @module
+ */
+
 import gatherCode from "../kernels/gather.wgsl" with { type: "text" };
 import gatherGradCode from "../kernels/gather_grad.wgsl" with { type: "text" };
 import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
@@ -86,7 +92,9 @@ export function gather<X extends TensorLike>(
   const tensor = toTensor(x, "x of gather");
   const index = toTensor(indices, "the indices of gather");
   if (index.dtype === "u8" || tensor.dtype === "u8") {
-    throw new TypeError("gather moves f32 and u32; for a data set of bytes use gatherImages");
+    throw new TypeError(
+      "gather moves f32 and u32, by f32 or u32 indices; for a data set of bytes use gatherImages",
+    );
   }
   if (tensor.rank === 0) throw new TypeError("gather needs at least one axis, got a scalar");
   const [along] = normalizeAxes(axis, tensor, "gather");
@@ -135,15 +143,15 @@ const gatherImagesOp: Op = {
  * @param images a u8 variable [n, height, width, channels]
  * @param indices u32 [batch]
  * @returns f32 [batch, height, width, channels]
- * @throws {TypeError} when the images are not u8, or the indices no list.
+ * @throws {TypeError} when the images are not u8, or the indices are not a list of u32 or f32.
  */
 export function gatherImages(images: TensorLike, indices: TensorLike): Tensor {
   const tensor = toTensor(images, "the images of gatherImages");
   const index = toTensor(indices, "the indices of gatherImages");
-  if (tensor.dtype !== "u8" || index.rank !== 1) {
+  if (tensor.dtype !== "u8" || index.dtype === "u8" || index.rank !== 1) {
     throw new TypeError(
-      `gatherImages takes u8 images and a list of indices, got ${tensor.dtype} ` +
-        `${show(tensor.shape)} and ${show(index.shape)}`,
+      `gatherImages takes u8 images and a list of u32 indices, got ${tensor.dtype} ` +
+        `${show(tensor.shape)} and ${index.dtype} ${show(index.shape)}`,
     );
   }
   const shape = [index.size, ...tensor.shape.slice(1)];

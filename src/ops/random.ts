@@ -1,3 +1,9 @@
+/**
+ * Random numbers, and dropout.
+ *
+ * @module
+ */
+
 import code from "../kernels/random.wgsl" with { type: "text" };
 import type { Constants } from "../gpu/pipelines.ts";
 import { kernel } from "../gpu/shader.ts";
@@ -174,7 +180,8 @@ export function randomUniform(
  *
  * @param shape of the result
  * @returns f32 of the shape
- * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1.
+ * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1, or the mean or the
+ *   standard deviation is no finite float32.
  * @throws {TypeError} when the state is not u32 [2].
  */
 export function randomNormal(
@@ -182,6 +189,11 @@ export function randomNormal(
   options: RandomOptions & { readonly mean?: number; readonly stddev?: number } = {},
 ): Tensor {
   const { mean = 0, stddev = 1 } = options;
+  if (![mean, stddev].every((n) => Number.isFinite(Math.fround(n)))) {
+    throw new RangeError(
+      `randomNormal got a mean of ${mean} and a stddev of ${stddev}: both must be finite float32`,
+    );
+  }
   const y = draw(normalOp, shape, options, "f32");
   return mean === 0 && stddev === 1 ? y : add(mul(y, stddev), mean);
 }
@@ -212,7 +224,7 @@ export function randomMask(shape: Shape, rate: number, options: RandomOptions = 
  */
 export function dropout(x: TensorLike, rate: number, options: RandomOptions = {}): Tensor {
   const tensor = toTensor(x, "the input of dropout");
-  if (!(rate >= 0 && Math.fround(rate) < 1)) {
+  if (typeof rate !== "number" || !(rate >= 0 && Math.fround(rate) < 1)) {
     throw new RangeError(`dropout got a rate of ${rate}; it must be at least 0 and below 1`);
   }
   if (rate === 0) return tensor;

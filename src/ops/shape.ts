@@ -37,7 +37,7 @@ import {
   type Tensor,
   validateShape,
 } from "../graph/tensor.ts";
-import { broadcastShapes, normalizeAxes, requireFloat } from "./check.ts";
+import { broadcastShapes, normalizeAxes, requireFloat, requireList } from "./check.ts";
 import { copyBox, fillZero, requireRank, stridesOf } from "./copy.ts";
 
 /** Records an op whose one result has x's type. */
@@ -62,6 +62,7 @@ const reshapeOp: Op = {
  */
 export function reshape<X extends TensorLike>(x: X, shape: Shape): SameType<X> {
   const tensor = toTensor(x, "the input of reshape");
+  requireList(shape, "The shape of reshape");
   const known = sizeOf(shape.filter((n) => n !== -1));
   const target = shape.map((n) => n === -1 ? tensor.size / known : n);
   const whole = target.every((n) => Number.isSafeInteger(n) && n > 0);
@@ -101,6 +102,7 @@ export function transpose<X extends TensorLike>(
   const tensor = toTensor(x, "the input of transpose");
   requireRank(tensor, "transpose");
   const order = permutation ?? tensor.shape.map((_, i) => tensor.rank - 1 - i);
+  requireList(order, "The permutation of transpose");
   if (order.length !== tensor.rank || !tensor.shape.every((_, axis) => order.includes(axis))) {
     throw new TypeError(
       `Cannot transpose ${show(tensor.shape)} by ${show(order)}: ` +
@@ -182,6 +184,7 @@ const concatOp: Op<number> = {
  * @throws {TypeError} when their other axes or types differ.
  */
 export function concat<X extends TensorLike>(tensors: readonly X[], axis = 0): SameType<X> {
+  requireList(tensors, "The tensors of concat");
   if (!tensors.length) throw new TypeError("concat needs at least one tensor");
   const inputs = tensors.map((t, i) => toTensor(t, `input ${i} of concat`));
   const [first] = inputs;
@@ -257,10 +260,17 @@ export function slice<X extends TensorLike>(
   x: X,
   begin: readonly number[],
   size: readonly number[],
-  strides: readonly number[] = begin.map(() => 1),
+  strides?: readonly number[],
 ): SameType<X> {
   const tensor = toTensor(x, "the input of slice");
   requireRank(tensor, "slice");
+  for (const [what, list] of Object.entries({ begin, size, strides: strides ?? [] })) {
+    requireList(list, `The ${what} of slice`);
+  }
+  return sliceBox(tensor, begin, size, strides ?? begin.map(() => 1)) as SameType<X>;
+}
+
+function sliceBox(tensor: Tensor, begin: Shape, size: Shape, strides: Shape): Tensor {
   const { shape: whole, rank } = tensor;
   if ([begin, size, strides].some((entries) => entries.length !== rank)) {
     throw new TypeError(
@@ -305,13 +315,14 @@ export type Padding = readonly (readonly [number, number])[];
 export function pad<X extends TensorLike>(x: X, padding: Padding): SameType<X> {
   const tensor = toTensor(x, "the input of pad");
   requireRank(tensor, "pad");
+  requireList(padding, "The padding of pad");
   if (padding.length !== tensor.rank) {
     throw new TypeError(
       `Cannot pad ${show(tensor.shape)} with ${padding.length} pairs: it has ${tensor.rank} axes`,
     );
   }
   if (
-    padding.some((pair) => pair.length !== 2 || pair.some((n) => !Number.isInteger(n) || n < 0))
+    padding.some((pair) => pair?.length !== 2 || pair.some((n) => !Number.isInteger(n) || n < 0))
   ) {
     throw new RangeError(
       `Cannot pad ${show(tensor.shape)} by ${JSON.stringify(padding)}: each axis needs two whole ` +

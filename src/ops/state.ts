@@ -7,7 +7,13 @@
 
 import code from "../kernels/cast.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
-import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
+import {
+  currentGraph,
+  describe,
+  type SameType,
+  type TensorLike,
+  toTensor,
+} from "../graph/graph.ts";
 import { grid, type Lowering, Storage } from "../graph/lower.ts";
 import {
   bytesOf,
@@ -20,7 +26,7 @@ import {
   type Tensor,
   validateShape,
 } from "../graph/tensor.ts";
-import { toArray, type TypedArray, type Variable } from "../graph/variable.ts";
+import { toArray, type TypedArray, Variable } from "../graph/variable.ts";
 import { number } from "./elementwise.ts";
 
 const dataOp: Op<TypedArray> = {
@@ -69,7 +75,7 @@ export function constant(value: number | ArrayLike<number>, shape?: Shape): Tens
   const graph = currentGraph();
   if (typeof value === "number") return number(value, "constant", shape);
   if (typeof value !== "object" || value === null || !("length" in value)) {
-    throw new TypeError(`constant takes a number or an array of numbers, got ${value}`);
+    throw new TypeError(`constant takes a number or an array of numbers, got ${describe(value)}`);
   }
   const dtype = typeOf(value);
   const target = shape ?? [value.length];
@@ -167,6 +173,11 @@ const assignOp: Op<Variable> = {
  * @throws {TypeError} when shape or type differ.
  */
 export function assign(variable: Variable, value: TensorLike): void {
+  if (!(variable instanceof Variable)) {
+    throw new TypeError(
+      `assign overwrites a variable, got ${describe(variable)}: make one with gpu.variable`,
+    );
+  }
   const tensor = toTensor(value, "the value of assign");
   if (!sameShape(tensor.shape, variable.shape) || tensor.dtype !== variable.dtype) {
     throw new TypeError(

@@ -318,6 +318,22 @@ Deno.test("transpose, slice, pad, concat", () => {
   refuses(RangeError, [[2, 3], [2, 3]], (a, b) => concat([a, b], 2), "axis 2", [2, 3]);
 });
 
+Deno.test("what should be a list, or a variable", () => {
+  const wrong = 2 as unknown as number[];
+  const { transpose, slice, reshape, broadcastTo, pad, concat, assign } = ops;
+  const says = "must be a list, got number 2";
+  refuses(TypeError, [[2, 3]], (x) => transpose(x, wrong), "transpose", says);
+  refuses(TypeError, [[2, 3]], (x) => reshape(x, wrong), "reshape", says);
+  refuses(TypeError, [[2, 3]], (x) => slice(x, wrong, [1, 1]), "begin", says);
+  refuses(TypeError, [[2, 3]], (x) => slice(x, [0, 0], wrong), "size", says);
+  refuses(TypeError, [[2, 3]], (x) => slice(x, [0, 0], [1, 1], wrong), "strides", says);
+  refuses(TypeError, [[2, 3]], (x) => pad(x, wrong as never), "pad", says);
+  refuses(RangeError, [[2, 3]], (x) => pad(x, [1, 1] as never), "[2, 3]", "[1,1]");
+  refuses(TypeError, [[2, 3]], (x) => concat(x as never), "concat", "must be a list");
+  refuses(TypeError, [[2, 3]], (x) => broadcastTo(x, wrong), "broadcastTo");
+  refuses(TypeError, [[2, 3]], (x) => assign(x as never, x), "assign", "gpu.variable");
+});
+
 Deno.test("gather, gatherImages, softmax, dropout, random, constant", () => {
   const { gather, gatherImages, softmaxCrossEntropyWithLogits, dropout, randomBits } = ops;
   refuses(RangeError, [[4, 5], U32([2])], (x, i) => gather(x, i, 2), "axis 2", [4, 5]);
@@ -352,6 +368,12 @@ Deno.test("gather, gatherImages, softmax, dropout, random, constant", () => {
   }
   refuses(RangeError, [], () => ops.randomUniform([3], { minimum: -3e38, maximum: 3e38 }), 3e38);
   refuses(TypeError, [], () => ops.constant(1, [-2]), [-2]);
+  refuses(TypeError, [U8([4, 4]), U8([2])], ops.gatherImages, "u8 [4, 4]", "u8 [2]");
+  refuses(RangeError, [[2]], (x) => dropout(x, "0.5" as unknown as number), "0.5");
+  for (const options of [{ mean: NaN }, { stddev: Infinity }, { mean: 1e39 }]) {
+    const [value] = Object.values(options);
+    refuses(RangeError, [], () => ops.randomNormal([3], options), "randomNormal", value);
+  }
   for (const value of [NaN, Infinity, -1e39]) {
     refuses(RangeError, [], () => ops.constant(value), "constant", value);
   }
