@@ -388,15 +388,7 @@ Deno.test("assign names the variable and both shapes", () => {
 
 Deno.test("constant and cast: types and shapes", () => {
   const wrong = [null, undefined, "12", true, {}] as unknown as number[];
-  for (const value of wrong) {
-    refuses(
-      TypeError,
-      [],
-      () => ops.constant(value),
-      "constant",
-      `${value}`,
-    );
-  }
+  for (const value of wrong) refuses(TypeError, [], () => ops.constant(value), "constant takes");
   refuses(TypeError, [], () => ops.constant([1, 2, 3], [2, 2]), [2, 2], "3");
   refuses(TypeError, [], () => ops.constant([1, 2, 3], [-1, 3]), [-1, 3]);
   refuses(TypeError, [], () => ops.constant([]), [0]);
