@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { type Mutation, mutations } from "./mutate/operators.ts";
 
 /** Tests of ops, the quick ones first. */
-const OPS = ["planted_error", "winograd", "second_order", "random", "shapes", "ops"]
+const OPS = ["planted_error", "second_order", "random", "shapes", "ieee", "ops", "gemm"]
   .map((name) => `ops/${name}`);
 /**
  * What tests each room of `src/`, in order: folders and files of `tests/`. Default: the folder of the
@@ -39,9 +39,13 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   "version.ts": ["files/run_record"],
 };
 
+/** Files whose faults the many tests of convolutions and products should notice. */
+const GEMM = /gemm|conv|filter_grad|winograd|matmul/;
+const OTHERS = "--filter=/^(?!conv|matmul)/";
+
 /** Test files that take too long, unless the table or the name of a file asks for them. */
 const SLOW =
-  /files\/disk|cli\/permissions|training\/(?:device_lost|resume|oracle_step|long_run|faults)/;
+  /files\/disk|gemm\/calibrate|cli\/permissions|training\/(?:device_lost|resume|oracle_step|long_run|faults)/;
 
 /** One fault in one file, and what became of it. */
 export interface Mutant extends Mutation {
@@ -235,7 +239,9 @@ async function main(): Promise<number> {
       )
     );
     const own = tests.filter((test) => test.endsWith(`/${name}_test.ts`));
-    return ["test", "--no-check", "--fail-fast", ...options, ...new Set([...own, ...found])];
+    const chosen = GEMM.test(path) ? [] : [OTHERS];
+    const all = new Set([...own, ...found]);
+    return ["test", "--no-check", "--fail-fast", ...options, ...chosen, ...all];
   };
   const project = { root, files, testOf, patience: 20 };
   const done: Mutant[] = [];
