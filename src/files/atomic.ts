@@ -90,33 +90,10 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
   } catch (cause) {
-    throw cannotMake(path, cause);
-  }
-}
-
-function cannotMake(path: string, cause: unknown): Error {
-  const reason = (cause as Error).message.replace(/: mkdir '.*$/s, "");
-  return new Error(`Cannot make the folder ${path}: ${reason}. ${remedy(cause as Error, path)}`, {
-    cause,
-  });
-}
-
-/**
- * Makes the first of `path`, `path-2`, `path-3` ... that does not exist, and returns its name. The system
- * makes a folder once, so two processes never get the same.
- *
- * @throws {Error} as {@linkcode makeFolder}.
- */
-export async function makeNewFolder(path: string): Promise<string> {
-  await makeFolder(dirname(path));
-  for (let n = 1;; n++) {
-    const folder = n === 1 ? path : `${path}-${n}`;
-    try {
-      await Deno.mkdir(folder);
-      return folder;
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.AlreadyExists)) throw cannotMake(folder, cause);
-    }
+    const reason = (cause as Error).message.replace(/: mkdir '.*$/s, "");
+    throw new Error(`Cannot make the folder ${path}: ${reason}. ${remedy(cause as Error, path)}`, {
+      cause,
+    });
   }
 }
 

@@ -335,3 +335,14 @@ Deno.test("images: options are checked, and a signal stops", async () => {
     await assert.rejects(loadImages(dir, { signal: AbortSignal.abort(reason) }), reason);
   });
 });
+
+Deno.test("images: a text by the name of an image is refused by its own name", async () => {
+  await inFolder(async (dir) => {
+    await Deno.writeTextFile(join(dir, "letter.png"), "Dear reader, this is no image at all.");
+    await assert.rejects(loadImages(dir), (error: Error) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, /letter\.png is no PNG file: it begins with 0x4465617220726561/);
+      return true;
+    });
+  });
+});

@@ -2,16 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DataError, MetricsLog, type MetricsRow, readMetrics } from "../../mod.ts";
 import type { AppendFile } from "../../src/files/append.ts";
+import { inFolder } from "../support/folder.ts";
 
 /** A file in a folder of the test's own. */
-async function withFile(test: (path: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(join(folder, "metrics.jsonl"));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+const withFile = (test: (path: string) => Promise<void>) =>
+  inFolder((dir) => test(join(dir, "metrics.jsonl")));
 
 const stepOf = (step: number) => ({
   step,
@@ -330,3 +325,25 @@ Deno.test("metrics: what could not be written leaves no half line, and the next 
     await log.flush();
     assert.deepEqual(names(await read(path)), ["1", "2", "3"]);
   }));
+
+Deno.test("metrics: a file without line breaks is not read into memory", async () => {
+  await inFolder(async (dir) => {
+    const path = join(dir, "metrics.jsonl");
+    await Deno.writeFile(path, new Uint8Array(2 ** 22));
+    await assert.rejects(async () => {
+      for await (const _ of readMetrics(path)) assert.fail("it has no line");
+    }, /Line 1 of .* is damaged: it has more than 1048576 bytes/);
+  });
+});
+
+Deno.test("metrics: a line nested too deep for whoever goes through it is damaged", async () => {
+  await inFolder(async (dir) => {
+    const path = join(dir, "metrics.jsonl");
+    const row = '{"type":"step","time":"2026-11-24T14:40:00Z","step":1,"epoch":1,"images":1,' +
+      '"generatorLoss":1,"discriminatorLoss":1,"more":';
+    await Deno.writeTextFile(path, `${row}${"[".repeat(9000)}${"]".repeat(9000)}}\n`);
+    await assert.rejects(async () => {
+      for await (const _ of readMetrics(path)) assert.fail("it was read");
+    }, /Line 1 of .* is damaged: it is nested more than 64 levels deep/);
+  });
+});

@@ -1,7 +1,6 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { join } from "node:path";
 import { CheckpointError } from "../../mod.ts";
-import { makeNewFolder } from "../../src/files/atomic.ts";
 import { CheckpointFolder } from "../../src/files/checkpoints.ts";
 import { RunFolder } from "../../src/files/run_folder.ts";
 import { inFolder } from "../support/folder.ts";
@@ -89,18 +88,5 @@ Deno.test("run folder: stopped before its first checkpoint, both refusals name t
     await rejects(
       folder.clear(false),
       /\(ckpt-0001\.safetensors\): resume it \(resume: true, --re/,
-    );
-  }));
-
-Deno.test("a new folder: each of those who ask at once gets its own", () =>
-  inFolder(async (dir) => {
-    const path = join(dir, "runs/out");
-    const made = await Promise.all([1, 2, 3, 4].map(() => makeNewFolder(path)));
-    deepEqual(made.sort(), [path, `${path}-2`, `${path}-3`, `${path}-4`]);
-    await Deno.writeTextFile(join(dir, "file"), "");
-    equal(await makeNewFolder(join(dir, "file")), join(dir, "file-2"));
-    await rejects(
-      makeNewFolder(join(dir, "file/deeper")),
-      /^Error: Cannot make the folder .*file: /,
     );
   }));

@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { VERSION } from "../../src/version.ts";
-import { type RunFacts, writeRunRecord } from "../../src/files/run_record.ts";
+import { RunFolder } from "../../src/files/run_folder.ts";
+import { readRunRecord, type RunFacts, writeRunRecord } from "../../src/files/run_record.ts";
+import { inFolder } from "../support/folder.ts";
 import type { RunRecord } from "../../src/formats/run_record.ts";
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 const FACTS: RunFacts = {
   configuration: { batchSize: 256, widths: [1, 2] },
@@ -26,7 +19,7 @@ const read = async (folder: string): Promise<RunRecord> =>
   JSON.parse(await Deno.readTextFile(join(folder, "run.json")));
 
 Deno.test("run record: it says what made the run", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const before = Date.now();
     assert.equal(await writeRunRecord(folder, FACTS), join(folder, "run.json"));
     const { sessions: [session, ...others], ...rest } = await read(folder);
@@ -46,7 +39,7 @@ Deno.test("run record: it says what made the run", () =>
   }));
 
 Deno.test("run record: a resume adds a session and keeps the rest; a new run starts anew", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     await writeRunRecord(folder, FACTS);
     const first = await read(folder);
     const { command: _, ...facts } = FACTS;
@@ -69,7 +62,7 @@ Deno.test("run record: a resume adds a session and keeps the rest; a new run sta
   }));
 
 Deno.test("run record: what others added to it stays", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     await writeRunRecord(folder, FACTS);
     const path = join(folder, "run.json");
     await Deno.writeTextFile(path, JSON.stringify({ ...await read(folder), note: "mine" }));
@@ -78,7 +71,7 @@ Deno.test("run record: what others added to it stays", () =>
   }));
 
 Deno.test("run record: a damaged one is said, and never stops a run", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const damages: [string, RegExp][] = [
       [`{"format":1,"sess`, /run\.json cannot be read \(.*\): a new one takes its place/],
       ["", /cannot be read/],
@@ -97,10 +90,37 @@ Deno.test("run record: a damaged one is said, and never stops a run", () =>
   }));
 
 Deno.test("run record: a run resumed in a new folder has a record from its step on", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const said: string[] = [];
     await writeRunRecord(folder, { ...FACTS, fromStep: 9 }, (text) => said.push(text));
     assert.deepEqual(said, []);
     assert.equal((await read(folder)).sessions[0].fromStep, 9);
     await assert.rejects(writeRunRecord(join(folder, "missing"), FACTS), /Cannot write/);
   }));
+
+Deno.test("run record: one that is damaged stops no run, and is not blown up", async () => {
+  const session = "{}";
+  const texts = {
+    "no configuration": `{"format":1,"sessions":[${session}]}`,
+    "too many": `{"format":1,"configuration":{},"sessions":[${"{},".repeat(10_000)}{}]}`,
+    "no sessions": `{"format":1,"configuration":{},"sessions":[null]}`,
+    "a deep one": `{"format":1,"configuration":{},"sessions":[{"a":${"[".repeat(3000)}${
+      "]".repeat(3000)
+    }}]}`,
+  };
+  for (const [what, text] of Object.entries(texts)) {
+    await inFolder(async (dir) => {
+      await Deno.writeTextFile(join(dir, "run.json"), text);
+      const said: string[] = [];
+      const say = (text: string) => void said.push(text);
+      assert.equal(await readRunRecord(dir, say), undefined, what);
+      const images = { count: 1, height: 4, width: 4, channels: 1 };
+      const folder = await RunFolder.open(dir, { images, onMessage: say });
+      assert.equal(await folder.objection({ seed: 1 }), undefined, what);
+      const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 3 };
+      const path = await writeRunRecord(dir, facts, say);
+      assert.equal(said.length, 2, what);
+      assert.ok((await Deno.stat(path)).size < 2000, what);
+    });
+  }
+});
