@@ -8,6 +8,11 @@
 // The statistics of a chunk are its own mean and sum of squared deviations; `combine` joins them by
 // the formula of Chan, Golub and LeVeque (1979), which does not cancel as E[x^2] - E[x]^2 does.
 //
+// A sum of many x rounds in proportion to the mean, which matters where the deviation is far smaller.
+// The deviations are exact there, and their mean is what the rounded mean lacks (the corrected
+// two-pass algorithm). Where the mean is at most 16 deviations from 0, the sum is exact enough, and
+// its bits stay those of earlier versions.
+//
 // statistics, gradient: one invocation takes four channels of one chunk of rows, four rows at once.
 // combine, combine_gradient: one invocation takes four channels of all chunks.
 
@@ -39,6 +44,11 @@ fn load_dy(r: u32, c4: u32) -> vec4f {
   return vec4f(dy[i.x / 4][i.x % 4], dy[i.y / 4][i.y % 4], dy[i.z / 4][i.z % 4], dy[i.w / 4][i.w % 4]);
 }
 
+// What a rounded mean lacks, `rest` of it, where it is far from 0; else 0.
+fn correction(mean: vec4f, rest: vec4f, variance: vec4f) -> vec4f {
+  return select(vec4f(), rest, mean * mean > 256 * variance);
+}
+
 @compute @workgroup_size(16)
 fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let channels = (C + 3) / 4;
@@ -55,20 +65,25 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   }
   for (; r < end; r++) { sum += load_x(r, c); }
   let middle = sum / f32(end - begin);
+  var rest = vec4f();
   var squares = vec4f();
   for (r = begin; r + 4 <= end; r += 4) {
     let d0 = load_x(r, c) - middle;
     let d1 = load_x(r + 1, c) - middle;
     let d2 = load_x(r + 2, c) - middle;
     let d3 = load_x(r + 3, c) - middle;
+    rest += (d0 + d1) + (d2 + d3);
     squares += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3);
   }
   for (; r < end; r++) {
     let d = load_x(r, c) - middle;
+    rest += d;
     squares += d * d;
   }
-  partial[k * channels + c] = middle;
-  partial[(CHUNKS + k) * channels + c] = squares;
+  let rows = f32(end - begin);
+  let lacking = correction(middle, rest / rows, squares / rows);
+  partial[k * channels + c] = middle + lacking;
+  partial[(CHUNKS + k) * channels + c] = squares - rows * lacking * lacking;
 }
 
 @compute @workgroup_size(16)
@@ -81,14 +96,18 @@ fn combine(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
     let rows = f32(min(ROWS, (k + 1) * CHUNK) - k * CHUNK);
     middle += partials[k * channels + c] * (rows / f32(ROWS));
   }
+  var rest = vec4f();
   var squares = vec4f();
   for (var k = 0u; k < CHUNKS; k++) {
     let rows = f32(min(ROWS, (k + 1) * CHUNK) - k * CHUNK);
     let shift = partials[k * channels + c] - middle;
+    rest += shift * (rows / f32(ROWS));
     squares += partials[(CHUNKS + k) * channels + c] + rows * shift * shift;
   }
-  first[c] = middle;
-  second[c] = squares / f32(ROWS);
+  let variance_about_middle = squares / f32(ROWS);
+  let lacking = correction(middle, rest, variance_about_middle);
+  first[c] = middle + lacking;
+  second[c] = variance_about_middle - lacking * lacking;
 }
 
 @compute @workgroup_size(16)
