@@ -17,7 +17,7 @@ import { direct } from "./direct.ts";
 import type { Geometry, Side } from "./geometry.ts";
 import { flopsOf, type Gemm, type Launch, launch, MAX_ITERATIONS } from "./launch.ts";
 import { texture } from "./texture.ts";
-import { tiled } from "./tiled.ts";
+import { tiled, tilesWaste } from "./tiled.ts";
 import { lowerWinograd, winogradFits, winogradTiles } from "./winograd.ts";
 
 /** Emits the dispatches that compute an op, by the kernels that the tuning asks for. */
@@ -51,8 +51,10 @@ export function resolveVariant(
 }
 
 /** The kernel of a variant, or the direct one where that cannot compute the op. */
-export function chooseKernel(variant: GemmVariant, gemm: Gemm): Launch {
-  const how = variant === "tiled" ? tiled(gemm) : variant === "direct" ? undefined : texture(gemm);
+export function chooseKernel(variant: "texture" | "tiled" | "direct", gemm: Gemm): Launch {
+  let how: Launch | undefined;
+  if (variant === "texture") how = texture(gemm);
+  if (variant === "tiled" && !tilesWaste(gemm)) how = tiled(gemm);
   return how && how.iterations <= MAX_ITERATIONS ? how : direct(gemm);
 }
 
