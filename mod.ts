@@ -20,7 +20,8 @@ export type { GemmUse, GemmVariant, Tuning } from "./src/graph/tuning.ts";
 export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/ops/gemm/calibrate.ts";
 export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
 export type { ProgramNeeds } from "./src/graph/limits.ts";
-export type { Arrays, OutputArrays, TypedArray, Variable } from "./src/graph/variable.ts";
+export type { Arrays, OutputArrays, TypedArray } from "./src/graph/arrays.ts";
+export type { Variable } from "./src/graph/variable.ts";
 
 export { grad } from "./src/ops/grad.ts";
 export * as ops from "./src/ops/mod.ts";

@@ -24,7 +24,6 @@ export class GpuContext {
    * Wraps a device.
    *
    * @param owned whether disposing destroys it
-   * @throws {TypeError} when it is no GPUDevice.
    */
   constructor(
     readonly device: GPUDevice,

@@ -12,12 +12,13 @@ import {
 } from "../gpu/adapter.ts";
 import { GpuContext } from "../gpu/context.ts";
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
+import { describe, type OutputArrays, toArray } from "./arrays.ts";
 import { lower } from "./compile.ts";
 import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
 import { requireTuning, TUNING, type Tuning } from "./tuning.ts";
 import { Program } from "./program.ts";
-import { bytesOf, type DType, type Shape, show, validateShape } from "./tensor.ts";
-import { ADVICE_FOR_VARIABLES, type OutputArrays, toArray, Variable } from "./variable.ts";
+import { bytesOf, type DType, requireDType, type Shape, show, validateShape } from "./tensor.ts";
+import { ADVICE_FOR_VARIABLES, Variable } from "./variable.ts";
 
 /** Options of {@linkcode Gpu.request} and {@linkcode Gpu.from}. */
 export interface GpuOptions extends RequestOptions {
@@ -90,8 +91,17 @@ export class Gpu {
    * using gpu = Gpu.from(device);
    * console.log(gpu.info.description);
    * ```
+   *
+   * @throws {TypeError} when it is no GPUDevice.
    */
   static from(device: Device, options: GpuOptions = {}): Gpu {
+    // By its methods: where WebGPU comes from a package, the class is not a global.
+    if (typeof device?.createBuffer !== "function") {
+      throw new TypeError(
+        `Gpu.from expects a GPUDevice, got ${describe(device)}: request one from an adapter, or ` +
+          "use Gpu.request()",
+      );
+    }
     return new Gpu(new GpuContext(device, false), options.tuning);
   }
 
@@ -131,7 +141,8 @@ export class Gpu {
    * console.log(await kernel.read()); // Float32Array(4) [ 1, 2, 3, 4 ]
    * ```
    *
-   * @throws {TypeError} when the shape is not one, or data has another number of values.
+   * @throws {TypeError} for an invalid shape or type, or data of another number of values.
+   * @throws {RangeError} for data that the type does not have.
    */
   variable<D extends DType = "f32">(
     shape: Shape,
@@ -140,9 +151,10 @@ export class Gpu {
   ): Variable<D> {
     const { name = "variable", trainable = true, dtype = "f32" as D } = options;
     validateShape(shape, `Variable ${name}`);
+    requireDType(dtype, `Variable ${name}`);
     const sizes = [...shape]; // the caller's array may change
     this.context.errors.check();
-    const values = data && toArray(data, shape, dtype, name);
+    const values = data !== undefined && toArray(data, shape, dtype, name);
     const label = `${name} ${show(shape)}`;
     const buffer = this.context.memory.buffer(bytesOf(shape, dtype), label, ADVICE_FOR_VARIABLES);
     const view = { buffer, offset: 0, bytes: buffer.bytes };

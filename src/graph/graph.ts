@@ -15,6 +15,7 @@ import {
   Tensor,
   validateShape,
 } from "./tensor.ts";
+import { describe } from "./arrays.ts";
 import { Variable } from "./variable.ts";
 
 /** What an op takes where it takes a tensor. */
@@ -173,11 +174,6 @@ export function toTensor(x: TensorLike, what = "argument"): Tensor {
   return x;
 }
 
-/** A value that is not what was asked for, as messages name it. */
-export function describe(x: unknown): string {
-  return typeof x === "object" ? x?.constructor?.name ?? "null" : `${typeof x} ${String(x)}`;
-}
-
 /** Shape of an input, with its type where that is not f32. */
 export type InputSpec = Shape | { readonly shape: Shape; readonly dtype: DType };
 
@@ -230,7 +226,10 @@ export function record<
           "await what it needs before gpu.compile",
       );
     }
-    if (typeof results !== "object" || results === null || results instanceof Tensor) {
+    if (
+      typeof results !== "object" || results === null || results instanceof Tensor ||
+      results instanceof Variable
+    ) {
       throw new TypeError(
         `The recording returned ${describe(results)}: it must return its outputs by name, ` +
           "such as { y }, or {} if it has none",

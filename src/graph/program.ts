@@ -8,6 +8,7 @@ import { CommandList, type Timing } from "../gpu/commands.ts";
 import type { GpuContext } from "../gpu/context.ts";
 import { type Buffer, type BufferView, roundUp } from "../gpu/memory.ts";
 import { Allocation } from "./allocate.ts";
+import { fromBytes, toArray, type TypedArray } from "./arrays.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
@@ -16,7 +17,6 @@ import { type Step, Storage, TextureCopy } from "./lower.ts";
 import type { GemmUse } from "./tuning.ts";
 import { FiniteFlags } from "./non_finite.ts";
 import { bytesOf, type DType, type Shape, sizeOf } from "./tensor.ts";
-import { fromBytes, toArray, type TypedArray } from "./variable.ts";
 
 /** What a program costs. */
 export interface ProgramStats {
@@ -83,6 +83,7 @@ export class Program<
   /** Variables' buffers that a run writes. */
   readonly #written: ReadonlySet<Buffer>;
   readonly #finite: FiniteFlags | undefined;
+  #hasRun = false;
   #disposed = false;
 
   /** @ignore Programs are made by `gpu.compile`. */
@@ -153,6 +154,7 @@ export class Program<
     const { count } = this.context.errors;
     this.#commands.submit(same && this.#errors === count ? this.#invariant : 0);
     this.#errors = count;
+    this.#hasRun = true;
     this.#versions = versions;
     for (const buffer of this.#written) buffer.version++;
   }
@@ -169,6 +171,7 @@ export class Program<
     this.#requireUsable();
     const wanted = names.length ? names : [...this.#outputs.keys()] as N[];
     const ports = wanted.map((name) => this.#port(name, this.#outputs, "output"));
+    this.#requireRun();
     const data = await this.context.read(ports.map(({ view, shape, dtype }) => ({
       ...view,
       bytes: roundUp(bytesOf(shape, dtype), 4),
@@ -207,6 +210,7 @@ export class Program<
     if (!this.#finite) {
       throw new TypeError(`Cannot look into ${this.label}: compile it with { checkFinite: true }`);
     }
+    this.#requireRun();
     return await this.#finite.first();
   }
 
@@ -218,9 +222,11 @@ export class Program<
   async profile(): Promise<Timing[]> {
     this.#requireUsable();
     this.#requireInputs([]);
-    const timings = this.#commands.profile();
+    const profile = this.#commands.profile();
     for (const buffer of this.#written) buffer.version++;
-    return await timings;
+    const timings = await profile;
+    this.#hasRun = true;
+    return timings;
   }
 
   /** Frees the program's memory. */
@@ -232,6 +238,10 @@ export class Program<
   #requireUsable(): void {
     this.context.errors.check();
     if (this.#disposed) throw new TypeError(`The program ${this.label} was disposed`);
+  }
+
+  #requireRun(): void {
+    if (!this.#hasRun) throw new TypeError(`Cannot read from ${this.label}, which has not run yet`);
   }
 
   #port(name: string, ports: ReadonlyMap<string, Port>, kind: "input" | "output"): Port {

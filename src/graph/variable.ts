@@ -6,55 +6,12 @@
 
 import type { GpuContext } from "../gpu/context.ts";
 import type { BufferView } from "../gpu/memory.ts";
+import { type Arrays, fromBytes, toArray } from "./arrays.ts";
 import { bytesOf, type DType, type Shape, show, sizeOf } from "./tensor.ts";
-
-/** The typed array that holds each element type on the host. */
-export interface Arrays {
-  /** 32-bit floats. */
-  f32: Float32Array<ArrayBuffer>;
-  /** 32-bit whole numbers. */
-  u32: Uint32Array<ArrayBuffer>;
-  /** Bytes. */
-  u8: Uint8Array<ArrayBuffer>;
-}
-
-/** Host data of any element type. */
-export type TypedArray = Arrays[DType];
-
-/** The typed arrays that outputs are read into: Float32Array where no other type is known. */
-export type OutputArrays<T extends Readonly<Record<string, { readonly dtype: DType }>>> = {
-  [K in keyof T]: DType extends T[K]["dtype"] ? Arrays["f32"] : Arrays[T[K]["dtype"]];
-};
 
 /** What helps when a variable is larger than a device allows. */
 export const ADVICE_FOR_VARIABLES =
   "A smaller batch does not help: use a narrower network, or fewer images where it holds data";
-
-const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array };
-
-/** Typed array of `dtype` over bytes read from the device, cut to `size` elements. */
-export function fromBytes(bytes: ArrayBuffer, dtype: DType, size: number): TypedArray {
-  return new ARRAYS[dtype](bytes, 0, size);
-}
-
-/** Host data of the right type and length for a shape. */
-export function toArray(
-  data: ArrayLike<number>,
-  shape: Shape,
-  dtype: DType,
-  what: string,
-): TypedArray {
-  if (data.length !== sizeOf(shape)) {
-    throw new TypeError(
-      `Cannot write ${data.length} values to ${what} ${show(shape)}: it holds ${sizeOf(shape)}`,
-    );
-  }
-  const Array = ARRAYS[dtype];
-  // A typed array over shared memory is copied: the queue takes only unshared buffers.
-  return data instanceof Array && data.buffer instanceof ArrayBuffer
-    ? data as TypedArray
-    : new Array(data);
-}
 
 /**
  * State that outlives a run: parameters, moments, counters, data sets.
@@ -120,7 +77,9 @@ export class Variable<D extends DType = DType> {
   /**
    * Overwrites its values, after everything enqueued so far.
    *
-   * @throws {TypeError} when the number of values is not the variable's, or it was disposed.
+   * @throws {TypeError} for a wrong number of values, a value that is no number, or when it was
+   *   disposed.
+   * @throws {RangeError} for a number that the variable's type does not have.
    */
   write(data: ArrayLike<number>): void {
     this.context.errors.check();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../graph/graph.ts";
+import { describe } from "../graph/arrays.ts";
 import { type Shape, show, type Tensor } from "../graph/tensor.ts";
 
 /** Refuses anything but f32, which is what arithmetic is defined on. */

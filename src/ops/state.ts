@@ -7,13 +7,7 @@
 
 import code from "../kernels/cast.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
-import {
-  currentGraph,
-  describe,
-  type SameType,
-  type TensorLike,
-  toTensor,
-} from "../graph/graph.ts";
+import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import { grid, type Lowering, Storage } from "../graph/lower.ts";
 import {
   bytesOf,
@@ -26,7 +20,8 @@ import {
   type Tensor,
   validateShape,
 } from "../graph/tensor.ts";
-import { toArray, type TypedArray, Variable } from "../graph/variable.ts";
+import { describe, toArray, type TypedArray } from "../graph/arrays.ts";
+import { Variable } from "../graph/variable.ts";
 import { number } from "./elementwise.ts";
 
 const dataOp: Op<TypedArray> = {

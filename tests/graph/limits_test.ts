@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { Adam, Gpu, ops, OutOfMemoryError } from "../../mod.ts";
+import { ADVICE_FOR_VARIABLES } from "../../src/graph/variable.ts";
+import { leastDevice, SMALLER_BATCH } from "../support/refused.ts";
+
+Deno.test("limits: what is larger than the device allows is refused when compiled", async () => {
+  const device = await leastDevice();
+  using gpu = Gpu.from(device);
+  const most = device.limits.maxBufferSize;
+  assert.throws(() => gpu.variable([most / 4 + 1]), (error: Error) => {
+    assert.ok(error instanceof OutOfMemoryError);
+    assert.match(error.message, new RegExp(`maxBufferSize is ${most}`));
+    return true;
+  });
+  const n = Math.ceil(Math.sqrt(device.limits.maxStorageBufferBindingSize / 4)) + 1;
+  const outer = () =>
+    gpu.compile({ a: [n, 1], b: [1, n] }, ({ a, b }) => ({ y: ops.matmul(a, b) }));
+  assert.throws(outer, (error: Error) => {
+    assert.ok(error instanceof OutOfMemoryError);
+    assert.match(error.message, new RegExp(`matmul \\[${n}, ${n}\\] needs .*BindingSize`));
+    return true;
+  });
+  // One input after another is allocated.
+  const two = () => gpu.compile({ a: [2], b: [most / 4 + 1] }, ({ a }) => ({ y: ops.neg(a) }));
+  assert.throws(two, { name: "OutOfMemoryError", message: /input b \[67108865\].*maxBufferSize/ });
+  assert.equal(gpu.context.memory.count, 0, "what was allocated is freed");
+  device.destroy();
+});
+
+Deno.test("limits: inputs, variables and optimizers beyond the binding limit are refused", async () => {
+  const device = await leastDevice();
+  using gpu = Gpu.from(device);
+  const most = device.limits.maxStorageBufferBindingSize;
+  const n = most / 4 + 128;
+  const refused = (compile: () => unknown, what: string, advice = ADVICE_FOR_VARIABLES) => {
+    const before = gpu.context.memory.count;
+    assert.throws(compile, (error: Error) => {
+      assert.ok(error instanceof OutOfMemoryError, error.stack);
+      assert.equal(
+        error.message,
+        `${what}: this device's maxStorageBufferBindingSize is ${most}. ` +
+          advice,
+      );
+      return true;
+    });
+    assert.equal(gpu.context.memory.count, before);
+  };
+  const needs = (op: string, name: string, label: string) =>
+    `${op} needs ${4 * n} bytes in one binding for ${name}, ${label}`;
+  refused(
+    () => gpu.compile({ big: [n] }, ({ big }) => ({ y: ops.slice(big, [0], [1]) })),
+    needs("slice [1]", "x", `input big [${n}]`),
+    "Use a smaller batch or a narrower network",
+  );
+  const big = gpu.variable([n], undefined, { name: "big" });
+  refused(
+    () => gpu.compile({}, () => ({ y: ops.slice(big, [0], [1]) })),
+    needs("slice [1]", "x", `big [${n}]`),
+  );
+  big.dispose();
+  // Each on its own fits.
+  const specs = ["a", "b"].map((name) => ({ name, shape: [n / 2], trainable: true }));
+  const variables = gpu.variables(specs);
+  const adam = new Adam(gpu, variables);
+  refused(
+    () => gpu.compile({}, () => (adam.apply(variables.map(() => ops.constant(0, [n / 2]))), {})),
+    needs("adam", "p", `a [${n / 2}] to b [${n / 2}]`),
+  );
+  device.destroy();
+});
+
+Deno.test("limits: a tensor that may be bound, but not allocated, is refused with its op", async () => {
+  // Where a binding may be as large as a buffer, or larger, the buffer's limit comes first.
+  const adapter = (await navigator.gpu.requestAdapter())!;
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const device = await leastDevice({ maxStorageBufferBindingSize });
+  using gpu = Gpu.from(device);
+  const most = device.limits.maxBufferSize;
+  const n = most / 4 + 64;
+  const w = gpu.variable([64], undefined, { name: "w" });
+  const compile = () =>
+    gpu.compile({}, () => ({ y: ops.broadcastTo(w, [n / 64, 64]) }), { label: "wide" });
+  const what = maxStorageBufferBindingSize > most ? "maxBufferSize" : "maxStorageBufferBindingSize";
+  assert.ok(maxBufferSize >= most);
+  assert.throws(compile, (error: Error) => {
+    assert.ok(error instanceof OutOfMemoryError, error.stack);
+    assert.match(error.message, new RegExp(`^broadcastTo \\[${n / 64}, 64\\] needs .*${what}`));
+    assert.match(error.message, SMALLER_BATCH);
+    return true;
+  });
+  w.dispose();
+  assert.equal(gpu.context.memory.count, 0);
+  device.destroy();
+});
+
+Deno.test("limits: a data set beyond a buffer is refused by name", async () => {
+  const device = await leastDevice();
+  using gpu = Gpu.from(device);
+  const { maxBufferSize } = device.limits;
+  assert.throws(
+    () => gpu.variable([400_000, 28, 28, 1], undefined, { name: "images", dtype: "u8" }),
+    {
+      name: "OutOfMemoryError",
+      message: "Cannot allocate 313600000 bytes for images [400000, 28, 28, 1]: the device's " +
+        `maxBufferSize is ${maxBufferSize}. A smaller batch does not help: use a narrower ` +
+        "network, or fewer images where it holds data",
+    },
+  );
+  device.destroy();
+});
