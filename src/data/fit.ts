@@ -6,7 +6,7 @@
 
 import type { Image } from "../formats/image.ts";
 
-/** The weights of red, green and blue in the brightness of a colour, by ITU-R BT.601. */
+/** The weights of red, green and blue in the brightness of a color, by ITU-R BT.601. */
 const LUMA = [0.299, 0.587, 0.114];
 
 /**
@@ -17,21 +17,21 @@ const LUMA = [0.299, 0.587, 0.114];
  */
 export function toChannels(image: Image, channels: 1 | 3, background: number): Float32Array {
   const { width, height, channels: stored, data } = image;
-  const colours = stored < 3 ? 1 : 3;
-  const hasAlpha = stored > colours;
+  const colors = stored < 3 ? 1 : 3;
+  const hasAlpha = stored > colors;
   const values = new Float32Array(height * width * channels);
   for (let pixel = 0; pixel < height * width; pixel++) {
     const from = pixel * stored;
-    const alpha = hasAlpha ? data[from + colours] / 255 : 1;
+    const alpha = hasAlpha ? data[from + colors] / 255 : 1;
     // Of gray images all three are the one value there is.
-    const colour = (c: number) =>
-      data[from + Math.min(c, colours - 1)] * alpha + background * (1 - alpha);
+    const color = (c: number) =>
+      data[from + Math.min(c, colors - 1)] * alpha + background * (1 - alpha);
     if (channels === 3) {
-      for (let c = 0; c < 3; c++) values[3 * pixel + c] = colour(c);
-    } else if (colours === 1) {
-      values[pixel] = colour(0);
+      for (let c = 0; c < 3; c++) values[3 * pixel + c] = color(c);
+    } else if (colors === 1) {
+      values[pixel] = color(0);
     } else {
-      values[pixel] = LUMA.reduce((sum, weight, c) => sum + weight * colour(c), 0);
+      values[pixel] = LUMA.reduce((sum, weight, c) => sum + weight * color(c), 0);
     }
   }
   return values;
@@ -56,12 +56,12 @@ function taps(from: number, to: number, scale: number): Tap[] {
   const begin = (from - to * scale) / 2;
   const support = Math.max(1, scale);
   return Array.from({ length: to }, (_, i) => {
-    const centre = begin + (i + 0.5) * scale;
-    const first = Math.max(0, Math.floor(centre - support));
-    const last = Math.min(from - 1, Math.ceil(centre + support) - 1);
+    const center = begin + (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(center - support));
+    const last = Math.min(from - 1, Math.ceil(center + support) - 1);
     const weights = Array.from(
       { length: last - first + 1 },
-      (_, k) => Math.max(0, 1 - Math.abs(first + k + 0.5 - centre) / support),
+      (_, k) => Math.max(0, 1 - Math.abs(first + k + 0.5 - center) / support),
     );
     const sum = weights.reduce((a, b) => a + b);
     return { first, weights: weights.map((w) => w / sum) };

@@ -114,8 +114,8 @@ async function* inflate(bytes: Uint8Array, name: string): AsyncGenerator<Uint8Ar
 }
 
 /**
- * Gives the uncompressed bytes of an IDX file that may be gzip-compressed, which is told from its
- * first two bytes. Allocates what the header declares, and only if the file is long enough for it.
+ * Returns the uncompressed bytes of an IDX file that may be gzip-compressed, as its first two bytes
+ * show. Allocates what the header declares, and only if the file is long enough for it.
  *
  * Array buffers made: at most 1034 bytes for each of the file, 1032 being what deflate allows; and one
  * piece of 4 KiB decompressed at a time. None for a file that is not compressed.

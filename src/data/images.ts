@@ -25,7 +25,7 @@ export interface Images extends Dataset {
 /** Options of {@linkcode loadImages}. */
 export interface LoadImagesOptions {
   /**
-   * 1: gray, of colours their luma 0.299 R + 0.587 G + 0.114 B (Rec. 601). 3: RGB. Default: as the
+   * 1: gray, of colors their luma 0.299 R + 0.587 G + 0.114 B (Rec. 601). 3: RGB. Default: as the
    * first image is, and then all must be of that kind.
    */
   readonly channels?: 1 | 3;
@@ -90,7 +90,7 @@ function requireMultiples(height: number, width: number, file: string): void {
   }
 }
 
-const KIND = { 1: "gray", 3: "in colour" };
+const KIND = { 1: "gray", 3: "in color" };
 
 /** The number of channels without transparency. */
 const opaque = ({ channels }: Image): 1 | 3 => channels < 3 ? 1 : 3;

@@ -30,7 +30,7 @@ export interface MNIST extends Dataset {
 
 /** Options of {@linkcode loadMNIST}. */
 export interface LoadMNISTOptions {
-  /** Folder with the IDX files, raw or gzip. Default: the search that {@linkcode loadMNIST} tells. */
+  /** Folder with the IDX files, raw or gzip. Default: the search that {@linkcode loadMNIST} describes. */
   readonly dir?: string;
   /** Default "train". */
   readonly split?: MNISTSplit;
@@ -56,7 +56,7 @@ interface Located extends FoundFile {
   readonly place: string;
 }
 
-/** The user's own folder: what lies there is taken, original or not. */
+/** The user's own folder: its files are taken, original or not. */
 async function findInFolder(dir: string, file: MNISTFile): Promise<Located> {
   const { candidates } = await import("../files/mnist_cache.ts");
   for await (const found of candidates(dir, file)) {

@@ -24,7 +24,7 @@ export interface Download {
 /** Milliseconds without a byte after which a mirror is given up. */
 export const SILENCE = 30_000;
 
-/** Aborts when nothing was heard for so many milliseconds. */
+/** Aborts when no data has arrived for so many milliseconds. */
 class Patience implements Disposable {
   readonly #late = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,7 +37,7 @@ class Patience implements Disposable {
     return this.#late.signal;
   }
 
-  /** Begins to wait anew. */
+  /** Starts waiting again. */
   heard(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {

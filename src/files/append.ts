@@ -7,18 +7,18 @@
 import { cannotWrite, isStillAt } from "./atomic.ts";
 import { requireFile } from "./regular.ts";
 
-/** Bytes that are held back while a file cannot be written; beyond, the oldest entries are lost. */
+/** Most bytes held in memory while a file cannot be written; then the oldest entries are dropped. */
 const HELD_BYTES = 2 ** 24;
 
 /**
- * A file that grows by whole entries. They are held back until a flush, and what a flush could not
- * write, the next one does.
+ * A file that grows by whole entries. They wait in memory until a flush; what one flush cannot write,
+ * the next one does.
  */
 export class AppendFile {
   #held: Uint8Array[] = [];
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
-  /** Whether something may lie beyond `length`. */
+  /** Whether the file may have bytes after `length`. */
   #torn = false;
   #lost = 0;
 
@@ -36,7 +36,7 @@ export class AppendFile {
   static async open(path: string, length?: number): Promise<AppendFile> {
     let file: Deno.FsFile | undefined;
     try {
-      // A pipe would be waited for until someone reads it.
+      // Opening a pipe waits until someone reads it.
       if (length !== undefined) await requireNoPipe(path);
       const kind = length === undefined ? { createNew: true } : { create: true };
       file = await Deno.open(path, { write: true, ...kind });
@@ -53,7 +53,7 @@ export class AppendFile {
     return this.#closed;
   }
 
-  /** Entries that were held back for so long that they were given up. */
+  /** Entries that were dropped because the file could not be written for too long. */
   get lost(): number {
     return this.#lost;
   }
@@ -85,7 +85,7 @@ export class AppendFile {
     try {
       if (entries.length) await this.#append(entries);
     } catch (cause) {
-      // Half an entry would make readers stop there.
+      // Readers would stop at half an entry.
       await this.#cut().catch(() => {});
       this.#held = [...entries, ...this.#held];
       this.#giveUpOldest();
@@ -98,9 +98,9 @@ export class AppendFile {
   }
 
   async #append(entries: readonly Uint8Array[]): Promise<void> {
-    // What is written to a file that was removed is gone without an error.
+    // Writing to a file that was removed succeeds, and the bytes are lost.
     if (!await isStillAt(this.path, this.file)) {
-      throw new Deno.errors.NotFound("it was removed under way");
+      throw new Deno.errors.NotFound("it was removed during the run");
     }
     if (this.#torn) await this.#cut();
     const bytes = new Uint8Array(entries.reduce((sum, { length }) => sum + length, 0));
@@ -141,7 +141,7 @@ export class AppendFile {
   }
 }
 
-/** There may be nothing yet. */
+/** The file need not exist yet. */
 async function requireNoPipe(path: string): Promise<void> {
   try {
     await requireFile(path);

@@ -34,7 +34,7 @@ function remedy(error: Error & { code?: string }, folder: string): string {
 
 /**
  * Writes a file by way of a temporary one in the same folder that is flushed to the disk and then
- * renamed: whoever reads the path sees the old file or the whole new one, even after a power cut.
+ * renamed: a reader of the path sees the old file or the whole new one, even after a power cut.
  * The temporary file is removed when the write fails.
  *
  * Permissions: read and write for the folder.
@@ -50,7 +50,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     await Deno.rename(temporary, path);
     await removeLeftOver(path);
   } catch (cause) {
-    await Deno.remove(temporary).catch(() => {}); // It may never have come to be.
+    await Deno.remove(temporary).catch(() => {}); // It may not exist.
     throw cannotWrite(path, cause);
   }
 }
@@ -64,7 +64,7 @@ export function cannotWrite(path: string, cause: unknown): Error {
   });
 }
 
-/** Whether an open file is still what lies at a path: it may have been removed, or replaced. */
+/** Whether a path still leads to an open file, which may have been removed or replaced. */
 export async function isStillAt(path: string, file: Deno.FsFile): Promise<boolean> {
   const [held, there] = await Promise.all([
     file.stat(),
@@ -73,10 +73,10 @@ export async function isStillAt(path: string, file: Deno.FsFile): Promise<boolea
   return held.ino === there?.ino;
 }
 
-/** Whether the system refused something (a full disk, say), or an error's cause is that. */
+/** Whether an error, or its cause, comes from the operating system, such as a full disk. */
 export function isSystemError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  // Deno has classes for some of the system's reasons, and codes for others.
+  // Deno has classes for some of the system's errors, and codes for others.
   const known = "code" in error || Object.values(Deno.errors).some((C) => error instanceof C);
   return known || isSystemError(error.cause);
 }
@@ -100,10 +100,10 @@ export async function makeFolder(path: string): Promise<void> {
 /** Of {@linkcode writeFileAtomic}'s temporary files. */
 const TEMPORARY = /^\..+\.[0-9a-f]{8}\.tmp$/;
 
-/** Nothing that is written takes so long. */
+/** No write takes this long, so an older temporary file was left by a process that was killed. */
 const LEFT_OVER_MILLISECONDS = 600_000;
 
-/** Removes what processes that were killed left of a file; what is still being written is younger. */
+/** Removes temporary files of a path that killed processes left. */
 async function removeLeftOver(path: string): Promise<void> {
   const folder = dirname(path);
   try {
@@ -114,7 +114,7 @@ async function removeLeftOver(path: string): Promise<void> {
       await Deno.remove(join(folder, name));
     }
   } catch {
-    // The file itself is written, and that is what was asked.
+    // The file itself is written; the rest can wait.
   }
 }
 

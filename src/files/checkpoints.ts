@@ -58,13 +58,12 @@ function factsOf<P>({ distance = NaN, tensors }: Checkpoint<P>) {
 
 const byAge = (a: Entry, b: Entry) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1);
 
-/** Where checkpoints go that a run was taken back from. */
+/** Folder for checkpoints newer than the one that a run resumed from. */
 export const SUPERSEDED = "superseded";
 
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
-  /** Distances of checkpoints that can be read; others are never removed. */
-  /** Of each checkpoint: its distance, and whether all of its numbers are finite. */
+  /** Of each readable checkpoint: its distance, and whether all numbers are finite. Others stay. */
   readonly #facts = new Map<string, { readonly distance: number; readonly finite: boolean }>();
 
   /**
@@ -92,7 +91,7 @@ export class CheckpointFolder {
     return { path, best: await this.#prune(path) === path };
   }
 
-  /** Removes what is neither new nor the best, and says which one is the best. */
+  /** Removes those that are neither new nor the best. Returns the path of the best. */
   async #prune(written: string): Promise<string | undefined> {
     const readable: string[] = [];
     for (const path of await this.list()) {
@@ -101,7 +100,7 @@ export class CheckpointFolder {
           this.#facts.set(path, factsOf(await readCheckpoint(path)));
         } catch (error) {
           if (!(error instanceof CheckpointError)) throw error;
-          continue; // Not ours to judge; a resume says what is wrong with it.
+          continue; // It stays; a resume reports what is wrong with it.
         }
       }
       readable.push(path);
@@ -114,7 +113,7 @@ export class CheckpointFolder {
       (a, b) => a !== undefined && distance(a) < distance(b) ? a : b,
       undefined,
     );
-    // Where a run went on with numbers that are not finite, what was before is worth the most.
+    // In a run with `onNonFinite: "warn"`, the last finite checkpoint is the one to go back to.
     const kept = [best, written, finite.at(-1)];
     for (const path of readable.slice(0, -this.keep)) {
       if (kept.includes(path)) continue;
@@ -125,10 +124,10 @@ export class CheckpointFolder {
   }
 
   /**
-   * Puts aside what is newer than the place that a run goes on from: it would be taken for the newest
-   * of what is trained from now on, and count among those that stay.
+   * Moves checkpoints aside that are newer than the one a run resumes from: a later resume would take
+   * them for the newest.
    *
-   * @param step in the middle of the epoch; none at its end
+   * @param step in the middle of the epoch; omit it at the end
    * @returns The folder in which they are, and their old paths.
    */
   async supersede(epoch: number, step = Infinity): Promise<{ folder: string; paths: string[] }> {
@@ -141,7 +140,7 @@ export class CheckpointFolder {
     return { folder, paths: newer.map(({ path }) => path) };
   }
 
-  /** Removes them all, those put aside, too. */
+  /** Removes them all, and those moved aside. */
   async clear(): Promise<void> {
     for (const path of await this.list()) await Deno.remove(path);
     const aside = new CheckpointFolder(join(this.path, SUPERSEDED));
@@ -174,7 +173,7 @@ export class CheckpointFolder {
   }
 
   /**
-   * The newest checkpoint that can be read; `skipped` hears of those that cannot.
+   * The newest checkpoint that can be read. `skipped` is called for each newer one that cannot.
    *
    * @throws {CheckpointError} when there is none.
    */

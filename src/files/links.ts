@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 
 /**
- * Refuses links by these names in a folder: what is written to one lands elsewhere, where nobody asked
- * for it. The folder itself may be one, as whoever names it knows.
+ * Refuses symbolic links with these names in a folder: writing to one would change a file elsewhere. The
+ * folder itself may be a link, since the caller names it.
  *
  * Permissions: read for the folder.
  *
@@ -30,7 +30,7 @@ async function isLink(path: string): Promise<boolean> {
   try {
     return (await Deno.lstat(path)).isSymlink;
   } catch (error) {
-    // Whatever else is wrong, the write says.
+    // The write reports any other error.
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       return false;
     }

@@ -16,16 +16,16 @@ export class FolderLock implements AsyncDisposable {
   private constructor(private readonly path: string, private readonly file: Deno.FsFile) {}
 
   /**
-   * Takes the lock of a folder. The system's lock on a file in it is what counts, which a process that
-   * was killed does not hold any more, not that the file is there.
+   * Takes the lock of a folder. The lock is the system's, on a file in the folder: the system releases
+   * it when a process ends, even when the file remains.
    *
-   * @param say hears of a file system that has no locks: there is none then
+   * @param onMessage called when the file system has no locks; the folder is then not locked
    * @throws {CheckpointError} when another process, or another run in this one, holds it.
    * @throws {Error} when the folder cannot be written to.
    */
   static async take(
     folder: string,
-    say: (text: string) => void,
+    onMessage: (text: string) => void,
   ): Promise<FolderLock | undefined> {
     const path = join(folder, LOCK);
     for (;;) {
@@ -38,18 +38,18 @@ export class FolderLock implements AsyncDisposable {
         taken = await file.tryLock(true);
       } catch (error) {
         file.close();
-        say(`${folder} is not locked against other runs: ${(error as Error).message}`);
+        onMessage(`${folder} is not locked against other runs: ${(error as Error).message}`);
         return undefined;
       }
       if (!taken) {
         const text = await new Response(file.readable).text().catch(() => "");
-        const pid = /^\d{1,20}$/.exec(text.trim())?.[0] ?? "unknown"; // Anyone may have written it.
+        const pid = /^\d{1,20}$/.exec(text.trim())?.[0] ?? "unknown"; // Another program may have written the file.
         throw new CheckpointError(
           `Another run is writing to ${folder} (process ${pid}): wait for its end, stop it, or use ` +
             "another folder",
         );
       }
-      // Its last holder may have removed the file meanwhile: then the lock is of no worth.
+      // The last holder may have removed the file meanwhile: then a new file must be locked.
       if (!await isStillAt(path, file)) {
         file.close();
         continue;
@@ -66,9 +66,9 @@ export class FolderLock implements AsyncDisposable {
     }
   }
 
-  /** Gives the folder free. */
+  /** Releases the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // Before it is closed, so that nobody else's is removed; and the folder may be another by now.
+    // Only our own file, before the lock is released: the folder may have been replaced.
     const ours = await isStillAt(this.path, this.file).catch(() => false);
     if (ours) await Deno.remove(this.path).catch(() => {});
     this.file.close();

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { type FoundFile, type MNISTFile, openFile, spellings } from "../data/mnist_files.ts";
 import { DataError } from "../errors.ts";
+import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readFile } from "./regular.ts";
 
 /** Environment variables that say where caches are, on any system. */
@@ -40,20 +41,10 @@ export function defaultCacheDir(): string {
   return join(caches, "dcgan-webgpu", "mnist");
 }
 
-/**
- * Puts a file into a folder, whole or not at all: other runs may be reading there. What lies in a
- * cache is verified when read, so it need not survive a power cut.
- */
+/** Puts a file into a folder, whole or not at all: other runs may be reading there. */
 export async function store(dir: string, name: string, bytes: Uint8Array): Promise<void> {
-  await Deno.mkdir(dir, { recursive: true });
-  const temporary = join(dir, `.${name}.${crypto.randomUUID().slice(0, 8)}.tmp`);
-  try {
-    await Deno.writeFile(temporary, bytes, { createNew: true });
-    await Deno.rename(temporary, join(dir, name));
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {}); // It may never have come to be.
-    throw error;
-  }
+  await makeFolder(dir);
+  await writeFileAtomic(join(dir, name), bytes);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Opening what should be a file. A pipe by its name would be waited for without end, and no signal ends
- * the process meanwhile; a device may have no end.
+ * Opening what should be a file. Opening a pipe waits without end, and signals do not interrupt it; a
+ * device may have no end.
  *
  * @module
  */

@@ -41,8 +41,8 @@ const TENSORBOARD = "tensorboard";
 const NAMES = ["metrics.jsonl", "losses.svg", "run.json", "dcgan.gif"];
 
 /**
- * What a run opens, or writes into. Not the other files: each is written anew and renamed into its
- * place, which replaces a link.
+ * What a run opens and writes to, so that a link would lead elsewhere. The other files are written under
+ * another name and renamed, which replaces a link.
  */
 const OPENED = [LOCK, "metrics.jsonl", TENSORBOARD, CHECKPOINTS, join(CHECKPOINTS, SUPERSEDED)];
 
@@ -52,8 +52,8 @@ const FLUSH_SECONDS = 0.5;
 /**
  * Images, checkpoints, logs, curves and the record of a run.
  *
- * Where nothing is lost yet, in `open` and `begin`, everything that cannot be written is thrown. Later
- * only a checkpoint is: for the rest hours of training are not given up, but it is said.
+ * `open` and `begin` throw when anything cannot be written: no work is lost yet. Later only a checkpoint
+ * that cannot be written throws; for other files a message is emitted, and training goes on.
  */
 export class RunFolder implements AsyncDisposable {
   readonly checkpoints: CheckpointFolder;
@@ -61,7 +61,7 @@ export class RunFolder implements AsyncDisposable {
   #tensorboard: TensorBoardLog | undefined;
   readonly #curves = new Curves();
   #flushed = performance.now();
-  /** What could not be written the last time. */
+  /** What failed the last time it was written. */
   readonly #failing = new Set<string>();
 
   private constructor(
@@ -71,10 +71,10 @@ export class RunFolder implements AsyncDisposable {
     { keep, onMessage }: RunFolderOptions,
   ) {
     this.checkpoints = new CheckpointFolder(join(path, CHECKPOINTS), keep);
-    this.say = onMessage;
+    this.message = onMessage;
   }
 
-  private readonly say: (text: string) => void;
+  private readonly message: (text: string) => void;
 
   /**
    * Makes the folder, so that a run fails early if it cannot be written to, and takes it for itself.
@@ -119,8 +119,8 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /**
-   * Why a trainer of this configuration cannot be the continuation of the run in the folder; nothing
-   * where it can. Without a record nothing speaks against it.
+   * Why a trainer of this configuration cannot continue the run in the folder; undefined when it can,
+   * or when the folder has no record.
    */
   async objection(configuration: Readonly<Record<string, unknown>>): Promise<string | undefined> {
     const record = await readRunRecord(this.path);
@@ -147,7 +147,7 @@ export class RunFolder implements AsyncDisposable {
     await writeRunRecord(
       this.path,
       { configuration, seed, adapter: gpu.info, kernels: gpu.tuning, fromStep, command },
-      this.say,
+      this.message,
     );
     this.#metrics = await this.#openMetrics(fromStep);
     this.#tensorboard = await TensorBoardLog.open(join(this.path, TENSORBOARD), {
@@ -162,7 +162,7 @@ export class RunFolder implements AsyncDisposable {
       : await this.checkpoints.supersede(currentEpoch, steps);
     if (!paths.length) return;
     const names = paths.map((path) => basename(path)).join(", ");
-    this.say(`newer than what is resumed, and now in ${folder}: ${names}`);
+    this.message(`newer than what is resumed, and now in ${folder}: ${names}`);
   }
 
   /** A log that cannot be read must not stop a run: it is put aside. */
@@ -175,7 +175,7 @@ export class RunFolder implements AsyncDisposable {
       if (!(error instanceof DataError)) throw error;
       const aside = `${path}.damaged`;
       await Deno.rename(path, aside);
-      this.say(`${error.message}; it is now ${aside}, and a new log begins`);
+      this.message(`${error.message}; it is now ${aside}, and a new log begins`);
       return await MetricsLog.open(path, { afterStep });
     }
   }
@@ -197,7 +197,7 @@ export class RunFolder implements AsyncDisposable {
     if (performance.now() - this.#flushed > 1000 * FLUSH_SECONDS) await this.#flush();
   }
 
-  /** Logs an epoch and draws the curves anew. */
+  /** Logs an epoch and draws the curves again. */
   async epoch(event: EpochEvent): Promise<void> {
     const { step, epoch, distance } = event;
     this.#metrics!.epoch(event);
@@ -252,7 +252,7 @@ export class RunFolder implements AsyncDisposable {
       return await this.#tolerate("the GIF", () => this.images.writeGIF(upTo));
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
-      this.say(`dcgan.gif is not written: ${error.message}`); // Nothing to lose a run for.
+      this.message(`dcgan.gif is not written: ${error.message}`); // No reason to stop a run.
       return undefined;
     }
   }
@@ -269,7 +269,7 @@ export class RunFolder implements AsyncDisposable {
     if (this.#tensorboard) yield ["TensorBoard's log", this.#tensorboard];
   }
 
-  /** Does what a run can do without; a failure is said once, until it works again. */
+  /** Does what a run can do without. A failure is reported once, until it succeeds again. */
   async #tolerate<T>(
     what: string,
     body: () => Promise<T>,
@@ -279,12 +279,12 @@ export class RunFolder implements AsyncDisposable {
       const value = await body();
       if (this.#failing.delete(what)) {
         const without = lost() ? `, without ${lost()} entries that were too many to hold` : "";
-        this.say(`${what} can be written again${without}`);
+        this.message(`${what} can be written again${without}`);
       }
       return value;
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      if (!this.#failing.has(what)) this.say(`${error.message}. The run goes on without`);
+      if (!this.#failing.has(what)) this.message(`${error.message}. The run goes on without`);
       this.#failing.add(what);
       return undefined;
     }

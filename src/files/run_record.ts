@@ -13,7 +13,7 @@ import { readTextFile } from "./regular.ts";
 
 const RUN_RECORD = "run.json";
 
-/** What a run knows of itself. */
+/** Facts of a run for its record. */
 export interface RunFacts {
   /** Options that a resumed run must share with the one it continues. */
   readonly configuration: Readonly<Record<string, unknown>>;
@@ -31,7 +31,7 @@ export interface RunFacts {
 
 /**
  * Writes `run.json`, or adds a session to it when the run is resumed. A record that cannot be read
- * never stops a run: `onMessage` hears of it, and a new one takes its place.
+ * never stops a run: it is reported to `onMessage`, and a new one replaces it.
  *
  * Permissions: read and write for the folder.
  *
@@ -64,7 +64,7 @@ export async function writeRunRecord(
 }
 
 /**
- * The record in a folder; nothing where there is none, or it cannot be read, which is said.
+ * The record in a folder; undefined when there is none. `onMessage` is called when it cannot be read.
  *
  * Heap: what `JSON.parse` makes of the file, at most 40 times its length.
  */

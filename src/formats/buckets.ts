@@ -58,7 +58,7 @@ export class Buckets {
     this.#count[i]++;
   }
 
-  /** Two neighbours become one. */
+  /** Two neighbors become one. */
   #halve(): void {
     const [min, max, sum, count] = [this.#min, this.#max, this.#sum, this.#count];
     const half = Math.ceil(this.capacity / 2);

@@ -1,5 +1,5 @@
 /**
- * Checksums of a checkpoint's parts: a disk that lost a bit is found out, and where.
+ * Checksums of a safetensors file's parts: they show which part a disk or a copy has changed.
  *
  * @module
  */

@@ -24,7 +24,7 @@ interface Series {
   readonly equilibriumText: string;
 }
 
-/** Colours of Okabe and Ito, which people with any kind of colour vision tell apart. */
+/** Colors of Okabe and Ito, which people with any kind of color vision tell apart. */
 const GENERATOR: Series = {
   name: "generator",
   legend: "generator",

@@ -43,24 +43,24 @@ interface Indexed {
   readonly palette: Palette;
 }
 
-/** The frame without loss, if it has at most 256 colours. */
+/** The frame without loss, if it has at most 256 colors. */
 function indexExactly({ data }: Image): Indexed | undefined {
-  const colours = new Map<number, number>();
+  const colors = new Map<number, number>();
   const index = new Uint8Array(data.length / 3);
   for (let i = 0; i < index.length; i++) {
-    const colour = data[3 * i] << 16 | data[3 * i + 1] << 8 | data[3 * i + 2];
-    let at = colours.get(colour);
+    const color = data[3 * i] << 16 | data[3 * i + 1] << 8 | data[3 * i + 2];
+    let at = colors.get(color);
     if (at === undefined) {
-      if (colours.size === 256) return undefined;
-      colours.set(colour, at = colours.size);
+      if (colors.size === 256) return undefined;
+      colors.set(color, at = colors.size);
     }
     index[i] = at;
   }
-  const palette = [...colours.keys()].map((c) => [c >> 16, (c >> 8) & 255, c & 255]);
+  const palette = [...colors.keys()].map((c) => [c >> 16, (c >> 8) & 255, c & 255]);
   return { index, palette };
 }
 
-/** The frame with the 256 colours that represent it best. */
+/** The frame with the 256 colors that represent it best. */
 function indexNearest({ data }: Image): Indexed {
   const rgba = new Uint8Array(data.length / 3 * 4).fill(255);
   for (let i = 0; i < data.length / 3; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
@@ -91,8 +91,8 @@ function validate(frames: readonly Image[], delayMs: number): void {
 }
 
 /**
- * Writes images as an animated GIF. Gray ones, and RGB ones of at most 256 colours each, are
- * written without loss; others with their 256 most representative colours.
+ * Writes images as an animated GIF. Gray ones, and RGB ones of at most 256 colors each, are
+ * written without loss; others with their 256 most representative colors.
  *
  * ```ts
  * import { encodeGIF } from "@dcgan/webgpu";

@@ -26,7 +26,7 @@ export interface GridOptions {
   readonly range?: readonly [number, number];
   /** Pixels of the result for each pixel of an image, in both directions. Default 1. */
   readonly scale?: number;
-  /** White pixels of the result around each image, shared by neighbours. Default 0. */
+  /** White pixels of the result around each image, shared by neighbors. Default 0. */
   readonly padding?: number;
 }
 

@@ -32,7 +32,7 @@ export function encodePNG(image: Image): Uint8Array {
 
 /**
  * Reads a PNG of at most 2^24 pixels (4096 x 4096), of any kind but interlaced ones below 8 bits. Palettes become
- * RGB (or RGB and alpha), depths other than 8 bits are scaled to 8, and one transparent colour becomes
+ * RGB (or RGB and alpha), depths other than 8 bits are scaled to 8, and one transparent color becomes
  * an alpha channel. Only what the pixels need is read; texts and profiles are not.
  *
  * Array buffers made: at most 4 bytes for each of the file, 6 for each of its rows uncompressed (which
@@ -51,10 +51,10 @@ export function encodePNG(image: Image): Uint8Array {
  */
 export function decodePNG(bytes: Uint8Array, name = "The image"): Image {
   try {
-    const { bytes: sound, colour, key } = requireSound(bytes);
+    const { bytes: sound, color, key } = requireSound(bytes);
     const png = decode(sound);
     const { width, height } = png;
-    const data = colour === INDEXED ? convertIndexedToRgb(png) : toBytes(png, key);
+    const data = color === INDEXED ? convertIndexedToRgb(png) : toBytes(png, key);
     const image = { width, height, channels: data.length / (width * height), data };
     requireImage(image, [1, 2, 3, 4]);
     return image;
@@ -70,7 +70,7 @@ export function decodePNG(bytes: Uint8Array, name = "The image"): Image {
 }
 
 /**
- * Samples of 8 bits; where a colour is transparent, with an alpha channel. By plain loops: what takes a
+ * Samples of 8 bits; where a color is transparent, with an alpha channel. By plain loops: what takes a
  * function for each value, as `Uint8Array.from`, may put all of them into a list first.
  */
 function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
@@ -84,7 +84,7 @@ function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
   return data;
 }
 
-/** The same with an alpha channel, in which one colour is transparent. */
+/** The same with an alpha channel, in which one color is transparent. */
 function withAlpha(
   samples: ArrayLike<number>,
   depth: number,

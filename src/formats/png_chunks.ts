@@ -21,7 +21,7 @@ const MAX_INFLATION = 1032;
 
 const SIGNATURE = "89504e470d0a1a0a";
 
-/** Samples of a pixel, and depths that they may have, by colour type. */
+/** Samples of a pixel, and depths that they may have, by color type. */
 const KINDS: Readonly<Record<number, readonly [samples: number, ...depths: number[]]>> = {
   0: [1, 1, 2, 4, 8, 16], // gray
   2: [3, 8, 16], // RGB
@@ -30,7 +30,7 @@ const KINDS: Readonly<Record<number, readonly [samples: number, ...depths: numbe
   6: [4, 8, 16], // RGB and alpha
 };
 
-/** Colour type of images with a palette. */
+/** Color type of images with a palette. */
 export const INDEXED = 3;
 
 /** A file that a decoder can be given. */
@@ -40,7 +40,7 @@ export interface SoundPNG {
    * checksum is 0: those of the file have been compared.
    */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly colour: number;
+  readonly color: number;
   /** The gray or the RGB, as it is stored, that is transparent. */
   readonly key?: readonly number[];
 }
@@ -49,7 +49,7 @@ interface Header {
   readonly width: number;
   readonly height: number;
   readonly depth: number;
-  readonly colour: number;
+  readonly color: number;
   readonly interlaced: boolean;
 }
 
@@ -58,22 +58,22 @@ function readHeader(data: Uint8Array, fileBytes: number): Header {
   if (data.length !== 13) throw new Error(`its header has ${data.length} bytes instead of 13`);
   const view = new DataView(data.buffer, data.byteOffset);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
-  const [depth, colour, compression, filter, interlacing] = data.subarray(8);
+  const [depth, color, compression, filter, interlacing] = data.subarray(8);
   if (width < 1 || height < 1) throw new Error(`its header says ${width} x ${height} pixels`);
   if (width * height > MAX_PIXELS) {
     throw new Error(
       `its header says ${width} x ${height} pixels; at most ${MAX_PIXELS} are read, so scale it down`,
     );
   }
-  if (!KINDS[colour]?.slice(1).includes(depth)) {
-    throw new Error(`its header says colour type ${colour} with ${depth} bits, which PNG has not`);
+  if (!KINDS[color]?.slice(1).includes(depth)) {
+    throw new Error(`its header says color type ${color} with ${depth} bits, which PNG has not`);
   }
   if (compression !== 0 || filter !== 0 || interlacing > 1) {
     throw new Error(
       `its header says compression ${compression}, filter ${filter}, interlacing ${interlacing}`,
     );
   }
-  const header = { width, height, depth, colour, interlaced: interlacing === 1 };
+  const header = { width, height, depth, color, interlaced: interlacing === 1 };
   if (header.interlaced && depth < 8) {
     throw new Error(`it is interlaced with ${depth} bits; save it without interlacing`);
   }
@@ -97,8 +97,8 @@ const PASSES = [
 ];
 
 /** Bytes of all rows, each with the byte before it that names its filter. */
-function rowBytes({ width, height, depth, colour, interlaced }: Header): number {
-  const bits = depth * KINDS[colour][0];
+function rowBytes({ width, height, depth, color, interlaced }: Header): number {
+  const bits = depth * KINDS[color][0];
   return (interlaced ? PASSES : [[0, 0, 1, 1]]).reduce((sum, [x, y, dx, dy]) => {
     const columns = Math.ceil((width - x) / dx);
     const rows = Math.ceil((height - y) / dy);
@@ -165,22 +165,22 @@ export function requireSound(bytes: Uint8Array): SoundPNG {
       if (compressed.length && previous !== "IDAT") throw new Error("its pixels are not together");
       requireChecksum(type, whole);
       compressed.push(data);
-    } else if (type === "PLTE" && header.colour === INDEXED) {
+    } else if (type === "PLTE" && header.color === INDEXED) {
       if (palette) throw new Error("it has two palettes");
       if (!data.length || data.length % 3 || data.length > 768) {
         throw new Error(`its palette has ${data.length} bytes, not 3 to 768 in threes`);
       }
       palette = data.length / 3;
       keep(type, whole);
-    } else if (type === "tRNS" && header.colour === INDEXED) {
+    } else if (type === "tRNS" && header.color === INDEXED) {
       if (alphas || data.length > palette) {
-        throw new Error(`its palette of ${palette} colours has transparency for ${data.length}`);
+        throw new Error(`its palette of ${palette} colors has transparency for ${data.length}`);
       }
       alphas = true;
       keep(type, whole);
-    } else if (type === "tRNS" && header.colour < INDEXED) {
-      if (data.length !== 2 * KINDS[header.colour][0]) {
-        throw new Error(`its transparent colour has ${data.length} bytes`);
+    } else if (type === "tRNS" && header.color < INDEXED) {
+      if (data.length !== 2 * KINDS[header.color][0]) {
+        throw new Error(`its transparent color has ${data.length} bytes`);
       }
       const view = new DataView(data.buffer, data.byteOffset);
       key = Array.from({ length: data.length / 2 }, (_, i) => view.getUint16(2 * i));
@@ -193,7 +193,7 @@ export function requireSound(bytes: Uint8Array): SoundPNG {
     }
     previous = type;
   }
-  return { bytes: concat(kept), colour: header!.colour, key };
+  return { bytes: concat(kept), color: header!.color, key };
 }
 
 /** Of the letters and the data, it stands at the end. */

@@ -78,7 +78,7 @@ const MOST_LETTERS = 4096;
 /** Sessions whose commands are gone through: the one that began the run, and the newest. */
 const MOST_COMMANDS = 1000;
 
-/** The commands in a record that are some, the oldest first. */
+/** The valid commands in a record, the oldest first. */
 export function commandsIn({ sessions }: RunRecord): readonly (readonly string[])[] {
   const few = sessions.length > MOST_COMMANDS
     ? [sessions[0], ...sessions.slice(1 - MOST_COMMANDS)]
@@ -86,7 +86,7 @@ export function commandsIn({ sessions }: RunRecord): readonly (readonly string[]
   return few.map(({ command }) => command as unknown).filter(isCommand);
 }
 
-/** A file may say anything. */
+/** The file may hold anything. */
 function isCommand(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length <= MOST_WORDS &&
     value.every((word) => typeof word === "string" && word.length <= MOST_LETTERS);

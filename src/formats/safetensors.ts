@@ -107,7 +107,7 @@ function isSize(value: unknown): value is number {
 }
 
 /**
- * Reads a file. Its names are names and nothing else: none is ever taken for a path.
+ * Reads a file. Its names are never used as paths.
  *
  * Array buffers made: the values, at most as many bytes as the file has. Heap: what `JSON.parse` makes
  * of the header, at most 40 times its length.

@@ -14,6 +14,5 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   const own = bytes.buffer instanceof ArrayBuffer
     ? bytes as Uint8Array<ArrayBuffer>
     : bytes.slice();
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", own));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", own)).toHex();
 }

@@ -32,7 +32,7 @@ export type EventBody =
 /** `SessionLog.SessionStatus.START` */
 const START = 1;
 
-/** `Summary.Image.colorspace` for PNG's colour types; a palette's colours are RGB. */
+/** `Summary.Image.colorspace` for PNG's color types; a palette's colors are RGB. */
 const COLORSPACE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
 
 /**
@@ -63,7 +63,7 @@ function encodeImage(png: Uint8Array): Encoded {
   return message(varint(1, height), varint(2, width), varint(3, colorspace), bytes(4, png));
 }
 
-/** The signature, then the header's chunk: length, "IHDR", width, height, depth, colour type. */
+/** The signature, then the header's chunk: length, "IHDR", width, height, depth, color type. */
 function readHeader(png: Uint8Array): { width: number; height: number; colorspace: number } {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   const right = png.length > 25 && view.getBigUint64(0) === 0x89504e470d0a1a0an &&

@@ -15,7 +15,7 @@ import { inFolder } from "../support/folder.ts";
 
 type Pixel = readonly [number, number, number, number?];
 
-/** A PNG written by pngjs: as RGBA, or of another of its colour types. */
+/** A PNG written by pngjs: as RGBA, or of another of its color types. */
 function png(
   width: number,
   height: number,
@@ -144,16 +144,16 @@ Deno.test("images: names are shown without their commands to a terminal", async 
   });
 });
 
-Deno.test("images: colours become gray by their luma, gray becomes RGB", async () => {
+Deno.test("images: colors become gray by their luma, gray becomes RGB", async () => {
   await inFolder(async (dir) => {
-    const colours: Pixel[] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 90]];
-    await put(dir, { "a.png": png(4, 4, (x) => colours[x], 2) });
+    const colors: Pixel[] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 90]];
+    await put(dir, { "a.png": png(4, 4, (x) => colors[x], 2) });
     const one = await loadImages(dir, { channels: 1 });
     // 0.299 * 255 = 76.2, 0.587 * 255 = 149.7, 0.114 * 255 = 29.1, 2.99 + 117.4 + 10.26 = 130.7
     assert.deepEqual([...one.images.subarray(0, 4)], [76, 150, 29, 131]);
     const three = await loadImages(dir);
     assert.equal(three.channels, 3);
-    assert.deepEqual([...three.images.subarray(0, 12)], colours.flat());
+    assert.deepEqual([...three.images.subarray(0, 12)], colors.flat());
 
     await put(dir, { "a.png": png(4, 4, (x) => gray(x), 0) });
     const rgb = await loadImages(dir, { channels: 3 });
@@ -166,7 +166,7 @@ Deno.test("images: what is transparent is put on the background", async () => {
     await put(dir, { "a.png": png(4, 4, (x) => [200, 100, 0, [0, 255, 51, 255][x]], 6) });
     const white = await loadImages(dir);
     assert.equal(white.channels, 3);
-    // A fifth of the colour on four fifths of white: 204 + 40, 204 + 20, 204.
+    // A fifth of the color on four fifths of white: 204 + 40, 204 + 20, 204.
     assert.deepEqual([...white.images.subarray(0, 9)], [255, 255, 255, 200, 100, 0, 244, 224, 204]);
     const black = await loadImages(dir, { background: 0 });
     assert.deepEqual([...black.images.subarray(0, 9)], [0, 0, 0, 200, 100, 0, 40, 20, 0]);
@@ -233,7 +233,7 @@ Deno.test("images: what does not fit is named, with both values and the way out"
     assert.equal((await loadImages(dir, { size: [4, 4] })).count, 2);
 
     await put(dir, { "b.png": png(4, 4, () => [1, 2, 3], 2) });
-    await refused(dir, {}, "b.png is in colour", "a.png is gray", "Pass `channels`");
+    await refused(dir, {}, "b.png is in color", "a.png is gray", "Pass `channels`");
     assert.equal((await loadImages(dir, { channels: 3 })).count, 2);
 
     await put(dir, { "a.png": plain(1, 30, 28), "b.png": plain(1, 30, 28) });

@@ -43,8 +43,8 @@ const LARGEST = { width: 4096, height: 4096 };
 for (
   const [what, header, most] of [
     ["of 1 bit", { ...LARGEST, color: 0, depth: 1 }, 150],
-    ["of 8 bits in colour with transparency", { ...LARGEST, color: 6, depth: 8 }, 450],
-    ["of 16 bits in colour with transparency", { ...LARGEST, color: 6, depth: 16 }, 800],
+    ["of 8 bits in color with transparency", { ...LARGEST, color: 6, depth: 8 }, 450],
+    ["of 16 bits in color with transparency", { ...LARGEST, color: 6, depth: 16 }, 800],
   ] as const
 ) {
   Deno.test(`the largest PNG ${what} takes at most ${most} MB`, async () => {

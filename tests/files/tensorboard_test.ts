@@ -115,7 +115,7 @@ Deno.test("tensorboard: scalars keep their steps, tags and values, those that ar
     assert.deepEqual(values(2), [["distance ü", 3]]);
   }));
 
-Deno.test("tensorboard: images carry their size, their colours and the PNG file itself", () =>
+Deno.test("tensorboard: images carry their size, their colors and the PNG file itself", () =>
   withFolder(async (folder) => {
     const log = await TensorBoardLog.open(folder);
     const pngs = [1, 2, 3, 4].map((channels) =>

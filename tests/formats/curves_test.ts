@@ -12,7 +12,7 @@ interface Drawn {
   readonly title: string;
   readonly description: string;
   readonly root: Record<string, string>;
-  /** Thick and thin lines and bands of both networks, by colour: points of each stretch. */
+  /** Thick and thin lines and bands of both networks, by color: points of each stretch. */
   points(kind: "mean" | "raw" | "band" | "dot", color: string): [x: number, y: number][][];
 }
 

@@ -38,8 +38,8 @@ Deno.test("GIF: frames down to a single pixel, played once", () => {
   assert.deepEqual(gif.frames.map(({ pixels }) => pixels), Array(2).fill(rgba(image(1, 1, 1))));
 });
 
-Deno.test("GIF: RGB frames of at most 256 colours are exact, each with its own", () => {
-  const colours = (seed: number, count: number) => {
+Deno.test("GIF: RGB frames of at most 256 colors are exact, each with its own", () => {
+  const colors = (seed: number, count: number) => {
     const table = noise(3 * count, seed);
     const data = new Uint8Array(40 * 30 * 3);
     for (let i = 0; i < 40 * 30; i++) {
@@ -48,14 +48,14 @@ Deno.test("GIF: RGB frames of at most 256 colours are exact, each with its own",
     }
     return image(40, 30, 3, data);
   };
-  const sent = [colours(1, 256), colours(5, 2), colours(9, 1), colours(13, 100)];
+  const sent = [colors(1, 256), colors(5, 2), colors(9, 1), colors(13, 100)];
   const gif = readGIF(encodeGIF(sent, { delayMs: 50 }));
   assert.equal(gif.loop, 0);
   for (const [i, frame] of sent.entries()) assert.deepEqual(gif.frames[i].pixels, rgba(frame));
 });
 
-Deno.test("GIF: RGB frames of more colours stay close", () => {
-  // Every pixel another colour, changing slowly.
+Deno.test("GIF: RGB frames of more colors stay close", () => {
+  // Every pixel another color, changing slowly.
   const data = new Uint8Array(64 * 64 * 3);
   for (let i = 0; i < 64 * 64; i++) data.set([(i % 64) * 4, (i >> 6) * 4, 128], 3 * i);
   const sent = image(64, 64, 3, data);

@@ -56,7 +56,7 @@ Deno.test("PNG: missing pixels are not black ones", () => {
   refusedPNG([ihdr(GRAY), END], /cannot be decompressed/);
 });
 
-Deno.test("PNG: the palette that an image in colour suggests is none of its own", () => {
+Deno.test("PNG: the palette that an image in color suggests is none of its own", () => {
   const header: Header = { width: 2, height: 1, depth: 8, color: 2 };
   const rows = Uint8Array.of(0, 1, 2, 3, 4, 5, 6);
   const suggested = chunk("PLTE", [9, 9, 9, 8, 8, 8]);
@@ -64,7 +64,7 @@ Deno.test("PNG: the palette that an image in colour suggests is none of its own"
   assert.deepEqual([channels, ...data], [3, 1, 2, 3, 4, 5, 6]);
 });
 
-Deno.test("PNG: palettes have at most 256 colours, and transparency for no more than they have", () => {
+Deno.test("PNG: palettes have at most 256 colors, and transparency for no more than they have", () => {
   const header: Header = { ...GRAY, color: 3 };
   const rest = [idat(new Uint8Array(20)), END];
   refusedPNG([ihdr(header), chunk("PLTE", new Uint8Array(3000)), ...rest], /palette has 3000/);
@@ -74,7 +74,7 @@ Deno.test("PNG: palettes have at most 256 colours, and transparency for no more 
   refusedPNG([ihdr(header), two, chunk("tRNS", [1]), chunk("tRNS", [1]), ...rest], /transparency/);
 });
 
-Deno.test("PNG: one transparent colour becomes an alpha channel", () => {
+Deno.test("PNG: one transparent color becomes an alpha channel", () => {
   const gray = pngFile([
     ihdr({ width: 3, height: 1, depth: 2, color: 0 }),
     chunk("tRNS", [0, 2]),
@@ -95,7 +95,7 @@ Deno.test("PNG: what would be decoded wrongly is refused", () => {
   const interlaced: Header = { width: 9, height: 9, depth: 1, color: 0, interlaced: true };
   refusedPNG([ihdr(interlaced), idat(rowsOf(interlaced, 0)), END], /save it without interlacing/);
   const odd: Header = { width: 2, height: 2, depth: 4, color: 2 };
-  refusedPNG([ihdr(odd), idat(new Uint8Array(8)), END], /colour type 2 with 4 bits/);
+  refusedPNG([ihdr(odd), idat(new Uint8Array(8)), END], /color type 2 with 4 bits/);
 });
 
 Deno.test("PNG: many chunks of no pixels cost no more than their bytes", () => {

@@ -35,8 +35,8 @@ Deno.test("PNG: a file written by pngjs is read, 16 bits a value too", () => {
 });
 
 Deno.test("PNG: palettes and depths below 8 bits are read as pngjs reads them", () => {
-  const colours = [[1, 2, 3], [9, 8, 7], [50, 60, 70], [200, 210, 220]];
-  const palette = tinyPNG(2, 3, [[0b00011000], [0b11100100]], colours);
+  const colors = [[1, 2, 3], [9, 8, 7], [50, 60, 70], [200, 210, 220]];
+  const palette = tinyPNG(2, 3, [[0b00011000], [0b11100100]], colors);
   const grayBits = tinyPNG(2, 0, [[0b00011000], [0b11100100]]);
   const nibbles = tinyPNG(4, 0, [[0x1f, 0x70], [0x08, 0xe0]]);
   for (const bytes of [palette, grayBits, nibbles]) {
