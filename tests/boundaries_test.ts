@@ -39,7 +39,7 @@ Deno.test("boundaries: a planted violation is seen", async () => {
   const before = new Set(violations(files));
   const planted: [path: string, line: string, says: string][] = [
     ["src/formats/png.ts", `import "../files/kind.ts";`, "imports src/files/kind.ts"],
-    ["src/formats/png.ts", `export * from "../cli/user_path.ts";`, "imports src/cli/user_path.ts"],
+    ["src/formats/png.ts", `export * from "../cli/values.ts";`, "imports src/cli/values.ts"],
     ["src/version.ts", `import type { A } from "./gpu/device.ts";`, "imports src/gpu/device.ts"],
     ["src/model/losses.ts", `import { join } from "node:path";`, "imports node:path"],
     ["src/model/losses.ts", `let x: import("node:fs").Stats;`, "imports node:fs"],

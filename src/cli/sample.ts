@@ -8,94 +8,63 @@ import { join } from "node:path";
 import { encodePNG } from "../../mod.ts";
 import { makeFolder, writeFileAtomic } from "../files/atomic.ts";
 import { seedNoise } from "../model/sampler.ts";
-import {
-  type Argument,
-  COMMON,
-  describeCommand,
-  endingIn,
-  type Flag,
-  parseCommandLine,
-  UsageError,
-  whole,
-} from "./flags.ts";
+import { type Command, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
-import { CHECKPOINT, seed, Trained } from "./trained.ts";
-import { userPath } from "./user_path.ts";
+import { CHECKPOINT, Trained } from "./trained.ts";
+import { path, pathTo, seed, whole } from "./values.ts";
 
-const ARGS: readonly Argument[] = [CHECKPOINT];
+/** Adds the command. */
+export function addSample(program: Command): void {
+  newCommand(program, "sample", {
+    summary: "images of a trained generator",
+    what: "Make images with a trained generator.",
+    examples: [
+      "sample out",
+      "sample out --count 100 --seed 7 --out hundred.png",
+      "sample out/training_checkpoints/ckpt-0015.safetensors --separate digits --scale 1",
+    ],
+  })
+    .argument("<CHECKPOINT>", CHECKPOINT, path)
+    .option("--count <N>", "number of images (16)", whole(1))
+    .option("--columns <N>", "images in a row (default: as square as can be)", whole(1))
+    .option("--scale <N>", "pixels for each pixel of an image (3)", whole(1))
+    .option("--seed <N>", "of the noise (0); the same seed gives the same images", seed)
+    .option("--out <FILE>", "a PNG of all images in a grid (samples.png)", pathTo(".png"))
+    .option("--separate <DIR>", "a PNG for each image instead: DIR/sample_0001.png ...", path)
+    .option("--quiet", "print only the path that was written")
+    .option("--json", "print the result as JSON")
+    .action(async (checkpoint, flags) => {
+      const { count = 16, scale = 3, seed = 0, separate } = flags;
+      for (const name of ["out", "columns"] as const) {
+        if (separate === undefined || flags[name] === undefined) continue;
+        throw new UsageError(`--separate writes no grid: leave out --${name}`);
+      }
+      const { columns = Math.ceil(Math.sqrt(count)) } = flags;
+      const report = new Report(flags);
+      using trained = await Trained.open(checkpoint);
+      trained.requireSize(count, scale);
+      // Cells that stay empty cost as much as images do.
+      if (separate === undefined) trained.requireSize(columns, scale, "columns");
+      report.note("from", trained.path);
+      const images = await trained.images(seedNoise(count, trained.generator.noiseDim, seed));
+      const result = { checkpoint: trained.path, count, seed };
 
-const FLAGS = {
-  count: { value: "N", help: "images (16)", parse: whole(1) },
-  columns: { value: "N", help: "images a row (as square as can be)", parse: whole(1) },
-  scale: { value: "N", help: "pixels for each pixel of an image (3)", parse: whole(1) },
-  seed: {
-    value: "N",
-    help: "of the noise (0); the same seed gives the same images",
-    parse: seed,
-  },
-  out: {
-    value: "FILE",
-    help: "a PNG of all images in a grid (samples.png)",
-    parse: endingIn(".png"),
-  },
-  separate: { value: "DIR", help: "a PNG for each image instead: DIR/sample_0001.png ..." },
-  ...COMMON,
-} satisfies Record<string, Flag>;
-
-const HELP = describeCommand({
-  command: "sample",
-  what: "Make images with a trained generator.",
-  args: ARGS,
-  flags: FLAGS,
-  examples: [
-    "sample out",
-    "sample out --count 100 --seed 7 --out hundred.png",
-    "sample out/training_checkpoints/ckpt-0015.safetensors --separate digits --scale 1",
-  ],
-});
-
-/** Runs the command. Returns the exit code. */
-export async function sample(argv: readonly string[]): Promise<number> {
-  const { flags, args: [checkpoint] } = parseCommandLine(FLAGS, ARGS, argv);
-  if (flags.help) {
-    console.log(HELP);
-    return 0;
-  }
-  if (flags.separate !== undefined) {
-    for (const name of ["out", "columns"] as const) {
-      if (flags[name] === undefined) continue;
-      throw new UsageError(`--separate writes no grid: leave out --${name}`);
-    }
-  }
-  const { count = 16, scale = 3, seed = 0 } = flags;
-  const report = new Report(flags);
-  const columns = flags.columns ?? Math.ceil(Math.sqrt(count));
-  using trained = await Trained.open(checkpoint);
-  trained.requireSize(count, scale);
-  // Cells that stay empty cost as much as images do.
-  if (flags.separate === undefined) trained.requireSize(columns, scale, "columns");
-  report.note("from", trained.path);
-  const images = await trained.images(seedNoise(count, trained.generator.noiseDim, seed));
-  const result = { checkpoint: trained.path, count, seed };
-
-  if (flags.separate === undefined) {
-    const out = userPath(flags.out ?? "samples.png");
-    const grid = trained.grid(images, { columns, scale, padding: scale });
-    await writeFileAtomic(out, encodePNG(grid));
-    report.wrote(out);
-    report.result({ ...result, out, columns, scale });
-    return 0;
-  }
-  const folder = userPath(flags.separate);
-  await makeFolder(folder);
-  const digits = Math.max(4, String(count).length);
-  const files: string[] = [];
-  for (const [i, image] of trained.single(images, scale).entries()) {
-    const path = join(folder, `sample_${String(i + 1).padStart(digits, "0")}.png`);
-    await writeFileAtomic(path, encodePNG(image));
-    files.push(path);
-  }
-  report.wrote(folder);
-  report.result({ ...result, files, scale });
-  return 0;
+      if (separate === undefined) {
+        const out = flags.out ?? path("samples.png");
+        const grid = trained.grid(images, { columns, scale, padding: scale });
+        await writeFileAtomic(out, encodePNG(grid));
+        report.wrote(out);
+        report.result({ ...result, out, columns, scale });
+        return;
+      }
+      await makeFolder(separate);
+      const digits = Math.max(4, String(count).length);
+      const files: string[] = [];
+      for (const [i, image] of trained.single(images, scale).entries()) {
+        files.push(join(separate, `sample_${String(i + 1).padStart(digits, "0")}.png`));
+        await writeFileAtomic(files[i], encodePNG(image));
+      }
+      report.wrote(separate);
+      report.result({ ...result, files, scale });
+    });
 }

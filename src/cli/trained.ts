@@ -1,27 +1,60 @@
 /**
- * A trained generator for a command, and images of it.
+ * A trained generator for a command: which file the person means, and its images.
  *
  * @module
  */
 
-import { Generator, Gpu, type Image, imageGrid } from "../../mod.ts";
+import { join } from "node:path";
+import { CheckpointError, Generator, Gpu, type Image, imageGrid } from "../../mod.ts";
+import { CheckpointFolder, readCheckpoint } from "../files/checkpoints.ts";
+import { kindOf } from "../files/kind.ts";
+import { CHECKPOINTS } from "../files/run_folder.ts";
+import { MODEL_FILE } from "../formats/tfjs_model.ts";
 import { generate } from "../model/sampler.ts";
-import { checkpointPath } from "./checkpoint_path.ts";
-import { type Argument, UsageError, whole } from "./flags.ts";
-import { userPath } from "./user_path.ts";
 
-/** The argument that names it. */
-export const CHECKPOINT: Argument = {
-  name: "CHECKPOINT",
-  help: "a run's folder (its newest checkpoint), a checkpoint file,\n" +
-    "or weights: a .safetensors file or a tfjs model.json",
-};
+/** Help of the argument that names it. */
+export const CHECKPOINT =
+  "a run's folder (its newest checkpoint), a checkpoint file, or weights: a .safetensors file or " +
+  "a tfjs model.json";
 
-/** Seeds are 32-bit words. */
-export function seed(text: string): number {
-  const value = whole(0)(text);
-  if (value > 0xffffffff) throw new UsageError("a whole number of at most 4294967295");
-  return value;
+/**
+ * The file that `path` means: itself, or of a run's folder (or its `training_checkpoints`) the newest
+ * checkpoint that can be read, or of a tfjs model's folder its `model.json`.
+ *
+ * @param skipped called for each newer checkpoint that cannot be read
+ * @throws {CheckpointError} when there is nothing at the path, or no checkpoint that can be read.
+ */
+export async function checkpointPath(
+  path: string,
+  skipped = (error: CheckpointError) => console.error(`skipped: ${error.message}`),
+): Promise<string> {
+  const kind = await kindOf(path);
+  if (kind === undefined) {
+    throw new CheckpointError(
+      `There is no ${path}: give a checkpoint, or the folder of a run such as out`,
+    );
+  }
+  if (kind !== "directory") return path;
+  const model = join(path, MODEL_FILE);
+  if (await kindOf(model) === "file") return model;
+  const inside = join(path, CHECKPOINTS);
+  const folder = await kindOf(inside) === "directory" ? inside : path;
+  const checkpoints = await new CheckpointFolder(folder, Infinity).list();
+  for (const checkpoint of checkpoints.toReversed()) {
+    try {
+      await readCheckpoint(checkpoint);
+      return checkpoint;
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      skipped(error);
+    }
+  }
+  throw new CheckpointError(
+    checkpoints.length
+      ? `${folder} holds no checkpoint that can be read (tried ${checkpoints.length}): ` +
+        "give another checkpoint"
+      : `${folder} holds no checkpoint: give the folder of a run, or a checkpoint file`,
+  );
 }
 
 /** Most values of all images together: a gigabyte in the middle of the work, with its copies. */
@@ -36,21 +69,10 @@ export class Trained {
     private readonly gpu: Gpu,
   ) {}
 
-  /**
-   * Reads a generator.
-   *
-   * @param path as the person gave it
-   * @param warn hears of checkpoints that cannot be read
-   */
-  static async open(
-    path: string,
-    warn: (text: string) => void = (text) => console.error(text),
-  ): Promise<Trained> {
-    // First the path: a mistake in it is said at once, without waiting for an adapter.
-    const file = await checkpointPath(
-      userPath(path),
-      (error) => warn(`skipped: ${error.message}`),
-    );
+  /** Reads a generator; {@linkcode checkpointPath} says what a path may be. */
+  static async open(path: string): Promise<Trained> {
+    // First the path: a mistake in it is reported at once, without waiting for an adapter.
+    const file = await checkpointPath(path);
     const gpu = await Gpu.request();
     try {
       return new Trained(file, await Generator.load(gpu, file), gpu);
@@ -70,13 +92,11 @@ export class Trained {
   requireSize(count: number, scale: number, what = "images"): void {
     const { noiseDim, outputShape: [height, width, channels] } = this.generator;
     const most = Math.floor(MOST_VALUES / channels);
-    const pixels = count * height * width * scale ** 2;
-    if (pixels > most) {
+    const [w, h] = [width * scale, height * scale];
+    if (count * h * w > most) {
       throw new RangeError(
-        `${count} ${what} of ${width * scale} x ${
-          height * scale
-        } are ${pixels} pixels, more than ` +
-          `${most}: use a smaller --scale, or fewer at once`,
+        `${count} ${what} of ${w} x ${h} are ${count * h * w} pixels, more than ${most}: use a ` +
+          "smaller --scale, or fewer at once",
       );
     }
     if (count * noiseDim > MOST_VALUES) {
@@ -92,28 +112,23 @@ export class Trained {
     return generate(this.gpu, this.generator, noise);
   }
 
-  /** Images side by side, or a single one. */
+  /** Images side by side. */
   grid(
     images: Float32Array,
-    { columns, scale, padding }: {
-      readonly columns: number;
-      readonly scale: number;
-      readonly padding: number;
-    },
+    sizes: { readonly columns: number; readonly scale: number; readonly padding: number },
   ): Image {
     const [height, width, channels] = this.generator.outputShape;
     const count = images.length / (height * width * channels);
-    return imageGrid(images, { count, height, width, channels, columns, scale, padding });
+    return imageGrid(images, { count, height, width, channels, ...sizes });
   }
 
   /** The images one by one. */
   single(images: Float32Array, scale: number): Image[] {
     const size = this.generator.outputShape.reduce((a, b) => a * b, 1);
-    return Array.from(
-      { length: images.length / size },
-      (_, i) =>
-        this.grid(images.subarray(i * size, (i + 1) * size), { columns: 1, scale, padding: 0 }),
-    );
+    return Array.from({ length: images.length / size }, (_, i) => {
+      const image = images.subarray(i * size, (i + 1) * size);
+      return this.grid(image, { columns: 1, scale, padding: 0 });
+    });
   }
 
   /** Frees the device. */

@@ -85,7 +85,7 @@ function requireMultiples(height: number, width: number, file: string): void {
     const [h, w] = [height, width].map((n) => Math.max(4, Math.round(n / 4) * 4));
     throw new DataError(
       `${file} has a ${name} of ${size}; the networks need a multiple of 4, because the generator ` +
-        `doubles its size twice. Pass \`size\`, such as [${h}, ${w}]`,
+        `doubles its size twice. Pass \`size\` (--image-size), such as [${h}, ${w}]`,
     );
   }
 }
@@ -145,7 +145,7 @@ export async function loadImages(
     if (!size && (found.height !== height || found.width !== width)) {
       throw new DataError(
         `${name} has ${found.width} x ${found.height} pixels, ${shown(files[0].path)} has ` +
-          `${width} x ${height}. Pass \`size\` to bring all to one, such as [${height}, ${width}]`,
+          `${width} x ${height}. Pass \`size\` (--image-size) to bring all to one, such as [${height}, ${width}]`,
       );
     }
     const image = decodePNG(bytes, name);
@@ -155,7 +155,7 @@ export async function loadImages(
       if (total > MAX_BYTES) {
         throw new DataError(
           `${shown(dir)} has ${files.length} images, ${total} bytes at ${height} x ${width}; ` +
-            `at most ${MAX_BYTES} fit. Pass a smaller \`size\`, or take fewer`,
+            `at most ${MAX_BYTES} fit. Pass a smaller \`size\` (--image-size), or take fewer`,
         );
       }
       images = new Uint8Array(total);
@@ -163,7 +163,7 @@ export async function loadImages(
     if (!options.channels && opaque(image) !== channels) {
       throw new DataError(
         `${name} is ${KIND[opaque(image)]}, ${shown(files[0].path)} is ${KIND[channels!]}. ` +
-          "Pass `channels`: 1 makes all of them gray, 3 RGB",
+          "Pass `channels` (--channels): 1 makes all of them gray, 3 RGB",
       );
     }
     const values = toChannels(image, channels!, background);

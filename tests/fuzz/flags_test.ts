@@ -2,32 +2,42 @@
 
 import { deepEqual, ok } from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import {
-  type Argument,
-  COMMON,
-  oneOf,
-  parseCommandLine,
-  positive,
-  real,
-  UsageError,
-  whole,
-  wholes,
-} from "../../src/cli/flags.ts";
+import { type Command, CommanderError, newProgram, usageMessage } from "../../src/cli/flags.ts";
+import { oneOf, path, positive, real, whole, wholes } from "../../src/cli/values.ts";
 import { parameters, runs } from "../support/fuzz/settings.ts";
 
-const FLAGS = {
-  seed: { value: "N", help: "seed", parse: whole(0) },
-  epochs: { value: "N", help: "epochs", parse: whole(1) },
-  rate: { value: "R", help: "rate", parse: positive },
-  beta: { value: "B", help: "beta", parse: real(0, 1) },
-  size: { value: "H,W", help: "size", parse: wholes(2) },
-  preset: { value: "NAME", help: "preset", parse: oneOf("quick", "tutorial") },
-  out: { value: "DIR", help: "folder" },
-  resume: { value: "FILE", help: "resume", implied: "latest" },
-  ...COMMON,
+const flagged = (program: Command) =>
+  program.configureOutput({ writeOut() {}, writeErr() {} })
+    .option("--seed <N>", "seed", whole(0))
+    .option("--epochs <N>", "epochs", whole(1))
+    .option("--rate <R>", "rate", positive)
+    .option("--beta <B>", "beta", real(0, 1))
+    .option("--size <H,W>", "size", wholes(2))
+    .option("--preset <NAME>", "preset", oneOf("quick", "tutorial"))
+    .option("--out <DIR>", "folder", path)
+    .option("--resume [FILE]", "resume", path)
+    .option("--quiet", "say nothing")
+    .option("--json", "say it as JSON");
+
+/** What the flags promise of their values. */
+const PROMISED: Readonly<Record<string, (value: unknown) => boolean>> = {
+  seed: (n) => Number.isSafeInteger(n) && (n as number) >= 0,
+  epochs: (n) => Number.isSafeInteger(n) && (n as number) >= 1,
+  rate: (n) => Number.isFinite(n) && (n as number) > 0,
+  beta: (n) => typeof n === "number" && n >= 0 && n < 1,
+  size: (n) =>
+    Array.isArray(n) && n.length === 2 && n.every((v) => Number.isSafeInteger(v) && v > 0),
+  preset: (n) => n === "quick" || n === "tutorial",
+  out: (n) => typeof n === "string" && n.length > 1,
+  resume: (n) => n === true || typeof n === "string" && n.length > 1,
+  quiet: (n) => n === true,
+  json: (n) => n === true,
 };
 
-const flag = fc.constantFrom(...Object.keys(FLAGS), "constructor", "__proto__", "toString", "sed");
+const flag = fc.constantFrom(
+  ...Object.keys(PROMISED),
+  ...["help", "constructor", "__proto__", "toString", "sed"],
+);
 const value = fc.oneof(
   fc.constantFrom("1", "0", "-1", "1.5", "1e400", "9007199254740993", "", " ", "4,4", "4,,4"),
   fc.constantFrom(
@@ -52,24 +62,15 @@ const word = fc.oneof(
   value,
 );
 
-const ARGUMENTS: readonly (readonly Argument[])[] = [
-  [],
-  [{ name: "FILE", help: "a file" }],
-  [{ name: "FILE", help: "a file" }, { name: "MORE", help: "more", optional: true, many: true }],
+/** Adds arguments, and says how many there may be. */
+const ARGUMENTS = [
+  { add: flagged, most: 0 },
+  { add: (program: Command) => flagged(program).argument("<FILE>"), most: 1 },
+  {
+    add: (program: Command) => flagged(program).argument("<FILE>").argument("[MORE...]"),
+    most: Infinity,
+  },
 ];
-
-/** What the flags promise of their values. */
-const PROMISED: Readonly<Record<string, (value: unknown) => boolean>> = {
-  seed: (n) => Number.isSafeInteger(n) && (n as number) >= 0,
-  epochs: (n) => Number.isSafeInteger(n) && (n as number) >= 1,
-  rate: (n) => Number.isFinite(n) && (n as number) > 0,
-  beta: (n) => typeof n === "number" && n >= 0 && n < 1,
-  size: (n) =>
-    Array.isArray(n) && n.length === 2 && n.every((v) => Number.isSafeInteger(v) && v > 0),
-  preset: (n) => n === "quick" || n === "tutorial",
-  out: (n) => typeof n === "string",
-  resume: (n) => typeof n === "string",
-};
 
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
@@ -79,25 +80,24 @@ Deno.test("fuzz: command lines", () => {
   const property = fc.property(
     fc.array(word, { maxLength: 4 }),
     fc.constantFrom(...ARGUMENTS),
-    (words, expected) => {
-      let parsed: ReturnType<typeof parseCommandLine>;
+    (words, { add, most }) => {
+      const program = newProgram();
       try {
-        parsed = parseCommandLine(FLAGS, expected, words);
+        add(program).action(() => {}).parse(words, { from: "user" });
       } catch (error) {
-        ok(error instanceof UsageError, (error as Error).stack);
-        ok(error.message.length > 5 && error.message.length < 500, error.message);
-        ok(!CONTROL.test(error.message), JSON.stringify(error.message));
+        ok(error instanceof CommanderError, (error as Error).stack);
+        if (error.code === "commander.helpDisplayed") return;
+        const message = usageMessage(error);
+        ok(message.length > 5 && message.length < 500, message);
+        ok(!CONTROL.test(message), JSON.stringify(message));
         return;
       }
       understood++;
-      const given: Record<string, unknown> = { ...parsed.flags };
-      for (const [name, value] of Object.entries(given)) {
-        ok(Object.hasOwn(FLAGS, name), `there is no --${name}`);
-        const promised = PROMISED[name] ?? ((value: unknown) => value === true);
-        ok(promised(value), `--${name} is ${JSON.stringify(value)}`);
+      for (const [name, value] of Object.entries(program.opts())) {
+        ok(Object.hasOwn(PROMISED, name), `there is no --${name}`);
+        ok(PROMISED[name](value), `--${name} is ${JSON.stringify(value)}`);
       }
-      const most = expected.at(-1)?.many ? Infinity : expected.length;
-      ok(given.help || parsed.args.length <= most, `${parsed.args.length} arguments`);
+      ok(program.args.length <= most, `${program.args.length} arguments`);
     },
   );
   fc.assert(property, parameters(10_000));
@@ -107,8 +107,9 @@ Deno.test("fuzz: command lines", () => {
 Deno.test("fuzz: numbers on the command line mean what they say", () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), fc.double({ min: 0, max: 0.999, noNaN: true }), (seed, beta) => {
-      const { flags } = parseCommandLine(FLAGS, [], [`--seed=${seed}`, "--beta", `${beta}`]);
-      deepEqual({ ...flags }, { seed, beta });
+      const program = flagged(newProgram());
+      program.parse([`--seed=${seed}`, "--beta", `${beta}`], { from: "user" });
+      deepEqual({ ...program.opts() }, { seed, beta });
     }),
     parameters(1000),
   );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Adam, Gpu, ops, OutOfMemoryError } from "../../mod.ts";
+import { invocations, kernel, workgroupBytes } from "../../src/gpu/shader.ts";
 import { ADVICE_FOR_VARIABLES } from "../../src/graph/variable.ts";
 import { leastDevice, SMALLER_BATCH } from "../support/refused.ts";
 
@@ -107,4 +108,39 @@ Deno.test("limits: a data set beyond a buffer is refused by name", async () => {
     },
   );
   device.destroy();
+});
+
+Deno.test("limits: a program's limits come from its kernels and dispatches", async () => {
+  const shader = kernel(
+    "made_up",
+    `override WIDTH: u32 = 64;
+     var<workgroup> tile: array<f32, 256>;
+     var<workgroup> rows: array<vec4i, 8>;
+     @compute @workgroup_size(WIDTH) fn main() {}
+     @compute @workgroup_size(8, 4u) fn other() {}`,
+  );
+  assert.equal(workgroupBytes(shader), 256 * 4 + 8 * 16);
+  assert.equal(invocations(shader, "main", {}), 64);
+  assert.equal(invocations(shader, "main", { WIDTH: 32 }), 32);
+  assert.equal(invocations(shader, "other", {}), 32);
+  assert.throws(() => invocations(shader, "none", {}), /made_up\.wgsl has no entry point none/);
+
+  using gpu = await Gpu.request();
+  using program = gpu.compile(
+    { x: [64, 256] },
+    ({ x }) => ({ y: ops.matmul(x, x, { transposeB: true }) }),
+    { tuning: { gemm: "tiled", choices: {} } },
+  );
+  const { needs } = program;
+  assert.equal(needs.maxStorageBufferBindingSize, 64 * 256 * 4);
+  assert.equal(needs.maxComputeInvocationsPerWorkgroup, 64);
+  assert.ok(needs.maxComputeWorkgroupStorageSize >= 2 * 4096);
+  assert.equal(needs.maxStorageTexturesPerShaderStage, 0);
+  using textured = gpu.compile(
+    { x: [64, 256] },
+    ({ x }) => ({ y: ops.matmul(x, x, { transposeB: true }) }),
+    { tuning: { gemm: "texture", choices: {} } },
+  );
+  assert.equal(textured.needs.maxTextureDimension2D, 4096);
+  assert.ok(textured.needs.maxStorageTexturesPerShaderStage >= 1);
 });

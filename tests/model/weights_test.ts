@@ -15,7 +15,7 @@ import {
   Gpu,
 } from "../../mod.ts";
 import { trainDCGAN } from "../../mod.ts";
-import { checkpointPath } from "../../src/cli/checkpoint_path.ts";
+import { checkpointPath } from "../../src/cli/trained.ts";
 import {
   decodeSafetensors,
   encodeSafetensors,

@@ -1,0 +1,134 @@
+/**
+ * Flags of `train`, and the options that they stand for.
+ *
+ * @module
+ */
+
+import type { TrainOptions } from "../../mod.ts";
+import { MOST_IMAGES } from "../formats/grid.ts";
+import type { Command } from "./flags.ts";
+import { channels, imageSize, oneOf, path, positive, real, seed, whole, wholes } from "./values.ts";
+
+/** Adds the flags of `train` to a command. */
+export const trainFlags = (command: Command) =>
+  command
+    .option(
+      "--preset <NAME>",
+      "tutorial: the network and schedule of the TensorFlow tutorial (default); quick: a smaller " +
+        "network and schedule, digits in minutes without a GPU",
+      oneOf("tutorial", "quick"),
+    )
+    .option("--epochs <N>", "passes over the data set (50)", whole(1))
+    .option("--max-steps <N>", "stop after N steps", whole(1))
+    .option("--batch-size <N>", "images a step (256)", whole(1))
+    .option(
+      "--seed <N>",
+      "of weights, order, noise and dropout (0); the same seed on the same adapter with the same " +
+        "kernels gives the same bits",
+      seed,
+    )
+    .option(
+      "--non-finite <WHAT>",
+      "when a loss or weight is NaN or infinite: stop and name the op where it began (default), " +
+        "or warn and go on",
+      oneOf("stop", "warn"),
+    )
+    .option(
+      "--no-calibrate",
+      "use the default kernels of this kind of adapter; else they are measured once, for a few " +
+        "seconds, and remembered",
+    )
+    .optionsGroup("Data:")
+    .option(
+      "--data <DIR>",
+      "folder with MNIST's IDX files, raw or gzip, or with PNG files (default: MNIST, found or " +
+        "fetched, and verified)",
+      path,
+    )
+    .option(
+      "--image-size <H,W>",
+      "scale and crop PNG files to this height and width, multiples of 4 (default: all must be of " +
+        "one size)",
+      imageSize,
+    )
+    .option(
+      "--channels <N>",
+      "make PNG files gray (1) or RGB (3) (default: all must be of one kind)",
+      channels,
+    )
+    .optionsGroup("Networks and optimizers:")
+    .option("--noise-dim <N>", "length of the noise vector (100)", whole(1))
+    .option(
+      "--generator-widths <A,B,C>",
+      "channels of the generator's hidden layers (256,128,64)",
+      wholes(3),
+    )
+    .option(
+      "--discriminator-widths <A,B>",
+      "channels of the discriminator's hidden layers (64,128)",
+      wholes(2),
+    )
+    .option("--dropout <X>", "share of activations to drop (0.3)", real(0, 1))
+    .option("--learning-rate <X>", "of both Adams (0.0001)", real(0, Infinity))
+    .option("--beta1 <X>", "decay of Adam's first moment (0.9)", real(0, 1))
+    .option("--beta2 <X>", "decay of Adam's second moment (0.999)", real(0, 1))
+    .optionsGroup("Files:")
+    .option(
+      "--out <DIR>",
+      "where images, the GIF and checkpoints go (out, or the next free of out-2, out-3 ...)",
+      path,
+    )
+    .option(
+      "--resume [FILE]",
+      "continue the run in --out (or out) from its newest checkpoint, or from FILE, a checkpoint " +
+        "or the folder of a run; as if it had never stopped, to the bit, with its " +
+        "hyperparameters, epochs, images, and --max-steps unless that was reached (--epochs and " +
+        "what is written may change)",
+      path,
+    )
+    .option("--force", "start anew in an --out that holds a run, whose files are removed")
+    .option("--checkpoint-every <N>", "epochs between checkpoints (15)", whole(1))
+    .option(
+      "--checkpoint-minutes <M>",
+      "minutes between checkpoints, instead of epochs; 0.5 are 30 seconds",
+      positive,
+    )
+    .option(
+      "--keep <N>",
+      "how many of the newest checkpoints stay; the best stays, too (3)",
+      whole(1),
+    )
+    .option("--images <N>", "images in a grid (16)", whole(1, MOST_IMAGES))
+    .option("--image-every <N>", "write images every N steps, too", whole(1))
+    .optionsGroup("Output:")
+    .option("--quiet", "print only errors")
+    .option(
+      "--json",
+      "print one JSON object a line, for programs: messages, steps, epochs, images, the end",
+    );
+
+export type TrainFlags = ReturnType<ReturnType<typeof trainFlags>["opts"]>;
+
+/** Options of a run but its data set; those that are undefined have their defaults. */
+export type RunOptions = Omit<TrainOptions, "dataset">;
+
+/** What `--preset` stands for. */
+export const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
+  tutorial: {},
+  // The learning rate and beta1 of the DCGAN paper (Radford et al. 2015) learn faster at this size.
+  quick: {
+    epochs: 3,
+    batchSize: 64,
+    generatorWidths: [128, 64, 32],
+    discriminatorWidths: [32, 64],
+    learningRate: 2e-4,
+    beta1: 0.5,
+    imageEverySteps: 50,
+  },
+};
+
+/** Drops what is undefined, so that a preset's or the library's value stays. */
+export function given<T extends object>(options: T): T {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as T;
+}
