@@ -5,6 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
+import { concat } from "../formats/bytes.ts";
 import { type FoundFile, type MNISTFile, openFile } from "./mnist_files.ts";
 
 /** Public copies of the compressed files as they were first published. */
@@ -72,13 +73,7 @@ async function fetchBody(
     if (length > limit) throw new DataError(`the server sent more than ${limit} bytes`);
     chunks.push(chunk);
   }
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
+  return concat(chunks);
 }
 
 /** `fetch` says only that it failed; why is in the cause, after the address that is known. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concat } from "../formats/bytes.ts";
 import { cannotWrite, isStillAt } from "./atomic.ts";
 import { requireFile } from "./regular.ts";
 
@@ -103,12 +104,7 @@ export class AppendFile {
       throw new Deno.errors.NotFound("it was removed during the run");
     }
     if (this.#torn) await this.#cut();
-    const bytes = new Uint8Array(entries.reduce((sum, { length }) => sum + length, 0));
-    let to = 0;
-    for (const entry of entries) {
-      bytes.set(entry, to);
-      to += entry.length;
-    }
+    const bytes = concat(entries);
     this.#torn = true;
     for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
     this.#torn = false;

@@ -5,6 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
+import { concat } from "../formats/bytes.ts";
 import { decodeRow, type MetricsRow, RowOrder } from "../formats/metrics.ts";
 import type { MetricsLogOptions } from "../training/metrics_log.ts";
 import { AppendFile } from "./append.ts";
@@ -79,16 +80,6 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
   }
   const line = parse(concat(rest), false);
   if (line) yield line;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 /**

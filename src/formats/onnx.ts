@@ -9,14 +9,13 @@
 
 import {
   bytes,
-  embedded,
   type Encoded,
   float,
   floatBytes,
-  int64,
   message,
   packedInt64s,
   string,
+  varint,
 } from "./protobuf.ts";
 
 /** Operators as of this version of the default domain, and the file format that came with it. */
@@ -70,11 +69,11 @@ export interface OnnxModel {
 
 function attribute(name: string, value: OnnxAttribute): Encoded {
   const [type, field] = "int" in value
-    ? [ATTRIBUTE.int, int64(3, value.int)] as const
+    ? [ATTRIBUTE.int, varint(3, value.int)] as const
     : "float" in value
     ? [ATTRIBUTE.float, float(2, value.float)] as const
     : [ATTRIBUTE.ints, packedInt64s(8, value.ints)] as const;
-  return message(string(1, name), field, int64(20, type));
+  return message(string(1, name), field, varint(20, type));
 }
 
 function node({ name, op, inputs, outputs, attributes = {} }: OnnxNode): Encoded {
@@ -83,40 +82,40 @@ function node({ name, op, inputs, outputs, attributes = {} }: OnnxNode): Encoded
     ...outputs.map((output) => string(2, output)),
     string(3, name),
     string(4, op),
-    ...Object.entries(attributes).map(([key, value]) => embedded(5, attribute(key, value))),
+    ...Object.entries(attributes).map(([key, value]) => bytes(5, attribute(key, value))),
   );
 }
 
 function tensor({ name, shape, data }: OnnxTensor): Encoded {
   return message(
     packedInt64s(1, shape),
-    int64(2, data instanceof Float32Array ? DATA.float : DATA.int64),
+    varint(2, data instanceof Float32Array ? DATA.float : DATA.int64),
     string(8, name),
     data instanceof Float32Array ? bytes(9, floatBytes(data)) : packedInt64s(7, data.int64),
   );
 }
 
 function value({ name, shape }: OnnxValue): Encoded {
-  const axes = shape.map((n) => embedded(1, typeof n === "number" ? int64(1, n) : string(2, n)));
-  const tensorType = message(int64(1, DATA.float), embedded(2, message(...axes)));
-  return message(string(1, name), embedded(2, embedded(1, tensorType)));
+  const axes = shape.map((n) => bytes(1, typeof n === "number" ? varint(1, n) : string(2, n)));
+  const tensorType = message(varint(1, DATA.float), bytes(2, message(...axes)));
+  return message(string(1, name), bytes(2, bytes(1, tensorType)));
 }
 
 /** The bytes of a model's file, weights inside. */
 export function encodeONNX(model: OnnxModel): Encoded {
   const { name, producer, nodes, tensors, inputs, outputs } = model;
   const graph = message(
-    ...nodes.map((each) => embedded(1, node(each))),
+    ...nodes.map((each) => bytes(1, node(each))),
     string(2, name),
-    ...tensors.map((each) => embedded(5, tensor(each))),
-    ...inputs.map((each) => embedded(11, value(each))),
-    ...outputs.map((each) => embedded(12, value(each))),
+    ...tensors.map((each) => bytes(5, tensor(each))),
+    ...inputs.map((each) => bytes(11, value(each))),
+    ...outputs.map((each) => bytes(12, value(each))),
   );
   return message(
-    int64(1, IR_VERSION),
+    varint(1, IR_VERSION),
     string(2, producer[0]),
     string(3, producer[1]),
-    embedded(7, graph),
-    embedded(8, message(string(1, ""), int64(2, OPSET))),
+    bytes(7, graph),
+    bytes(8, message(string(1, ""), varint(2, OPSET))),
   );
 }

@@ -7,6 +7,7 @@
  */
 
 import { unzlibSync } from "npm:fflate@0.8.3";
+import { concat } from "./bytes.ts";
 import { crc32 } from "./checksums.ts";
 import { plain } from "./json.ts";
 
@@ -231,14 +232,4 @@ function requireRows(compressed: Uint8Array, expected: number): void {
   if (found < expected) {
     throw new Error(`its pixels are ${found} bytes, its header says ${expected}`);
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

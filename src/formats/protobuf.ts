@@ -1,7 +1,7 @@
 /**
  * Writing of protocol buffers' wire format. A message is its fields, one after another:
  *
- *     message(int64(1, 17), string(2, "images"), embedded(3, message(float(1, 0.5))))
+ *     message(varint(1, 17), string(2, "images"), bytes(3, message(float(1, 0.5))))
  *
  * Zeros, empty texts and empty messages are written too: whether a field may be left out is the
  * caller's to know.
@@ -10,6 +10,8 @@
  *
  * @module
  */
+
+import { concat } from "./bytes.ts";
 
 /** Bytes of a field, its tag first, or of several. */
 export type Encoded = Uint8Array<ArrayBuffer>;
@@ -21,13 +23,7 @@ const MAX_FIELD = 2 ** 29 - 1;
 
 /** Joins fields to a message. */
 export function message(...fields: readonly Uint8Array[]): Encoded {
-  const all = new Uint8Array(fields.reduce((size, field) => size + field.length, 0));
-  let at = 0;
-  for (const field of fields) {
-    all.set(field, at);
-    at += field.length;
-  }
-  return all;
+  return concat(fields);
 }
 
 /** Seven bits a byte, the lowest first; the highest bit says that more follow. */
@@ -67,11 +63,6 @@ export function varint(field: number, value: number | bigint): Encoded {
   return tagged(field, "varint", rawVarint(value));
 }
 
-/** A field of type int64 or int32: {@linkcode varint} under the name that schemas use. */
-export function int64(field: number, value: number | bigint): Encoded {
-  return varint(field, value);
-}
-
 /** A field of type float. */
 export function float(field: number, value: number): Encoded {
   return tagged(field, "fixed32", fixed(4, (view) => view.setFloat32(0, value, true)));
@@ -82,7 +73,7 @@ export function double(field: number, value: number): Encoded {
   return tagged(field, "fixed64", fixed(8, (view) => view.setFloat64(0, value, true)));
 }
 
-/** A field of type bytes. */
+/** A field of type bytes, or a message as {@linkcode message} returns it. */
 export function bytes(field: number, value: Uint8Array): Encoded {
   return tagged(field, "delimited", rawVarint(value.length), value);
 }
@@ -90,23 +81,6 @@ export function bytes(field: number, value: Uint8Array): Encoded {
 /** A field of type string. */
 export function string(field: number, value: string): Encoded {
   return bytes(field, new TextEncoder().encode(value));
-}
-
-/** A field that is a message itself, as {@linkcode message} returns it. */
-export function embedded(field: number, value: Encoded): Encoded {
-  return bytes(field, value);
-}
-
-/** A repeated field of type float, packed. */
-export function packedFloats(field: number, values: ArrayLike<number>): Encoded {
-  return bytes(field, floatBytes(values));
-}
-
-/** A repeated field of type double, packed. */
-export function packedDoubles(field: number, values: ArrayLike<number>): Encoded {
-  const out = new DataView(new ArrayBuffer(8 * values.length));
-  for (let i = 0; i < values.length; i++) out.setFloat64(8 * i, values[i], true);
-  return bytes(field, new Uint8Array(out.buffer));
 }
 
 /** A repeated field of type int64, packed. */

@@ -4,17 +4,7 @@
  * @module
  */
 
-import {
-  bytes,
-  double,
-  embedded,
-  type Encoded,
-  float,
-  int64,
-  message,
-  string,
-  varint,
-} from "./protobuf.ts";
+import { bytes, double, type Encoded, float, message, string, varint } from "./protobuf.ts";
 
 /** One value of a summary: a number, or an image as a whole PNG file. */
 export type SummaryValue =
@@ -42,19 +32,19 @@ const COLORSPACE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6
  * @throws {RangeError} when an image is not a PNG file.
  */
 export function encodeEvent(wallTime: number, step: number, body: EventBody): Encoded {
-  return message(double(1, wallTime), int64(2, step), encodeBody(body));
+  return message(double(1, wallTime), varint(2, step), encodeBody(body));
 }
 
 function encodeBody(body: EventBody): Encoded {
   if ("fileVersion" in body) return string(3, body.fileVersion);
-  if ("start" in body) return embedded(7, message(varint(1, START)));
-  return embedded(5, message(...body.summary.map((value) => embedded(1, encodeValue(value)))));
+  if ("start" in body) return bytes(7, message(varint(1, START)));
+  return bytes(5, message(...body.summary.map((value) => bytes(1, encodeValue(value)))));
 }
 
 function encodeValue(value: SummaryValue): Encoded {
   return message(
     string(1, value.tag),
-    "scalar" in value ? float(2, value.scalar) : embedded(4, encodeImage(value.png)),
+    "scalar" in value ? float(2, value.scalar) : bytes(4, encodeImage(value.png)),
   );
 }
 
