@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { CheckpointError, Generator, Gpu, type Image, imageGrid } from "../../mod.ts";
-import { CheckpointFolder, readCheckpoint } from "../files/checkpoints.ts";
+import { CheckpointFolder } from "../files/checkpoints.ts";
 import { kindOf } from "../files/kind.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { MODEL_FILE } from "../formats/tfjs_model.ts";
@@ -38,22 +38,14 @@ export async function checkpointPath(
   const model = join(path, MODEL_FILE);
   if (await kindOf(model) === "file") return model;
   const inside = join(path, CHECKPOINTS);
-  const folder = await kindOf(inside) === "directory" ? inside : path;
-  const checkpoints = await new CheckpointFolder(folder, Infinity).list();
-  for (const checkpoint of checkpoints.toReversed()) {
-    try {
-      await readCheckpoint(checkpoint);
-      return checkpoint;
-    } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
-      skipped(error);
-    }
-  }
+  const folder = new CheckpointFolder(await kindOf(inside) === "directory" ? inside : path);
+  const found = await folder.newest(skipped);
+  if (found) return found.path;
+  const { length } = await folder.list();
   throw new CheckpointError(
-    checkpoints.length
-      ? `${folder} holds no checkpoint that can be read (tried ${checkpoints.length}): ` +
-        "give another checkpoint"
-      : `${folder} holds no checkpoint: give the folder of a run, or a checkpoint file`,
+    length
+      ? `${folder.path} holds no checkpoint that can be read (tried ${length}): give another checkpoint`
+      : `${folder.path} holds no checkpoint: give the folder of a run, or a checkpoint file`,
   );
 }
 

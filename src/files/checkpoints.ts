@@ -173,16 +173,16 @@ export class CheckpointFolder {
   }
 
   /**
-   * The newest checkpoint that can be read. `skipped` is called for each newer one that cannot.
+   * The newest checkpoint that can be read, if there is one.
    *
-   * @throws {CheckpointError} when there is none.
+   * @param skipped called for each newer one that cannot be read
+   * @param require throws a {@linkcode CheckpointError} for one to skip
    */
-  async latest<P>(
+  async newest<P>(
     skipped: (error: CheckpointError) => void,
     require: (checkpoint: Checkpoint<P>, path: string) => void = () => {},
-  ): Promise<{ path: string; checkpoint: Checkpoint<P> }> {
-    const paths = await this.list();
-    for (const path of paths.toReversed()) {
+  ): Promise<{ path: string; checkpoint: Checkpoint<P> } | undefined> {
+    for (const path of (await this.list()).toReversed()) {
       try {
         const checkpoint = await readCheckpoint<P>(path);
         require(checkpoint, path);
@@ -192,7 +192,21 @@ export class CheckpointFolder {
         skipped(error);
       }
     }
-    const names = paths.map((p) => basename(p)).join(", ");
+    return undefined;
+  }
+
+  /**
+   * The checkpoint to resume: as {@linkcode CheckpointFolder.newest}.
+   *
+   * @throws {CheckpointError} when there is none.
+   */
+  async latest<P>(
+    skipped: (error: CheckpointError) => void,
+    require?: (checkpoint: Checkpoint<P>, path: string) => void,
+  ): Promise<{ path: string; checkpoint: Checkpoint<P> }> {
+    const found = await this.newest(skipped, require);
+    if (found) return found;
+    const names = (await this.list()).map((path) => basename(path)).join(", ");
     throw new CheckpointError(
       `There is no checkpoint to resume in ${this.path}` +
         (names ? ` that can be read (tried ${plain(names, 400)})` : "") +

@@ -168,7 +168,7 @@ export class RunFolder implements AsyncDisposable {
   /** A log that cannot be read must not stop a run: it is put aside. */
   async #openMetrics(afterStep: number): Promise<MetricsLog> {
     const path = join(this.path, "metrics.jsonl");
-    const onRow = (row: MetricsRow) => this.#draw(row);
+    const onRow = (row: MetricsRow) => this.#curves.addRow(row);
     try {
       return await MetricsLog.open(path, { afterStep, onRow });
     } catch (error) {
@@ -178,11 +178,6 @@ export class RunFolder implements AsyncDisposable {
       this.message(`${error.message}; it is now ${aside}, and a new log begins`);
       return await MetricsLog.open(path, { afterStep });
     }
-  }
-
-  #draw(row: MetricsRow): void {
-    if (row.type === "step") this.#curves.add(row.step, row.generatorLoss, row.discriminatorLoss);
-    else this.#curves.markEpoch(row.step, row.epoch);
   }
 
   /** Logs a step. */
