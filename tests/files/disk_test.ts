@@ -270,7 +270,7 @@ Deno.test("disk: a folder deleted under way comes again with the next checkpoint
     });
     assert.equal(error, undefined);
     assert.deepEqual(await stateOf(outDir), plain.state);
-    assert.match(said.join("\n"), /Cannot write .*metrics\.jsonl: it was removed under way/);
+    assert.match(said.join("\n"), /Cannot write .*metrics\.jsonl: it was removed during the run/);
     await requireWhole(outDir);
   }));
 
