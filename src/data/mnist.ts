@@ -69,118 +69,99 @@ async function findInFolder(dir: string, file: MNISTFile): Promise<Located> {
   );
 }
 
-/** The search without `dir`: only the original is taken. */
-class Search {
-  readonly #options: LoadMNISTOptions;
+/**
+ * The search without `dir`, for a file: in the cache, in the folder that `fallback` names, at the
+ * mirrors. Only the original is taken.
+ */
+async function searcher(
+  options: LoadMNISTOptions,
+  silence: number,
+): Promise<(file: MNISTFile) => Promise<Located>> {
+  const { download = true, mirrors = MNIST_MIRRORS, signal, onMessage = () => {} } = options;
+  const disk = await import("../files/mnist_cache.ts");
   /** What was tried, for the error when nothing is left to try. */
-  readonly #tried: string[] = [];
-  /** The cache folder, if it is known; looked up once. */
-  #cache?: Promise<string | undefined>;
-  /** The answer of the hook, once it was asked. */
-  #other?: Promise<string | undefined>;
+  const tried: string[] = [];
+  const fail = (text: string) => {
+    tried.push(text);
+    onMessage(text);
+  };
 
-  constructor(options: LoadMNISTOptions, private readonly silence: number) {
-    this.#options = options;
+  function cacheFolder(): string | undefined {
+    try {
+      return options.cacheDir ?? disk.defaultCacheDir();
+    } catch (error) {
+      const remedy = (error as Error).name === "NotCapable"
+        ? `Run with ${disk.allowCacheVariables()}, or pass \`cacheDir\``
+        : "Pass `cacheDir`";
+      fail(`the cache folder is unknown: ${(error as Error).message}. ${remedy}`);
+    }
+  }
+  const cache = cacheFolder();
+  /** The answer of `fallback`, once it was asked. */
+  let other: Promise<string | undefined> | undefined;
+
+  async function askFallback(): Promise<string | undefined> {
+    try {
+      return await options.fallback?.(onMessage);
+    } catch (error) {
+      fail(`the fallback failed: ${(error as Error).message}`);
+    }
   }
 
-  #cacheFolder(): Promise<string | undefined> {
-    return this.#cache ??= (async () => {
-      const { cacheDir } = this.#options;
-      if (cacheDir !== undefined) return cacheDir;
-      const { allowCacheVariables, defaultCacheDir } = await import("../files/mnist_cache.ts");
+  async function inFolder(dir: string | undefined, file: MNISTFile): Promise<Located | undefined> {
+    if (dir === undefined) return undefined;
+    let there = false;
+    for await (const found of disk.candidates(dir, file)) {
+      signal?.throwIfAborted();
+      there = true;
+      if (found instanceof Error) fail(found.message);
+      else if (found.verified) return { ...found, place: `from ${dir}` };
+      else fail(`${found.name} is not the original: its checksum differs`);
+    }
+    // A cache that is still empty is no news, so it is not reported.
+    if (!there) tried.push(`${dir}: it is not there`);
+    return undefined;
+  }
+
+  /** A cache that cannot be written costs a download next time, not this run. */
+  async function keep(file: MNISTFile, body: Uint8Array): Promise<void> {
+    if (cache === undefined) return;
+    const name = body[0] === 0x1f ? `${file.name}.gz` : file.name;
+    await disk.store(cache, name, body).catch((error) =>
+      onMessage(`${name} could not be kept in ${cache}: ${error.message}`)
+    );
+  }
+
+  async function atMirrors(file: MNISTFile): Promise<Located | undefined> {
+    if (!download) tried.push("the mirrors were not asked, because `download` is false");
+    for (const mirror of download ? mirrors : []) {
+      signal?.throwIfAborted();
+      onMessage(`downloading ${file.name} from ${mirror}`);
       try {
-        return defaultCacheDir();
+        const { body, found } = await downloadFile(mirror, file, signal, silence);
+        await keep(file, body);
+        return { ...found, place: `downloaded from ${mirror}` };
       } catch (error) {
-        const remedy = (error as Error).name === "NotCapable"
-          ? `Run with ${allowCacheVariables()}, or pass \`cacheDir\``
-          : "Pass `cacheDir`";
-        this.#fail(`the cache folder is unknown: ${(error as Error).message}. ${remedy}`);
+        signal?.throwIfAborted();
+        fail((error as Error).message);
       }
-    })();
+    }
+    return undefined;
   }
 
-  /** Looks in the cache, in the folder that the hook names, and at the mirrors. */
-  async find(file: MNISTFile): Promise<Located> {
-    const found = await this.#inFolder(await this.#cacheFolder(), file) ??
-      await this.#inFolder(await this.#otherFolder(), file) ??
-      await this.#atMirrors(file);
+  return async (file) => {
+    const found = await inFolder(cache, file) ??
+      await inFolder(await (other ??= askFallback()), file) ??
+      await atMirrors(file);
     if (found) return found;
     throw new DataError(
       [
         `MNIST's ${file.name} was not found. Tried:`,
-        ...this.#tried.map((text) => `  ${text}`),
+        ...tried.map((text) => `  ${text}`),
         "Put the IDX files into a folder and pass it as `dir` (--data)",
       ].join("\n"),
     );
-  }
-
-  #fail(text: string): void {
-    this.#tried.push(text);
-    this.#options.onMessage?.(text);
-  }
-
-  async #inFolder(dir: string | undefined, file: MNISTFile): Promise<Located | undefined> {
-    if (dir === undefined) return undefined;
-    const { candidates } = await import("../files/mnist_cache.ts");
-    let there = false;
-    for await (const found of candidates(dir, file)) {
-      this.#options.signal?.throwIfAborted();
-      there = true;
-      if (found instanceof Error) this.#fail(found.message);
-      else if (found.verified) return { ...found, place: `from ${dir}` };
-      else this.#fail(`${found.name} is not the original: its checksum differs`);
-    }
-    // No news to a person whose cache is still empty, so it is not reported.
-    if (!there) this.#tried.push(`${dir}: it is not there`);
-    return undefined;
-  }
-
-  #otherFolder(): Promise<string | undefined> {
-    const { fallback, onMessage } = this.#options;
-    return this.#other ??= (async () => {
-      try {
-        return await fallback?.((text) => onMessage?.(text));
-      } catch (error) {
-        this.#fail(`the fallback failed: ${(error as Error).message}`);
-      }
-    })();
-  }
-
-  async #atMirrors(file: MNISTFile): Promise<Located | undefined> {
-    const { download = true, mirrors = MNIST_MIRRORS, signal, onMessage } = this.#options;
-    if (!download) {
-      this.#tried.push("the mirrors were not asked, because `download` is false");
-      return undefined;
-    }
-    for (const mirror of mirrors) {
-      signal?.throwIfAborted();
-      onMessage?.(`downloading ${file.name} from ${mirror}`);
-      try {
-        const { body, found } = await downloadFile(mirror, file, signal, this.silence);
-        await this.#keep(file, body);
-        return { ...found, place: `downloaded from ${mirror}` };
-      } catch (error) {
-        signal?.throwIfAborted();
-        this.#fail((error as Error).message);
-      }
-    }
-    return undefined;
-  }
-
-  /** A cache that cannot be written to costs a download next time, not this run. */
-  async #keep(file: MNISTFile, body: Uint8Array): Promise<void> {
-    const folder = await this.#cacheFolder();
-    if (folder === undefined) return;
-    const { store } = await import("../files/mnist_cache.ts");
-    const name = body[0] === 0x1f ? `${file.name}.gz` : file.name;
-    try {
-      await store(folder, name, body);
-    } catch (error) {
-      this.#options.onMessage?.(
-        `${name} could not be kept in ${folder}: ${(error as Error).message}`,
-      );
-    }
-  }
+  };
 }
 
 function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
@@ -261,10 +242,11 @@ export async function loadPatiently(options: LoadMNISTOptions, silence: number):
     throw new RangeError(`split must be "train" or "test", got ${JSON.stringify(split)}`);
   }
   const files = MNIST_FILES[split];
-  const search = dir === undefined ? new Search(options, silence) : undefined;
-  const find = (file: MNISTFile) => search ? search.find(file) : findInFolder(dir!, file);
-
   signal?.throwIfAborted();
+  const find = dir === undefined
+    ? await searcher(options, silence)
+    : (file: MNISTFile) => findInFolder(dir, file);
+
   const images = await find(files.images);
   signal?.throwIfAborted();
   const labels = await find(files.labels);

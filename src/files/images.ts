@@ -9,7 +9,7 @@ import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "../formats/gif.ts";
 import { GRID_SCALE, imageGrid } from "../formats/grid.ts";
-import type { Image } from "../formats/image.ts";
+import { describeImage, type Image } from "../formats/image.ts";
 import { decodePNG, encodePNG } from "../formats/png.ts";
 import { NotAFile, readFile } from "./regular.ts";
 
@@ -76,11 +76,11 @@ export function animated(files: readonly ImageFile[]): readonly ImageFile[] {
  */
 export async function animate(paths: readonly string[], delayMs: number): Promise<Uint8Array> {
   const frames = await readFrames(paths);
-  const other = frames.findIndex((frame) => show(frame) !== show(frames[0]));
+  const other = frames.findIndex((frame) => describeImage(frame) !== describeImage(frames[0]));
   if (other >= 0) {
     throw new DataError(
-      `The images of an animation must be alike: ${paths[0]} is ${show(frames[0])}, ` +
-        `${paths[other]} is ${show(frames[other])}. Take one of them away`,
+      `The images of an animation must be alike: ${paths[0]} is ${describeImage(frames[0])}, ` +
+        `${paths[other]} is ${describeImage(frames[other])}. Take one of them away`,
     );
   }
   return encodeGIF(frames, { delayMs, loop: true });
@@ -96,10 +96,6 @@ async function readFrames(paths: readonly string[]): Promise<Image[]> {
     frames.push(decodePNG(bytes, path));
   }
   return frames;
-}
-
-function show({ width, height, channels }: Image): string {
-  return `${width} x ${height} with ${channels} channels`;
 }
 
 /** How long a frame of a run's animation is shown, in milliseconds. */
@@ -144,7 +140,7 @@ export class ImageFolder {
     const all = animated(files.filter(({ kind, number }) => number <= upTo[kind]));
     if (!all.length) return undefined;
     const frames = await readFrames(tutorialFrames(all.length).map((i) => all[i].path));
-    const alike = frames.filter((frame) => show(frame) === show(frames.at(-1)!));
+    const alike = frames.filter((frame) => describeImage(frame) === describeImage(frames.at(-1)!));
     const path = join(this.path, "dcgan.gif");
     await writeFileAtomic(path, encodeGIF(alike, { delayMs: FRAME_MS, loop: true }));
     return path;

@@ -5,7 +5,7 @@
  */
 
 import gifenc from "npm:gifenc@1.0.3";
-import { type Image, requireImage } from "./image.ts";
+import { describeImage, type Image, requireImage } from "./image.ts";
 
 /** Options of {@linkcode encodeGIF}. */
 export interface GIFOptions {
@@ -73,14 +73,12 @@ function validate(frames: readonly Image[], delayMs: number): void {
   if (!(delayMs >= 0 && delayMs <= 655_350)) {
     throw new RangeError(`delayMs must be from 0 to 655350, got ${delayMs}`);
   }
-  const show = ({ width, height, channels }: Image) =>
-    `${width} x ${height} with ${channels} channels`;
   for (const [i, frame] of frames.entries()) {
     requireImage(frame, [1, 3]);
-    if (show(frame) !== show(frames[0])) {
+    if (describeImage(frame) !== describeImage(frames[0])) {
       throw new TypeError(
-        `The frames of a GIF must be alike: frame 0 is ${show(frames[0])}, ` +
-          `frame ${i} is ${show(frame)}`,
+        `The frames of a GIF must be alike: frame 0 is ${describeImage(frames[0])}, ` +
+          `frame ${i} is ${describeImage(frame)}`,
       );
     }
   }

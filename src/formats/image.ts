@@ -16,6 +16,11 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
+/** Size and channels, as messages and comparisons have them. */
+export function describeImage({ width, height, channels }: Image): string {
+  return `${width} x ${height} with ${channels} channels`;
+}
+
 /**
  * Refuses an image whose sizes contradict its bytes.
  *

@@ -61,6 +61,11 @@ export function decodeNumber(value: unknown): unknown {
   return NOT_FINITE.get(value) ?? value;
 }
 
+/** Whether a parsed value is an object, and no list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Longer ones are cut in messages. */
 const MOST_SHOWN = 160;
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseJSON, quote } from "./json.ts";
+import { isObject, parseJSON, quote } from "./json.ts";
 
 /** One process that trained a part of the run. */
 export interface RunSession {
@@ -43,9 +43,6 @@ const MOST_LEVELS = 16;
 
 /** More processes than have ever trained one run. */
 const MOST_SESSIONS = 10_000;
-
-const isObject = (value: unknown) =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
  * Reads the text of a `run.json`.

@@ -8,7 +8,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
-import { parseJSON, plain, quote } from "./json.ts";
+import { isObject, parseJSON, plain, quote } from "./json.ts";
 
 /** Element types that are read and written. */
 export type SafetensorsType = "F32" | "U32";
@@ -96,10 +96,6 @@ interface Entry {
   readonly shape: number[];
   readonly begin: number;
   readonly end: number;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isSize(value: unknown): value is number {

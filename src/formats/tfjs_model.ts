@@ -8,7 +8,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
-import { parseJSON, plain, quote } from "./json.ts";
+import { isObject, parseJSON, plain, quote } from "./json.ts";
 
 /** What tfjs calls the file with the topology. */
 export const MODEL_FILE = "model.json";
@@ -96,10 +96,6 @@ export function encodeTfjsModel(
 }
 
 type Fail = (reason: string) => never;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** The layers; tfjs and tensorflowjs_converter wrap them differently. */
 function layersOf(topology: unknown, fail: Fail): TfjsLayer[] {
