@@ -11,7 +11,7 @@ import { type AdapterReport, probeAdapter } from "../gpu/adapter.ts";
 import { DCGAN } from "../training/dcgan.ts";
 import { VERSION } from "../version.ts";
 import { type DataFlags, loadData } from "./data.ts";
-import { type Command, Exit, newCommand, UsageError } from "./flags.ts";
+import { type Command, Exit, newCommand, UsageError, withFlags } from "./flags.ts";
 import { checkKernels } from "./kernel_check.ts";
 import { MNIST_PACKAGE } from "./mnist_package.ts";
 import { type Paint, Report } from "./report.ts";
@@ -68,7 +68,7 @@ const ok = (name: string, found: string): Check => ({ name, status: "ok", found 
 
 /** An error as a failed check. */
 function failure(name: string, error: unknown, advice: string): Check {
-  return { name, status: "fail", found: (error as Error).message, advice };
+  return { name, status: "fail", found: withFlags((error as Error).message), advice };
 }
 
 /** A check as a line; the advice goes below. */

@@ -81,3 +81,9 @@ export function newCommand(program: Command, name: string, help: Help) {
 export function usageMessage({ message }: Error): string {
   return plain(message.replace(/^error: /, "").replace(/\n(?=\(Did you mean )/, " "), 400);
 }
+
+/** A library's message as the command line words it: only the flag where an option has one. */
+export function withFlags(message: string): string {
+  return message.replaceAll(/`\w+` \((--[\w-]+)\)/g, "$1")
+    .replaceAll(/ such as \[(\d+), (\d+)\]/g, " such as $1,$2");
+}

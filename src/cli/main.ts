@@ -31,6 +31,7 @@ import {
   PROGRAM,
   UsageError,
   usageMessage,
+  withFlags,
 } from "./flags.ts";
 import { addGIF } from "./gif.ts";
 import { addInterpolate } from "./interpolate.ts";
@@ -84,11 +85,6 @@ const EXPECTED = [
   OutOfMemoryError,
   RangeError,
 ];
-
-/** A library's message as the command line words it: only the flag where an option has one. */
-const withFlags = (message: string) =>
-  message.replaceAll(/`\w+` \((--[\w-]+)\)/g, "$1")
-    .replaceAll(/ such as \[(\d+), (\d+)\]/g, " such as $1,$2");
 
 /**
  * Runs a command line.

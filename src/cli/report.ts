@@ -188,7 +188,7 @@ export class RunReport {
       [steps],
     ].map((facts) => facts.filter(Boolean).join("  "));
     if (plain) return this.#line(lines[0]);
-    const columns = this.out.columns() - 1; // In the last one, some terminals begin a new line.
+    const columns = this.out.columns() - 3; // Room for the ^C that a terminal writes.
     const text = lines.find((line) => line.length + 2 + BAR[0] <= columns) ??
       lines.find((line) => line.length <= columns) ?? steps.slice(0, columns);
     const room = columns - text.length - 2;
