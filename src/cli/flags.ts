@@ -11,12 +11,12 @@ import { painter } from "./report.ts";
 
 export { Command, CommanderError };
 
-/** A command line that cannot be understood. Its message is for the person who typed it. */
+/** A command line that cannot be understood; the message says why to the person who typed it. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** Ends the program with another exit code than 0; what happened has been said. */
+/** Ends the program with an exit code other than 0, after the command has reported why. */
 export class Exit extends Error {
   override name = "Exit";
   constructor(readonly code: number) {

@@ -122,7 +122,7 @@ function exitCodeOf(error: Error, [command]: readonly string[]): number {
     }
     console.error(
       `${paint("red", usageMessage(error))}\n` +
-        `See \`${PROGRAM} ${isCommand(command) ? `${command} ` : ""}--help\` for what there is.`,
+        `See \`${PROGRAM} ${isCommand(command) ? `${command} ` : ""}--help\`.`,
     );
     return 2;
   }

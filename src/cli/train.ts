@@ -62,9 +62,10 @@ export function addTrain(program: Command, typed: readonly string[]): void {
       "train --data my-images --image-size 64,64",
       `train --json | grep '"type":"epoch"'`,
     ],
-    more: "Ctrl-C stops after the step under way and writes a checkpoint; --resume goes on from\n" +
-      "there. So do SIGTERM and the end of the terminal (SIGHUP), from which nohup does not keep\n" +
-      "a Deno program: begin it with setsid, or in tmux.",
+    more:
+      "Ctrl-C, SIGTERM and SIGHUP (a closed terminal) stop the run after the current step, with a\n" +
+      "checkpoint; --resume goes on from there. nohup does not protect a Deno program from SIGHUP:\n" +
+      "start it with setsid, or in tmux.",
   });
   trainFlags(command).action((flags) => train(flags, typed));
 }

@@ -35,8 +35,8 @@ export const trainFlags = (command: Command) =>
     )
     .option(
       "--no-calibrate",
-      "use the default kernels of this kind of adapter; else they are measured once, for a few " +
-        "seconds, and remembered",
+      "use the default kernels of this kind of adapter; otherwise a few seconds of measurements " +
+        "choose them, once",
     )
     .optionsGroup("Data:")
     .option(
@@ -81,21 +81,26 @@ export const trainFlags = (command: Command) =>
     .option(
       "--resume [FILE]",
       "continue the run in --out (or out) from its newest checkpoint, or from FILE, a checkpoint " +
-        "or the folder of a run; as if it had never stopped, to the bit, with its " +
+        "or the folder of a run; to the same bits as without the stop. It keeps its " +
         "hyperparameters, epochs, images, and --max-steps unless that was reached (--epochs and " +
         "what is written may change)",
       path,
     )
-    .option("--force", "start anew in an --out that holds a run, whose files are removed")
-    .option("--checkpoint-every <N>", "epochs between checkpoints (15)", whole(1))
+    .option("--force", "start anew in an --out that holds a run: removes the files of that run")
+    .option(
+      "--checkpoint-every <N>",
+      "write a checkpoint every N epochs (15, and every 5 minutes)",
+      whole(1),
+    )
     .option(
       "--checkpoint-minutes <M>",
-      "minutes between checkpoints, instead of epochs; 0.5 are 30 seconds",
+      "write one every M minutes (0.5 are 30 seconds); one of these two flags alone turns the " +
+        "other off",
       positive,
     )
     .option(
       "--keep <N>",
-      "how many of the newest checkpoints stay; the best stays, too (3)",
+      "keep the newest N checkpoints, and the best (3)",
       whole(1),
     )
     .option("--images <N>", "images in a grid (16)", whole(1, MOST_IMAGES))

@@ -21,7 +21,7 @@ Deno.test("main: help, versions, and commands that do not exist", () =>
         code: 2,
         stdout: "",
         stderr: "unknown command 'sampel' (Did you mean sample?)\n" +
-          "See `deno task dcgan --help` for what there is.\n",
+          "See `deno task dcgan --help`.\n",
       });
     }
     const typo = await run("train", "--epoch", "3");
@@ -29,7 +29,7 @@ Deno.test("main: help, versions, and commands that do not exist", () =>
       code: 2,
       stdout: "",
       stderr: "unknown option '--epoch' (Did you mean --epochs?)\n" +
-        "See `deno task dcgan train --help` for what there is.\n",
+        "See `deno task dcgan train --help`.\n",
     });
     const nothing = await run("sample", "nothing");
     assert.equal(nothing.code, 1);
