@@ -23,7 +23,7 @@ export function toChannels(image: Image, channels: 1 | 3, background: number): F
   for (let pixel = 0; pixel < height * width; pixel++) {
     const from = pixel * stored;
     const alpha = hasAlpha ? data[from + colors] / 255 : 1;
-    // Of gray images all three are the one value there is.
+    // In a gray image all three are the same value.
     const color = (c: number) =>
       data[from + Math.min(c, colors - 1)] * alpha + background * (1 - alpha);
     if (channels === 3) {
@@ -37,7 +37,7 @@ export function toChannels(image: Image, channels: 1 | 3, background: number): F
   return values;
 }
 
-/** Which samples make up one sample of the result, and how much of each. */
+/** The input samples of one output sample, and their weights. */
 interface Tap {
   readonly first: number;
   readonly weights: readonly number[];
@@ -69,7 +69,7 @@ function taps(from: number, to: number, scale: number): Tap[] {
 }
 
 /**
- * An image scaled to cover a size, with what is beyond cut off on both sides alike.
+ * An image scaled to cover a size, with the rest cut off equally on both sides.
  *
  * @param values [height, width, channels] on 0 to 255
  * @param source the height and width that they have
@@ -85,8 +85,8 @@ export function fitImage(
   const channels = values.length / (height * width);
   const scale = Math.min(height / toHeight, width / toWidth);
 
-  // Along rows first, then along columns; of rows only those that are not cut off: of an image that is
-  // narrow and very high there are millions of others.
+  // Along rows first, then along columns. Rows that are cut off are skipped: a narrow and very high image
+  // has millions of them.
   const columns = taps(width, toWidth, scale);
   const rows = taps(height, toHeight, scale);
   const top = rows[0].first;

@@ -16,7 +16,7 @@ export interface IDX {
   readonly data: Uint8Array;
 }
 
-/** The values' type that means bytes; MNIST and its relatives use no other. */
+/** The type code of bytes, which MNIST and its relatives use. */
 const BYTES = 0x08;
 const MAX_RANK = 4;
 const MAX_HEADER = 4 + 4 * MAX_RANK;
@@ -24,7 +24,7 @@ const MAX_HEADER = 4 + 4 * MAX_RANK;
 /** Deflate cannot make its input more than 1032 times as long (a 258-byte match in 2 bits). */
 const MAX_INFLATION = 1032;
 
-/** Bytes given to the decompressor at once; it answers each piece whole, so this bounds memory. */
+/** Bytes given to the decompressor at once. It returns each piece whole, so this bounds memory. */
 const PIECE = 1 << 12;
 
 /** The longest typed array that every engine can hold. */
@@ -32,7 +32,7 @@ const MAX_BYTES = 2 ** 31 - 1;
 
 const hex = (bytes: Uint8Array) => `0x${bytes.toHex()}`;
 
-/** Checks the start of an uncompressed file; only that much needs to be there. */
+/** Checks the start of an uncompressed file; the rest may be missing. */
 function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: number } {
   if (bytes.length < 4) {
     throw new DataError(
@@ -68,7 +68,7 @@ function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: n
   return { dims: Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis)), start };
 }
 
-/** Rounded above 2^53, where it can equal no real length. */
+/** Inexact above 2^53, but no array is that long. */
 const product = (dims: readonly number[]) => dims.reduce((size, dim) => size * dim, 1);
 
 /**

@@ -18,7 +18,7 @@ export interface Images extends Dataset {
   readonly classes: readonly string[];
   /** Where the images came from, in their order. */
   readonly files: readonly string[];
-  /** Files beside them that are no PNG by their names, such as JPEG, and were passed over. */
+  /** Other files there, such as JPEG, which were not read. Only names that end in `.png` are. */
   readonly skipped: readonly string[];
 }
 
@@ -30,9 +30,9 @@ export interface LoadImagesOptions {
    */
   readonly channels?: 1 | 3;
   /**
-   * Height and width to bring all images to, multiples of 4: scaled until both sides are covered,
-   * what is beyond is cut off on both sides alike. Enlarging interpolates linearly, shrinking
-   * averages. Default: the first image's, and then all must be of that size.
+   * Height and width for all images, multiples of 4. Each is scaled to cover that size, and the rest is
+   * cut off equally on both sides. Enlarging interpolates linearly, shrinking averages. Default: the
+   * first image's, and then all must have that size.
    */
   readonly size?: readonly [number, number];
   /** The gray, 0 to 255, that transparent pixels are put on. Default 255, white. */
@@ -44,14 +44,14 @@ export interface LoadImagesOptions {
 /** The longest typed array that every engine can hold. */
 const MAX_BYTES = 2 ** 31 - 1;
 
-/** A path as messages may show it: names in a folder can be commands to a terminal. */
+/** A path for messages: a name may contain control sequences of a terminal. */
 const shown = (path: string) => plain(path, 1000);
 
 const SIGNATURE = "89504e470d0a1a0a";
 
 /**
- * Width and height as the header says, which is where every PNG file has them: so nothing is
- * allocated for an image that is refused.
+ * Width and height from the header of a PNG file, so that nothing is allocated for an image that is
+ * refused.
  */
 function sizeOf(bytes: Uint8Array, name: string): { width: number; height: number } {
   if (bytes.length < 24) {
@@ -78,7 +78,7 @@ function sizeOf(bytes: Uint8Array, name: string): { width: number; height: numbe
   return { width, height };
 }
 
-/** Refuses what the networks cannot take, before anything is read on. */
+/** Refuses sizes that the networks cannot take, before more files are read. */
 function requireMultiples(height: number, width: number, file: string): void {
   for (const [name, size] of [["height", height], ["width", width]] as const) {
     if (size >= 4 && size % 4 === 0) continue;
@@ -97,7 +97,7 @@ const opaque = ({ channels }: Image): 1 | 3 => channels < 3 ? 1 : 3;
 
 /**
  * Loads the PNG files of a folder, or of its subfolders, as a data set. Files come in the order of
- * their names; files of another kind, and hidden ones, are passed over. Of subfolders each is a
+ * their names; hidden files are ignored, and other files listed as `skipped`. Each subfolder is a
  * class: label 0 is the first by name. Any PNG is read: palettes, 1 to 16 bits, transparency
  * (which is put on `background`).
  *

@@ -9,32 +9,29 @@ import { DataError } from "../errors.ts";
 import { plain } from "../formats/json.ts";
 import { requireFile } from "./regular.ts";
 
-/** The largest file that is read: far beyond a camera's. */
+/** Most bytes of a file that is read: far more than a camera writes. */
 const MAX_FILE = 2 ** 29;
 
 /** Labels are bytes. */
 const MAX_CLASSES = 256;
 
 interface Entry {
-  /** As messages may show it. */
+  /** For messages, without control characters. */
   readonly name: string;
   readonly path: string;
   readonly isFile: boolean;
   readonly isDirectory: boolean;
 }
 
-/** Longer than paths are. */
-const MOST_SHOWN = 1000;
-
-/** A path as messages may show it: names in a folder can be commands to a terminal. */
-const shown = (path: string) => plain(path, MOST_SHOWN);
+/** A path for messages: a name may contain control sequences of a terminal. */
+const shown = (path: string) => plain(path, 1000);
 
 /** The system's reason without the path that it repeats. */
 const reasonOf = (error: unknown) => shown((error as Error).message.replace(/: \w+ '.*'$/s, ""));
 
 const isPNGName = (name: string) => /\.png$/i.test(name);
 
-/** What is in a folder, hidden files apart, links followed, by name in the order of code units. */
+/** The contents of a folder without hidden files, links followed, sorted by name (code units). */
 async function list(dir: string): Promise<Entry[]> {
   const found: Deno.DirEntry[] = [];
   try {
@@ -58,7 +55,7 @@ async function list(dir: string): Promise<Entry[]> {
   return entries;
 }
 
-/** What a link leads to; nothing for one that leads nowhere and is not called an image. */
+/** What a link leads to; undefined if it leads nowhere and its name is not that of an image. */
 async function follow(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
@@ -74,7 +71,7 @@ async function follow(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-/** All but folders, so that a pipe by such a name is refused, and not passed over. */
+/** Also true for a pipe with such a name, which is then refused rather than ignored. */
 const isPNG = ({ path, isDirectory }: Entry) => !isDirectory && isPNGName(path);
 
 /** A file and the label that its subfolder gives it. */
@@ -93,7 +90,7 @@ export interface ImageFolderContents {
 }
 
 /**
- * The PNG files of a folder, or of its subfolders, by name.
+ * The PNG files of a folder, or of its subfolders, sorted by name.
  *
  * @throws {DataError} when there is none, or both the folder and a subfolder have some.
  */

@@ -62,7 +62,7 @@ export async function listImages(dir: string): Promise<ImageFile[]> {
   return files.sort((a, b) => b.kind.localeCompare(a.kind) || a.number - b.number);
 }
 
-/** What an animation shows of a run: its steps and, as the end, the last epoch; or else its epochs. */
+/** The images that a run's animation shows: those of steps, then the last epoch's; without steps, those of epochs. */
 export function animated(files: readonly ImageFile[]): readonly ImageFile[] {
   const steps = files.filter(({ kind }) => kind === "step");
   const epochs = files.filter(({ kind }) => kind === "epoch");
@@ -127,9 +127,9 @@ export class ImageFolder {
 
   /**
    * Writes `dcgan.gif` from the images in the folder, by the tutorial's schedule: those of steps
-   * and the last epoch's, or else those of epochs. Nothing without any. A resumed run finds the
-   * images from before; those beyond `upTo` are of a part that was not trained again. Those of
-   * another size than the last one are left out: the number of images may change with a resume.
+   * and the last epoch's, or else those of epochs. A folder without images gets no GIF. After a resume,
+   * images later than `upTo` are left out, because they are not of this run; and images of another size
+   * than the last one, because a resume may change their number.
    *
    * @throws {DataError} when a file is no PNG.
    */

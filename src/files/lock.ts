@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { cannotWrite, isStillAt } from "./atomic.ts";
 
-/** Of the file that is locked. */
+/** Name of the file that is locked. */
 export const LOCK = "run.lock";
 
-/** Holds a folder until it is disposed, or its process ends, in whatever way. */
+/** Holds a folder until it is disposed or its process ends. */
 export class FolderLock implements AsyncDisposable {
   private constructor(private readonly path: string, private readonly file: Deno.FsFile) {}
 

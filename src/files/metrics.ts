@@ -22,10 +22,10 @@ interface Line {
   readonly ended: boolean;
 }
 
-/** Longer than any that is written; so a file without line breaks is not held in memory whole. */
+/** Most bytes of a line: it keeps a file without line breaks out of memory. */
 const MOST_LINE = 2 ** 20;
 
-/** The lines of a file, one at a time, up to a torn one at its end. */
+/** The lines of a file, one at a time, without an incomplete one at the end. */
 export async function* readLines(path: string): AsyncGenerator<Line> {
   await requireFile(path).catch((cause) => {
     if (!(cause instanceof NotAFile)) throw cause;
@@ -83,7 +83,7 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
 }
 
 /**
- * Opens a log to append to, and cuts off what `afterStep` says and a torn last line, in one go.
+ * Opens a log to append to. One truncation removes lines after `afterStep` and an incomplete last line.
  *
  * @throws as `MetricsLog.open`
  */

@@ -10,10 +10,10 @@ import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readFile } from "./regular.ts";
 
-/** Environment variables that say where caches are, on any system. */
+/** Environment variables with the place of caches, on any system. */
 export const CACHE_VARIABLES: readonly string[] = ["HOME", "LOCALAPPDATA", "XDG_CACHE_HOME"];
 
-/** Those that are read on a system, as the flag of Deno that allows it. */
+/** The flag of Deno that allows reading those of one system. */
 export function allowCacheVariables(os: typeof Deno.build.os = Deno.build.os): string {
   return `--allow-env=${
     os === "windows" ? "LOCALAPPDATA" : os === "darwin" ? "HOME" : "HOME,XDG_CACHE_HOME"
@@ -21,7 +21,7 @@ export function allowCacheVariables(os: typeof Deno.build.os = Deno.build.os): s
 }
 
 /**
- * The user's cache folder for MNIST, by the custom of the system: under `XDG_CACHE_HOME` or
+ * The user's cache folder for MNIST, where the system keeps caches: under `XDG_CACHE_HOME` or
  * `~/.cache`, on macOS `~/Library/Caches`, on Windows `LOCALAPPDATA`.
  *
  * @throws {Deno.errors.NotCapable} when those variables may not be read.
@@ -48,8 +48,8 @@ export async function store(dir: string, name: string, bytes: Uint8Array): Promi
 }
 
 /**
- * Looks for a file in a folder under each of its names, and gives what it finds: the file, or why it
- * cannot be used.
+ * Looks for a file in a folder under each of its names. Yields each file that it finds, or the reason why
+ * it cannot be used.
  */
 export async function* candidates(
   dir: string,

@@ -9,11 +9,11 @@ import { AppendFile } from "./append.ts";
 import { makeFolder } from "./atomic.ts";
 import { kindOf } from "./kind.ts";
 
-/** Event files of this library; others may lie beside them. */
+/** Names of this library's event files. Other programs' files may be in the same folder. */
 const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\.\d+$/;
 
 /**
- * The event files in a folder that this library wrote. None where there is no such folder.
+ * The event files in a folder that this library wrote; empty when there is no such folder.
  *
  * @returns paths, with the number in the name
  */

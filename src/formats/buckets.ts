@@ -4,13 +4,13 @@
  * @module
  */
 
-/** What a stretch of steps held. */
+/** Finite values of a series over some consecutive steps. */
 export interface Bucket {
-  /** The first step that falls into it. */
+  /** The first step. */
   readonly from: number;
-  /** The last one so far. */
+  /** The last step so far. */
   readonly to: number;
-  /** Finite values in it; without any, the others are NaN. */
+  /** Number of finite values; if 0, the other numbers are NaN. */
   readonly count: number;
   readonly min: number;
   readonly max: number;
@@ -18,8 +18,8 @@ export interface Bucket {
 }
 
 /**
- * Minimum, maximum and mean of a series over stretches of equal width, from its first step on. When
- * a step lies beyond the last stretch, all double in width until it does not.
+ * Minimum, maximum and mean of a series in buckets of equal width, from its first step on. When a step
+ * comes after the last bucket, all buckets double in width until it fits.
  */
 export class Buckets {
   #width = 1;
@@ -31,7 +31,7 @@ export class Buckets {
   readonly #count: Float64Array;
 
   constructor(
-    /** How many stretches at most. */
+    /** Most buckets. */
     readonly capacity: number,
   ) {
     this.#min = new Float64Array(capacity).fill(Infinity);
@@ -40,12 +40,12 @@ export class Buckets {
     this.#count = new Float64Array(capacity);
   }
 
-  /** Steps in a stretch. */
+  /** Steps in a bucket. */
   get width(): number {
     return this.#width;
   }
 
-  /** @param step Counted from 1; not before the first that was added. */
+  /** @param step counted from 1, at least the first one that was added */
   add(step: number, value: number): void {
     this.#first ||= step;
     this.#last = Math.max(this.#last, step);
@@ -58,7 +58,7 @@ export class Buckets {
     this.#count[i]++;
   }
 
-  /** Two neighbors become one. */
+  /** Joins pairs of neighbors. */
   #halve(): void {
     const [min, max, sum, count] = [this.#min, this.#max, this.#sum, this.#count];
     const half = Math.ceil(this.capacity / 2);
@@ -77,7 +77,7 @@ export class Buckets {
     this.#width *= 2;
   }
 
-  /** All stretches up to the last step's. */
+  /** All buckets up to the last step's. */
   list(): Bucket[] {
     const steps = this.#last ? this.#last - this.#first + 1 : 0;
     return Array.from({ length: Math.ceil(steps / this.#width) }, (_, i) => {

@@ -24,7 +24,7 @@ interface Series {
   readonly equilibriumText: string;
 }
 
-/** Colors of Okabe and Ito, which people with any kind of color vision tell apart. */
+/** Colors of Okabe and Ito, which people with any kind of color vision can distinguish. */
 const GENERATOR: Series = {
   name: "generator",
   legend: "generator",
@@ -51,8 +51,8 @@ const FAINT = "#666";
 const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 /**
- * Draws both losses over the steps of a run, however long, in bounded memory: beyond some hundred
- * steps, several share a bucket that keeps their minimum, maximum and mean.
+ * Draws both losses over the steps of a run of any length in bounded memory: beyond 960 steps, several
+ * share a bucket that keeps their minimum, maximum and mean.
  *
  * ```ts
  * import { Curves } from "@dcgan/webgpu";
@@ -81,8 +81,8 @@ export class Curves {
   }
 
   /**
-   * Adds the losses of a step. One that is not finite, or beyond 32-bit floats, leaves a gap, and the
-   * figure says so.
+   * Adds the losses of a step. A loss that is not finite as a 32-bit float leaves a gap, which the figure
+   * mentions.
    *
    * @throws {RangeError} when the step is not a whole number of at least 1, or before the first one.
    */
@@ -100,7 +100,7 @@ export class Curves {
   }
 
   /**
-   * Says that an epoch ended with a step. Said again of the same epoch, the later one counts.
+   * Marks the last step of an epoch. When an epoch is marked twice, the later mark counts.
    *
    * @throws {RangeError} when the step is not a whole number of at least 1.
    */
@@ -118,7 +118,7 @@ export class Curves {
     else this.markEpoch(row.step, row.epoch);
   }
 
-  /** The figure, at most 100 kB whatever the run's length. Without a step, it has none to show. */
+  /** The figure, at most 100 kB whatever the run's length. Before the first step it is empty. */
   svg(): string {
     const low = this.#last ? this.#first - 1 : 0;
     const high = Math.max(this.#last, low + 2); // A lone step is in the middle.
@@ -129,7 +129,7 @@ export class Curves {
     ];
     const top = heightOf(curves);
     const x = (step: number) => BOX.left + (step - low) / (high - low) * (BOX.right - BOX.left);
-    // Far outside is as good as further: the plot is clipped, and renderers count in single floats.
+    // The plot is clipped, and renderers calculate in 32-bit floats: coordinates stay small.
     const y = (loss: number) =>
       Math.max(-1000, Math.min(1000, BOX.bottom - loss / top * (BOX.bottom - BOX.top)));
 
@@ -188,7 +188,7 @@ export class Curves {
 }
 
 /**
- * Draws the losses of a log. For a log that is still on disk, give {@linkcode Curves.addRow} row by row.
+ * Draws the losses of a log. For a long log, pass row after row to {@linkcode Curves.addRow}.
  *
  * ```ts
  * import { lossCurves, readMetrics } from "@dcgan/webgpu";
@@ -226,10 +226,10 @@ function curveOf(series: Series, data: Buckets, sigma: number): Curve {
   return { series, buckets, smooth, peak };
 }
 
-/** The step in the middle of a stretch. */
+/** The step in the middle of a bucket. */
 const middle = ({ from, to }: Bucket) => (from + to) / 2;
 
-/** Gaussian means, weighted by how many steps each stretch has; gaps stay gaps. */
+/** Gaussian means, weighted by the number of steps in each bucket; gaps stay gaps. */
 function smoothed(buckets: readonly Bucket[], sigma: number): Point[] {
   const reach = Math.ceil(3 * sigma);
   return buckets.map((bucket, i) => {
@@ -246,7 +246,7 @@ function smoothed(buckets: readonly Bucket[], sigma: number): Point[] {
   });
 }
 
-/** The loss at the top: single high peaks do not flatten the rest. */
+/** The loss at the top edge, chosen so that a few high peaks do not flatten the rest. */
 function heightOf(curves: readonly Curve[]): number {
   const maxima = curves.flatMap(({ buckets }) => buckets.map(({ max }) => max))
     .filter(Number.isFinite).sort((a, b) => a - b);
@@ -305,13 +305,13 @@ function vertical(x: Scale, low: number, high: number): string {
     text(center, BOX.bottom + 38, "training step", `text-anchor="middle" font-size="13"`);
 }
 
-/** Where epochs ended, above the plot: a number for some, a tick for all that have room. */
+/** Ends of epochs above the plot: a number for some, a tick for as many as fit. */
 function epochAxis(x: Scale, epochs: ReadonlyMap<number, number>, low: number): string {
   const shown = [...epochs].filter(([, step]) => step > low).sort(([a], [b]) => a - b);
   if (!shown.length) return "";
   const most = Math.max(...shown.map(([epoch]) => epoch));
   const named = new Set(ticks(0, most, 10, true));
-  // A run of one or two epochs has all of them named.
+  // In a run of one or two epochs all have a number.
   const every = shown.length <= 120 ? 1 : Math.ceil(shown.length / 120);
   const marks = shown.map(([epoch, step], i) => {
     const name = named.has(epoch);
@@ -347,7 +347,7 @@ function equilibria(y: Scale): string {
   }).join("");
 }
 
-/** The losses of single steps, or where stretches hold several, from the least to the most. */
+/** The losses of single steps, or the range from minimum to maximum of buckets of several. */
 function drawRange({ series, buckets }: Curve, x: Scale, y: Scale): string {
   const points = (value: (bucket: Bucket) => number) =>
     buckets.map((bucket): Point => [x(middle(bucket)), y(value(bucket))]);
@@ -369,7 +369,7 @@ function drawMean({ series, smooth }: Curve, x: Scale, y: Scale): string {
       ? `<path d="${parts.map(linePath).join("")}" fill="none" stroke="${series.color}" ` +
         `stroke-width="${width}" stroke-linecap="round" stroke-linejoin="round"/>`
       : "";
-  // A step between gaps would be lost as a dot of the line's width.
+  // A single step between gaps is a dot, which must be larger than the line's width.
   return draw(parts.filter(({ length }) => length > 1), 2) +
     draw(parts.filter(({ length }) => length === 1), 5);
 }

@@ -11,7 +11,7 @@ import { describeImage, type Image, requireImage } from "./image.ts";
 export interface GIFOptions {
   /** How long each frame is shown, in milliseconds; GIF rounds it to hundredths of a second. */
   readonly delayMs: number;
-  /** Whether it starts again at the end, forever. Default true. */
+  /** Whether it repeats forever. Default true. */
   readonly loop?: boolean;
 }
 
@@ -132,7 +132,7 @@ export function encodeGIF(frames: readonly Image[], options: GIFOptions): Uint8A
 /**
  * Which of so many images the TensorFlow DCGAN tutorial puts into its GIF: fewer and fewer, as
  * training slows down. Image i is shown when 2 * sqrt(i), rounded, is higher than before; the last
- * image is shown at the end, again if need be.
+ * image is always shown at the end, even if it was the one before.
  *
  * ```ts
  * import { tutorialFrames } from "@dcgan/webgpu";

@@ -33,7 +33,7 @@ export interface GridOptions {
 /** Pixels on the screen for each pixel of an image, in the grids of a run. */
 export const GRID_SCALE = 3;
 
-/** Most images of a grid: 64 in a row are as small as anyone can tell apart. */
+/** Most images of a grid: 64 in each row. */
 export const MOST_IMAGES = 4096;
 
 /** Most images of these sizes in one grid: as many as our own PNG reader takes, and never fewer than 16. */
@@ -43,7 +43,7 @@ export function mostImages(height: number, width: number): number {
   return Math.max(16, Math.min(MOST_IMAGES, row ** 2));
 }
 
-/** Of the padding and of the cells that the last row leaves empty. */
+/** Gray of the padding, and of the cells that the last row leaves empty. */
 const BACKGROUND = 255;
 
 function validate(images: Float32Array, options: GridOptions): void {

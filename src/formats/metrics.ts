@@ -8,7 +8,7 @@ import { decodeNumber, encodeJSON, parseJSON, quote } from "./json.ts";
 
 /** The line of one trained batch. */
 export interface StepMetrics {
-  /** Says which kind of line this is. */
+  /** The kind of line. */
   readonly type: "step";
   /** When it was logged, as ISO 8601 in UTC. */
   readonly time: string;
@@ -26,14 +26,14 @@ export interface StepMetrics {
 
 /** The line of one trained epoch. */
 export interface EpochMetrics {
-  /** Says which kind of line this is. */
+  /** The kind of line. */
   readonly type: "epoch";
   /** When it was logged, as ISO 8601 in UTC. */
   readonly time: string;
   /** The last step trained in it. */
   readonly step: number;
   /**
-   * Counted from 1. An epoch that was cut has a second line when a resumed run has finished it; the
+   * Counted from 1. An epoch that was stopped has a second line after a resumed run finishes it; the
    * later one counts.
    */
   readonly epoch: number;
@@ -133,7 +133,7 @@ export class RowOrder {
       return step > this.step ? undefined : `step ${step} comes after step ${this.step}`;
     }
     if (step < this.step) return `epoch ${epoch} ends at step ${step}, after step ${this.step}`;
-    // The same epoch again, later, was cut and is now finished.
+    // An epoch may appear again: it was stopped, and a resumed run finished it.
     if (step <= this.epochStep || epoch < this.epoch) {
       return `epoch ${epoch} at step ${step} comes after epoch ${this.epoch} at step ` +
         this.epochStep;

@@ -70,13 +70,13 @@ export function decodePNG(bytes: Uint8Array, name = "The image"): Image {
 }
 
 /**
- * Samples of 8 bits; where a color is transparent, with an alpha channel. By plain loops: what takes a
- * function for each value, as `Uint8Array.from`, may put all of them into a list first.
+ * Samples of 8 bits, with an alpha channel when a color is transparent. Plain loops, because
+ * `Uint8Array.from` with a function may build a list of all values first.
  */
 function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
   const samples = png.depth < 8 ? unpack(png) : png.data;
   if (key) return withAlpha(samples, png.depth, key);
-  // 16 bits come as numbers; all others are bytes of our own, which may stay where they are.
+  // Samples of 8 bits and less are bytes that only we hold, so they can be reused.
   const data = samples instanceof Uint8Array ? samples : new Uint8Array(samples.length);
   if (png.depth === 8) return data;
   const most = 2 ** png.depth - 1;

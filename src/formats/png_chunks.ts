@@ -1,5 +1,5 @@
 /**
- * What a PNG file says of itself, checked before a decoder allocates for it.
+ * The structure of a PNG file, checked before a decoder allocates memory for it.
  *
  * Source: https://www.w3.org/TR/png-3/ (sections 5 and 11).
  *
@@ -12,8 +12,8 @@ import { crc32 } from "./checksums.ts";
 import { plain } from "./json.ts";
 
 /**
- * The largest image that is read, as of 4096 x 4096 pixels: far beyond those of any data set. A file of
- * a few kilobytes can be of so many, and the memory that it takes is in proportion to them.
+ * Most pixels of an image that is read, 4096 x 4096: far more than images of any data set have. A file of
+ * a few kilobytes can declare any number, and memory is proportional to it.
  */
 export const MAX_PIXELS = 2 ** 24;
 
@@ -37,12 +37,12 @@ export const INDEXED = 3;
 /** A file that a decoder can be given. */
 export interface SoundPNG {
   /**
-   * The file without chunks that are not needed for its pixels, which are in one chunk. That one's
-   * checksum is 0: those of the file have been compared.
+   * The file without chunks that its pixels do not need, and with its pixels in one chunk. That chunk's
+   * checksum is 0, because the checksums of the file were compared before.
    */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly color: number;
-  /** The gray or the RGB, as it is stored, that is transparent. */
+  /** The stored gray or RGB value that is transparent. */
   readonly key?: readonly number[];
 }
 
@@ -97,7 +97,7 @@ const PASSES = [
   [0, 1, 1, 2],
 ];
 
-/** Bytes of all rows, each with the byte before it that names its filter. */
+/** Bytes of all rows, each with one byte before it for its filter. */
 function rowBytes({ width, height, depth, color, interlaced }: Header): number {
   const bits = depth * KINDS[color][0];
   return (interlaced ? PASSES : [[0, 0, 1, 1]]).reduce((sum, [x, y, dx, dy]) => {
@@ -129,8 +129,8 @@ function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
 }
 
 /**
- * Checks a file's structure, and that its pixels are as many as its header says. Chunks that pixels do not
- * need are left out, unread: profiles and texts may be compressed without bounds.
+ * Checks a file's structure, and that it has as many pixels as its header says. Chunks that pixels do not
+ * need are dropped unread: profiles and texts may decompress to any size.
  *
  * Array buffers made: twice the file's bytes and once those of its rows, which are at most
  * 1032 times the file's.
@@ -197,7 +197,7 @@ export function requireSound(bytes: Uint8Array): SoundPNG {
   return { bytes: concat(kept), color: header!.color, key };
 }
 
-/** Of the letters and the data, it stands at the end. */
+/** Compares the checksum at the end of a chunk, which covers its type and data. */
 function requireChecksum(type: string, whole: Uint8Array): void {
   const found = crc32(whole.subarray(4, -4));
   const expected = new DataView(whole.buffer, whole.byteOffset).getUint32(whole.length - 4);
@@ -212,13 +212,13 @@ function word(value: number): Uint8Array {
 }
 
 /**
- * Decompresses as much as there should be, and no more. Memory is bounded by `expected`; time by the
- * limit on the compressed bytes, far beyond the few by which deflate lengthens what it cannot shorten.
+ * Decompresses to check the number of bytes. `expected` bounds the memory. A limit on the compressed
+ * bytes bounds the time; deflate makes data that it cannot compress only a few bytes longer.
  */
 function requireRows(compressed: Uint8Array, expected: number): void {
   let found: number;
   try {
-    const room = new Uint8Array(expected + 1); // One byte more: a full array has too many.
+    const room = new Uint8Array(expected + 1); // It is full only when there are too many.
     const bomb = compressed.length > 2 * expected + 4096;
     found = bomb ? room.length : unzlibSync(compressed, { out: room }).length;
   } catch (cause) {

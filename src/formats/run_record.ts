@@ -1,5 +1,5 @@
 /**
- * The record of a run: what one needs to know to make it again.
+ * The record of a run: what is needed to repeat it.
  *
  * @module
  */
@@ -38,10 +38,10 @@ export interface RunRecord {
   readonly sessions: readonly RunSession[];
 }
 
-/** A record is written with indentation, so a level costs two bytes for each value in it. */
+/** Most levels of nesting: indentation costs two bytes a level for each value. */
 const MOST_LEVELS = 16;
 
-/** More processes than have ever trained one run. */
+/** Most sessions that are read. */
 const MOST_SESSIONS = 10_000;
 
 /**
@@ -68,11 +68,11 @@ export function decodeRunRecord(text: string): RunRecord {
   return record as RunRecord;
 }
 
-/** Of a command: more words, or longer ones, than anyone types are not gone through. */
+/** Longer commands are ignored. */
 const MOST_WORDS = 100;
 const MOST_LETTERS = 4096;
 
-/** Sessions whose commands are gone through: the one that began the run, and the newest. */
+/** Most commands that are returned: the first session's, and those of the newest. */
 const MOST_COMMANDS = 1000;
 
 /** The valid commands in a record, the oldest first. */

@@ -187,8 +187,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
   if (start + at !== bytes.length) {
     fail(`its tensors end at byte ${start + at}, the file at ${bytes.length}`);
   }
-  // One copy for all: the values are aligned in it, and stay when the file's bytes change. `slice` would
-  // make none of Node's Buffer.
+  // One copy for all tensors, in which values are aligned. Not `slice`, which does not copy Node's Buffer.
   const values = new Uint8Array(bytes.subarray(start)).buffer;
   const tensors = new Map(entries.map(({ name, dtype, shape, begin, end }) => {
     const data = new ARRAYS[dtype](values, begin, (end - begin) / 4);

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Text as XML has it. What XML cannot hold at all, such as a NUL, is left out. */
+/** Escapes text for XML, and drops characters that XML does not allow, such as NUL. */
 export function escapeXML(text: string): string {
   return text
     // deno-lint-ignore no-control-regex
@@ -13,12 +13,12 @@ export function escapeXML(text: string): string {
     .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
-/** A coordinate with as many digits as one sees. */
+/** A coordinate, rounded to a tenth of a pixel. */
 export function round(value: number): string {
   return String(Math.round(value * 10) / 10);
 }
 
-/** A point; without a `y` that is finite, the line has a gap there. */
+/** A point. If its `y` is not finite, the line has a gap there. */
 export type Point = readonly [x: number, y: number];
 
 /** The stretches of a line between its gaps. */
@@ -54,14 +54,14 @@ export function ticks(low: number, high: number, most: number, whole = false): n
   const step = whole ? Math.max(1, Math.round(nice)) : nice;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
-  // Multiplied, not added up, and rid of 0.30000000000000004.
+  // By multiplication and rounding, or the labels would read 0.30000000000000004.
   return Array.from(
     { length: Math.max(0, last - first + 1) },
     (_, i) => Number(((first + i) * step).toPrecision(12)),
   );
 }
 
-/** A number with thin spaces between groups of three digits, as SI has it. */
+/** A number with thin spaces between groups of three digits, as the SI recommends. */
 export function grouped(value: number): string {
   const [whole, fraction] = String(value).split(".");
   const groups = whole.length > 4 ? whole.replace(/\B(?=(\d{3})+$)/g, "\u2009") : whole;
