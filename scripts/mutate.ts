@@ -18,7 +18,7 @@ import { type Mutation, mutations } from "./mutate/operators.ts";
 /** Tests of ops, the quick ones first. */
 const OPS = [
   ...["ops/planted_error", "ops/second_order", "ops/random", "ops/shapes", "ops/ieee"],
-  ...["model/oracle_layers", "ops/ops", "ops/gemm"],
+  ...["ops/batch_norm", "model/oracle_layers", "ops/ops", "ops/gemm"],
 ];
 /**
  * What tests each room of `src/`, in order: folders and files of `tests/`. Default: the folder of the
@@ -30,10 +30,10 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   graph: ["graph", "gpu", ...OPS],
   ops: [...OPS, "ops", "model/model"],
   optim: ["optim", "training/parity", "training/oracle_step"],
-  formats: ["formats", "files/hostile_files", "model/weights", "cli/export"],
+  formats: ["formats", "files/model_files", "cli/export"],
   model: ["model", "training/parity", "cli/export"],
   metrics: ["metrics", "training/trainer"],
-  data: ["data", "files/hostile_files"],
+  data: ["data", "files/images"],
   training: ["training/parity", "training/trainer", "training"],
   files: ["files", "train"],
   "train.ts": ["train", "training/resume"],

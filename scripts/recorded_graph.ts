@@ -153,7 +153,7 @@ const STEP_X = 310;
 const STEP_WIDTH = 400;
 const SLOT_X = 734;
 const SLOT = 60;
-const COLOURS = ["#3f6fa6", "#c2662b", "#39865a", "#a3477d", "#7357b0", "#8a6d1f", "#b83a4b"];
+const COLORS = ["#3f6fa6", "#c2662b", "#39865a", "#a3477d", "#7357b0", "#8a6d1f", "#b83a4b"];
 
 interface Bar {
   readonly slot: number;
@@ -182,11 +182,11 @@ function image(
   // Steps are fewer than nodes: each gets more room.
   const pitch = ROW * nodes.length / steps.length;
   const middle = (step: number) => TOP + pitch * (step + 0.5);
-  const colour = (step: number) => COLOURS[step % COLOURS.length];
+  const color = (step: number) => COLORS[step % COLORS.length];
 
   parts.push(
     label(20, 30, `${nodes.length} nodes, as recorded`, "title"),
-    label(20, 50, "struck out: nobody needs it; grey: takes no step", "small"),
+    label(20, 50, "struck out: nobody needs it; gray: takes no step", "small"),
     label(STEP_X, 30, `${steps.length} steps, as replayed`, "title"),
     label(
       STEP_X,
@@ -212,8 +212,8 @@ function image(
     parts.push(
       `<path d="M${from} ${y} C${from + 50} ${y} ${STEP_X - 50} ${middle(step)} ${STEP_X} ${
         middle(step).toFixed(1)
-      }" stroke="${colour(step)}"/>`,
-      `<circle cx="${from}" cy="${y}" r="2.5" fill="${colour(step)}"/>`,
+      }" stroke="${color(step)}"/>`,
+      `<circle cx="${from}" cy="${y}" r="2.5" fill="${color(step)}"/>`,
     );
   });
   steps.forEach((step, i) => {
@@ -221,7 +221,7 @@ function image(
     parts.push(
       `<rect x="${STEP_X}" y="${
         (y - 9.5).toFixed(1)
-      }" width="${STEP_WIDTH}" height="19" rx="4" fill="${colour(i)}"/>`,
+      }" width="${STEP_WIDTH}" height="19" rx="4" fill="${color(i)}"/>`,
       label(STEP_X + 8, y + 4, step.kind === "copy" ? `copy: ${step.label}` : step.label, "on"),
     );
   });
@@ -241,7 +241,7 @@ function image(
     parts.push(
       `<rect x="${x}" y="${y.toFixed(1)}" width="${SLOT - 8}" height="${
         tall.toFixed(1)
-      }" rx="4" fill="${colour(maker)}"/>`,
+      }" rx="4" fill="${color(maker)}"/>`,
       label(x + 5, Number((y + 13).toFixed(1)), bytes.toLocaleString("en"), "on small"),
     );
   }

@@ -64,7 +64,7 @@ export function kerasEpsilon(step: number): number {
   return 1e-7 / Math.sqrt(1 - 0.999 ** step);
 }
 
-/** What a library's device runs on: that all say the same is part of a fair comparison. */
+/** What a library's device runs on. A fair comparison needs the same for all. */
 export function onAdapter(device: { readonly adapterInfo: { readonly description: string } }) {
   return `on ${device.adapterInfo.description}, Deno ${Deno.version.deno}`;
 }

@@ -30,7 +30,7 @@ const idxFile: fc.Arbitrary<Uint8Array> = fc.tuple(
 const gzipped = (file: fc.Arbitrary<Uint8Array>) =>
   file.map((bytes): Uint8Array => new Uint8Array(gzipSync(bytes)));
 
-/** Bombs: few bytes that say or hold very many. */
+/** Bombs: few bytes that claim or inflate to very many. */
 const bomb: fc.Arbitrary<Uint8Array> = fc.tuple(
   fc.array(fc.constantFrom(0, 1, 255, 2 ** 16, 2 ** 20, 2 ** 31, 2 ** 32 - 1), {
     minLength: 1,
@@ -69,7 +69,7 @@ Deno.test("fuzz: compressed IDX files", async () => {
 const sum = (promised: (file: Uint8Array) => number) => (_: number, files: Files) =>
   Object.values(files).reduce((bytes, file) => bytes + promised(file), 0);
 
-/** What `loadImages` says of itself; the data set and the scaled image are of 8 x 12 pixels. */
+/** The bound in the docstring of `loadImages`; data set and scaled image have 8 x 12 pixels. */
 const imageBytes = (file: Uint8Array) => {
   const { bytes, pixels } = promisedBytes(file);
   return bytes + 16 * pixels + 3 * pixels + 4 * 3 * 12 * Math.max(12, pixels) + 3 * 96;

@@ -1,6 +1,6 @@
 /**
- * JSON that costs far more than its length when it is parsed: readers keep what they say of their heap,
- * in a process that dies when one takes more.
+ * JSON that costs far more memory than its length when it is parsed. A reader runs in a process that
+ * dies if it takes more heap than its docstring allows.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { equal, match, notEqual } from "node:assert/strict";
 import { runWithHeap } from "../support/fuzz/small_heap.ts";
 
 const MB = 2;
-/** Of the heap to the file, as the readers say. */
+/** The most heap per byte of a file. */
 const TIMES = 40;
-/** What the process itself has loaded. */
+/** Megabytes that the process itself takes. */
 const OWN = 24;
 
 function run(reader: string, file: number, megabytes: number) {

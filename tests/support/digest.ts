@@ -1,6 +1,6 @@
 /**
- * Names for data that are equal where every bit is. A comparison of them that fails says which tensor
- * it was, at once; one of a million numbers is busy for minutes with showing them.
+ * Short digests to compare tensors by. A failing comparison names the tensor at once; printing a
+ * million numbers would take minutes.
  *
  * @module
  */

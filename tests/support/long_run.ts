@@ -111,7 +111,7 @@ export function countReactions(device: GPUDevice): { count: number } {
   return counter;
 }
 
-/** Trains so many steps, and gives what was held after each epoch. All losses must be told, in order. */
+/** Trains so many steps, and gives what was held after each epoch. All losses must come, in order. */
 export async function longRun(
   steps: number,
   { outDir, stepsAnEpoch = 50, timed = false }: {
@@ -129,7 +129,7 @@ export async function longRun(
   using yardstick = timed ? await Yardstick.make() : undefined;
   const held: Held[] = [];
   const losses = new Float64Array(2 * steps);
-  let told = 0;
+  let seen = 0;
   let since = performance.now();
   const common = {
     ...TINY,
@@ -139,8 +139,8 @@ export async function longRun(
     signal: abort.signal,
     imageCount: 4,
     onStep: ({ step, generatorLoss, discriminatorLoss }) => {
-      assert.equal(step, told + 1, "steps are told in order, and each once");
-      losses.set([generatorLoss, discriminatorLoss], 2 * told++);
+      assert.equal(step, seen + 1, "steps come in order, each once");
+      losses.set([generatorLoss, discriminatorLoss], 2 * seen++);
     },
     onEpoch: async ({ step }) => {
       const milliseconds = (performance.now() - since) / stepsAnEpoch;
@@ -173,7 +173,7 @@ export async function longRun(
     checkpoint: { everyEpochs: 10, keep: 2 },
   });
   assert.equal(run.steps, steps);
-  assert.equal(told, steps);
+  assert.equal(seen, steps);
   assert.ok(losses.every((loss) => loss > 0 && loss < 100), "all losses are there");
   // A ring that lost count would give those of another step.
   assert.ok(new Set(losses).size > 0.9 * losses.length, "and each step's are its own");
@@ -220,7 +220,7 @@ class Yardstick implements Disposable {
   }
 }
 
-/** The log of a run has every step once, in order, with the losses that were told. */
+/** The log of a run has every step once, in order, with the losses of the events. */
 async function checkFolder(
   outDir: string,
   stepsAnEpoch: number,
@@ -231,8 +231,8 @@ async function checkFolder(
   for await (const row of readMetrics(join(outDir, "metrics.jsonl"))) {
     if (row.type === "step") {
       assert.equal(row.step, ++step);
-      const told = [losses[2 * step - 2], losses[2 * step - 1]];
-      assert.deepEqual([row.generatorLoss, row.discriminatorLoss], told, `step ${step}`);
+      const expected = [losses[2 * step - 2], losses[2 * step - 1]];
+      assert.deepEqual([row.generatorLoss, row.discriminatorLoss], expected, `step ${step}`);
     } else {
       assert.equal(row.epoch, ++epoch);
       assert.equal(row.step, step);

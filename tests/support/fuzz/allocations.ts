@@ -1,11 +1,11 @@
 /**
- * Counts the bytes of every array buffer that is made, by constructors of its own in the place of the
- * global ones. Import it before what is to be watched.
+ * Replaces the global constructors of arrays with ones that count the bytes they allocate. Import it
+ * before the code whose memory is measured.
  *
  * @module
  */
 
-/** More than any case may take: refused, so that a failing test does not take the machine along. */
+/** No case may allocate more; refusing it protects the machine from a failing test. */
 const MOST = 2 ** 30;
 
 let bytes = 0;
@@ -15,7 +15,7 @@ function add(more: number): void {
   if (bytes > MOST) throw new RangeError(`Array buffer allocation failed: ${bytes} bytes`);
 }
 
-/** Bytes made since the last time. */
+/** Bytes allocated since the last call. */
 export function takeAllocated(): number {
   const taken = bytes;
   bytes = 0;
@@ -25,14 +25,14 @@ export function takeAllocated(): number {
 const isBuffer = (value: unknown) =>
   value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
 
-function watch(name: string): void {
+function count(name: string): void {
   const scope = globalThis as unknown as Record<string, {
     new (...args: unknown[]): { readonly byteLength: number };
     readonly prototype: object;
     readonly BYTES_PER_ELEMENT?: number;
   }>;
   const original = scope[name];
-  const watched: typeof original = new Proxy(original, {
+  const counting: typeof original = new Proxy(original, {
     construct(target, args, newTarget) {
       const size = args[0];
       // Before it is made: it may be far too much.
@@ -40,28 +40,17 @@ function watch(name: string): void {
       const made = Reflect.construct(
         target,
         args,
-        newTarget === watched ? target : newTarget,
+        newTarget === counting ? target : newTarget,
       ) as { readonly byteLength: number };
       if (typeof size === "object" && !isBuffer(size)) add(made.byteLength);
       return made;
     },
   });
-  scope[name] = watched;
+  scope[name] = counting;
   // slice, map and filter ask for it.
-  Object.defineProperty(original.prototype, "constructor", { value: watched });
+  Object.defineProperty(original.prototype, "constructor", { value: counting });
 }
 
-for (
-  const name of [
-    "Int8Array",
-    "Uint8Array",
-    "Uint8ClampedArray",
-    "Int16Array",
-    "Uint16Array",
-    "Int32Array",
-    "Uint32Array",
-    "Float32Array",
-    "Float64Array",
-    "ArrayBuffer",
-  ]
-) watch(name);
+const KINDS = ["Int8", "Uint8", "Uint8Clamped", "Int16", "Uint16", "Int32", "Uint32"];
+for (const kind of [...KINDS, "Float32", "Float64"]) count(`${kind}Array`);
+count("ArrayBuffer");

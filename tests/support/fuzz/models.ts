@@ -63,7 +63,7 @@ export const tensorFiles = headed(
   ).map(([specs, metadata]) => headerOf(specs, metadata)),
 );
 
-/** Tensors that are as long as they say, wherever they lie. */
+/** Tensors of the right length at any place. */
 export const placedTensors = fc.tuple(
   fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.nat(4)), { minLength: 1, maxLength: 3 }),
   fc.nat(5),

@@ -12,7 +12,7 @@ import { concat, utf8, word } from "./bytes.ts";
 export interface Chunk {
   readonly type: string;
   readonly data: Uint8Array;
-  /** Said in place of its true length. */
+  /** A length that the chunk claims in place of its own. */
   readonly length?: number;
   /** Its checksum is wrong. */
   readonly damaged?: boolean;
@@ -32,7 +32,7 @@ export function pngFile(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** What IHDR says. */
+/** The fields of IHDR. */
 export interface Header {
   readonly width: number;
   readonly height: number;
@@ -106,7 +106,7 @@ const headerWith = (side: fc.Arbitrary<number>): fc.Arbitrary<Header> =>
     interlaced: i === 0,
   }));
 
-/** More or fewer rows than the header says, and bombs. */
+/** More or fewer rows than the header promises, and bombs. */
 const content = fc.oneof(
   { weight: 6, arbitrary: fc.constant(0) },
   { weight: 1, arbitrary: fc.constantFrom(-1, 1, -20, 20, 2 ** 20, 2 ** 23) },

@@ -60,7 +60,7 @@ function mayRefuse(body: () => void): void {
     if (!(error instanceof CheckpointError)) throw error;
     const { message } = error;
     // deno-lint-ignore no-control-regex
-    expect(message.length < 2000 && !/[\x00-\x1f\x7f-\x9f]/.test(message), `says ${message}`);
+    expect(message.length < 2000 && !/[\x00-\x1f\x7f-\x9f]/.test(message), `message ${message}`);
   }
 }
 
@@ -258,25 +258,25 @@ async function metrics(folder: string, _: Files, measured: () => void): Promise<
 }
 
 async function run(folder: string, files: Files, measured: () => void): Promise<void> {
-  const said: string[] = [];
-  const say = (text: string) => void said.push(text);
-  const record = await readRunRecord(folder, say);
+  const messages: string[] = [];
+  const onMessage = (text: string) => void messages.push(text);
+  const record = await readRunRecord(folder, onMessage);
   measured();
   await promised(async () => {
     if (record) {
-      equal(said, []);
+      equal(messages, []);
       expect(isObject(record.configuration), "no configuration");
       expect(record.sessions.every(isObject), "sessions that are none");
     }
-    for (const text of said) {
-      expect(text.includes(folder) && text.length < 2000, `says ${text.slice(0, 2500)}`);
+    for (const text of messages) {
+      expect(text.includes(folder) && text.length < 2000, `message ${text.slice(0, 2500)}`);
     }
     const images = { count: 1, height: 28, width: 28, channels: 1 };
-    await using own = await RunFolder.open(folder, { images, onMessage: say });
+    await using own = await RunFolder.open(folder, { images, onMessage });
     await own.objection(CONFIGURATION);
     const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 5 };
-    const path = await writeRunRecord(folder, facts, say);
-    const { sessions } = (await readRunRecord(folder, say))!;
+    const path = await writeRunRecord(folder, facts, onMessage);
+    const { sessions } = (await readRunRecord(folder, onMessage))!;
     equal(sessions.length, (record?.sessions.length ?? 0) + 1);
     // Indented, which is more than there was, but not much more.
     const { size } = Deno.statSync(path);

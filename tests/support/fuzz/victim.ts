@@ -1,5 +1,5 @@
 /**
- * Reads files in a worker, which may hang, and says what came of it.
+ * Reads files in a worker, which may hang, and reports the outcome.
  *
  * @module
  */
@@ -16,9 +16,9 @@ export type Files = Readonly<Record<string, Uint8Array>>;
 export interface Outcome {
   /** What was thrown. */
   readonly error?: { readonly name: string; readonly message: string; readonly stack?: string };
-  /** The value that was read is not as its reader promises. */
+  /** How the value that was read breaks the reader's promise. */
   readonly broken?: string;
-  /** Bytes of all array buffers made, also of those that were let go since. */
+  /** Bytes of all arrays that the reader allocated, freed ones included. */
   readonly allocated: number;
   /** The folder that the files were in. */
   readonly folder: string;
@@ -32,10 +32,10 @@ export interface Promises {
   readonly allowed: (bytes: number, files: Files) => number;
 }
 
-/** Long beyond what the slowest case takes on a busy machine. */
+/** Much longer than the slowest case takes on a busy machine. */
 const HANG_MS = 20_000;
 
-/** The longest message that a person is shown. */
+/** The longest message that a person should see. */
 const MOST_SAID = 2000;
 
 /** A worker that reads. */
@@ -46,7 +46,7 @@ export class Victim implements Disposable {
 
   /** Reads the files; an answer that does not come in time fails the test. */
   async read(reader: ReaderName, files: Files): Promise<Outcome> {
-    fc.pre(!this.#hung); // To shrink what hangs would take hours.
+    fc.pre(!this.#hung); // shrinking a case that hangs would take hours
     const worker = this.#worker ??= await start(
       this.#folder = Deno.makeTempDirSync({ prefix: "fuzz" }),
     );
@@ -70,7 +70,7 @@ export class Victim implements Disposable {
     }
   }
 
-  /** Reads the files, and fails unless the reader keeps its promises; says whether it took them. */
+  /** Reads the files, and fails unless the reader keeps its promises. True if it accepted them. */
   async expectSafe(
     reader: ReaderName,
     files: Files,
@@ -85,10 +85,12 @@ export class Victim implements Disposable {
       const { name, message, stack } = error;
       if (!errors.includes(name)) fail(`threw ${name}: ${stack}`);
       if (!message.includes(folder)) fail(`does not name the file: ${message.slice(0, 500)}`);
-      if (message.length > MOST_SAID) fail(`says ${message.length} characters: ${message}`);
+      if (message.length > MOST_SAID) {
+        fail(`its message has ${message.length} characters: ${message}`);
+      }
       // deno-lint-ignore no-control-regex
       const control = /[\x00-\x09\x0b-\x1f\x7f-\x9f]/.exec(message);
-      if (control) fail(`says a control character: ${JSON.stringify(message)}`);
+      if (control) fail(`its message has a control character: ${JSON.stringify(message)}`);
     }
     const bytes = Object.values(files).reduce((sum, file) => sum + file.length, 0);
     const most = allowed(bytes, files);
@@ -111,7 +113,7 @@ export class Victim implements Disposable {
       parameters(cases),
     );
     const tried = runs(cases);
-    if (tried < 500) return; // Too few to say.
+    if (tried < 500) return; // too few for a conclusion
     ok(read > tried / 50, `only ${read} of ${tried} files were read`);
     if (promises.errors.length) ok(read < tried * 49 / 50, `${read} of ${tried} files were read`);
   }
