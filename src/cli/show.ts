@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { DataError, decodePNG, type Image } from "../../mod.ts";
 import { fitImage, toChannels } from "../data/fit.ts";
 import { type ImageFile, listImages } from "../files/images.ts";
@@ -47,7 +48,8 @@ export function addShow(program: Command): void {
         const names = which.map(([name]) => `--${name}`).join(" and ");
         throw new UsageError(`${names} exclude each other: give one of them`);
       }
-      const { path, ...made } = await find(run, { epoch, step });
+      const kind = epoch ? "epoch" : step ? "step" : undefined;
+      const { path, ...made } = await find(run, kind, epoch ?? step);
       const image = decodePNG(await readFile(path), path);
       const report = new Report(flags);
       report.result({ path, ...made, width: image.width, height: image.height });
@@ -83,65 +85,49 @@ export function halfBlocks(image: Image, columns: number): string {
   return text;
 }
 
-interface Choice {
+/** A file, with the epoch or the step that it shows, where its name says it. */
+interface Found {
+  readonly path: string;
   readonly epoch?: number;
   readonly step?: number;
 }
 
-/** A file, with the epoch or the step that it shows, where its name says it. */
-type Found = Choice & { readonly path: string };
-
-const found = ({ path, kind, number }: ImageFile): Found => ({ path, [kind]: number });
-
-async function find(run: string | undefined, choice: Choice): Promise<Found> {
-  if (run === undefined) return await pick(await newestRun(), choice);
-  // What is not there counts as a folder, which then says so.
-  if (await kindOf(run) !== "file") return await pick(run, choice);
-  for (const [name, number] of Object.entries(choice)) {
-    if (number === undefined) continue;
-    throw new UsageError(`--${name} is for the folder of a run, and ${run} is a file`);
+/** The image of a run, or a file; without an epoch or a step the newest of all. */
+async function find(run: string | undefined, kind?: "epoch" | "step", n?: number): Promise<Found> {
+  if (run !== undefined && await kindOf(run) === "file") {
+    if (kind === undefined) return { path: run };
+    throw new UsageError(`--${kind} is for the folder of a run, and ${run} is a file`);
   }
-  return { path: run };
-}
-
-async function pick(dir: string, { epoch, step }: Choice): Promise<Found> {
+  const dir = run ?? dirname((await newest(await imagesHere())).path);
   const files = await listImages(dir);
   if (!files.length) {
     throw new DataError(`${dir} has no images of a run (image_at_epoch_0001.png and so on)`);
   }
-  const kind = epoch !== undefined ? "epoch" : step !== undefined ? "step" : undefined;
-  if (kind === undefined) return found((await newest(files)).file);
   const same = files.filter((file) => file.kind === kind);
-  const file = same.find(({ number }) => number === (epoch ?? step));
-  if (file) return found(file);
+  const file = kind ? same.find(({ number }) => number === n) : await newest(files);
+  if (file) return { path: file.path, [file.kind]: file.number };
   const there = same.length
     ? `there are ${kind}s ${same.map(({ number }) => number).slice(0, 20).join(", ")}` +
       (same.length > 20 ? ` ... ${same.at(-1)!.number}` : "")
     : `there is none after any ${kind}`;
-  throw new DataError(`${dir} has no image after ${kind} ${epoch ?? step}: ${there}`);
+  throw new DataError(`${dir} has no image after ${kind} ${n}: ${there}`);
 }
 
 /** The image written last; of two at the same time the later one in the list, an epoch's. */
-async function newest(files: readonly ImageFile[]) {
+async function newest(files: readonly ImageFile[]): Promise<ImageFile> {
   const times = await Promise.all(
     files.map(async ({ path }) => (await Deno.stat(path)).mtime?.getTime() ?? 0),
   );
-  const time = Math.max(...times);
-  return { file: files[times.lastIndexOf(time)], time };
+  return files[times.lastIndexOf(Math.max(...times))];
 }
 
-/** Of `out`, `out-2` and so on the folder with the newest image. */
-async function newestRun(): Promise<string> {
+/** The images in `out`, `out-2` and so on. */
+async function imagesHere(): Promise<ImageFile[]> {
   const here = path(".");
-  let best: { dir: string; time: number } | undefined;
+  const files: ImageFile[] = [];
   for await (const { name, isDirectory } of Deno.readDir(here)) {
-    if (!isDirectory || !/^out(-\d+)?$/.test(name)) continue;
-    const dir = path(name);
-    const files = await listImages(dir);
-    if (!files.length) continue;
-    const { time } = await newest(files);
-    if (!best || time > best.time) best = { dir, time };
+    if (isDirectory && /^out(-\d+)?$/.test(name)) files.push(...await listImages(path(name)));
   }
-  if (best) return best.dir;
+  if (files.length) return files;
   throw new DataError(`There is no run in ${here} (out, out-2 ...): name its folder`);
 }
