@@ -72,6 +72,13 @@ export async function loadData(
       `${data}, ${images.count} images of ${images.height} x ${images.width} x ` +
         `${images.channels}${kinds}`,
     );
+    const [other] = images.skipped;
+    if (other !== undefined) {
+      say(
+        `${images.skipped.length} other files there were not read, only PNG files are ` +
+          `(${plain(basename(other))} ...)`,
+      );
+    }
     return images;
   }
   if (names && !names.some(isIDX)) {

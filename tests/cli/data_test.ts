@@ -16,6 +16,9 @@ Deno.test("data: a folder of IDX files, or of PNG files in it or below it", () =
     await Deno.writeFile(join(dir, "images/cats/a.png"), png);
     assert.equal((await load("images")).count, 1);
     assert.match(said.at(-1)!, /images, 1 images of 4 x 4 x 1 in 1 folders$/);
+    await Deno.writeTextFile(join(dir, "images/cats/b.jpg"), "JPEG");
+    await load("images");
+    assert.match(said.at(-1)!, /^1 other files there were not read, only PNG files are \(b\.jpg/);
   }));
 
 Deno.test("data: a folder of neither says what was looked for and what is there", () =>
