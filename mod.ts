@@ -8,18 +8,14 @@
 export * from "./src/errors.ts";
 
 export { Gpu, type GpuOptions, type VariableOptions, type VariableSpec } from "./src/graph/gpu.ts";
-export type { AdapterInfo, AdapterKind, Device, RequestOptions } from "./src/gpu/adapter.ts";
-export type { Buffer, BufferView, Memory, Texture } from "./src/gpu/memory.ts";
-export type { Constants, Pipelines } from "./src/gpu/pipelines.ts";
-export type { Access, Binding, Kernel } from "./src/gpu/shader.ts";
+export type { AdapterInfo, Device } from "./src/gpu/adapter.ts";
 export type { Timing } from "./src/gpu/commands.ts";
 
 export type { InputSpec, InputTensors, SameType, TensorLike } from "./src/graph/graph.ts";
-export type { DType, Node, Op, OutputSpec, Shape, Tensor } from "./src/graph/tensor.ts";
+export type { DType, Shape, Tensor } from "./src/graph/tensor.ts";
 export type { GemmUse, GemmVariant, Tuning } from "./src/graph/tuning.ts";
 export { calibrate, type CalibrateOptions, type CalibrationRow } from "./src/ops/gemm/calibrate.ts";
-export type { InputData, Program, ProgramStats } from "./src/graph/program.ts";
-export type { ProgramNeeds } from "./src/graph/limits.ts";
+export type { Program, ProgramStats } from "./src/graph/program.ts";
 export type { Arrays, OutputArrays, TypedArray } from "./src/graph/arrays.ts";
 export type { Variable } from "./src/graph/variable.ts";
 
@@ -85,9 +81,7 @@ export type { EpochMetrics, MetricsRow, StepMetrics } from "./src/formats/metric
 export { MetricsLog, type MetricsLogOptions, readMetrics } from "./src/training/metrics_log.ts";
 export { Curves, type CurvesOptions, lossCurves } from "./src/formats/curves.ts";
 export { TensorBoardLog, type TensorBoardLogOptions } from "./src/training/tensorboard_log.ts";
-export type { RunRecord, RunSession } from "./src/formats/run_record.ts";
 export type { Checkpoint } from "./src/training/checkpoint.ts";
-export { Balance } from "./src/training/balance.ts";
 export { energyDistance } from "./src/metrics/distance.ts";
 
 export type { EpochEvent, Position } from "./src/training/position.ts";

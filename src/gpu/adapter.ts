@@ -9,9 +9,6 @@ import { AdapterError } from "../errors.ts";
 /** A WebGPU device: the one GPU type that other rooms need, so they never name it themselves. */
 export type Device = GPUDevice;
 
-/** What kind of adapter a device runs on; it decides which kernel variants are the default. */
-export type AdapterKind = "software" | "gpu";
-
 /** The name and kind of an adapter. The strings are as WebGPU reports them and may be empty. */
 export interface AdapterInfo {
   /** Its maker. */
@@ -22,15 +19,12 @@ export interface AdapterInfo {
   readonly device: string;
   /** The driver's own name for it. */
   readonly description: string;
-  /** Whether it computes on the CPU. */
-  readonly kind: AdapterKind;
+  /** Whether it computes on the CPU; it decides which kernel variants are the default. */
+  readonly kind: "software" | "gpu";
 }
 
-/** Options of {@linkcode requestDevice}. */
-export interface RequestOptions {
-  /** Which adapter, where a machine has two. */
-  readonly powerPreference?: "low-power" | "high-performance";
-}
+/** What kind of adapter a device runs on. */
+export type AdapterKind = AdapterInfo["kind"];
 
 /** An adapter's name, limits and features, before a device is made of it. */
 export interface AdapterReport {
@@ -65,7 +59,9 @@ export function describe(info: GPUAdapterInfo | undefined): AdapterInfo {
   };
 }
 
-async function requestAdapter(options: RequestOptions = {}): Promise<GPUAdapter> {
+async function requestAdapter(
+  powerPreference: GPUPowerPreference = "high-performance",
+): Promise<GPUAdapter> {
   const webgpu = globalThis.navigator?.gpu;
   if (!webgpu) {
     throw new AdapterError(
@@ -73,9 +69,7 @@ async function requestAdapter(options: RequestOptions = {}): Promise<GPUAdapter>
         "that has WebGPU",
     );
   }
-  const adapter = await webgpu.requestAdapter({
-    powerPreference: options.powerPreference ?? "high-performance",
-  });
+  const adapter = await webgpu.requestAdapter({ powerPreference });
   if (!adapter) {
     throw new AdapterError(
       "No WebGPU adapter was found. Install a graphics driver, or a software adapter: " +
@@ -93,9 +87,9 @@ async function requestAdapter(options: RequestOptions = {}): Promise<GPUAdapter>
  * @throws {AdapterError} when there is none; the message says what to install.
  */
 export async function requestDevice(
-  options: RequestOptions = {},
+  powerPreference?: GPUPowerPreference,
 ): Promise<{ device: GPUDevice; info: AdapterInfo }> {
-  const adapter = await requestAdapter(options);
+  const adapter = await requestAdapter(powerPreference);
   const info = describe(adapter.info);
   try {
     const device = await adapter.requestDevice({

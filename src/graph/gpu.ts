@@ -4,12 +4,7 @@
  * @module
  */
 
-import {
-  type AdapterInfo,
-  type Device,
-  requestDevice,
-  type RequestOptions,
-} from "../gpu/adapter.ts";
+import { type AdapterInfo, type Device, requestDevice } from "../gpu/adapter.ts";
 import { GpuContext } from "../gpu/context.ts";
 import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
 import { describe, type OutputArrays, toArray } from "./arrays.ts";
@@ -21,7 +16,9 @@ import { bytesOf, type DType, requireDType, type Shape, show, validateShape } fr
 import { ADVICE_FOR_VARIABLES, Variable } from "./variable.ts";
 
 /** Options of {@linkcode Gpu.request} and {@linkcode Gpu.from}. */
-export interface GpuOptions extends RequestOptions {
+export interface GpuOptions {
+  /** Which adapter, where a machine has two. Default "high-performance". */
+  readonly powerPreference?: "low-power" | "high-performance";
   /** Overrides the kernel choices that the kind of adapter suggests. */
   readonly tuning?: Partial<Tuning>;
 }
@@ -76,7 +73,7 @@ export class Gpu {
    * @throws {AdapterError} when there is no adapter; the message says what to install.
    */
   static async request(options: GpuOptions = {}): Promise<Gpu> {
-    const { device, info } = await requestDevice(options);
+    const { device, info } = await requestDevice(options.powerPreference);
     return new Gpu(new GpuContext(device, true, info), options.tuning);
   }
 

@@ -36,9 +36,6 @@ interface Port {
   readonly view: BufferView;
 }
 
-/** What {@linkcode Program.run} takes for each input. */
-export type InputData = ArrayLike<number>;
-
 /**
  * A compiled recording with inputs I and outputs O, which are read as the arrays A: Float32Array
  * where the tensors' types do not say otherwise.
@@ -134,10 +131,10 @@ export class Program<
    * @throws {RangeError} for a number that the input's type does not have.
    * @throws the device's pending error, if there is one.
    */
-  run(inputs: Partial<Readonly<Record<I, InputData>>> = {}): void {
+  run(inputs: Partial<Readonly<Record<I, ArrayLike<number>>>> = {}): void {
     this.#requireUsable();
-    const given = (Object.entries(inputs) as [string, InputData | undefined][])
-      .filter((entry): entry is [string, InputData] => entry[1] !== undefined);
+    const given = (Object.entries(inputs) as [string, ArrayLike<number> | undefined][])
+      .filter((entry): entry is [string, ArrayLike<number>] => entry[1] !== undefined);
     const writes = given.map(([name, data]) => {
       const { view, shape, dtype } = this.#port(name, this.#inputs, "input");
       return { view, data: toArray(data, shape, dtype, `input ${name}`) };

@@ -73,7 +73,7 @@ export function validateShape(shape: Shape, what: string): void {
 export class Tensor<D extends DType = DType> {
   /** @ignore Tensors are made by ops. */
   constructor(
-    /** The node that computes it. */
+    /** @ignore The node that computes it. */
     readonly node: Node,
     /** Which of the node's outputs it is. */
     readonly index: number,

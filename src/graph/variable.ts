@@ -29,7 +29,7 @@ export class Variable<D extends DType = DType> {
   /** @ignore Variables are made by `gpu.variable`. */
   constructor(
     private readonly context: GpuContext,
-    /** Where it lives. */
+    /** @ignore Where it lives. */
     readonly view: BufferView,
     readonly shape: Shape,
     readonly dtype: D,

@@ -39,17 +39,6 @@ const ADVICE: Record<Winner, string> = {
 /**
  * Notices when one network overpowers the other for a hundred steps, which the tutorial warns of: what
  * loses has nothing to learn from any more. And when that is over.
- *
- * ```ts
- * import { Balance } from "@dcgan/webgpu";
- *
- * const balance = new Balance();
- * for (let step = 1; step <= 200; step++) {
- *   const sentence = balance.add(step, 5, 0.01); // what the losses of a run would be
- *   if (sentence) console.log(sentence.slice(0, 4), step); // step 100
- * }
- * console.log(balance.winner); // discriminator
- * ```
  */
 export class Balance {
   readonly #g: number[] = [];
