@@ -13,6 +13,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { TestRandom } from "../tests/support/random.ts";
 import { type Mutation, mutations } from "./mutate/operators.ts";
 
 /** Tests of ops, the quick ones first. */
@@ -71,16 +72,6 @@ export interface Project {
   readonly patience: number;
 }
 
-/** Numbers from 0 to 1 that depend on the seed: mulberry32. */
-function random(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** One fault for each line of code of some files, in random order. */
 export async function draw(root: string, paths: readonly string[], seed: number) {
   const all: Mutant[] = [];
@@ -91,9 +82,9 @@ export async function draw(root: string, paths: readonly string[], seed: number)
       all.push({ ...one, path, line, before: source.slice(one.start, one.end) });
     }
   }
-  const next = random(seed);
+  const random = new TestRandom(seed);
   return [...Map.groupBy(all, at).values()]
-    .map((several) => ({ key: next(), one: several[Math.floor(next() * several.length)] }))
+    .map((several) => ({ key: random.uniform(), one: random.pick(several) }))
     .sort((a, b) => a.key - b.key)
     .map(({ one }) => one);
 }

@@ -3,16 +3,7 @@
 import assert from "node:assert/strict";
 import { decompressIDX, parseIDX } from "../../src/data/idx.ts";
 import { DataError } from "../../src/errors.ts";
-
-/** An IDX file of bytes 0, 1, 2, ... */
-function idx(dims: number[], length = dims.reduce((a, b) => a * b, 1)): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(4 + 4 * dims.length + length);
-  bytes.set([0, 0, 8, dims.length]);
-  const view = new DataView(bytes.buffer);
-  dims.forEach((dim, axis) => view.setUint32(4 + 4 * axis, dim));
-  for (let i = 0; i < length; i++) bytes[4 + 4 * dims.length + i] = i;
-  return bytes;
-}
+import { idx } from "../support/digits.ts";
 
 async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
@@ -86,7 +77,7 @@ Deno.test("IDX: dimensions whose product overflows 32 or 53 bits are refused", (
   // Modulo 2^32 the first product is the true length, 6.
   for (const dims of [[6, 0x80000001, 2 ** 31 + 1], [65536, 65536], [most, most, most, most]]) {
     assert.throws(
-      () => parseIDX(idx(dims, 6), "some-file"),
+      () => parseIDX(idx(dims, undefined, 6), "some-file"),
       dataError("truncated", dims.join(", ")),
     );
   }
@@ -125,14 +116,14 @@ Deno.test("IDX: gzip of something else, of too little and of too much is refused
     parseIDX(await decompressIDX(await gzip(bytes), "some-file"), "some-file");
   await assert.rejects(open(new TextEncoder().encode("hello, world")), dataError("0x68656c6c"));
   await assert.rejects(open(Uint8Array.of(0, 0, 8)), dataError("3 bytes"));
-  await assert.rejects(open(idx([2, 3], 5)), dataError("truncated", "6 values, but 5"));
-  await assert.rejects(open(idx([2, 3], 7)), dataError("trailing", "[2, 3]"));
+  await assert.rejects(open(idx([2, 3], undefined, 5)), dataError("truncated", "6 values, but 5"));
+  await assert.rejects(open(idx([2, 3], undefined, 7)), dataError("trailing", "[2, 3]"));
 });
 
 Deno.test("IDX: a hostile gzip header allocates nothing", async () => {
   // 4 GiB and 2^96 bytes declared by a file of 40 bytes.
   for (const dims of [[65536, 65536], [2 ** 32 - 1, 2 ** 32 - 1, 2 ** 32 - 1]]) {
-    const bytes = await gzip(idx(dims, 6));
+    const bytes = await gzip(idx(dims, undefined, 6));
     await assert.rejects(
       decompressIDX(bytes, "some-file"),
       dataError(dims.join(", "), `${bytes.length} compressed bytes`, "at most"),

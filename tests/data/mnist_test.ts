@@ -9,6 +9,7 @@ import { loadMNIST, loadPatiently } from "../../src/data/mnist.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { downloadFile } from "../../src/data/mnist_download.ts";
 import { MNIST_FILES } from "../../src/data/mnist_files.ts";
+import { idx as idxOf } from "../support/digits.ts";
 import { DataError } from "../../src/errors.ts";
 
 const { test } = MNIST_FILES;
@@ -20,15 +21,8 @@ async function packageDir(): Promise<string> {
   return dir;
 }
 
-function idx(dims: number[]): Uint8Array<ArrayBuffer> {
-  const header = new DataView(new ArrayBuffer(4 + 4 * dims.length));
-  header.setUint32(0, 0x800 + dims.length);
-  dims.forEach((dim, axis) => header.setUint32(4 + 4 * axis, dim));
-  const values = dims.reduce((a, b) => a * b, 1);
-  const bytes = new Uint8Array(header.byteLength + values).fill(7);
-  bytes.set(new Uint8Array(header.buffer));
-  return bytes;
-}
+/** An IDX file of sevens. */
+const idx = (dims: number[]) => idxOf(dims, () => 7);
 
 async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
