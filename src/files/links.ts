@@ -26,7 +26,8 @@ export async function requireNoLinks(folder: string, names: readonly string[]): 
   }
 }
 
-async function isLink(path: string): Promise<boolean> {
+/** Whether there is a symbolic link at a path, even if it leads nowhere. */
+export async function isLink(path: string): Promise<boolean> {
   try {
     return (await Deno.lstat(path)).isSymlink;
   } catch (error) {

@@ -10,7 +10,8 @@ import { isSystemError, removeTemporary, writeFileAtomic } from "./atomic.ts";
 import { CheckpointFolder, SUPERSEDED } from "./checkpoints.ts";
 import { Curves } from "../formats/curves.ts";
 import { plain, quote } from "../formats/json.ts";
-import { requireNoLinks } from "./links.ts";
+import { kindOf } from "./kind.ts";
+import { isLink, requireNoLinks } from "./links.ts";
 import { FolderLock, LOCK } from "./lock.ts";
 import type { MetricsRow } from "../formats/metrics.ts";
 import { MetricsLog } from "../training/metrics_log.ts";
@@ -98,7 +99,8 @@ export class RunFolder implements AsyncDisposable {
     const checkpoints = await this.checkpoints.list();
     const files = (await listImages(this.path)).map(({ path }) => path);
     for (const name of NAMES) {
-      if (await exists(join(this.path, name))) files.push(join(this.path, name));
+      const path = join(this.path, name);
+      if (await kindOf(path) || await isLink(path)) files.push(path);
     }
     const events = join(this.path, TENSORBOARD);
     files.push(...(await eventFiles(events)).map(({ path }) => path));
@@ -295,16 +297,5 @@ export class RunFolder implements AsyncDisposable {
         await this.#tolerate(what, () => log.close(), () => log.lost);
       });
     }
-  }
-}
-
-/** Whether there is anything, a link to nothing as well. */
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
