@@ -231,18 +231,21 @@ fn load(i: u32, r: ptr<function, Registers>) {
   }
 }
 
-// Register k. The zero is not known when the kernel is compiled, and two operands never get the same
-// one: so no compiler sees that x - x is 0 or that a product of roots is no NaN.
-fn operand(k: u32, zero: u32, r: ptr<function, Registers>) -> vec4f {
-  if k < 22 { return bitcast<vec4f>(bitcast<vec4u>((*r)[k]) ^ vec4u(zero)); }
-  let n = k - 22;
-  return bitcast<vec4f>(vec4u(words[n / 4][n % 4]));
+// Register k. Results are hidden behind a zero that is not known when the kernel is compiled, and two
+// operands never get the same one: so no compiler sees that x - x is 0 or that a product of roots is
+// no NaN.
+fn operand(k: u32, hide: bool, zero: u32, r: ptr<function, Registers>) -> vec4f {
+  if k >= 22 { return bitcast<vec4f>(vec4u(words[(k - 22) / 4][(k - 22) % 4])); }
+  if hide { return bitcast<vec4f>(bitcast<vec4u>((*r)[k]) ^ vec4u(zero)); }
+  return (*r)[k];
 }
 
 fn run(word: u32, r: ptr<function, Registers>) -> vec4f {
-  let a = operand((word >> 8) & 255, words[0].x, r);
-  let b = operand((word >> 16) & 255, words[0].y, r);
-  let c = operand(word >> 24, words[0].x, r);
+  let i = (word >> 8) & 255;
+  let j = (word >> 16) & 255;
+  let a = operand(i, i > 5, words[0].x, r);
+  let b = operand(j, j > 5 || j == i, words[0].y, r);
+  let c = operand(word >> 24, false, 0, r); // only `where` has one
   return apply(word & 255, a, b, c);
 }
 
