@@ -116,11 +116,16 @@ Deno.test("mutate: what no test notices is named; what does not compile or end i
       patience: 1,
     };
     const lines: string[] = [];
-    await mutate(faults, 3, project, (mutant) => lines.push(describe(mutant)));
+    const report = (mutant: Mutant) => lines.push(describe(mutant));
+    assert.deepEqual(await mutate(faults, 3, project, report), []);
     assert.deepEqual(lines.map((line) => line.replace(/ \([\d.]+ s\)$/, "")).sort(), [
       'a.ts:3 test: "i < n" -> "i <= n": noticed by a: sums',
       'a.ts:3 test: "i++" -> "i--": noticed by the time limit',
       'a.ts:6 test: "untested = 1" -> "untested = 2": SURVIVED',
     ]);
     assert.equal(await Deno.readTextFile(join(dir, "a.ts")), source, "the checkout stays as it is");
+
+    await Deno.writeTextFile(join(dir, "a_test.ts"), 'Deno.test("fails", () => { throw 0; });');
+    const [failure] = await mutate(faults, 1, project, () => assert.fail("nothing to report"));
+    assert.match(failure, /fails \.\.\. FAILED/);
   }));
