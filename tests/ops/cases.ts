@@ -678,7 +678,7 @@ export const cases = {
     row("nothing to do", { x: [8] }, (o, { x }) => o.cast(x, "f32")),
   ],
 
-  assign: [{ elsewhere: "planner_test.ts", why: "it has an effect and no value" }],
+  assign: [{ elsewhere: "compile_test.ts", why: "it has an effect and no value" }],
   dropout: [{ elsewhere: "random_test.ts", why: "its mask is random" }],
   randomBits: [{ elsewhere: "random_test.ts", why: "it has no operand" }],
   randomNormal: [{ elsewhere: "random_test.ts", why: "it has no operand" }],

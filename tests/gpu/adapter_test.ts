@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { AdapterError, Gpu } from "../../mod.ts";
+import { describe, probeAdapter } from "../../src/gpu/adapter.ts";
+
+/** Runs with another `navigator`. */
+async function withNavigator(value: unknown, body: () => Promise<void>): Promise<void> {
+  const { navigator } = globalThis;
+  const put = (value: unknown) =>
+    Object.defineProperty(globalThis, "navigator", { value, configurable: true, writable: true });
+  put(value);
+  try {
+    await body();
+  } finally {
+    put(navigator);
+  }
+}
+
+Deno.test("adapter: a runtime without WebGPU, or a machine without adapter, is told what to do", async () => {
+  for (
+    const [navigator, message] of [
+      [undefined, /^This runtime has no WebGPU .* Use Deno 2\.8 or later, or a browser/],
+      [{}, /^This runtime has no WebGPU /],
+      [{ gpu: { requestAdapter: () => Promise.resolve(null) } }, /^No WebGPU adapter .* Install /],
+    ] as const
+  ) {
+    await withNavigator(navigator, async () => {
+      for (const request of [() => Gpu.request(), () => probeAdapter()]) {
+        await assert.rejects(request(), (error: Error) => {
+          assert.ok(error instanceof AdapterError, error.stack);
+          assert.match(error.message, message);
+          return true;
+        });
+      }
+    });
+  }
+});
+
+Deno.test("adapter: a device that is not given is reported with the adapter's name and the cause", async () => {
+  const cause = new Error("it is busy");
+  const adapter = {
+    info: { description: "a card" },
+    limits: {},
+    features: new Set(),
+    requestDevice: () => Promise.reject(cause),
+  };
+  await withNavigator({ gpu: { requestAdapter: () => Promise.resolve(adapter) } }, async () => {
+    await assert.rejects(Gpu.request(), (error: Error) => {
+      assert.ok(error instanceof AdapterError && error.cause === cause, error.stack);
+      assert.match(error.message, /^The adapter a card gave no device: it is busy\. Close other/);
+      return true;
+    });
+  });
+});
+
+Deno.test("adapter: what computes on the CPU is known by its name", () => {
+  const kind = (info: Partial<GPUAdapterInfo>) => describe(info as GPUAdapterInfo).kind;
+  for (
+    const description of [
+      "llvmpipe (LLVM 15, 256 bits)",
+      "SwiftShader Device",
+      "Microsoft Basic Render Driver",
+    ]
+  ) {
+    assert.equal(kind({ description }), "software", description);
+  }
+  assert.equal(kind({ description: "A", isFallbackAdapter: true }), "software");
+  assert.equal(kind({ description: "NVIDIA GeForce RTX 4090" }), "gpu");
+  assert.equal(describe(undefined).kind, "gpu");
+});
