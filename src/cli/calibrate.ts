@@ -5,6 +5,7 @@
  */
 
 import { calibrate, Gpu } from "../../mod.ts";
+import { encodeJSON } from "../formats/json.ts";
 import { DCGAN } from "../training/dcgan.ts";
 import { type Command, newCommand } from "./flags.ts";
 import { kernelCacheDir } from "./kernel_cache.ts";
@@ -47,7 +48,7 @@ export function addCalibrate(program: Command): void {
         fresh: true,
         seconds: Infinity,
       });
-      if (json) return console.log(JSON.stringify({ adapter, kind: gpu.info.kind, batch, rows }));
+      if (json) return console.log(encodeJSON({ adapter, kind: gpu.info.kind, batch, rows }));
       if (!rows.length) {
         return console.log("every op of this batch size is too small for the choice to matter");
       }
