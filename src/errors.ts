@@ -1,12 +1,12 @@
 /**
- * The error classes of the library. `TypeError` says a shape or type is wrong and `RangeError` a
- * value; these say that something outside the program is.
+ * The error classes of the library. `TypeError` means that a shape or type is wrong and
+ * `RangeError` that a value is; these mean that something outside the program is.
  *
  * @module
  */
 
 /**
- * No usable WebGPU adapter, or one that lacks what was asked for.
+ * No usable WebGPU adapter, or one that lacks a requested limit or feature.
  *
  * ```ts
  * import { AdapterError, Gpu } from "@dcgan/webgpu";
@@ -68,14 +68,14 @@ export class OutOfMemoryError extends Error {
 }
 
 /**
- * The device refused a command. The message carries the label of the op that asked for it.
+ * The device refused a command. The message begins with the label of the op.
  *
  * ```ts
  * import { GpuValidationError, type Program } from "@dcgan/webgpu";
  *
  * function isRefused(program: Program): boolean {
  *   try {
- *     program.run(); // throws what the device said about the run before
+ *     program.run(); // throws what the device reported about the run before
  *     return false;
  *   } catch (error) {
  *     return error instanceof GpuValidationError;
@@ -101,7 +101,7 @@ export class GpuValidationError extends Error {
  * } catch (error) {
  *   if (!(error instanceof NonFiniteError)) throw error;
  *   console.error(error.step, error.where);
- *   await trainer.save("last-finite.safetensors"); // it stands before that step
+ *   await trainer.save("last-finite.safetensors"); // its state is the one before that step
  * }
  * ```
  */

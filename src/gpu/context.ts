@@ -10,7 +10,7 @@ import { DeviceErrors } from "./errors.ts";
 import { type BufferView, Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 
-/** What stands behind a `Gpu`; the other rooms reach it as `gpu.context`. */
+/** The device of a `Gpu`; other rooms reach it as `gpu.context`. */
 export class GpuContext {
   /** What went wrong on the device. */
   readonly errors: DeviceErrors;

@@ -30,7 +30,7 @@ function lossOf(device: GPUDevice): { readonly info?: GPUDeviceLostInfo } {
 export class DeviceErrors {
   /** Number of errors so far; a mark for {@linkcode DeviceErrors.check}. */
   count = 0;
-  /** The first error that nobody was thrown yet. */
+  /** The first error that no caller has received yet. */
   #pending: Error | undefined;
   #latest: Error | undefined;
   /** Error scopes whose answer has not arrived. */

@@ -29,7 +29,7 @@ const ARRAYS = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array };
 /** The largest number of each type of whole numbers. */
 const LARGEST = { u32: 2 ** 32 - 1, u8: 255 };
 
-/** A value that is not what was asked for, as messages name it. */
+/** How messages name a value of the wrong kind. */
 export function describe(x: unknown): string {
   if (x === undefined) return "undefined";
   if (typeof x === "object") return x?.constructor?.name ?? "null";

@@ -41,7 +41,7 @@ export interface VariableSpec {
   readonly shape: Shape;
   /** Whether an optimizer may change it. */
   readonly trainable: boolean;
-  /** First values, row-major, or what makes them. Default zeros. */
+  /** First values, row-major, or a function that makes them. Default zeros. */
   readonly data?: ArrayLike<number> | (() => ArrayLike<number>);
 }
 
@@ -160,13 +160,16 @@ export class Gpu {
   }
 
   /**
-   * Several variables side by side in one buffer (trainable and other ones apart), so that an
-   * optimizer updates a whole network in one dispatch.
+   * Several variables in one buffer, so that an optimizer updates a whole network in one dispatch.
+   * Trainable variables and others have a buffer each.
    *
-   * @throws {OutOfMemoryError} when they are larger than the device allows; no data is asked for then.
+   * @throws {TypeError} for an invalid shape, or data of another number of values.
+   * @throws {OutOfMemoryError} when they are larger than the device allows; functions that make data
+   *   are not called then.
    */
   variables(specs: readonly VariableSpec[]): Variable<"f32">[] {
     this.context.errors.check();
+    for (const { name, shape } of specs) validateShape(shape, `Variable ${name}`);
     const made = new Map<VariableSpec, Variable<"f32">>();
     const groups = [true, false].map((trainable) => {
       const group = specs.filter((s) => s.trainable === trainable);

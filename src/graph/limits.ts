@@ -1,5 +1,5 @@
 /**
- * What a program asks of a device, and whether the device has it.
+ * What a program needs of a device, and whether the device has it.
  *
  * @module
  */

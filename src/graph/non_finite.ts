@@ -45,7 +45,7 @@ export class FiniteCheck {
 
 /** The flags of a compiled program. */
 export class FiniteFlags {
-  /** Flags at a place, and what each of them stands for. */
+  /** Flags in a buffer, and what each tests. */
   constructor(
     private readonly context: GpuContext,
     private readonly view: BufferView,

@@ -43,9 +43,9 @@ export class Variable<D extends DType = DType> {
   }
 
   /**
-   * Refuses to be used on another device, or when it was disposed.
+   * Throws when it belongs to another device, or was disposed.
    *
-   * @ignore Recordings and its own methods ask.
+   * @ignore For recordings and its own methods.
    * @throws {TypeError}
    */
   requireUsable(context: GpuContext = this.context): void {
@@ -87,7 +87,7 @@ export class Variable<D extends DType = DType> {
     this.context.write(this.view, toArray(data, this.shape, this.dtype, this.name));
   }
 
-  /** Frees its buffer, with all variables that lie in it; programs that use it must not run any more. */
+  /** Frees its buffer with all variables in it. Programs that use one of them cannot run any more. */
   dispose(): void {
     this.context.memory.free(this.view.buffer);
   }

@@ -81,8 +81,9 @@ Deno.test("gpu: a recording must return its outputs, not a promise of them", asy
 Deno.test("gpu: a disposed one refuses to work", async () => {
   const gpu = await Gpu.request();
   const v = gpu.variable([2]);
-  gpu[Symbol.dispose]();
-  gpu[Symbol.dispose]();
+  const twice = gpu.variable([2]);
+  for (let i = 0; i < 2; i++) twice.dispose();
+  for (let i = 0; i < 2; i++) gpu[Symbol.dispose]();
   assert.equal(gpu.context.memory.count, 0);
   await assert.rejects(v.read(), DeviceLostError);
   assert.throws(() => gpu.variable([2]), DeviceLostError);
@@ -161,6 +162,22 @@ Deno.test("gpu: an unknown type of elements is refused with the types there are"
       name: "TypeError",
       message: message("Input x"),
     });
+  }
+  assert.equal(gpu.context.memory.count, 0);
+});
+
+Deno.test("gpu: variables side by side are checked before anything is allocated", async () => {
+  using gpu = await Gpu.request();
+  for (const shape of [[2, -1], [0], [1.5], undefined as unknown as number[]]) {
+    let called = false;
+    const data = () => (called = true, [1, 2]);
+    const specs = [{ name: "a", shape: [2], trainable: true, data }, {
+      name: "b",
+      shape,
+      trainable: true,
+    }];
+    assert.throws(() => gpu.variables(specs), { name: "TypeError", message: /^Variable b has sh/ });
+    assert.ok(!called);
   }
   assert.equal(gpu.context.memory.count, 0);
 });
