@@ -5,7 +5,7 @@
  */
 
 import type { GpuContext } from "./context.ts";
-import { type Buffer, type BufferView, copyToTexture, type Texture } from "./memory.ts";
+import { type BufferView, copyToTexture, type Texture } from "./memory.ts";
 import type { Constants } from "./pipelines.ts";
 import type { Kernel } from "./shader.ts";
 import { Timestamps } from "./timestamps.ts";
@@ -27,15 +27,10 @@ export interface DispatchOptions {
   readonly bytes?: number;
 }
 
-interface Dispatch {
+interface Dispatch extends DispatchOptions {
   readonly kind: "dispatch";
-  readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
-  readonly uses: readonly (Buffer | Texture)[];
-  readonly workgroups: readonly [number, number, number];
-  readonly flops: number;
-  readonly bytes: number;
 }
 
 interface Copy {
@@ -76,7 +71,10 @@ export class CommandList {
 
   /** Floating-point operations of all dispatches that count them. */
   get flops(): number {
-    return this.#commands.reduce((sum, c) => sum + (c.kind === "dispatch" ? c.flops : 0), 0);
+    return this.#commands.reduce(
+      (sum, c) => sum + (c.kind === "dispatch" ? c.flops ?? 0 : 0),
+      0,
+    );
   }
 
   /** Adds a dispatch; its pipeline and bind group are made here, once. */
@@ -105,16 +103,7 @@ export class CommandList {
       layout: pipeline.getBindGroupLayout(0),
       entries,
     });
-    this.#commands.push({
-      kind: "dispatch",
-      label,
-      pipeline,
-      group,
-      uses: Object.values(bindings).map((r) => "view" in r ? r : r.buffer),
-      workgroups: options.workgroups,
-      flops: options.flops ?? 0,
-      bytes: options.bytes ?? 0,
-    });
+    this.#commands.push({ ...options, kind: "dispatch", pipeline, group });
   }
 
   /** Adds a copy of `from`, whole, to a buffer range or a texture. */
@@ -154,11 +143,11 @@ export class CommandList {
     for (const command of this.#commands.slice(first)) {
       const { label } = command;
       const named = `${label} (${this.label})`;
-      const uses = command.kind === "dispatch"
-        ? command.uses
-        : [command.from.buffer, "view" in command.to ? command.to : command.to.buffer];
+      const used = command.kind === "dispatch"
+        ? Object.values(command.bindings)
+        : [command.from, command.to];
       // The device checks only at a submit whether buffers still exist.
-      if (uses.some((resource) => !memory.holds(resource))) return named;
+      if (used.some((r) => !memory.holds("view" in r ? r : r.buffer))) return named;
       device.pushErrorScope("validation");
       const encoder = device.createCommandEncoder({ label });
       if (command.kind === "copy") encodeCopy(encoder, command);
@@ -217,7 +206,7 @@ export class CommandList {
         device.queue.submit([encoder.finish()]);
       });
       const times = await stamps.read();
-      return timed.map(({ label, pipeline, flops, bytes }, i) => ({
+      return timed.map(({ label, pipeline, flops = 0, bytes = 0 }, i) => ({
         label,
         kernel: pipeline.label,
         flops,
