@@ -128,7 +128,7 @@ export interface Op<A = unknown> {
   /** In labels and messages. */
   readonly name: string;
   /**
-   * Cotangents of the inputs from those of the outputs (undefined: none arrived, or none exists),
+   * Cotangents of the inputs from those of the outputs (undefined where there is none),
    * recorded with other ops so that they can be differentiated again. One that is larger than its
    * input is summed over the axes along which the input was broadcast.
    */

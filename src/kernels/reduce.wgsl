@@ -4,7 +4,7 @@
 // k*CHUNK .. min((k+1)*CHUNK, R) - 1. The host repeats it until one chunk is left: a tree whose
 // shape depends on nothing but the sizes, so the same bits come out every time.
 //
-// main: one invocation computes one element of y; main4: four neighbours (INNER a multiple of 4).
+// main: one invocation computes one element of y; main4: four neighbors (INNER a multiple of 4).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;

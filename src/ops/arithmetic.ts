@@ -51,7 +51,7 @@ const aboveOp = elementwiseOp("above", () => []);
  * @param b f32, or a number
  * @returns f32 of the shape to which both broadcast
  * @throws {TypeError} when the shapes do not broadcast, an operand is not f32, or both are numbers.
- * @throws {RangeError} when a number is no finite float32.
+ * @throws {RangeError} when a number is not a finite float32.
  */
 export function add(a: Operand, b: Operand): Tensor {
   return elementwise(addOp, a, b);
@@ -117,7 +117,7 @@ export function minimum(a: Operand, b: Operand): Tensor {
  * @param b f32, or a number
  * @returns f32 of the shape to which all three broadcast
  * @throws {TypeError} when the shapes do not broadcast, or an operand is not f32.
- * @throws {RangeError} when a number is no finite float32.
+ * @throws {RangeError} when a number is not a finite float32.
  */
 export function where(condition: TensorLike, a: Operand, b: Operand): Tensor {
   return elementwise(whereOp, condition, a, b);

@@ -36,7 +36,7 @@ export function elementwiseOp(instruction: string, rule: Rule): Op {
  * Records an elementwise op of operands that broadcast against each other.
  *
  * @throws {TypeError} when their shapes do not broadcast, one is not f32, or all are numbers.
- * @throws {RangeError} when a number is no finite float32.
+ * @throws {RangeError} when a number is not a finite float32.
  */
 export function elementwise(op: Op, ...operands: readonly Operand[]): Tensor {
   const graph = currentGraph();

@@ -71,7 +71,7 @@ const stepOp = elementwiseOp("step", () => []);
  * x where x > 0, else slope * x.
  *
  * @param slope default 0.3, that of Keras and of the tutorial
- * @throws {RangeError} when the slope is no finite float32.
+ * @throws {RangeError} when the slope is not a finite float32.
  */
 export function leakyRelu(x: TensorLike, slope = 0.3): Tensor {
   const tensor = toTensor(x, "x of leakyRelu");
@@ -82,7 +82,7 @@ export function leakyRelu(x: TensorLike, slope = 0.3): Tensor {
  * 1 where x > 0, else `below`: the slope of a leaky rectifier. Its gradient is 0.
  *
  * @param below default 0
- * @throws {RangeError} when `below` is a number, but no finite float32.
+ * @throws {RangeError} when `below` is a number, but not a finite float32.
  */
 export function step(x: TensorLike, below: Operand = 0): Tensor {
   return elementwise(stepOp, toTensor(x, "x of step"), below);

@@ -121,7 +121,7 @@ function floatBelow(x: number): number {
  *
  * @param shape of the result
  * @returns u32 of the shape
- * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1.
+ * @throws {RangeError} when the seed is not a whole number from 0 to 2^32 - 1.
  * @throws {TypeError} when the state is not u32 [2].
  */
 export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor<"u32"> {
@@ -180,8 +180,8 @@ export function randomUniform(
  *
  * @param shape of the result
  * @returns f32 of the shape
- * @throws {RangeError} when the seed is no whole number from 0 to 2^32 - 1, or the mean or the
- *   standard deviation is no finite float32.
+ * @throws {RangeError} when the seed is not a whole number from 0 to 2^32 - 1, or the mean or the
+ *   standard deviation is not a finite float32.
  * @throws {TypeError} when the state is not u32 [2].
  */
 export function randomNormal(

@@ -58,7 +58,7 @@ const typeOf = (data: ArrayLike<number>): DType =>
  * @param value a number, or values in row-major order
  * @param shape default `[]` for a number, `[length]` for an array
  * @returns u32 of a Uint32Array, u8 of a Uint8Array, f32 of a number and of any other array
- * @throws {RangeError} when the number is no finite float32.
+ * @throws {RangeError} when the number is not a finite float32.
  * @throws {TypeError} when the shape is invalid, or does not hold as many values.
  */
 export function constant(value: Uint32Array, shape?: Shape): Tensor<"u32">;

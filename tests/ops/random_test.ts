@@ -316,7 +316,7 @@ Deno.test("a million uniform numbers are in [0, 1) and fill 64 bins evenly", asy
   within(moments(y).variance, 1 / 12, Math.sqrt(1 / 180 / MILLION), "variance");
 });
 
-Deno.test("streams, steps, seeds and neighbours are not correlated", async () => {
+Deno.test("streams, steps, seeds and neighbors are not correlated", async () => {
   const count = 200_000;
   using program = gpu.compile({}, () => ({
     a: ops.randomNormal([count], { seed: 4 }),
@@ -331,7 +331,7 @@ Deno.test("streams, steps, seeds and neighbours are not correlated", async () =>
     "two streams": [a, b],
     "two seeds": [a, c],
     "two steps": [a, next],
-    "neighbours": [a.subarray(1), a.subarray(0, -1)],
+    "neighbors": [a.subarray(1), a.subarray(0, -1)],
     "every second": [a.subarray(2), a.subarray(0, -2)],
     "both of a pair": [a.filter((_, i) => i % 2), a.filter((_, i) => i % 2 === 0)],
   };
