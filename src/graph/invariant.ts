@@ -1,7 +1,7 @@
 /**
- * What is the same in every run: steps that read nothing but variables which the program leaves
- * alone. They are moved to the front, and are run again only when such a variable was written. A
- * generator that makes images so keeps the transforms of its weights.
+ * Steps that compute the same in every run: they read only variables, which the program does not
+ * write. They move to the front and run again only after such a variable was written. So a generator
+ * that makes images transforms its weights once.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface Invariants {
 
 type Place = Storage | TextureCopy | Buffer;
 
-/** What an operand's contents belong to: variables that share a buffer are one place. */
+/** What holds an operand's contents: variables that share a buffer are one place. */
 function placeOf(operand: Storage | TextureCopy): Place {
   return operand instanceof TextureCopy ? operand : operand.root.fixed?.buffer ?? operand.root;
 }
@@ -42,7 +42,7 @@ export function accesses(step: Step): {
 /** Finds the steps that are the same in every run. */
 export function findInvariants(steps: readonly Step[]): Invariants {
   const isVariable = (place: Place) => !(place instanceof Storage || place instanceof TextureCopy);
-  const changes = new Set<Place>(); // what is not the same in every run
+  const changes = new Set<Place>(); // places whose contents differ from run to run
   for (const step of steps) {
     const { reads, writes } = accesses(step);
     for (const operand of reads) {
@@ -57,7 +57,7 @@ export function findInvariants(steps: readonly Step[]): Invariants {
     const { reads, writes } = accesses(step);
     return [...reads, ...writes].some((operand) => changes.has(placeOf(operand)));
   };
-  // A place that any varying step writes varies, and so does every step that reads it.
+  // A varying step makes what it writes vary, and with it every step that reads that.
   for (let size = -1; size !== changes.size;) {
     size = changes.size;
     for (const step of steps) {

@@ -12,15 +12,15 @@ import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
 import type { GemmUse, Tuning } from "./tuning.ts";
 import type { Variable } from "./variable.ts";
 
-/** Memory of a tensor or of scratch space. The plan, or `fixed`, gives it its place. */
+/** Memory of a tensor or of scratch space. It lies where the plan puts it, or at `fixed`. */
 export class Storage {
-  /** The place it must have: a variable's or an input's buffer. */
+  /** The place that it must have: a variable's or an input's buffer. */
   fixed?: BufferView;
-  /** It will get such a place when the program is made: it is an input or a random state. */
+  /** An input or a random state: the program gives it a fixed place. */
   port = false;
-  /** It is part of a larger storage, at a byte offset. */
+  /** The larger storage that it is a part of, and its byte offset there. */
   part?: { readonly of: Storage; readonly offset: number };
-  /** What it holds before the first run. It then keeps its value from run to run. */
+  /** What it holds before the first run. Its memory is its own, so that it keeps its value. */
   initial?: Uint32Array<ArrayBuffer>;
 
   constructor(readonly bytes: number, readonly label: string) {}
@@ -39,7 +39,7 @@ export class TextureCopy {
 /** What a dispatch may bind. */
 export type Operand = Tensor | Storage | TextureCopy;
 
-/** One dispatch as an op asks for it. */
+/** A dispatch as an op describes it. */
 export interface DispatchSpec {
   readonly kernel: Kernel;
   /** Default "main". */
@@ -47,7 +47,7 @@ export interface DispatchSpec {
   readonly constants: Constants;
   readonly bindings: Readonly<Record<string, Operand>>;
   readonly workgroups: readonly [number, number, number];
-  /** Said after the op's name in the label. */
+  /** Stands after the op's name in the label. */
   readonly detail?: string;
   /** Floating-point operations of the dense definition, for the profiler. Default 0: not counted. */
   readonly flops?: number;
@@ -102,7 +102,7 @@ export class Lowering {
 
   constructor(readonly tuning: Tuning) {}
 
-  /** Says which node the following steps belong to; errors and labels name it. */
+  /** Begins a node: the steps that follow belong to it, and errors and labels name it. */
   enter(node: Node): void {
     this.#node = node;
   }
@@ -131,7 +131,7 @@ export class Lowering {
     this.#storages.set(tensor, storage);
   }
 
-  /** The memory of a variable's current value: the variable itself. */
+  /** A variable's own memory, which holds its current value. */
   variable(variable: Variable): Storage {
     const { name, shape, dtype } = variable;
     const storage = new Storage(bytesOf(shape, dtype), `${name} ${show(shape)}`);
@@ -145,7 +145,7 @@ export class Lowering {
   }
 
   /**
-   * A tensor's copy in a texture, shared by all who ask for it. It cannot be outdated: a tensor is
+   * A tensor's copy in a texture, one for all who read it. It is never out of date: a tensor is
    * written once, and each value of a variable is a tensor of its own.
    */
   texture(of: Tensor | Storage): TextureCopy {
@@ -160,8 +160,8 @@ export class Lowering {
   }
 
   /**
-   * What `make` computes from a tensor, made at the first call and shared by later ones. It cannot
-   * be outdated, for the same reason as a texture copy.
+   * What `make` computes from a tensor; only the first call makes it. It is never out of date, for
+   * the same reason as a texture copy.
    */
   shared(tensor: Tensor, what: string, make: () => Storage): Storage {
     let made = this.#memo.get(tensor);
@@ -217,8 +217,8 @@ export class Lowering {
   }
 
   /**
-   * One storage that holds each tensor at its byte offset. A tensor is computed right into its
-   * place where that is possible and copied there where not.
+   * One storage that holds each tensor at its byte offset. Where possible, a tensor is computed
+   * right into its place; otherwise it is copied there.
    */
   pack(tensors: readonly Tensor[], offsets: readonly number[], bytes: number): Storage {
     const whole = new Storage(roundUp(bytes, ALIGNMENT), `${this.label} packed`);
@@ -231,7 +231,7 @@ export class Lowering {
       }
       let from = storage;
       if (storage.root === whole) {
-        // Given twice: a buffer cannot be copied to itself.
+        // The tensor is packed twice, and WebGPU cannot copy a buffer to itself.
         from = this.scratch(storage.bytes / 4, "packed twice");
         this.copy(storage, from, storage.bytes);
       }
@@ -242,11 +242,11 @@ export class Lowering {
     return whole;
   }
 
-  /** Whether a step writes one of `part` and `whole` and reads the other: one buffer cannot be both. */
+  /** Whether a step reads one of `part` and `whole` and writes the other: WebGPU forbids it. */
   #conflicts(part: Storage, whole: Storage): boolean {
     return this.steps.some((step) => {
       if (step.kind === "copy") {
-        // Copies from a buffer to itself are refused too.
+        // WebGPU also forbids copies from a buffer to itself.
         return step.to instanceof Storage &&
           [step.from, step.to].every((s) => s === part || s.root === whole);
       }

@@ -1,17 +1,18 @@
-// Products of matrices, one for each point of a transform, operands in storage textures.
+// A batch of matrix products of the same sizes, operands in storage textures. Winograd's transform
+// needs one product for each of its points p.
 //
 //   nn: y[p, r, n] = sum over k of x[p, r, k] * w[p, k, n]
 //   tn: y[p, k, n] = sum over r of x[p, r, k] * w[p, r, n], added to what y holds if ACCUMULATE
 //
-// sizes: points, R, K, N, ACCUMULATE. Not override constants: the code that a compiler made from those was a third
-//        slower at some sizes than at others, and each had to be compiled.
+// sizes: points, R, K, N, ACCUMULATE. They are no override constants: a compiler made code from those
+//        that was a third slower at some sizes than at others, and each set is another pipeline.
 // x, w:  row-major, four floats a texel, texel i at (i % 4096, i / 4096); K and N are multiples of 4.
 //        On a software adapter a texture load is five times cheaper than a buffer's.
 // y:     row-major, as vec4f.
-// Neighbouring lanes compute neighbouring columns: they load the same x, and lines of w side by side.
-// (Rows of a power of two bytes, one for each lane, would all fall into the same few cache sets.)
-// One invocation: 16 x 16 of y. A workgroup: 64 such tiles, point after point; id.y carries on where
-// id.x ends.
+// Neighboring lanes compute neighboring columns: they load the same x, and w side by side. (Rows, one
+// for each lane, would be a power of two bytes apart and fall into the same few cache sets.)
+// One invocation: 16 x 16 of y. A workgroup: 64 such tiles, point after point; id.y goes on where id.x
+// ends. The tiles are written out as mat4x4f: see `conv_texture.wgsl`.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>;
@@ -28,8 +29,8 @@ fn tile(i: u32, rows: u32, columns: u32) -> vec3u {
   return vec3u(i / (row_tiles * column_tiles), i / column_tiles % row_tiles * 16, i % column_tiles * 16);
 }
 
-// Four k (columns) by four n (components). Small changes of these addresses make the compiled loop a
-// third slower; measure them.
+// Four k (columns) by four n (components). Measure any change of these addresses: small ones have made
+// the compiled loop a third slower.
 fn weights(at: u32, n: u32, columns: u32) -> mat4x4f {
   let i = at + n / 4;
   let stride = columns / 4;

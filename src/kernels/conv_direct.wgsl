@@ -1,11 +1,15 @@
 // Convolution and transposed convolution straight from storage buffers, for any shape.
 //
-// The formula, the rows of a tile and the taps are those of `conv_texture.wgsl`; operands are read
-// float by float, so that no size has to be a multiple of anything.
+//   conv:        y[b, oy, ox, n] = sum over ky, kx, c of x[b, oy*S - P + ky, ox*S - P + kx, c] * w[ky, kx, c, n]
+//   transposed:  y[b, oy, ox, n] = sum over ky, kx, c of x[b, iy, ix, c] * w[ky, kx, n, c]
+//                                  where iy*S - P + ky = oy and ix*S - P + kx = ox
+//
+// The rows of a tile are images of the batch at one output pixel, so that all of them have the same
+// taps: see `conv_texture.wgsl`. Operands are read float by float, so that any size will do.
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; w: [KERNEL_H, KERNEL_W, IN_C, OUT_C], transposed [.., OUT_C, IN_C];
 // y: [SPLITS, BATCH, OUT_H, OUT_W, OUT_C].
-// Split s sums its own share of the pairs (kernel row, input channel).
+// The sum over the pairs (kernel row, input channel) is split: split s sums its part of them.
 // One invocation: 4 images x 4 channels of y at one pixel. A workgroup: WIDTH such tiles.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -29,7 +33,8 @@ override TRANSPOSED: bool = false;
 override SPLITS: u32 = 1;
 override WIDTH: u32 = 64;
 
-// See `conv_texture.wgsl`.
+// The taps of one output coordinate along one axis: kernel index first + t*step meets input index
+// start + t*direction, for t in [begin, end). As in `conv_texture.wgsl`: WGSL has no include.
 struct Taps { begin: i32, end: i32, first: i32, step: i32, start: i32, direction: i32 }
 
 fn taps(o: u32, size: u32, kernel: u32, stride: u32, pad: u32) -> Taps {
@@ -68,9 +73,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let tx = taps(pixel % OUT_W, IN_W, KERNEL_W, STRIDE_W, PAD_W);
 
   let pairs = KERNEL_H * IN_C;
-  let share = (pairs + SPLITS - 1) / SPLITS;
-  let begin = group.z * share;
-  let end = min(pairs, begin + share);
+  let per_split = (pairs + SPLITS - 1) / SPLITS;
+  let begin = group.z * per_split;
+  let end = min(pairs, begin + per_split);
 
   // Images and channels beyond the last repeat it; they are not stored.
   let image = IN_H * IN_W * IN_C;

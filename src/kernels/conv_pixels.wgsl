@@ -2,8 +2,8 @@
 //
 //   y[b, oy, ox, n] = sum over ky, kx, c of x[b, oy*S - P + ky, ox*S - P + kx, c] * w[ky, kx, c, n]
 //
-// With so few channels a texel would hold little of an image; here it holds four images' values
-// of one channel of one pixel.
+// A texel of four channels would be almost empty, so that here it holds one channel of one pixel of
+// four images.
 //
 // x: [IN_H, IN_W, IN_C, BATCH], the batch innermost; w: [KERNEL_H, KERNEL_W, IN_C, OUT_C]; four
 //    floats a texel, texel i at (i % 4096, i / 4096); BATCH and OUT_C are multiples of 4.

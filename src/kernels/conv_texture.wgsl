@@ -4,17 +4,20 @@
 //   transposed:  y[b, oy, ox, n] = sum over ky, kx, c of x[b, iy, ix, c] * w[ky, kx, n, c]
 //                                  where iy*S - P + ky = oy and ix*S - P + kx = ox
 //
-// The rows of a tile are eight images of the batch at one output pixel, so that all of them share
-// the taps: those that fall into the padding, or between the strides of a transposed convolution,
-// are not visited at all. A matrix product is a convolution of 1 x 1 images.
+// The rows of a tile are eight images of the batch at one output pixel, so that all of them have the
+// same taps. Taps that fall into the padding, or between the strides of a transposed convolution, are
+// skipped. A matrix product is a convolution of 1 x 1 images.
 //
 // x, w: row-major, four floats a texel, texel i at (i % 4096, i / 4096); IN_C and OUT_C are
 //       multiples of 4. On a software adapter a texture load is five times cheaper than a buffer's.
-// y:    [SPLITS, BATCH, OUT_H, OUT_W, OUT_C] as vec4f; split s sums channels of its own share.
+// y:    [SPLITS, BATCH, OUT_H, OUT_W, OUT_C] as vec4f; split s sums its part of the input channels.
 // main: one invocation computes 8 images x 16 channels of y at one pixel.
 // narrow: one invocation computes 8 images x 1 channel, transposed only; OUT_C may be anything.
-// A workgroup: WIDTH such tiles of one pixel (id.x counts pixel x tiles in steps of WIDTH; id.y
-// carries on where x ends; id.z: split).
+// A workgroup: WIDTH such tiles of one pixel. Workgroups count along x, and on along y where x ends:
+// first the tiles of a pixel, then the pixels. Along z they count the splits.
+//
+// The tile is written out as mat4x4f: an array with loops over it is 8 to 10 times slower on a
+// software adapter.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>;
@@ -95,9 +98,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let tx = taps(pixel % OUT_W, IN_W, KERNEL_W, STRIDE_W, PAD_W);
 
   let channels = IN_C / 4;
-  let share = (channels + SPLITS - 1) / SPLITS;
-  let c_begin = group.z * share;
-  let c_end = min(channels, c_begin + share);
+  let per_split = (channels + SPLITS - 1) / SPLITS;
+  let c_begin = group.z * per_split;
+  let c_end = min(channels, c_begin + per_split);
 
   let image = IN_H * IN_W * channels;
   // Images beyond the batch repeat the last one; they are not stored.
@@ -109,7 +112,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let r5 = min(b + 5, BATCH - 1) * image;
   let r6 = min(b + 6, BATCH - 1) * image;
   let r7 = min(b + 7, BATCH - 1) * image;
-  // Floats between the weights of neighbouring input channels, four at a time.
+  // Floats between the weights of neighboring input channels, four at a time.
   let w_channel = select(OUT_C, 1u, TRANSPOSED);
 
   var y00 = mat4x4f();
@@ -173,9 +176,9 @@ fn narrow(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   let tx = taps(pixel % OUT_W, IN_W, KERNEL_W, STRIDE_W, PAD_W);
 
   let channels = IN_C / 4;
-  let share = (channels + SPLITS - 1) / SPLITS;
-  let c_begin = group.z * share;
-  let c_end = min(channels, c_begin + share);
+  let per_split = (channels + SPLITS - 1) / SPLITS;
+  let c_begin = group.z * per_split;
+  let c_end = min(channels, c_begin + per_split);
   let image = IN_H * IN_W * channels;
   let rows0 = min(b + vec4u(0, 1, 2, 3), vec4u(BATCH - 1)) * image;
   let rows1 = min(b + vec4u(4, 5, 6, 7), vec4u(BATCH - 1)) * image;

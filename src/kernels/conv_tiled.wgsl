@@ -1,12 +1,16 @@
 // Convolution and transposed convolution as an implicit GEMM with operands staged in workgroup
 // memory: the form for a GPU. For any shape.
 //
-// The formula is that of `conv_texture.wgsl`. Here the rows of a tile are output pixels of all
-// images in order; a transposed convolution is computed phase by phase (output coordinates of one
-// remainder modulo the stride), since the pixels of a phase share their taps.
+//   conv:        y[b, oy, ox, n] = sum over ky, kx, c of x[b, oy*S - P + ky, ox*S - P + kx, c] * w[ky, kx, c, n]
+//   transposed:  y[b, oy, ox, n] = sum over ky, kx, c of x[b, iy, ix, c] * w[ky, kx, n, c]
+//                                  where iy*S - P + ky = oy and ix*S - P + kx = ox
+//
+// The rows of a tile are output pixels of all images in order. A transposed convolution is computed
+// phase by phase: a phase has the output coordinates of one remainder modulo the stride, and all its
+// pixels have the same taps.
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; w: [KERNEL_H, KERNEL_W, IN_C, OUT_C], transposed [.., OUT_C, IN_C];
-// y: [SPLITS, BATCH, OUT_H, OUT_W, OUT_C].
+// y: [SPLITS, BATCH, OUT_H, OUT_W, OUT_C]; split s sums its part of the input channels.
 // A workgroup of 64: 64 rows x 64 channels of y, 16 input channels at a time.
 // One invocation: 8 rows x 8 channels, as four mat4x4f whose columns are rows of y.
 
@@ -88,9 +92,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let step_y = select(1, STRIDE_H, TRANSPOSED);
   let step_x = select(1, STRIDE_W, TRANSPOSED);
   let direction = select(1, -1, TRANSPOSED);
-  let share = ((IN_C + DEPTH - 1) / DEPTH + SPLITS - 1) / SPLITS * DEPTH;
-  let c_begin = group.z * share;
-  let c_end = min(IN_C, c_begin + share);
+  let per_split = ((IN_C + DEPTH - 1) / DEPTH + SPLITS - 1) / SPLITS * DEPTH;
+  let c_begin = group.z * per_split;
+  let c_end = min(IN_C, c_begin + per_split);
   let my_row = lane / 8 * 8;
   let my_column = lane % 8 * 8;
 
@@ -107,7 +111,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       for (var c0 = c_begin; c0 < c_end; c0 += DEPTH) {
         for (var i = 0u; i < DEPTH; i++) {
           let e = i * 64 + lane;
-          // Neighbouring invocations read neighbouring channels of x.
+          // Neighboring invocations read neighboring channels of x.
           let row = e / DEPTH;
           let c = c0 + e % DEPTH;
           let at = rows[row];
@@ -118,7 +122,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
             a = x[u32(at.x + iy * i32(IN_W) + ix) * IN_C + c];
           }
           a_tile[e % DEPTH * TILE + row] = a;
-          // w's neighbours are output channels, or input channels where it is transposed.
+          // w's neighbors are output channels, or input channels where it is transposed.
           let k = select(e / TILE, e % DEPTH, TRANSPOSED);
           let n = select(e % TILE, e / DEPTH, TRANSPOSED);
           var v = 0.0;

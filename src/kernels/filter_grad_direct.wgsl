@@ -3,8 +3,7 @@
 //   dw[ky, kx, c, n] = sum over b, oy, ox of x[b, oy*S - P + ky, ox*S - P + kx, c] * dy[b, oy, ox, n]
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; dy: [BATCH, OUT_H, OUT_W, OUT_C];
-// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C], each split summing its own share of the pixels
-//     (b, oy, ox).
+// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C]; split s sums its part of the pixels (b, oy, ox).
 // One invocation: 4 rows (tap, c) by 4 channels of dy. A workgroup: WIDTH such tiles.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -54,9 +53,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let dx_tap = vec4i(tap % KERNEL_W) - i32(PAD_W);
 
   let pixels = BATCH * OUT_H * OUT_W;
-  let share = (pixels + SPLITS - 1) / SPLITS;
-  let begin = group.z * share;
-  let end = min(pixels, begin + share);
+  let per_split = (pixels + SPLITS - 1) / SPLITS;
+  let begin = group.z * per_split;
+  let end = min(pixels, begin + per_split);
 
   var sum = mat4x4f(); // a column is a row of dw
   for (var p = begin; p < end; p++) {

@@ -5,8 +5,8 @@
 // x:  [IN_H, IN_W, IN_C, BATCH], the batch innermost, as in `conv_pixels.wgsl`;
 // dy: [BATCH, OUT_H, OUT_W, OUT_C]; four floats a texel, texel i at (i % 4096, i / 4096); BATCH and
 //     OUT_C are multiples of 4.
-// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C] as vec4f, each split summing its share of the
-//     output pixels of all images.
+// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C] as vec4f; split s sums its part of the output
+//     pixels of all images.
 // One invocation: 8 rows (ky, kx, c) x 4 channels of dy. A workgroup: WIDTH such tiles.
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
@@ -57,15 +57,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let c1 = r1 % IN_C;
 
   let pixels = OUT_H * OUT_W;
-  let share = (pixels + SPLITS - 1) / SPLITS;
-  let end = min(pixels, (group.z + 1) * share);
+  let per_split = (pixels + SPLITS - 1) / SPLITS;
+  let end = min(pixels, (group.z + 1) * per_split);
   let size = vec2i(i32(IN_H), i32(IN_W));
   let batches = BATCH / 4;
   let image = pixels * channels;
 
   var d0 = mat4x4f(); // a column is a row of dw
   var d1 = mat4x4f();
-  for (var p = group.z * share; p < end; p++) {
+  for (var p = group.z * per_split; p < end; p++) {
     let oy = i32(p / OUT_W * STRIDE_H);
     let ox = i32(p % OUT_W * STRIDE_W);
     let inside0 = (y0 + oy >= vec4i(0)) & (y0 + oy < vec4i(size.x)) & (x0 + ox >= vec4i(0)) & (x0 + ox < vec4i(size.y));

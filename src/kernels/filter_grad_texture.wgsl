@@ -2,9 +2,10 @@
 //
 //   dw[ky, kx, c, n] = sum over b, oy, ox of x[b, oy*S - P + ky, ox*S - P + kx, c] * dy[b, oy, ox, n]
 //
-// x, dy: row-major, four floats a texel, texel i at (i % 4096, i / 4096); C and N multiples of 4.
-// dw:    [SPLITS, KERNEL_H, KERNEL_W, C, N] as vec4f; each split sums its own share of the rows
-//        (b, oy), and the splits are added by `reduce.wgsl`, always in the same order.
+// x, dy: row-major, four floats a texel, texel i at (i % 4096, i / 4096); IN_C and OUT_C are
+//        multiples of 4.
+// dw:    [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C] as vec4f; split s sums its part of the rows (b, oy),
+//        and `reduce.wgsl` adds the splits, always in the same order.
 // Output rows that meet only padding are skipped. transpose(a) * b is the case of 1 x 1 images.
 // One invocation: 16 channels of x by 16 of dy for one tap. A workgroup: WIDTH such tiles of one tap.
 
@@ -69,9 +70,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   // The rows of this split, out of the BATCH * height rows that meet the input.
   let height = u32(max(0, oy.y - oy.x));
   let rows = BATCH * height;
-  let share = (rows + SPLITS - 1) / SPLITS;
-  let begin = group.z * share;
-  let end = min(rows, begin + share);
+  let per_split = (rows + SPLITS - 1) / SPLITS;
+  let begin = group.z * per_split;
+  let end = min(rows, begin + per_split);
 
   var d00 = mat4x4f();
   var d01 = mat4x4f();

@@ -4,8 +4,7 @@
 //   dw[ky, kx, c, n] = sum over b, oy, ox of x[b, oy*S - P + ky, ox*S - P + kx, c] * dy[b, oy, ox, n]
 //
 // x: [BATCH, IN_H, IN_W, IN_C]; dy: [BATCH, OUT_H, OUT_W, OUT_C];
-// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C], each split summing its own share of the pixels
-//     (b, oy, ox).
+// dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C]; split s sums its part of the pixels (b, oy, ox).
 // A workgroup of 64: 64 rows (ky, kx, c) x 64 channels of dy, 16 output pixels at a time.
 // One invocation: 8 rows x 8 channels, as four mat4x4f whose columns are rows of dw.
 
@@ -66,9 +65,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let n = column + lane;
 
   let pixels = BATCH * OUT_H * OUT_W;
-  let share = (pixels + SPLITS - 1) / SPLITS;
-  let begin = group.z * share;
-  let end = min(pixels, begin + share);
+  let per_split = (pixels + SPLITS - 1) / SPLITS;
+  let begin = group.z * per_split;
+  let end = min(pixels, begin + per_split);
   let my_row = lane / 8 * 8;
   let my_column = lane % 8 * 8;
 

@@ -6,18 +6,18 @@
 //   where row = (b, ty, tx) is a tile of an image, phase = (fy, fx) one of STRIDE x STRIDE, and
 //   Y(i) = STRIDE * (STEP*ty + i) + fy - PAD, X(j) likewise.
 //
-// An image is read as zero outside of its borders, and not written there. A convolution's kernel
-// is an image as well: of KERNEL_H x KERNEL_W pixels, one tile, and in x out channels.
+// An image is read as zero outside of its borders, and not written there. A convolution's kernel is
+// transformed as an image too: KERNEL_H x KERNEL_W pixels in one tile, in x out channels.
 //
-// T:     OUT x IN, at most 8 x 8. As constants, so that the compiler drops products with zero.
+// T:     OUT x IN, at most 8 x 8: override constants, so that the compiler drops products with zero.
 // x, y:  images are [all, HEIGHT, WIDTH, CHANNELS], of which the BATCH from BASE on are
 //        transformed. u, y: points are [IN or OUT squared, BATCH * TILES_Y * TILES_X,
 //        CHANNELS / TOGETHER, STRIDE^2, TOGETHER]. Row-major, as vec4f; CHANNELS and TOGETHER are
-//        multiples of 4. x is a texture, texel i at (i % 4096, i / 4096), since its tiles overlap;
-//        points are read once, so that it would not pay to copy them into one.
+//        multiples of 4. x is a texture, texel i at (i % 4096, i / 4096), because its tiles overlap;
+//        each point is read only once, so that a texture copy would cost more than it saves.
 // One invocation: four channels of one tile and phase. A workgroup: 64 of them.
 
-// Not override constants: each set of those is another pipeline, which takes its time to be made.
+// No override constants: each set of those is another pipeline to compile.
 struct Sizes {
   BASE: u32,
   BATCH: u32,

@@ -5,7 +5,7 @@
  */
 
 export { add, div, maximum, minimum, mul, neg, sub, where } from "./arithmetic.ts";
-export { batchNorm, batchNormInference } from "./batchNorm.ts";
+export { batchNorm, batchNormInference } from "./norm.ts";
 export { conv2d, conv2dFilterGrad, conv2dTranspose } from "./conv.ts";
 export { gather, gatherImages } from "./gather.ts";
 export { sigmoidCrossEntropyWithLogits, softmaxCrossEntropyWithLogits } from "./loss.ts";

@@ -1,11 +1,11 @@
 /**
- * Winograd's convolution: tiles of images and the kernel are transformed, the products of the
- * transforms are small matrix products, and their transform is the result. With fewer
- * multiplications than the definition: for 4 outputs of 5 taps 8 instead of 20, along each axis.
+ * Winograd's convolution. It transforms tiles of the images and the kernel to points, multiplies
+ * them as matrices, one product for each point, and transforms the products to the result. It needs
+ * fewer multiplications than the definition: along each axis 8 instead of 20 for 4 outputs of 5 taps.
  *
- * Along one axis, a convolution of stride s takes the taps s*t + f of each phase f to pixels
- * s*(o + t) + f - pad, so that it is a sum of s convolutions of stride 1; their points are added up
- * before the last transform. Its transpose goes the same way with the taps reversed, and its filter
+ * Along one axis, a convolution of stride s meets the taps s*t + f of each phase f with pixels
+ * s*(o + t) + f - pad. So it is a sum of s convolutions of stride 1, whose points are added up before
+ * the last transform. The transposed convolution does the same with the taps reversed; the filter
  * gradient uses the transposes of the transforms.
  *
  * Source: A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015);
@@ -33,7 +33,7 @@ export type Matrix = readonly (readonly number[])[];
 /** Outputs of a tile along one axis. */
 const STEP = 4;
 
-/** Where polynomials are evaluated, infinity besides: the fewer bits, the smaller the errors. */
+/** Where polynomials are evaluated, besides infinity: numbers of few bits make small errors. */
 const POINTS = [0, 1, -1, 2, -2, 1 / 2, -1 / 2];
 
 /** The transforms of the convolution y[o] = sum over t of x[o + t] * w[t], for `STEP` outputs. */
@@ -56,7 +56,7 @@ function fromRoots(roots: readonly number[]): number[] {
   );
 }
 
-/** Cook's and Toom's transforms for so many taps, at most 5. */
+/** The transforms of Cook and Toom for a number of taps, at most 5. */
 export function transforms(taps: number): Transforms {
   const points = STEP + taps - 1;
   const finite = POINTS.slice(0, points - 1);
@@ -64,7 +64,7 @@ export function transforms(taps: number): Transforms {
     ...finite.map((p) => Array.from({ length: count }, (_, i) => p ** i)),
     Array.from({ length: count }, (_, i) => i === count - 1 ? 1 : 0), // infinity
   ];
-  // Row i: Lagrange's polynomial of point i; of infinity: the one that is zero at all others.
+  // Row i is Lagrange's polynomial of point i; the last row, of infinity, is 0 at all other points.
   const input = finite.map((p, i) => {
     const others = finite.filter((_, j) => j !== i);
     const scale = others.reduce((product, q) => product * (p - q), 1);
@@ -120,7 +120,7 @@ export function winogradTiles({ batch, small }: Geometry): number {
   return batch * y * x;
 }
 
-/** Bytes of points that are computed at once: they should stay in the processor's cache. */
+/** Bytes of the points of a chunk: they should stay in the processor's cache. */
 const CHUNK_BYTES = 10 << 20;
 
 /** Tiles of each image of the result, along both axes. */

@@ -16,22 +16,43 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
 }
 
-/** Rows that one invocation takes, and what follows from it. */
-function chunks(x: Tensor, lowering: Lowering) {
+/**
+ * Emits two sums over the rows of x: first over each chunk of rows, then over the chunks. `bindings`
+ * are what the first pass reads.
+ */
+function sumRows(
+  lowering: Lowering,
+  x: Tensor,
+  entryPoints: readonly [string, string],
+  bindings: Readonly<Record<string, Tensor>>,
+  [first, second]: readonly Tensor[],
+  epsilon = 0,
+): void {
   const channels = x.shape[x.rank - 1];
   const rows = x.size / channels;
   const columns = Math.ceil(channels / 4);
   const busy = Math.ceil(rows * columns / lowering.tuning.parallelism);
-  // Rows of many channels lie in a page each: few of them at a time.
+  // With many channels, each row lies in a memory page of its own: few rows at a time.
   const most = channels >= 1024 ? 16 : 4096;
   const chunk = Math.min(Math.max(16, busy, Math.ceil(rows / 4096)), most, rows);
   const count = Math.ceil(rows / chunk);
-  return {
-    constants: { ROWS: rows, C: channels, CHUNK: chunk, CHUNKS: count },
-    partial: lowering.scratch(2 * count * columns * 4, "partial statistics"),
-    first: grid(count * columns, 16),
-    second: grid(columns, 16),
-  };
+  const constants = { ROWS: rows, C: channels, CHUNK: chunk, CHUNKS: count };
+  const partial = lowering.scratch(2 * count * columns * 4, "partial statistics");
+  lowering.dispatch({
+    kernel: batchNormKernel,
+    entryPoint: entryPoints[0],
+    constants: epsilon ? { ...constants, EPSILON: epsilon } : constants,
+    bindings: { ...bindings, partial },
+    workgroups: grid(count * columns, 16),
+  });
+  lowering.dispatch({
+    kernel: batchNormKernel,
+    entryPoint: entryPoints[1],
+    constants,
+    bindings: { partials: partial, first, second },
+    workgroups: grid(columns, 16),
+    detail: "combine",
+  });
 }
 
 const statisticsOp: Op = {
@@ -42,23 +63,8 @@ const statisticsOp: Op = {
     const fromVariance = dVariance && mul(sub(x, mean), mul(dVariance, 2 / rows));
     return [fromMean && fromVariance ? add(fromMean, fromVariance) : fromMean ?? fromVariance];
   },
-  lower({ inputs: [x], outputs: [mean, variance] }, lowering: Lowering) {
-    const { constants, partial, first, second } = chunks(x, lowering);
-    lowering.dispatch({
-      kernel: batchNormKernel,
-      entryPoint: "statistics",
-      constants,
-      bindings: { x, partial },
-      workgroups: first,
-    });
-    lowering.dispatch({
-      kernel: batchNormKernel,
-      entryPoint: "combine",
-      constants,
-      bindings: { partials: partial, first: mean, second: variance },
-      workgroups: second,
-      detail: "combine",
-    });
+  lower({ inputs: [x], outputs }, lowering: Lowering) {
+    sumRows(lowering, x, ["statistics", "combine"], { x }, outputs);
   },
 };
 
@@ -77,24 +83,9 @@ const gradientSumsOp: Op<number> = {
       mul(div(mul(dGamma, gamma), add(variance, epsilon)), -0.5),
     ];
   },
-  lower(node, lowering: Lowering) {
-    const { inputs: [dy, x, mean, variance], outputs: [beta, gamma] } = node;
-    const { constants, partial, first, second } = chunks(x, lowering);
-    lowering.dispatch({
-      kernel: batchNormKernel,
-      entryPoint: "gradient",
-      constants: { ...constants, EPSILON: node.attributes },
-      bindings: { dy, x, mean, variance, partial },
-      workgroups: first,
-    });
-    lowering.dispatch({
-      kernel: batchNormKernel,
-      entryPoint: "combine_gradient",
-      constants,
-      bindings: { partials: partial, first: beta, second: gamma },
-      workgroups: second,
-      detail: "combine",
-    });
+  lower({ inputs: [dy, x, mean, variance], outputs, attributes }, lowering: Lowering) {
+    const bindings = { dy, x, mean, variance };
+    sumRows(lowering, x, ["gradient", "combine_gradient"], bindings, outputs, attributes);
   },
 };
 
@@ -117,8 +108,8 @@ interface TrainAttributes {
 }
 
 /**
- * The normalised y as one node with a gradient of its own: the mean and the variance are functions
- * of x, and the well-known closed form takes both into account (Ioffe and Szegedy 2015).
+ * The normalized y, with a gradient rule of its own: the mean and the variance are functions of x,
+ * and the closed form of Ioffe and Szegedy (2015) takes both into account.
  */
 const batchNormOp: Op<TrainAttributes> = {
   name: "batchNorm",
