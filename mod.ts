@@ -84,15 +84,14 @@ export { TensorBoardLog, type TensorBoardLogOptions } from "./src/training/tenso
 export type { Checkpoint } from "./src/training/checkpoint.ts";
 export { energyDistance } from "./src/metrics/distance.ts";
 
-export type { EpochEvent, Position } from "./src/training/position.ts";
-export { type Snapshot, Trainer } from "./src/training/trainer.ts";
-export type { StepEvent, TrainerOptions, TrainEvent } from "./src/training/options.ts";
-export {
-  type Checked,
-  type CheckpointPolicy,
-  type ImageEvent,
-  trainDCGAN,
-  type TrainOptions,
-  type TrainResult,
-  type WatchOptions,
-} from "./src/train.ts";
+export type { EpochEvent, ImageEvent, StepEvent, TrainEvent } from "./src/training/events.ts";
+export type { Hyperparameters } from "./src/training/hyperparameters.ts";
+export type {
+  CheckpointPolicy,
+  TrainerOptions,
+  TrainOptions,
+  WatchOptions,
+} from "./src/training/options.ts";
+export type { Position, Snapshot } from "./src/training/position.ts";
+export { Trainer } from "./src/training/trainer.ts";
+export { type Checked, trainDCGAN, type TrainResult } from "./src/train.ts";

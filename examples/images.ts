@@ -84,6 +84,11 @@ using run = await trainDCGAN({
   seed: Number(args.seed),
   outDir: args.out,
   overwrite: true,
+  onStep: ({ step, generatorLoss }) => {
+    if (step === 1 || step % 10 === 0) {
+      console.log(`step ${step}  generator ${generatorLoss.toFixed(4)}`);
+    }
+  },
   onEpoch: ({ epoch, generatorLoss, discriminatorLoss, image }) =>
     console.log(
       `epoch ${epoch}  generator ${generatorLoss.toFixed(4)}  ` +

@@ -1,83 +1,24 @@
 /**
- * Training as one call: the trainer's loop, with images, checkpoints and logs.
+ * Training as one call: a trainer, with images, checkpoints, logs and recovery around it.
  *
  * @module
  */
 
-import { join } from "node:path";
 import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
-import type { Gpu } from "./graph/gpu.ts";
+import { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
-import { isSystemError } from "./files/atomic.ts";
-import { CheckpointFolder, readCheckpoint } from "./files/checkpoints.ts";
-import { type Checkpoint, requireFinite } from "./training/checkpoint.ts";
-import { MOST_IMAGES, mostImages } from "./formats/grid.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
-import { requireCount } from "./model/validate.ts";
-import type { EpochEvent, Position } from "./training/position.ts";
-import { CHECKPOINTS, RunFolder } from "./files/run_folder.ts";
-import { type Snapshot, Trainer } from "./training/trainer.ts";
-import type { StepEvent, TrainerOptions } from "./training/options.ts";
-
-/** Images made on the way from the same noise. */
-export interface ImageEvent {
-  /** Steps trained so far. */
-  readonly step: number;
-  /** Counted from 1. */
-  readonly epoch: number;
-  /** [count, height, width, channels] on [-1, 1]. */
-  readonly images: Float32Array;
-  /** The file, if there is an `outDir` and it could be written. */
-  readonly path?: string;
-}
-
-/** When checkpoints are written, apart from the end of the run and its abortion. */
-export interface CheckpointPolicy {
-  /** After every so many epochs. Default 15, as in the tutorial; none if there are `everyMinutes`. */
-  readonly everyEpochs?: number;
-  /** Whenever so many minutes have passed, in the middle of an epoch, too. */
-  readonly everyMinutes?: number;
-  /** How many of the newest stay, besides the best. Default 3. */
-  readonly keep?: number;
-}
-
-/** What a caller may watch. */
-export interface WatchOptions {
-  /** Images after every so many steps, as well as after every epoch. Default: epochs only. */
-  readonly imageEverySteps?: number;
-  /** Images a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. */
-  readonly imageCount?: number;
-  /** Called for every step in order, some steps late: losses are read from the device in bunches. */
-  readonly onStep?: (event: StepEvent) => void;
-  /** Called after every epoch, before the next begins. */
-  readonly onEpoch?: (event: EpochEvent) => void | Promise<void>;
-  /** Called whenever images were made. */
-  readonly onImage?: (event: ImageEvent) => void | Promise<void>;
-}
-
-/** Options of {@linkcode trainDCGAN}; the defaults are the tutorial's. */
-export interface TrainOptions extends TrainerOptions, WatchOptions {
-  /**
-   * Folder for images, the GIF, checkpoints (`training_checkpoints/`), the log (`metrics.jsonl`,
-   * `tensorboard/`), curves (`losses.svg`) and what was run (`run.json`). Default: nothing is written.
-   */
-  readonly outDir?: string;
-  /**
-   * Checkpoints in `outDir/training_checkpoints`: every 15 epochs, at the end and when the signal
-   * stops the run, unless this says otherwise; `false`: none.
-   */
-  readonly checkpoint?: CheckpointPolicy | false;
-  /**
-   * Continue a run as if it had never stopped, bit for bit: from the newest readable checkpoint in
-   * `outDir` (true), or from a file. Default false.
-   */
-  readonly resume?: boolean | string;
-  /** Start anew in an `outDir` that holds a run, which is removed. Default false: refused. */
-  readonly overwrite?: boolean;
-  /** The command that was typed, for `run.json`. */
-  readonly command?: readonly string[];
-}
+import { requireFinite } from "./training/checkpoint.ts";
+import type { EpochEvent, TrainEvent } from "./training/events.ts";
+import {
+  type CheckpointPolicy,
+  type ResolvedTrainOptions,
+  resolveTrainOptions,
+  type TrainOptions,
+} from "./training/options.ts";
+import type { Position, Snapshot } from "./training/position.ts";
+import { Trainer } from "./training/trainer.ts";
 
 /**
  * Makes a compile error of what only shows when it runs otherwise: an option that does not exist, and
@@ -98,7 +39,7 @@ export interface TrainResult {
   readonly generator: Generator;
   /** The trained discriminator. */
   readonly discriminator: Discriminator;
-  /** One entry an epoch. */
+  /** One entry for each complete epoch. */
   readonly history: readonly EpochEvent[];
   /** Steps of the whole run; those before a resume count, too. */
   readonly steps: number;
@@ -114,27 +55,6 @@ export interface TrainResult {
   readonly gpu: Gpu;
   /** Frees what the run allocated: both networks, and the device unless it was the caller's. */
   [Symbol.dispose](): void;
-}
-
-function validate(options: TrainOptions): void {
-  const { checkpoint, resume, outDir, imageEverySteps, imageCount } = options;
-  const policy = checkpoint || {};
-  const counts = {
-    imageEverySteps,
-    "checkpoint.everyEpochs": policy.everyEpochs,
-    "checkpoint.keep": policy.keep,
-  };
-  for (const [name, value] of Object.entries(counts)) {
-    if (value !== undefined) requireCount(name, value);
-  }
-  if (imageCount !== undefined) requireCount("imageCount", imageCount, MOST_IMAGES);
-  const { everyMinutes } = policy;
-  if (everyMinutes !== undefined && !(everyMinutes > 0)) {
-    throw new RangeError(`checkpoint.everyMinutes must be a number above 0, got ${everyMinutes}`);
-  }
-  if (resume === true && outDir === undefined) {
-    throw new TypeError("resume: true needs an outDir to look in; or give the checkpoint's path");
-  }
 }
 
 /**
@@ -153,13 +73,20 @@ function validate(options: TrainOptions): void {
  *
  * Permissions: none without `outDir`; with it, read and write for that folder.
  *
- * What cannot be written to `outDir` when the run begins is thrown. Later, `onMessage` hears of it and
- * the run goes on, without that image or with an older checkpoint; only the checkpoint at the end is
- * an error again.
+ * If `outDir` cannot be written to when the run begins, the call throws. Later, `onMessage` reports what
+ * cannot be written, and the run goes on without that image or with an older checkpoint; only the
+ * checkpoint at the end is an error again.
+ *
+ * If the device is lost, the run goes on with another one (see `deviceLosses`). It trains some steps
+ * again then, with the same bits; no step, epoch or image is reported twice.
  *
  * @throws {RangeError} when an option is out of range.
- * @throws {DataError} when the data set is not one.
+ * @throws {DataError} when the data set is invalid.
  * @throws {AdapterError} when no device is given and none is found.
+ * @throws {DeviceLostError} when the device is lost too often, or is the caller's. The newest state in
+ *   memory becomes a checkpoint before.
+ * @throws {NonFiniteError} when a number is not finite. The last finite state becomes a checkpoint
+ *   before.
  * @throws {CheckpointError} when there is nothing to resume, or it is damaged or of another
  *   configuration; or when `outDir` holds a run that is neither resumed nor overwritten.
  * @throws {Error} when `outDir` cannot be written to, naming the path, the reason and a way out.
@@ -167,194 +94,299 @@ function validate(options: TrainOptions): void {
 export async function trainDCGAN<const O extends TrainOptions>(
   options: O & Checked<O>,
 ): Promise<TrainResult> {
-  validate(options);
-  const trainer = await Trainer.create(options);
+  let result: TrainResult | undefined;
   try {
-    const outcome = await run(trainer, options);
-    const { generator, discriminator, gpu } = trainer;
-    trainer.finish();
-    return {
-      ...outcome,
-      generator,
-      discriminator,
-      gpu,
-      [Symbol.dispose]: () => trainer[Symbol.dispose](),
-    };
+    await using run = new Run(resolveTrainOptions(options));
+    result = await run.train();
   } catch (error) {
-    trainer[Symbol.dispose]();
+    result?.[Symbol.dispose]();
     throw error;
   }
+  return result;
 }
 
-type Outcome = Omit<
-  TrainResult,
-  "generator" | "discriminator" | "gpu" | typeof Symbol.dispose
->;
+/** One call of `trainDCGAN`: one trainer, or several, one after another, where devices are lost. */
+class Run implements AsyncDisposable {
+  #folder: Awaited<ReturnType<typeof openFolder>> | undefined;
+  /** What the next trainer begins with, and what messages call it; nothing: from the beginning. */
+  #newest: { readonly snapshot: Snapshot; readonly name: string } | undefined;
+  /** Kernel choices of the trainer before. */
+  #tuning: Gpu["tuning"] | undefined;
+  /** Steps before this call, once it is under way. */
+  #begunAt: number | undefined;
+  #saved: { readonly path?: string; readonly steps: number } = { steps: 0 };
+  #savedAt = 0;
+  /** Whether the last checkpoint that was due could not be written. */
+  #unsaved = false;
+  /** How far events were reported: whoever trains steps again does not report them again. */
+  readonly #reported = { step: 0, epoch: 0, image: 0 };
+  /** The complete epochs of this call, with their images. */
+  readonly #epochs = new Map<number, EpochEvent>();
 
-async function run(trainer: Trainer, options: TrainOptions): Promise<Outcome> {
-  const { imageEverySteps, imageCount = 16, signal, outDir } = options;
-  const { height, width, channels } = options.dataset;
-  const say = options.onMessage ?? (() => {});
+  constructor(private readonly options: ResolvedTrainOptions) {}
 
-  // What is refused is refused before anything is written.
-  if (imageCount > mostImages(height, width)) {
-    throw new RangeError(
-      `imageCount must be at most ${mostImages(height, width)} for images of ${width} x ` +
-        `${height}, got ${imageCount}: a grid of them would have more pixels than can be read`,
-    );
-  }
-  const source = await sourceOf(options);
-  if (source) await trainer.restore(source.checkpoint, source.path);
-  await using folder = outDir === undefined ? undefined : await RunFolder.open(outDir, {
-    images: { count: imageCount, height, width, channels },
-    keep: options.checkpoint ? options.checkpoint.keep : undefined,
-    onMessage: say,
-  });
-  const policy = policyOf(options.checkpoint);
-  await begin(trainer, options, source, folder);
-
-  const begunAt = trainer.steps;
-  const told = new Map<number, EpochEvent>();
-  let saved: { path?: string; steps: number } = { steps: begunAt };
-  let savedAt = performance.now();
-  let unsaved = false;
-
-  const show = async (step: number, epoch: number, ofEpoch: boolean) => {
-    const images = await trainer.sample({ count: imageCount });
-    const path = await folder?.image(images, { step, epoch, ofEpoch });
-    await options.onImage?.({ step, epoch, images, path });
-    return path;
-  };
-
-  /** At the end of the run, a checkpoint that cannot be written is an error; before, it is said. */
-  const save = async (atEnd = false) => {
-    savedAt = performance.now();
-    if (folder && policy.atEnd && saved.steps !== trainer.steps) {
-      await write(await trainer.snapshot(), folder, atEnd);
-    }
-  };
-
-  const write = async (snapshot: Snapshot, folder: RunFolder, atEnd: boolean) => {
-    const { epoch, at, steps } = snapshot.position;
-    // After an epoch's last step the position is the beginning of the next.
-    const writing = at === 0
-      ? folder.save(epoch - 1, undefined, snapshot)
-      : folder.save(epoch, steps, snapshot);
-    const written = await writing.catch((error) => {
-      if (atEnd || !isSystemError(error)) throw error;
-      say(`${error.message}. The run goes on, and tries again after this epoch or the next`);
-      return undefined;
-    });
-    unsaved = !written;
-    if (!written) return;
-    const { path, best } = written;
-    saved = { path, steps };
-    const { distance } = snapshot;
-    const quality = distance === undefined
-      ? ""
-      : ` (energy distance ${distance.toFixed(3)}${best ? ", the best so far" : ""})`;
-    say(`wrote ${path}${quality}`);
-  };
-
-  const imageDue = (step: number) => !!imageEverySteps && step % imageEverySteps === 0;
-  const saveDue = () => performance.now() - savedAt >= policy.everyMinutes * 60_000;
-
-  const train = async () => {
-    for await (const event of trainer.run({ pauseAfter: (n) => imageDue(n) || saveDue() })) {
-      if (event.type === "step") {
-        await folder?.step(event);
-        options.onStep?.(event);
-      } else if (event.type === "pause") {
-        if (imageDue(event.step)) await show(event.step, event.epoch, false);
-        // At an epoch's end its image and its line in the log come first: a run that is killed after
-        // the checkpoint would lack them for good.
-        if (saveDue() && !trainer.betweenEpochs) await save();
-      } else {
-        const { type: _, ...rest } = event;
-        const image = await show(event.step, event.epoch, true);
-        const epoch = image === undefined ? rest : { ...rest, image };
-        told.set(epoch.epoch, epoch);
-        await folder?.epoch(epoch);
-        await options.onEpoch?.(epoch);
-        const due = unsaved || epoch.epoch % policy.everyEpochs === 0 || saveDue();
-        if (trainer.betweenEpochs && due) await save();
+  /** Trains to the end, on another device whenever one is lost. */
+  async train(): Promise<TrainResult> {
+    const { gpu, deviceLosses, onMessage } = this.options;
+    this.#newest = await this.#source();
+    for (let lost: DeviceLostError | undefined, losses = 1;; losses++) {
+      try {
+        return await this.#session(lost);
+      } catch (error) {
+        if (!(error instanceof DeviceLostError)) throw error;
+        if (gpu instanceof Gpu || losses > deviceLosses) {
+          await this.#rescue();
+          throw error;
+        }
+        lost = error;
+        onMessage(
+          `${sentence(error)}: requesting another and going on from step ` +
+            `${this.#newest?.snapshot.position.steps ?? 0} (${losses} of ${deviceLosses} times)`,
+        );
       }
     }
-  };
-  try {
-    await train();
-  } catch (error) {
-    const last = async () => {
+  }
+
+  /** The checkpoint to go on from, if there should be one. */
+  async #source(): Promise<{ snapshot: Snapshot; name: string } | undefined> {
+    const { resume, outDir, onMessage, onNonFinite } = this.options;
+    if (resume === false) return undefined;
+    if (typeof resume === "string") {
+      const { readCheckpoint } = await import("./files/checkpoints.ts");
+      return { snapshot: await readCheckpoint<Position>(resume), name: resume };
+    }
+    const { checkpointsOf } = await import("./files/run_folder.ts");
+    const { path, checkpoint } = await checkpointsOf(outDir!).latest<Position>(
+      (error) => onMessage(`skipped: ${error.message}`),
+      ({ tensors }, path) => {
+        if (onNonFinite !== "warn") requireFinite(tensors, path);
+      },
+    );
+    return { snapshot: checkpoint, name: path };
+  }
+
+  /** Trains to the end, or until the device is lost. */
+  async #session(lost: DeviceLostError | undefined): Promise<TrainResult> {
+    const { gpu, calibrate, signal } = this.options;
+    using made = new DisposableStack();
+    const trainer = made.use(
+      await Trainer.create({
+        ...this.options,
+        gpu: gpu instanceof Gpu ? gpu : () => this.#request(gpu, lost),
+        calibrate: this.#tuning ? false : calibrate,
+      }),
+    );
+    await this.#begin(trainer);
+    try {
+      await this.#iterate(trainer);
+    } catch (error) {
       // The trainer stands before the first such number: that state is worth keeping.
-      if (error instanceof NonFiniteError) return await save(true);
-      // What is on the device is gone, but not what was in memory.
-      const { kept } = trainer;
-      if (!(error instanceof DeviceLostError) || !folder || !policy.atEnd || !kept) return;
-      if (kept.position.steps > saved.steps) await write(kept, folder, true);
+      if (error instanceof NonFiniteError) await this.#attempt(() => this.#save(trainer, true));
+      throw error;
+    }
+    await this.#save(trainer, true);
+    // In the middle of an epoch they end with the epoch before.
+    if (!trainer.betweenEpochs) await this.#folder?.writeCurves();
+    const { generator, discriminator, steps, totalSteps } = trainer;
+    const result: TrainResult = {
+      generator,
+      discriminator,
+      history: trainer.history.map((event) => this.#epochs.get(event.epoch) ?? event),
+      steps,
+      aborted: signal.aborted && steps < totalSteps,
+      stats: steps > this.#begunAt! ? trainer.stats : undefined,
+      checkpoint: this.#saved.path,
+      gif: await this.#folder?.writeGIF({ step: steps, epoch: trainer.history.at(-1)?.epoch ?? 0 }),
+      gpu: trainer.gpu,
+      [Symbol.dispose]: () => trainer[Symbol.dispose](),
     };
-    await last().catch((failed) => say(failed.message));
-    throw error;
+    trainer.finish();
+    made.move();
+    return result;
   }
-  await save(true);
-  return {
-    history: trainer.history.map((event) => told.get(event.epoch) ?? event),
-    steps: trainer.steps,
-    aborted: signal?.aborted === true && trainer.steps < trainer.totalSteps,
-    stats: trainer.steps > begunAt ? trainer.stats : undefined,
-    checkpoint: saved.path,
-    gif: await folder?.writeGIF({
-      step: trainer.steps,
-      epoch: trainer.history.at(-1)?.epoch ?? 0,
-    }),
-  };
-}
 
-/** When checkpoints are due. */
-function policyOf(checkpoint: CheckpointPolicy | false | undefined) {
-  if (checkpoint === false) return { everyEpochs: Infinity, everyMinutes: Infinity, atEnd: false };
-  const { everyMinutes = Infinity } = checkpoint ?? {};
-  const { everyEpochs = everyMinutes === Infinity ? 15 : Infinity } = checkpoint ?? {};
-  return { everyEpochs, everyMinutes, atEnd: true };
-}
-
-interface Source {
-  readonly path: string;
-  readonly checkpoint: Checkpoint<Position>;
-}
-
-/** The checkpoint to go on from, if that is asked for. */
-async function sourceOf(
-  { resume, outDir, onMessage, onNonFinite }: TrainOptions,
-): Promise<Source | undefined> {
-  if (!resume) return undefined;
-  if (typeof resume === "string") {
-    return { path: resume, checkpoint: await readCheckpoint<Position>(resume) };
+  /** Requests a device. In place of one that was lost, it gets the same kernels. */
+  async #request(gpu: () => Promise<Gpu>, lost: DeviceLostError | undefined): Promise<Gpu> {
+    try {
+      const requested = await gpu();
+      if (this.#tuning) requested.tune(this.#tuning);
+      return requested;
+    } catch (cause) {
+      if (!lost || cause instanceof DeviceLostError) throw cause;
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // A driver takes a while to restart.
+      const reason = (cause as Error).message;
+      throw new DeviceLostError(`${sentence(lost)}. No other took its place: ${reason}`, { cause });
+    }
   }
-  const folder = new CheckpointFolder(join(outDir!, CHECKPOINTS));
-  return await folder.latest<Position>(
-    (error) => onMessage?.(`skipped: ${error.message}`),
-    ({ tensors }, path) => {
-      if (onNonFinite !== "warn") requireFinite(tensors, path);
-    },
-  );
+
+  /** Brings a trainer to where the run stands, and the folder, too. */
+  async #begin(trainer: Trainer): Promise<void> {
+    const { outDir, onMessage, command } = this.options;
+    // What is refused is refused before anything is written.
+    if (this.#newest) await trainer.restore(this.#newest.snapshot, this.#newest.name);
+    if (this.#begunAt === undefined) {
+      if (outDir !== undefined) await this.#open(outDir, trainer);
+      if (this.#newest) {
+        const { name } = this.#newest;
+        onMessage(`resumed ${name} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
+        this.#newest = { ...this.#newest, name: "the snapshot" };
+      }
+      this.#begunAt = trainer.steps;
+      this.#saved = { steps: trainer.steps };
+    }
+    await trainer.prepare();
+    this.#tuning = trainer.gpu.tuning;
+    await this.#folder?.begin(trainer, command);
+    this.#savedAt = performance.now();
+  }
+
+  /** Opens the folder and makes room for a new run, or refuses to mix two. */
+  async #open(outDir: string, trainer: Trainer): Promise<void> {
+    const { overwrite } = this.options;
+    this.#folder ??= await openFolder(outDir, this.options);
+    if (!this.#newest) return await this.#folder.clear(overwrite);
+    const objection = await this.#folder.objection(trainer.configuration);
+    if (objection === undefined) return;
+    if (!overwrite) throw new CheckpointError(objection);
+    await this.#folder.clear(overwrite);
+  }
+
+  async #iterate(trainer: Trainer): Promise<void> {
+    const { onStep } = this.options;
+    const pauseAfter = (step: number) => this.#isImageDue(step) || this.#isSaveDue();
+    for await (const event of trainer.run({ pauseAfter })) {
+      if (event.type === "step") {
+        await this.#folder?.step(event);
+        if (event.step > this.#reported.step) onStep(event);
+        this.#reported.step = Math.max(this.#reported.step, event.step);
+      } else if (event.type === "pause") {
+        if (this.#isImageDue(event.step)) await this.#image(trainer, event, false);
+        // At the end of an epoch its image and its line in the log come first: if the run is killed
+        // after the checkpoint, they would never be made.
+        if (this.#isSaveDue() && !trainer.betweenEpochs) await this.#save(trainer);
+      } else {
+        await this.#endEpoch(trainer, event);
+      }
+    }
+    const { steps: step, totalSteps, currentEpoch: epoch, betweenEpochs } = trainer;
+    // The last image of a run whose last epoch `maxSteps` cuts.
+    if (step === totalSteps && !betweenEpochs && !this.#isImageDue(step)) {
+      await this.#image(trainer, { step, epoch }, false);
+    }
+  }
+
+  async #endEpoch(
+    trainer: Trainer,
+    { type: _, ...event }: Extract<TrainEvent, { type: "epoch" }>,
+  ): Promise<void> {
+    const { onEpoch, deviceLosses, checkpoint: { everyEpochs, afterFirstEpoch } } = this.options;
+    const { epoch } = event;
+    const image = await this.#image(trainer, event, true);
+    const complete = image === undefined ? event : { ...event, image, picture: image };
+    this.#epochs.set(epoch, complete);
+    await this.#folder?.epoch(complete);
+    if (epoch > this.#reported.epoch) {
+      this.#reported.epoch = epoch;
+      await onEpoch(complete);
+    }
+    const due = epoch % everyEpochs === 0 || (epoch === 1 && afterFirstEpoch);
+    if (due || this.#unsaved || this.#isSaveDue()) await this.#save(trainer);
+    const kept = this.#newest?.snapshot.position.steps;
+    if (deviceLosses > 0 && kept !== trainer.steps) await this.#keep(trainer);
+  }
+
+  /** Makes images, writes them and reports them; gives their path. */
+  async #image(
+    trainer: Trainer,
+    { step, epoch }: { readonly step: number; readonly epoch: number },
+    ofEpoch: boolean,
+  ): Promise<string | undefined> {
+    const { imageCount, onImage } = this.options;
+    const images = await trainer.sample({ count: imageCount });
+    const path = await this.#folder?.image(images, { step, epoch, ofEpoch });
+    const order = 2 * step + (ofEpoch ? 1 : 0);
+    if (order > this.#reported.image) {
+      this.#reported.image = order;
+      await onImage({ step, epoch, images, path });
+    }
+    return path;
+  }
+
+  #isImageDue(step: number): boolean {
+    return step % this.options.imageEverySteps === 0;
+  }
+
+  #isSaveDue(): boolean {
+    return performance.now() - this.#savedAt >= this.options.checkpoint.everyMinutes * 60_000;
+  }
+
+  /** Takes a snapshot for the next trainer to begin with. */
+  async #keep(trainer: Trainer): Promise<Snapshot> {
+    const snapshot = await trainer.snapshot();
+    this.#newest = { snapshot, name: "the snapshot" };
+    return snapshot;
+  }
+
+  /** Writes a checkpoint. At the end of the run it is an error if that fails; before, a message. */
+  async #save(trainer: Trainer, atEnd = false): Promise<void> {
+    this.#savedAt = performance.now();
+    if (!this.#folder || !this.options.checkpoint.atEnd) return;
+    if (this.#saved.steps !== trainer.steps) await this.#write(await this.#keep(trainer), atEnd);
+  }
+
+  async #write(snapshot: Snapshot, atEnd: boolean): Promise<void> {
+    const { onMessage } = this.options;
+    const { distance, position: { epoch, at, steps } } = snapshot;
+    const { isSystemError } = await import("./files/atomic.ts");
+    try {
+      // After an epoch's last step the position is the beginning of the next.
+      const { path, best } = at === 0
+        ? await this.#folder!.save(epoch - 1, undefined, snapshot)
+        : await this.#folder!.save(epoch, steps, snapshot);
+      this.#unsaved = false;
+      this.#saved = { path, steps };
+      const quality = distance === undefined
+        ? ""
+        : ` (energy distance ${distance.toFixed(3)}${best ? ", the best so far" : ""})`;
+      onMessage(`wrote ${path}${quality}`);
+    } catch (error) {
+      this.#unsaved = true;
+      if (atEnd || !isSystemError(error)) throw error;
+      const { message } = error as Error;
+      onMessage(`${message}. The run goes on, and tries again after this epoch or the next`);
+    }
+  }
+
+  /** Makes a checkpoint of the newest state in memory: the one on the device is lost. */
+  async #rescue(): Promise<void> {
+    const snapshot = this.#newest?.snapshot;
+    if (!snapshot || !this.#folder || !this.options.checkpoint.atEnd) return;
+    if (snapshot.position.steps <= this.#saved.steps) return;
+    await this.#attempt(() => this.#write(snapshot, true));
+  }
+
+  /** Does something beside an error that is thrown anyway. */
+  async #attempt(body: () => Promise<void>): Promise<void> {
+    await body().catch((error) => this.options.onMessage(error.message));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#folder?.[Symbol.asyncDispose]();
+  }
 }
 
-/** Makes the folder ready for a new run, or goes on with an old one. */
-async function begin(
-  trainer: Trainer,
-  { overwrite = false, command, onMessage }: TrainOptions,
-  source: Source | undefined,
-  folder: RunFolder | undefined,
-): Promise<void> {
-  if (source) {
-    // Another run's folder must not get a part of this one.
-    const objection = await folder?.objection(trainer.configuration);
-    if (objection !== undefined && !overwrite) throw new CheckpointError(objection);
-    if (objection !== undefined) await folder!.clear(overwrite);
-    onMessage?.(`resumed ${source.path} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
-  } else {
-    await folder?.clear(overwrite);
-  }
-  await trainer.prepare();
-  await folder?.begin(trainer, command);
+/** Opens the folder of a run. What needs a file system is loaded when it is used. */
+async function openFolder(
+  outDir: string,
+  { dataset: { height, width, channels }, imageCount: count, checkpoint, onMessage }:
+    ResolvedTrainOptions,
+) {
+  const { RunFolder } = await import("./files/run_folder.ts");
+  const images = { count, height, width, channels };
+  return await RunFolder.open(outDir, { images, keep: checkpoint.keep, onMessage });
+}
+
+/** The first sentence of an error's message. */
+function sentence({ message }: Error): string {
+  return message.split(". ")[0];
 }

@@ -6,7 +6,7 @@
  */
 
 import { Adam, Generator, type Gpu, grad, ops, type Program } from "../../mod.ts";
-import { LossRing } from "../../src/training/step.ts";
+import { LossRing } from "../../src/training/loss_ring.ts";
 import { threefry } from "../../src/model/threefry.ts";
 import { KerasAdam } from "../../tests/support/keras_adam.ts";
 import { bytesOf, type KernelCase, numbers, requireClose, type Running } from "./kernel_case.ts";

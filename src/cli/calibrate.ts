@@ -28,7 +28,6 @@ export function addCalibrate(program: Command): void {
       if (!json) console.log(`adapter  ${adapter} (${gpu.info.kind})\n`);
       const dataset = {
         images: new Uint8Array(28 * 28),
-        labels: new Uint8Array(1),
         count: 1,
         height: 28,
         width: 28,

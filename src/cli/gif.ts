@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DataError, tutorialFrames } from "../../mod.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
 import { animate, animated, FRAME_MS, listImages } from "../files/images.ts";
+import { stepsPerEpoch } from "../files/run_record.ts";
 import { type Command, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { path, pathTo, whole } from "./values.ts";
@@ -31,8 +32,7 @@ export function addGIF(program: Command): void {
     .option("--epochs", "only the images after epochs")
     .option(
       "--steps",
-      "only the images after steps (default: those and the last epoch's, if there are any, else " +
-        "those after epochs)",
+      "only the images after steps (default: all, in the order of their steps)",
     )
     .option("--delay <MS>", `milliseconds an image (${FRAME_MS})`, whole(0, LONGEST_DELAY))
     .option("--out <FILE>", "the GIF (default: dcgan.gif in DIR)", pathTo(".gif"))
@@ -46,7 +46,9 @@ export function addGIF(program: Command): void {
       const report = new Report(flags);
       const kind = flags.steps ? "step" : flags.epochs ? "epoch" : undefined;
       const files = await listImages(folder);
-      const chosen = kind ? files.filter((file) => file.kind === kind) : animated(files);
+      const chosen = kind
+        ? files.filter((file) => file.kind === kind)
+        : animated(files, await stepsPerEpoch(folder));
       if (!chosen.length) {
         throw new DataError(
           files.length

@@ -148,6 +148,8 @@ export class RunReport {
   #lastLine = performance.now();
   /** Length of the bar's line on the screen, 0 without one. */
   #shown = 0;
+  /** The last step, until a line says how it or its epoch went. */
+  #unsaid: string | undefined;
 
   /** @param epochs of the whole run */
   constructor(
@@ -167,9 +169,6 @@ export class RunReport {
     const now = performance.now();
     // The first step compiles everything; it says nothing about the speed.
     this.#firstStep ??= { at: now, step: event.step, images: event.images };
-    const plain = !this.out.isTerminal;
-    if (plain && now - this.#lastLine < PLAIN_INTERVAL * 1000 && event.step > 1) return;
-    this.#lastLine = now;
     const { at, step, images } = this.#firstStep;
     const seconds = (now - at) / 1000;
     const done = event.step - step;
@@ -187,7 +186,13 @@ export class RunReport {
       [steps, left],
       [steps],
     ].map((facts) => facts.filter(Boolean).join("  "));
-    if (plain) return this.#line(lines[0]);
+    this.#unsaid = lines[0];
+    if (!this.out.isTerminal) {
+      if (now - this.#lastLine < PLAIN_INTERVAL * 1000 && event.step > 1) return;
+      this.#lastLine = now;
+      this.#unsaid = undefined;
+      return this.#line(lines[0]);
+    }
     const columns = this.out.columns() - 3; // Room for the ^C that a terminal writes.
     const text = lines.find((line) => line.length + 2 + BAR[0] <= columns) ??
       lines.find((line) => line.length <= columns) ?? steps.slice(0, columns);
@@ -204,6 +209,7 @@ export class RunReport {
   epoch(event: EpochEvent): void {
     if (!this.#forPerson("epoch", event)) return;
     const { epoch, generatorLoss, discriminatorLoss, seconds, image } = event;
+    this.#unsaid = undefined;
     const time = seconds < 10 ? `${seconds.toFixed(2)}s` : duration(seconds);
     this.#line(
       `epoch ${epoch}/${this.epochs}  ${losses(generatorLoss, discriminatorLoss)}  ${time}` +
@@ -224,6 +230,8 @@ export class RunReport {
    */
   end({ steps, aborted, gif, checkpoint, stats }: TrainResult, next: readonly string[] = []): void {
     if (!this.#forPerson("end", { steps, aborted, gif, checkpoint, stats })) return;
+    // Of an epoch that is not over, the last step's losses are the newest.
+    if (this.#unsaid) this.#line(this.#unsaid);
     if (stats) {
       const [planned, all] = [stats.plannedBytes, stats.tensorBytes]
         .map((bytes) => `${(bytes / 1e6).toFixed(0)} MB`);

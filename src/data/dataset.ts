@@ -10,8 +10,8 @@ import { DataError } from "../errors.ts";
 export interface Dataset {
   /** [count, height, width, channels], rows from the top, 0 to 255. */
   readonly images: Uint8Array;
-  /** [count], or empty for images without labels. */
-  readonly labels: Uint8Array;
+  /** [count]; absent or empty for images without labels, which training needs none of. */
+  readonly labels?: Uint8Array;
   /** Number of images. */
   readonly count: number;
   /** Pixels from top to bottom. */
@@ -30,7 +30,6 @@ export interface Dataset {
  *
  * const dataset: Dataset = {
  *   images: new Uint8Array(100 * 32 * 32 * 3),
- *   labels: new Uint8Array(), // without
  *   count: 100,
  *   height: 32,
  *   width: 32,
@@ -49,7 +48,7 @@ export function validateDataset(dataset: Dataset): void {
         "loadImages, or make one of this shape",
     );
   }
-  const { images, labels, count, height, width, channels } = dataset;
+  const { images, labels = new Uint8Array(), count, height, width, channels } = dataset;
   for (const [name, value] of Object.entries({ count, height, width, channels })) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new DataError(

@@ -14,6 +14,8 @@ import { fitImage, toChannels } from "./fit.ts";
 
 /** Images from a folder; see {@linkcode loadImages}. */
 export interface Images extends Dataset {
+  /** [count], each image's subfolder in `classes`; empty where there were none. */
+  readonly labels: Uint8Array;
   /** Names of the subfolders in the order of the labels; empty where there were none. */
   readonly classes: readonly string[];
   /** Where the images came from, in their order. */

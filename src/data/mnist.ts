@@ -20,6 +20,8 @@ export type { MNISTSplit };
 
 /** MNIST, or a data set that was published in its form: gray images with labels. */
 export interface MNIST extends Dataset {
+  /** [count], the classes 0 to 9. */
+  readonly labels: Uint8Array;
   /** Which part it is. */
   readonly split: MNISTSplit;
   /** A sentence that says where it came from and whether it is the original. */

@@ -12,6 +12,7 @@ import { GRID_SCALE, imageGrid } from "../formats/grid.ts";
 import { describeImage, type Image } from "../formats/image.ts";
 import { decodePNG, encodePNG } from "../formats/png.ts";
 import { NotAFile, readFile } from "./regular.ts";
+import { stepsPerEpoch } from "./run_record.ts";
 
 /** Sizes of the images of one grid. */
 export interface ImageShape {
@@ -62,11 +63,22 @@ export async function listImages(dir: string): Promise<ImageFile[]> {
   return files.sort((a, b) => b.kind.localeCompare(a.kind) || a.number - b.number);
 }
 
-/** The images that a run's animation shows: those of steps, then the last epoch's; without steps, those of epochs. */
-export function animated(files: readonly ImageFile[]): readonly ImageFile[] {
+/**
+ * What an animation shows of a run: all its images in the order of their steps. Where nobody knows how
+ * many steps an epoch has, its images of steps and, as the end, the last epoch's; or else those of epochs.
+ *
+ * @param stepsPerEpoch as the run's record says
+ */
+export function animated(
+  files: readonly ImageFile[],
+  stepsPerEpoch?: number,
+): readonly ImageFile[] {
   const steps = files.filter(({ kind }) => kind === "step");
   const epochs = files.filter(({ kind }) => kind === "epoch");
-  return steps.length ? [...steps, ...epochs.slice(-1)] : epochs;
+  if (!steps.length) return epochs;
+  if (stepsPerEpoch === undefined) return [...steps, ...epochs.slice(-1)];
+  const step = ({ kind, number }: ImageFile) => kind === "step" ? number : number * stepsPerEpoch;
+  return [...steps, ...epochs].sort((a, b) => step(a) - step(b));
 }
 
 /**
@@ -126,10 +138,9 @@ export class ImageFolder {
   }
 
   /**
-   * Writes `dcgan.gif` from the images in the folder, by the tutorial's schedule: those of steps
-   * and the last epoch's, or else those of epochs. A folder without images gets no GIF. After a resume,
-   * images later than `upTo` are left out, because they are not of this run; and images of another size
-   * than the last one, because a resume may change their number.
+   * Writes `dcgan.gif` from the images in the folder, by the tutorial's schedule. A folder without
+   * images gets no GIF. After a resume, images later than `upTo` are left out, because they are not of
+   * this run; and images of another size than the last one, because a resume may change their number.
    *
    * @throws {DataError} when a file is no PNG.
    */
@@ -137,7 +148,10 @@ export class ImageFolder {
     upTo: Readonly<Record<ImageKind, number>> = { step: Infinity, epoch: Infinity },
   ): Promise<string | undefined> {
     const files = await listImages(this.path);
-    const all = animated(files.filter(({ kind, number }) => number <= upTo[kind]));
+    const all = animated(
+      files.filter(({ kind, number }) => number <= upTo[kind]),
+      await stepsPerEpoch(this.path),
+    );
     if (!all.length) return undefined;
     const frames = await readFrames(tutorialFrames(all.length).map((i) => all[i].path));
     const alike = frames.filter((frame) => describeImage(frame) === describeImage(frames.at(-1)!));

@@ -19,12 +19,17 @@ import { TensorBoardLog } from "../training/tensorboard_log.ts";
 import { ImageFolder, type ImageShape, listImages } from "./images.ts";
 import { readRunRecord, writeRunRecord } from "./run_record.ts";
 import { eventFiles } from "./tensorboard.ts";
-import type { EpochEvent } from "../training/position.ts";
-import type { Snapshot, Trainer } from "../training/trainer.ts";
-import type { StepEvent } from "../training/options.ts";
+import type { EpochEvent, StepEvent } from "../training/events.ts";
+import type { Snapshot } from "../training/position.ts";
+import type { Trainer } from "../training/trainer.ts";
 
 /** The folder of checkpoints in that of a run. */
 export const CHECKPOINTS = "training_checkpoints";
+
+/** The checkpoints in the folder of a run. */
+export function checkpointsOf(outDir: string): CheckpointFolder {
+  return new CheckpointFolder(join(outDir, CHECKPOINTS));
+}
 
 /** Options of {@linkcode RunFolder.open}. */
 export interface RunFolderOptions {
@@ -60,7 +65,7 @@ export class RunFolder implements AsyncDisposable {
   readonly checkpoints: CheckpointFolder;
   #metrics: MetricsLog | undefined;
   #tensorboard: TensorBoardLog | undefined;
-  readonly #curves = new Curves();
+  #curves = new Curves();
   #flushed = performance.now();
   /** What failed the last time it was written. */
   readonly #failing = new Set<string>();
@@ -138,10 +143,14 @@ export class RunFolder implements AsyncDisposable {
     return undefined;
   }
 
-  /** Begins the logs, or goes on with them after the trainer's step. */
+  /**
+   * Begins the logs, or goes on with them after the trainer's step: when a run begins or resumes, and
+   * again when another trainer takes the place of one that lost its device.
+   */
   async begin(trainer: Trainer, command?: readonly string[]): Promise<void> {
     const { configuration, gpu, steps: fromStep } = trainer;
     const seed = configuration.seed as number;
+    await this.#closeLogs();
     // What a process left that was killed while it wrote. Not before: where the folder was refused,
     // another one may be writing there.
     for (const dir of [this.path, this.checkpoints.path]) await removeTemporary(dir);
@@ -287,15 +296,22 @@ export class RunFolder implements AsyncDisposable {
     }
   }
 
-  /** Writes and closes the logs, and gives the folder free. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    // Each is closed even if another cannot be; the lock is the last to go.
+  /** Writes and closes the logs; each is closed even if another cannot be. */
+  async #closeLogs(): Promise<void> {
     await using closing = new AsyncDisposableStack();
-    closing.use(this.lock);
     for (const [what, log] of this.#logs()) {
       closing.defer(async () => {
         await this.#tolerate(what, () => log.close(), () => log.lost);
       });
     }
+    this.#metrics = this.#tensorboard = undefined;
+    this.#curves = new Curves();
+  }
+
+  /** Writes and closes the logs, and gives the folder free. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using closing = new AsyncDisposableStack();
+    closing.use(this.lock); // The last to go.
+    closing.defer(() => this.#closeLogs());
   }
 }

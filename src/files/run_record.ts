@@ -83,3 +83,10 @@ export async function readRunRecord(
     return undefined;
   }
 }
+
+/** Steps of a complete epoch of the run in a folder, if its record says so. */
+export async function stepsPerEpoch(outDir: string): Promise<number | undefined> {
+  const { dataset, batchSize } = (await readRunRecord(outDir))?.configuration ?? {};
+  const steps = Math.ceil(Number((dataset as number[] | undefined)?.[0]) / Number(batchSize));
+  return Number.isSafeInteger(steps) && steps > 0 ? steps : undefined;
+}

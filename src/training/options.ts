@@ -1,73 +1,29 @@
 /**
- * What a trainer is asked for, and what it tells.
+ * The options of a run and their defaults, resolved here and nowhere else.
  *
  * @module
  */
 
-import type { CalibrateOptions } from "../ops/gemm/calibrate.ts";
 import { type Dataset, validateDataset } from "../data/dataset.ts";
-import type { Gpu } from "../graph/gpu.ts";
+import { MOST_IMAGES, mostImages } from "../formats/grid.ts";
 import { sha256 } from "../formats/sha256.ts";
+import { Gpu } from "../graph/gpu.ts";
 import { requireCount } from "../model/validate.ts";
-import type { EpochEvent } from "./position.ts";
-
-/** One trained batch. */
-export interface StepEvent {
-  /** Counted from 1 over the whole run. */
-  readonly step: number;
-  /** Counted from 1. */
-  readonly epoch: number;
-  /** Mean binary cross-entropy over the batch. */
-  readonly generatorLoss: number;
-  /** Sum of those on real and on generated images. */
-  readonly discriminatorLoss: number;
-  /** Images trained so far. */
-  readonly images: number;
-  /** Steps of the whole run. */
-  readonly totalSteps: number;
-}
-
-/** What a {@linkcode Trainer} tells while it trains. At "epoch" and "pause" no later step has begun. */
-export type TrainEvent =
-  | { readonly type: "step" } & StepEvent
-  | { readonly type: "epoch" } & EpochEvent
-  | { readonly type: "pause"; readonly step: number; readonly epoch: number };
+import type { CalibrateOptions } from "../ops/gemm/calibrate.ts";
+import type { EpochEvent, ImageEvent, StepEvent } from "./events.ts";
+import { type Hyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 
 /** Options of {@linkcode Trainer.create}; the defaults are the tutorial's. */
-export interface TrainerOptions {
+export interface TrainerOptions extends Hyperparameters {
   /** What to train on; `await loadMNIST()` gives the tutorial's. */
   readonly dataset: Dataset;
   /**
-   * Where to train, or how to request a device, which is the trainer's own then. Default: requested
-   * with `Gpu.request`.
+   * Where to train, or a function that requests a device, which the trainer then owns and frees.
+   * Default: requested with `Gpu.request`.
    */
   readonly gpu?: Gpu | (() => Promise<Gpu>);
-  /**
-   * How often another device is requested when the trainer's own is lost: the run then goes on from the
-   * end of the last epoch, or the last snapshot or checkpoint, trains up to where it was, and tells
-   * nothing twice. Default 3. A device that the caller gave is not replaced.
-   */
-  readonly deviceLosses?: number;
   /** Default 50. */
   readonly epochs?: number;
-  /** Default 256. The last, smaller batch of an epoch is trained too. */
-  readonly batchSize?: number;
-  /** Length of the noise vector. Default 100. */
-  readonly noiseDim?: number;
-  /** Of both Adams. Default 1e-4. */
-  readonly learningRate?: number;
-  /** Of both Adams. Default 0.9. */
-  readonly beta1?: number;
-  /** Of both Adams. Default 0.999. */
-  readonly beta2?: number;
-  /** Channels of the generator's hidden layers. Default [256, 128, 64]. */
-  readonly generatorWidths?: readonly [number, number, number];
-  /** Channels of the discriminator's hidden layers. Default [64, 128]. */
-  readonly discriminatorWidths?: readonly [number, number];
-  /** Share of the discriminator's activations dropped in training. Default 0.3. */
-  readonly dropout?: number;
-  /** Of weights, order, noise and dropout, 0 to 2^32 - 1. Default 0. Same seed, same adapter: same bits. */
-  readonly seed?: number;
   /** Stop after so many steps of the whole run. Default: when the epochs are done. */
   readonly maxSteps?: number;
   /**
@@ -83,10 +39,10 @@ export interface TrainerOptions {
    */
   readonly distance?: boolean;
   /**
-   * What to do when a loss, weight or moment is NaN or infinite, which is looked at whenever losses are
-   * read, about twice a second. "stop" (default): go back to the state of the look before, find the
-   * first op and step by training the steps since then again, and throw a `NonFiniteError`.
-   * "warn": say it once, and go on. "stop" keeps a copy of all state on the device.
+   * What to do when a loss, weight or moment is NaN or infinite. The trainer checks this whenever it
+   * reads losses, about twice a second. "stop" (default): go back to the state of the check before,
+   * find the first op and step by training the steps since then again, and throw a `NonFiniteError`;
+   * this keeps a copy of all state on the device. "warn": warn once, and go on.
    */
   readonly onNonFinite?: "stop" | "warn";
   /** Stops the run after the step under way. */
@@ -95,39 +51,186 @@ export interface TrainerOptions {
   readonly onMessage?: (text: string) => void;
 }
 
-export function validateTrainerOptions(options: TrainerOptions): void {
-  validateDataset(options.dataset);
-  const { epochs, batchSize, noiseDim, maxSteps } = options;
-  for (const [name, value] of Object.entries({ epochs, batchSize, noiseDim, maxSteps })) {
-    if (value !== undefined) requireCount(name, value);
-  }
-  const { deviceLosses = 0, onNonFinite = "stop" } = options;
-  if (!Number.isSafeInteger(deviceLosses) || deviceLosses < 0) {
-    throw new RangeError(`deviceLosses must be a whole number, got ${deviceLosses}`);
-  }
+/** {@linkcode TrainerOptions} with all defaults. */
+export type ResolvedOptions =
+  & Required<Omit<TrainerOptions, "calibrate">>
+  & { readonly calibrate: false | CalibrateOptions };
+
+/**
+ * When checkpoints are written, besides the one at the end of the run or when the signal stops it. By
+ * default after the first epoch, then after every 15 epochs and after every 5 minutes, whichever comes
+ * first. Either of the two alone turns the other off.
+ */
+export interface CheckpointPolicy {
+  /** After every so many epochs. */
+  readonly everyEpochs?: number;
+  /** Whenever so many minutes have passed, in the middle of an epoch, too. */
+  readonly everyMinutes?: number;
+  /** How many of the newest stay, besides the best. Default 3. */
+  readonly keep?: number;
+}
+
+/** What a caller may watch. No step, epoch or image is reported twice. */
+export interface WatchOptions {
+  /** Images after every so many steps, as well as after every epoch. Default: epochs only. */
+  readonly imageEverySteps?: number;
+  /** Images a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. */
+  readonly imageCount?: number;
+  /** Called for every step in order, some steps late: losses are read from the device in batches. */
+  readonly onStep?: (event: StepEvent) => void;
+  /** Called after every complete epoch, before the next begins. */
+  readonly onEpoch?: (event: EpochEvent) => void | Promise<void>;
+  /** Called whenever images were made: every so many steps, after an epoch, after the last step. */
+  readonly onImage?: (event: ImageEvent) => void | Promise<void>;
+  /** @deprecated The name of {@linkcode WatchOptions.imageEverySteps} in version 0.1.0. */
+  readonly pictureEverySteps?: number;
+  /** @deprecated The name of {@linkcode WatchOptions.imageCount} in version 0.1.0. */
+  readonly pictureCount?: number;
+  /** @deprecated The name of {@linkcode WatchOptions.onImage} in version 0.1.0. */
+  readonly onPicture?: (
+    event: ImageEvent & { readonly pictures: Float32Array },
+  ) => void | Promise<void>;
+}
+
+/** Options of {@linkcode trainDCGAN}; the defaults are the tutorial's. */
+export interface TrainOptions extends TrainerOptions, WatchOptions {
+  /**
+   * Folder for images, the GIF, checkpoints (`training_checkpoints/`), the log (`metrics.jsonl`,
+   * `tensorboard/`), curves (`losses.svg`) and what was run (`run.json`). Default: nothing is written.
+   */
+  readonly outDir?: string;
+  /** When checkpoints are written to `outDir/training_checkpoints`; `false`: never. */
+  readonly checkpoint?: CheckpointPolicy | false;
+  /**
+   * Continue a run as if it had never stopped, bit for bit: from the newest readable checkpoint in
+   * `outDir` (true), or from a file. Default false.
+   */
+  readonly resume?: boolean | string;
+  /** Start anew in an `outDir` that holds a run, which is removed. Default false: refused. */
+  readonly overwrite?: boolean;
+  /**
+   * How often the run goes on after it lost its device: it requests another, goes back to the end of
+   * the last epoch or to the last checkpoint, and trains on from there, as a resumed run does.
+   * Default 3. A `Gpu` that the caller gave is not replaced.
+   */
+  readonly deviceLosses?: number;
+  /** The command that was typed, for `run.json`. */
+  readonly command?: readonly string[];
+}
+
+/** A {@linkcode CheckpointPolicy} with all defaults; times that are infinite never come. */
+interface ResolvedPolicy {
+  readonly everyEpochs: number;
+  readonly everyMinutes: number;
+  readonly afterFirstEpoch: boolean;
+  readonly atEnd: boolean;
+  readonly keep: number;
+}
+
+type FileOptions = "outDir" | "checkpoint" | "resume" | "overwrite" | "deviceLosses" | "command";
+
+/** {@linkcode TrainOptions} with all defaults. */
+export type ResolvedTrainOptions =
+  & ResolvedOptions
+  & Required<Omit<WatchOptions, "pictureEverySteps" | "pictureCount" | "onPicture">>
+  & Required<Pick<TrainOptions, Exclude<FileOptions, "outDir" | "checkpoint" | "command">>>
+  & Pick<TrainOptions, "outDir" | "command">
+  & { readonly checkpoint: ResolvedPolicy };
+
+/** A count, or infinite where there is no bound. */
+function requireBound(name: string, value: number): void {
+  if (value !== Infinity) requireCount(name, value);
+}
+
+const ignore = () => {};
+
+/**
+ * The options of a trainer with all defaults. Those that are resolved already stay as they are.
+ *
+ * @throws {RangeError} when one is out of range.
+ * @throws {DataError} when the data set is invalid.
+ */
+export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  const { dataset, gpu = () => Gpu.request(), epochs = 50, maxSteps = Infinity } = options;
+  const { calibrate = false, distance = true, onNonFinite = "stop" } = options;
+  const { signal = new AbortController().signal, onMessage = ignore } = options;
+  validateDataset(dataset);
+  requireCount("epochs", epochs);
+  requireBound("maxSteps", maxSteps);
   if (onNonFinite !== "stop" && onNonFinite !== "warn") {
     throw new RangeError(
       `onNonFinite must be "stop" or "warn", got ${JSON.stringify(onNonFinite)}`,
     );
   }
+  return {
+    ...resolveHyperparameters(options),
+    ...{ dataset, gpu, epochs, maxSteps, distance, onNonFinite, signal, onMessage },
+    calibrate: calibrate === true ? {} : calibrate,
+  };
 }
 
-/** What a resumed run must share with the one it continues, defaults filled in. */
+/**
+ * The options of `trainDCGAN` with all defaults, under the names of this version.
+ *
+ * @throws {RangeError} when one is out of range.
+ * @throws {TypeError} when the run should resume from nowhere.
+ * @throws {DataError} when the data set is invalid.
+ */
+export function resolveTrainOptions(options: TrainOptions): ResolvedTrainOptions {
+  const resolved = resolveOptions(options);
+  const { onPicture, pictureCount = 16, pictureEverySteps = Infinity } = options;
+  const onPictures = onPicture &&
+    ((event: ImageEvent) => onPicture({ ...event, pictures: event.images }));
+  const { imageCount = pictureCount, imageEverySteps = pictureEverySteps } = options;
+  const { onStep = ignore, onEpoch = ignore, onImage = onPictures ?? ignore } = options;
+  const { outDir, resume = false, overwrite = false, deviceLosses = 3, command } = options;
+  requireBound("imageEverySteps", imageEverySteps);
+  requireCount("imageCount", imageCount, MOST_IMAGES);
+  const { height, width } = resolved.dataset;
+  const most = mostImages(height, width);
+  if (imageCount > most) {
+    throw new RangeError(
+      `imageCount must be at most ${most} for images of ${width} x ${height}, got ${imageCount}: ` +
+        "a grid of them would have more pixels than can be read",
+    );
+  }
+  if (!Number.isSafeInteger(deviceLosses) || deviceLosses < 0) {
+    throw new RangeError(`deviceLosses must be a whole number, got ${deviceLosses}`);
+  }
+  if (resume === true && outDir === undefined) {
+    throw new TypeError("resume: true needs an outDir to look in; or give the checkpoint's path");
+  }
+  return {
+    ...resolved,
+    ...{ imageCount, imageEverySteps, onStep, onEpoch, onImage },
+    ...{ outDir, resume, overwrite, deviceLosses, command },
+    checkpoint: resolvePolicy(options.checkpoint),
+  };
+}
+
+function resolvePolicy(policy: CheckpointPolicy | false = {}): ResolvedPolicy {
+  const { everyEpochs, everyMinutes, keep = 3 } = policy || {};
+  requireCount("checkpoint.keep", keep);
+  if (everyEpochs !== undefined) requireCount("checkpoint.everyEpochs", everyEpochs);
+  if (everyMinutes !== undefined && !(everyMinutes > 0)) {
+    throw new RangeError(`checkpoint.everyMinutes must be a number above 0, got ${everyMinutes}`);
+  }
+  const never = { everyEpochs: Infinity, everyMinutes: Infinity, afterFirstEpoch: false };
+  if (policy === false) return { ...never, atEnd: false, keep };
+  const chosen = everyEpochs === undefined && everyMinutes === undefined
+    ? { everyEpochs: 15, everyMinutes: 5, afterFirstEpoch: true }
+    : { everyEpochs: everyEpochs ?? Infinity, everyMinutes: everyMinutes ?? Infinity };
+  return { ...never, ...chosen, atEnd: true, keep };
+}
+
+/** What a resumed run must share with the one that it continues: hyperparameters and data. */
 export async function configurationOf(
-  options: TrainerOptions,
+  options: ResolvedOptions,
 ): Promise<Record<string, unknown>> {
   const { images, count, height, width, channels } = options.dataset;
   return {
     dataset: [count, height, width, channels],
     images: `sha256 ${await sha256(images)}`,
-    batchSize: options.batchSize ?? 256,
-    noiseDim: options.noiseDim ?? 100,
-    learningRate: options.learningRate ?? 1e-4,
-    beta1: options.beta1 ?? 0.9,
-    beta2: options.beta2 ?? 0.999,
-    generatorWidths: options.generatorWidths ?? [256, 128, 64],
-    discriminatorWidths: options.discriminatorWidths ?? [64, 128],
-    dropout: options.dropout ?? 0.3,
-    seed: options.seed ?? 0,
+    ...resolveHyperparameters(options),
   };
 }

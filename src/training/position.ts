@@ -6,29 +6,8 @@
 
 import { CheckpointError } from "../errors.ts";
 import { quote } from "../formats/json.ts";
-
-/** One trained epoch. */
-export interface EpochEvent {
-  /** Counted from 1. */
-  readonly epoch: number;
-  /** Steps of the whole run so far. */
-  readonly step: number;
-  /** Steps trained in it; fewer than the data set gives where the run was cut. */
-  readonly steps: number;
-  /** Mean over its steps. */
-  readonly generatorLoss: number;
-  /** Mean over its steps. */
-  readonly discriminatorLoss: number;
-  /**
-   * Wall-clock time of its training, without what was done with events; of an epoch that was resumed
-   * in its middle, since then.
-   */
-  readonly seconds: number;
-  /** See `Trainer.distance`. */
-  readonly distance?: number;
-  /** The image that `trainDCGAN` wrote, if it did. */
-  readonly image?: string;
-}
+import type { Checkpoint } from "./checkpoint.ts";
+import type { EpochEvent } from "./events.ts";
 
 /** Where a run stands, kept in its checkpoints. */
 export interface Position {
@@ -39,22 +18,57 @@ export interface Position {
   /** Steps of the whole run. */
   readonly steps: number;
   /** Steps of the epoch under way, and the sums of their losses. */
-  readonly sums: { steps: number; generator: number; discriminator: number };
-  /** Epochs so far. */
+  readonly sums: {
+    readonly steps: number;
+    readonly generator: number;
+    readonly discriminator: number;
+  };
+  /** The complete epochs so far. */
   readonly history: readonly EpochEvent[];
+}
+
+/** All state of a run at one moment. */
+export type Snapshot = Checkpoint<Position>;
+
+const NO_STEPS: Position["sums"] = { steps: 0, generator: 0, discriminator: 0 };
+
+/** Where a run begins. */
+export const BEGINNING: Position = { epoch: 1, at: 0, steps: 0, sums: NO_STEPS, history: [] };
+
+/** The event of the epoch under way, whose last step was trained. */
+export function epochOf(
+  { epoch, steps, sums }: Position,
+  seconds: number,
+  distance: number | undefined,
+): EpochEvent {
+  return {
+    epoch,
+    step: steps,
+    steps: sums.steps,
+    generatorLoss: sums.generator / sums.steps,
+    discriminatorLoss: sums.discriminator / sums.steps,
+    seconds,
+    ...(distance === undefined ? {} : { distance }),
+  };
+}
+
+/** The beginning of the next epoch. */
+export function afterEpoch({ epoch, steps, history }: Position, event: EpochEvent): Position {
+  return { epoch: epoch + 1, at: 0, steps, sums: NO_STEPS, history: [...history, event] };
 }
 
 const isWhole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= least;
 
 /**
- * Refuses what a foreign or damaged file claims to be a position.
+ * A position as a file or a caller has it, checked and copied. Version 0.1.0 kept an epoch that was cut
+ * in the history; it is left out.
  *
  * @param count images of the data set
  * @param file what messages call the source
  * @throws {CheckpointError} naming what is wrong.
  */
-export function requirePosition(position: Position, count: number, file: string): void {
+export function requirePosition(position: Position, count: number, file: string): Position {
   const refuse = (what: string, value: unknown): never => {
     throw new CheckpointError(
       `The position in ${file} is damaged: ${what} ${quote(value)}. Use another checkpoint`,
@@ -68,9 +82,13 @@ export function requirePosition(position: Position, count: number, file: string)
   if (!isWhole(sums?.steps, 0) || ![generator, discriminator].every((n) => typeof n === "number")) {
     refuse("its sums are", sums);
   }
-  const ofEpoch = (entry?: Partial<EpochEvent>) =>
+  const isEpoch = (entry?: Partial<EpochEvent>) =>
     isWhole(entry?.epoch, 1) && isWhole(entry.step, 0) && isWhole(entry.steps, 0) &&
     [entry.generatorLoss, entry.discriminatorLoss, entry.seconds, entry.distance ?? 0]
       .every((n) => typeof n === "number");
-  if (!Array.isArray(history) || !history.every(ofEpoch)) refuse("its history is", history);
+  if (!Array.isArray(history) || !history.every(isEpoch)) refuse("its history is", history);
+  return structuredClone({
+    ...position,
+    history: history.filter((entry) => entry.epoch < epoch),
+  });
 }

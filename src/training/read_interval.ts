@@ -1,27 +1,28 @@
 /**
- * How far the queue of a training runs ahead of its host.
+ * How often a run reads its losses.
  *
  * @module
  */
 
-/** How often losses are read: about twice a second, since a wait costs 10 ms whatever its size. */
-export class Pace {
-  #interval = 1;
+/**
+ * How many steps are enqueued before their losses are read: about twice a second, since a read waits
+ * 10 ms however little it reads. This also limits how far the device's queue runs ahead of the host.
+ */
+export class ReadInterval {
+  #steps = 1;
   #since = performance.now();
 
-  /** Steps to enqueue before the next read. It bounds how far the queue runs ahead, too. */
-  get interval(): number {
-    return this.#interval;
+  /** Steps to enqueue before the next read. */
+  get steps(): number {
+    return this.#steps;
   }
 
-  /** Says that a read is done. */
-  tick(): void {
+  /** Call this after each read: it adapts the interval to the time that has passed. */
+  adapt(): void {
     const milliseconds = performance.now() - this.#since;
-    // After the first step, which a person waits for, no step waits for its own losses.
-    if (milliseconds < 300 || this.#interval === 1) {
-      this.#interval = Math.min(64, this.#interval * 2);
-    }
-    if (milliseconds > 1200) this.#interval = Math.max(2, this.#interval >> 1);
+    // A person waits for the first step. From then on no step waits for its own losses alone.
+    if (milliseconds < 300 || this.#steps === 1) this.#steps = Math.min(64, this.#steps * 2);
+    if (milliseconds > 1200) this.#steps = Math.max(2, this.#steps >> 1);
     this.#since = performance.now();
   }
 }

@@ -4,14 +4,10 @@
  * @module
  */
 
-import ringCode from "../kernels/ring.wgsl" with { type: "text" };
 import type { Gpu } from "../graph/gpu.ts";
-import { currentGraph } from "../graph/graph.ts";
-import type { Lowering } from "../graph/lower.ts";
 import type { Program } from "../graph/program.ts";
-import type { Op, Tensor } from "../graph/tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
-import { kernel } from "../gpu/shader.ts";
 import type { Adam } from "../optim/adam.ts";
 import { gatherImages } from "../ops/gather.ts";
 import { abs, sigmoid } from "../ops/math.ts";
@@ -24,79 +20,7 @@ import { mean, sum } from "../ops/reduce.ts";
 import type { Discriminator } from "../model/discriminator.ts";
 import type { Generator } from "../model/generator.ts";
 import { crossEntropy, discriminatorLoss, generatorLoss } from "../model/losses.ts";
-
-const ringKernel = kernel("ring", ringCode);
-
-/** Losses of the last steps, kept on the device so that many are read with one wait. */
-export class LossRing {
-  readonly #slots: Variable<"f32">;
-  readonly #count: Variable<"u32">;
-  #read = 0;
-
-  constructor(gpu: Gpu, readonly capacity = 1024) {
-    this.#slots = gpu.variable([capacity, 2], undefined, { name: "losses" });
-    this.#count = gpu.variable([1], undefined, { name: "losses/count", dtype: "u32" });
-  }
-
-  /** Records that a pair of scalars is kept. */
-  record(a: Tensor, b: Tensor): void {
-    const graph = currentGraph();
-    const attributes = { capacity: this.capacity, ring: this.#slots, count: this.#count };
-    for (const variable of [this.#slots, this.#count]) graph.variable(variable);
-    graph.add(ringOp, [a, b], attributes, []);
-    for (const variable of [this.#slots, this.#count]) graph.overwrite(variable);
-  }
-
-  /** Frees its memory. */
-  dispose(): void {
-    this.#slots.dispose();
-    this.#count.dispose();
-  }
-
-  /** Begins anew: how many of the steps enqueued have run is not known after an error. */
-  reset(): void {
-    this.#count.write([0]);
-    this.#read = 0;
-  }
-
-  /** Leaves out the next pairs: those of steps that were run for another reason. */
-  skip(steps: number): void {
-    this.#read += steps;
-  }
-
-  /** The pairs kept since the last call, given how many steps were enqueued since then. */
-  async take(steps: number): Promise<[number, number][]> {
-    if (steps > this.capacity) {
-      throw new RangeError(`The loss ring holds ${this.capacity} steps, ${steps} were enqueued`);
-    }
-    const values = await this.#slots.read();
-    const pairs = Array.from({ length: steps }, (_, i): [number, number] => {
-      const slot = (this.#read + i) % this.capacity * 2;
-      return [values[slot], values[slot + 1]];
-    });
-    this.#read += steps;
-    return pairs;
-  }
-}
-
-interface RingAttributes {
-  readonly capacity: number;
-  readonly ring: Variable;
-  readonly count: Variable;
-}
-
-const ringOp: Op<RingAttributes> = {
-  name: "ring",
-  effect: true,
-  lower({ inputs: [a, b], attributes: { capacity, ring, count } }, lowering: Lowering) {
-    lowering.dispatch({
-      kernel: ringKernel,
-      constants: { SLOTS: capacity },
-      bindings: { a, b, ring: lowering.variable(ring), count: lowering.variable(count) },
-      workgroups: [1, 1, 1],
-    });
-  },
-};
+import type { LossRing } from "./loss_ring.ts";
 
 /** Everything that a step reads and changes. */
 export interface StepState {
@@ -108,6 +32,7 @@ export interface StepState {
   readonly images: Variable<"u8">;
   /** Source of noise and dropout masks. */
   readonly random: RandomState;
+  /** Where a step leaves both of its losses. */
   readonly losses: LossRing;
 }
 

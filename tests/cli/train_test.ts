@@ -10,12 +10,15 @@ Deno.test("train: trains on real MNIST, relative paths are the person's", () =>
     const run = await dcgan(first, { INIT_CWD: dir });
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stdout, /data {5}MNIST from .*checksum verified\), 60000 images/);
-    assert.match(run.stdout, /epoch 1\/7 {2}generator \d\.\d{4} {2}discriminator \d\.\d{4}/);
+    assert.match(
+      run.stdout,
+      /epoch 1\/7 {2}step 3\/3 {2}generator \d\.\d{4} {2}discriminator \d\.\d{4}/,
+    );
     assert.match(run.stdout, /trained 3 steps in/);
     const files = [...Deno.readDirSync(join(dir, "runs/a"))].map((e) => e.name).sort();
     assert.deepEqual(files, [
       "dcgan.gif",
-      "image_at_epoch_0001.png",
+      "image_at_step_000003.png",
       "losses.svg",
       "metrics.jsonl",
       "run.json",
@@ -34,9 +37,9 @@ Deno.test("train: trains on real MNIST, relative paths are the person's", () =>
     const more = await resume("--max-steps=5");
     assert.equal(more.code, 0, more.stderr);
     assert.match(more.stdout, /trained 5 steps in/);
-    assert.match(more.stdout, /epoch 1\/7 {2}generator/);
+    assert.match(more.stdout, /epoch 1\/7 {2}step 5\/5 {2}generator/);
     const longer = await resume("--max-steps=6", "--epochs=9");
-    assert.match(longer.stdout, /epoch 1\/9 {2}generator/);
+    assert.match(longer.stdout, /epoch 1\/9 {2}step 6\/6 {2}generator/);
     const folder = await dcgan(["train", "--resume", "runs/a", "--max-steps=6"], { INIT_CWD: dir });
     assert.equal(folder.code, 0, folder.stderr);
     const both = await resume("--force");
@@ -64,7 +67,7 @@ Deno.test("train: a program reads JSON lines, and --quiet says nothing", () =>
     assert.equal(json.code, 0, json.stderr);
     const lines = json.stdout.trim().split("\n").map((line) => JSON.parse(line));
     const types = lines.map((line) => line.type).filter((type) => type !== "message");
-    assert.deepEqual(types, ["step", "step", "image", "epoch", "end"]);
+    assert.deepEqual(types, ["step", "step", "image", "end"]);
     const { steps, aborted, gif, checkpoint } = lines.at(-1);
     assert.deepEqual([steps, aborted, gif], [2, false, join(dir, "a", "dcgan.gif")]);
     assert.ok(checkpoint.endsWith("ckpt-0001-step-2.safetensors"));

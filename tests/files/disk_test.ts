@@ -371,7 +371,7 @@ Deno.test("disk: a run that maxSteps cuts, killed after its last checkpoint, has
     await run(join(outDir, "b"), "never", true);
     const [a, b] = [await everything(join(outDir, "a")), await everything(join(outDir, "b"))];
     assert.deepEqual(b, a);
-    assert.ok(a.images.has("image_at_epoch_0002.png"));
+    assert.ok(a.images.has("image_at_step_000005.png"));
   }));
 
 Deno.test("disk: a run without permission for its folder says which it needs", () =>

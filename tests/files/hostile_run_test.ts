@@ -67,7 +67,7 @@ Deno.test("run record: commands that ask for too much, or are none, stop no resu
     assert.equal(code, 0, stderr);
     assert.match(stdout, /trained 4 steps in/);
     assert.ok(performance.now() - begun < 30_000);
-    const path = join(dir, "run/image_at_epoch_0002.png");
+    const path = join(dir, "run/image_at_step_000004.png");
     const { width } = decodePNG(await Deno.readFile(path), path);
     assert.equal(width, 4 * 87 + 3, "16 images, as nothing else was said");
   });

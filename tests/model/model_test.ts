@@ -16,7 +16,8 @@ import {
 } from "../../mod.ts";
 import type { DiscriminatorOptions, GeneratorOptions, Tensor, Variable } from "../../mod.ts";
 import { weightedGrad } from "../../src/ops/grad.ts";
-import { gradientsOf, LossRing } from "../../src/training/step.ts";
+import { LossRing } from "../../src/training/loss_ring.ts";
+import { gradientsOf } from "../../src/training/step.ts";
 import { variableDigests } from "../support/digest.ts";
 import { assertClose, rms } from "../support/close.ts";
 

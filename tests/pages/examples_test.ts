@@ -123,9 +123,9 @@ Deno.test("examples: images draws a folder, loads it and trains in color", async
   await inFolder(async (dir) => {
     const text = await run("images.ts", ["--steps", "1"], dir);
     assert.match(text, /1200 images of 32 x 32, of disc, square, triangle/);
-    const [g] = numbers(text, /epoch 1 {2}generator (\S+)/g);
+    const [g] = numbers(text, /step 1 {2}generator (\S+)/g);
     assert.ok(Math.abs(g - Math.LN2) < 0.15, text); // the shapes are others in every run
-    const file = join(dir, "out-images/image_at_epoch_0001.png");
+    const file = join(dir, "out-images/image_at_step_000001.png");
     assert.equal(decodePNG(await Deno.readFile(file)).channels, 3);
 
     // A folder that is there already, at another size.

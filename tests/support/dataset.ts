@@ -7,7 +7,7 @@
 import type { Dataset } from "../../mod.ts";
 
 /** `count` gray images of 28 x 28 with a soft blob each. */
-export function blobs(count: number): Dataset {
+export function blobs(count: number): Dataset & { readonly labels: Uint8Array } {
   const images = new Uint8Array(count * 784);
   for (let i = 0; i < count; i++) {
     const [cy, cx] = [8 + (i * 5) % 13, 8 + (i * 7) % 11];

@@ -10,7 +10,8 @@
 import { createHash } from "node:crypto";
 import { Adam, Discriminator, Generator, Gpu } from "../../mod.ts";
 import type { Program, Variable } from "../../mod.ts";
-import { compileStep, LossRing, type StepState } from "../../src/training/step.ts";
+import { LossRing } from "../../src/training/loss_ring.ts";
+import { compileStep, type StepState } from "../../src/training/step.ts";
 
 /** Bytes of `count` images, each a bright disc at a place of its own. */
 export function discs(count: number): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Gpu, ops, Trainer } from "../../mod.ts";
-import { LossRing } from "../../src/training/step.ts";
+import { LossRing } from "../../src/training/loss_ring.ts";
 import { stateDigests } from "../support/digest.ts";
 import { inFolder } from "../support/folder.ts";
 import {

@@ -9,14 +9,15 @@
 
 import { decodePNG, loadImages, loadMNIST } from "../../../mod.ts";
 import { readTfjsModel } from "../../../src/files/model_files.ts";
-import { configurationOf } from "../../../src/training/options.ts";
+import { configurationOf, resolveOptions } from "../../../src/training/options.ts";
 
 const READERS: Readonly<Record<string, (path: string) => unknown>> = {
   png: (path) => decodePNG(Deno.readFileSync(path), path),
   images: (path) => loadImages(path, { channels: 3 }),
   scaled: (path) => loadImages(path, { channels: 3, size: [28, 28] }),
   tfjs: readTfjsModel,
-  mnist: async (path) => configurationOf({ dataset: await loadMNIST({ dir: path }) }),
+  mnist: async (path) =>
+    configurationOf(resolveOptions({ dataset: await loadMNIST({ dir: path }) })),
 };
 
 /** The system's record of the peak, where it keeps one; else what there is now. */

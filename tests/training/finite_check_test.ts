@@ -14,25 +14,17 @@ import {
   type TrainerOptions,
 } from "../../mod.ts";
 import { DCGAN } from "../../src/training/dcgan.ts";
+import { FiniteCheck } from "../../src/training/finite_check.ts";
 import { CheckpointFolder, readCheckpoint } from "../../src/files/checkpoints.ts";
 import { stateDigests } from "../support/digest.ts";
 import { assertClose } from "../support/close.ts";
-import { blobs } from "../support/dataset.ts";
+import { SMALL as ENDLESS } from "../support/dataset.ts";
 import { inFolder } from "../support/folder.ts";
 
 const gpu = await Gpu.request();
 
-/** Five steps an epoch. */
-const SMALL = {
-  gpu,
-  dataset: blobs(70),
-  batchSize: 16,
-  epochs: 4,
-  noiseDim: 10,
-  generatorWidths: [16, 8, 8],
-  discriminatorWidths: [8, 8],
-  seed: 3,
-} satisfies TrainerOptions;
+/** Four epochs of five steps. */
+const SMALL = { ...ENDLESS, gpu, epochs: 4 } satisfies TrainerOptions;
 
 async function failure(promise: Promise<unknown>): Promise<NonFiniteError> {
   try {
@@ -235,16 +227,17 @@ Deno.test("non-finite: 'warn' keeps the last finite checkpoint, and a resume tha
   }));
 
 Deno.test("non-finite: the search trains the batches of the steps since the last look again", async () => {
-  const { step, findNonFinite } = DCGAN.prototype;
+  const { step } = DCGAN.prototype;
+  const { search } = FiniteCheck.prototype;
   const trained: number[][] = [];
   let searched: number[][] = [];
   DCGAN.prototype.step = function (indices) {
     trained.push([...indices]);
     return step.call(this, indices);
   };
-  DCGAN.prototype.findNonFinite = function (batches) {
+  FiniteCheck.prototype.search = function (batches) {
     searched = batches.map((batch) => [...batch]);
-    return findNonFinite.call(this, batches);
+    return search.call(this, batches);
   };
   try {
     // It looks after step 1, in the middle of the epoch, and then after step 3.
@@ -253,7 +246,8 @@ Deno.test("non-finite: the search trains the batches of the steps since the last
     assert.equal(searched.length, 2);
     assert.deepEqual(searched, trained.slice(-searched.length));
   } finally {
-    Object.assign(DCGAN.prototype, { step, findNonFinite });
+    DCGAN.prototype.step = step;
+    FiniteCheck.prototype.search = search;
   }
 });
 

@@ -1,0 +1,125 @@
+/**
+ * Numbers that stop being finite: whether there are any, where the first one came from, and the way back
+ * to the state before.
+ *
+ * @module
+ */
+
+import { DeviceLostError, NonFiniteError } from "../errors.ts";
+import type { Buffer, BufferView } from "../gpu/memory.ts";
+import type { Gpu } from "../graph/gpu.ts";
+import { currentGraph } from "../graph/graph.ts";
+import type { Program } from "../graph/program.ts";
+import type { DCGAN } from "./dcgan.ts";
+import { compileStep } from "./step.ts";
+
+/** The first number that is not finite. */
+interface Found {
+  /** In which of the batches it appeared, from 0. */
+  readonly batch: number;
+  /** What made it. */
+  readonly where: string;
+}
+
+/** Checks the state of a run, and keeps a copy of it on the device to go back to. */
+export class FiniteCheck implements Disposable {
+  #check: Program | undefined;
+  #copies: (readonly [of: BufferView, copy: BufferView])[] | undefined;
+
+  constructor(private readonly gpu: Gpu, private readonly model: DCGAN) {}
+
+  /**
+   * The first weight, statistic or moment with a number that is not finite, if there is one, after
+   * everything enqueued so far.
+   */
+  async first(): Promise<string | undefined> {
+    this.#check ??= this.gpu.compile({}, () => {
+      const graph = currentGraph();
+      for (const variable of this.model.variables().values()) graph.variable(variable);
+      return {};
+    }, { label: "finite check of the state", watch: true });
+    this.#check.run();
+    return await this.#check.firstNonFinite();
+  }
+
+  /** Copies all state, for `rollBack`. */
+  backUp(): void {
+    if (!this.#copies) {
+      const { memory } = this.gpu.context;
+      const whole = (buffer: Buffer) => ({ buffer, offset: 0, bytes: buffer.bytes });
+      const buffers = new Set([...this.model.variables().values()].map(({ view }) => view.buffer));
+      this.#copies = [...buffers].map((buffer) =>
+        [whole(buffer), whole(memory.buffer(buffer.bytes, "backup"))] as const
+      );
+    }
+    this.gpu.context.copy(this.#copies, "backup");
+  }
+
+  #restore(): void {
+    this.gpu.context.copy(this.#copies!.map(([of, copy]) => [copy, of]), "roll back");
+  }
+
+  /**
+   * Finds the first number that is not finite, and goes back to the state of the last `backUp`.
+   *
+   * @param batches those trained since then
+   * @param first the number of the first batch's step
+   * @param holder what holds such a number now, to be named if the search finds nothing
+   * @returns the error to throw
+   * @throws {DeviceLostError} when the device is lost: then there is no state to go back to.
+   */
+  async rollBack(
+    batches: readonly Uint32Array[],
+    first: number,
+    holder = "a loss",
+  ): Promise<NonFiniteError> {
+    let found: Found | undefined;
+    let cause: unknown;
+    this.#restore();
+    try {
+      found = await this.search(batches);
+    } catch (error) {
+      // A search that fails, for lack of memory for example, must not cost the finite state.
+      cause = await this.gpu.context.errors.explain(error);
+      if (cause instanceof DeviceLostError) throw cause;
+    }
+    this.#restore();
+    const last = first + batches.length - 1;
+    const step = found ? first + found.batch : last;
+    const where = found?.where ?? holder;
+    const when = found || first === last
+      ? `in step ${step} (NaN or infinite), for the first time`
+      : `in one of the steps ${first} to ${last} (NaN or infinite)`;
+    return new NonFiniteError(
+      `${where} is not finite ${when}: the run stands at step ${first - 1} again. Try a lower ` +
+        "learning rate, or look at the data",
+      { step, where, cause },
+    );
+  }
+
+  /** Trains batches, one after another, and tests each result until one is not finite. */
+  async search(batches: readonly Uint32Array[]): Promise<Found | undefined> {
+    const { state, losses } = this.model;
+    using made = new DisposableStack();
+    const programs = new Map<number, Program<"indices">>();
+    for (const [batch, indices] of batches.entries()) {
+      let program = programs.get(indices.length);
+      if (!program) {
+        program = made.use(compileStep(this.gpu, state, indices.length, { watch: true }));
+        programs.set(indices.length, program);
+      }
+      program.run({ indices });
+      const where = await program.firstNonFinite();
+      losses.skip(1);
+      if (where !== undefined) return { batch, where };
+    }
+    return undefined;
+  }
+
+  /** Frees the copy. */
+  [Symbol.dispose](): void {
+    this.#check?.[Symbol.dispose]();
+    for (const [, { buffer }] of this.#copies ?? []) this.gpu.context.memory.free(buffer);
+    this.#check = this.#copies = undefined;
+  }
+}

@@ -1,0 +1,117 @@
+/** Options: their defaults, what is refused, and the names of version 0.1.0. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DataError, Gpu, type StepEvent, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { readCheckpoint } from "../../src/files/checkpoints.ts";
+import { resolveOptions, resolveTrainOptions } from "../../src/training/options.ts";
+import { blobs, SMALL as ENDLESS } from "../support/dataset.ts";
+import { inFolder } from "../support/folder.ts";
+import { namesIn } from "../support/training.ts";
+
+const gpu = await Gpu.request();
+
+/** Three epochs of five steps. */
+const SMALL = { ...ENDLESS, gpu, epochs: 3 } satisfies TrainOptions;
+
+Deno.test("options: the defaults are the tutorial's", () =>
+  inFolder(async (dir) => {
+    const { generatorWidths, discriminatorWidths } = SMALL;
+    const options = { gpu, generatorWidths, discriminatorWidths };
+    // 257 images are two batches, the first of 256.
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const onStep = ({ images, totalSteps }: StepEvent) => {
+      seen.push(images, totalSteps);
+      stop.abort();
+    };
+    await trainDCGAN({ ...options, dataset: blobs(257), signal: stop.signal, onStep });
+    assert.deepEqual(seen, [256, 100]);
+
+    const messages: string[] = [];
+    const onMessage = (text: string) => messages.push(text);
+    const small = { ...options, dataset: blobs(2), imageCount: 1 };
+    const { history } = await trainDCGAN({ ...small, outDir: dir, onMessage });
+    assert.equal(history.length, 50);
+    const written = messages.map((text) => text.match(/ckpt-(\d+)\./)?.[1]);
+    assert.deepEqual(written, ["0001", "0015", "0030", "0045", "0050"]);
+    const folder = join(dir, "training_checkpoints");
+    assert.equal(namesIn(folder).length, 3);
+    const { configuration } = await readCheckpoint(join(folder, namesIn(folder)[0]));
+    const { images: _, ...rest } = configuration;
+    assert.deepEqual(rest, {
+      dataset: [2, 28, 28, 1],
+      batchSize: 256,
+      noiseDim: 100,
+      learningRate: 1e-4,
+      beta1: 0.9,
+      beta2: 0.999,
+      generatorWidths,
+      discriminatorWidths,
+      dropout: 0.3,
+      seed: 0,
+    });
+  }));
+
+Deno.test("options: wrong options are refused before anything is made", async () => {
+  const before = gpu.context.memory.count;
+  const refused = (change: Partial<TrainOptions>, Class: new () => Error, message: RegExp) =>
+    assert.rejects(trainDCGAN({ ...SMALL, ...change }), (error: Error) => {
+      assert.ok(error instanceof Class, error.stack);
+      assert.match(error.message, message);
+      return true;
+    });
+  await refused({ batchSize: 0 }, RangeError, /batchSize must be a whole number/);
+  await refused({ dropout: 1 }, RangeError, /dropout must be .* got 1/);
+  await refused(
+    { generatorWidths: [8, 8, 0] },
+    RangeError,
+    /generatorWidths must be .* got \[8,8,0\]/,
+  );
+  await refused({ beta1: 1 }, RangeError, /beta1 must be .* got 1/);
+  await refused({ seed: -1 }, RangeError, /seed must be .* got -1/);
+  await refused({ epochs: 1.5 }, RangeError, /epochs must be a whole number .* got 1.5/);
+  await refused({ resume: true }, TypeError, /needs an outDir/);
+  const { dataset } = SMALL;
+  await refused({ dataset: { ...dataset, count: 71 } }, DataError, /71/);
+  // What a program in JavaScript forgets.
+  await refused({ dataset: undefined }, DataError, /must be an object .* got undefined/);
+  assert.equal(gpu.context.memory.count, before);
+});
+
+Deno.test("options: what is resolved has every option, and resolving it again changes nothing", () => {
+  const resolved = resolveOptions(SMALL);
+  for (const [name, value] of Object.entries(resolved)) assert.notEqual(value, undefined, name);
+  assert.deepEqual(resolveOptions(resolved), resolved);
+  assert.deepEqual(resolveOptions({ ...SMALL, seed: undefined }).seed, 0);
+  const { everyEpochs, everyMinutes } =
+    resolveTrainOptions({ ...SMALL, checkpoint: false }).checkpoint;
+  assert.deepEqual([everyEpochs, everyMinutes], [Infinity, Infinity]);
+});
+
+Deno.test("options: the names of version 0.1.0 work, and those of this version win", async () => {
+  const events: { images: Float32Array; pictures: Float32Array }[] = [];
+  using run = await trainDCGAN({
+    ...SMALL,
+    maxSteps: 5,
+    pictureEverySteps: 4,
+    pictureCount: 4,
+    onPicture: (event) => void events.push(event),
+  });
+  assert.equal(run.steps, 5);
+  assert.equal(events.length, 2);
+  for (const { images, pictures } of events) {
+    assert.equal(images, pictures);
+    assert.equal(images.length, 4 * 784);
+  }
+  const images: number[] = [];
+  using _run = await trainDCGAN({
+    ...SMALL,
+    maxSteps: 5,
+    imageCount: 1,
+    pictureCount: 4,
+    onImage: (event) => void images.push(event.images.length),
+    onPicture: () => assert.fail("both were called"),
+  });
+  assert.deepEqual(images, [784]);
+});

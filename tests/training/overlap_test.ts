@@ -1,0 +1,369 @@
+/** What overlaps: it works in program order, or throws what the documentation says; nothing hangs. */
+
+import assert from "node:assert/strict";
+import { DeviceLostError, Gpu, GpuValidationError, ops, trainDCGAN, Trainer } from "../../mod.ts";
+import type { TrainerOptions, TrainEvent } from "../../mod.ts";
+import { SMALL as ENDLESS } from "../support/dataset.ts";
+import { stateDigests } from "../support/digest.ts";
+import { inFolder } from "../support/folder.ts";
+import { guarded } from "../support/watchdog.ts";
+
+function test(name: string, body: () => Promise<void>): void {
+  Deno.test(`overlap: ${name}`, () => guarded(body, 60));
+}
+
+/** Five steps an epoch. */
+const SMALL = { ...ENDLESS, epochs: 2 } satisfies TrainerOptions;
+
+/** Adds x to a sum that it keeps, slowly enough that reads are still pending when more is asked for. */
+function counting(gpu: Gpu) {
+  const total = gpu.variable([1], [0], { name: "total" });
+  const program = gpu.compile({ x: [1] }, ({ x }) => {
+    const slow = ops.matmul(ops.broadcastTo(x, [300, 300]), ops.constant(1, [300, 300]));
+    ops.assign(total, ops.add(total, ops.div(ops.mean(slow), 300)));
+    return { total };
+  }, { label: "counting" });
+  return { total, program };
+}
+
+async function outcomes(promises: readonly Promise<unknown>[]): Promise<unknown[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.map((one) => one.status === "fulfilled" ? one.value : one.reason);
+}
+
+function assertAll(values: readonly unknown[], ...classes: (new (text: string) => Error)[]): void {
+  for (const value of values) {
+    assert.ok(classes.some((c) => value instanceof c), `got ${Deno.inspect(value)}`);
+  }
+}
+
+test("each of many pending reads sees what was enqueued before it, and nothing later", async () => {
+  using gpu = await Gpu.request();
+  const { total, program } = counting(gpu);
+  const reads: Promise<number>[] = [];
+  const expected: number[] = [];
+  for (let i = 1, sum = 0; i <= 20; i++) {
+    program.run({ x: [i] });
+    sum += i;
+    reads.push(program.read("total").then(({ total }) => total[0]));
+    reads.push(total.read().then(([value]) => value));
+    expected.push(sum, sum);
+    if (i % 5 === 0) {
+      total.write([sum = 100 * i]);
+      reads.push(total.read().then(([value]) => value));
+      reads.push(program.read().then(({ total }) => total[0])); // of the run, not of the write
+      expected.push(sum, expected.at(-1)!);
+    }
+  }
+  assert.deepEqual(await Promise.all(reads), expected);
+});
+
+test("a variable that is written between runs and while reads are pending", async () => {
+  using gpu = await Gpu.request();
+  const { total, program } = counting(gpu);
+  program.run({ x: [1] });
+  const before = total.read();
+  total.write([10]);
+  const between = total.read();
+  program.run({ x: [1] });
+  const after = total.read();
+  total.write([20]);
+  // What was handed over is taken at once: the array is the caller's again.
+  const mine = new Float32Array([30]);
+  total.write(mine);
+  mine[0] = 99;
+  assert.deepEqual(await Promise.all([before, between, after, total.read()]), [
+    new Float32Array([1]),
+    new Float32Array([10]),
+    new Float32Array([11]),
+    new Float32Array([30]),
+  ]);
+});
+
+test("a program that is disposed while reads are pending gives them what it had", async () => {
+  using gpu = await Gpu.request();
+  const { total, program } = counting(gpu);
+  for (let i = 0; i < 20; i++) program.run({ x: [1] });
+  const pending = [program.read("total"), program.read("total")];
+  program[Symbol.dispose]();
+  program[Symbol.dispose]();
+  assertAll(await outcomes([program.read(), program.profile()]), TypeError);
+  for (const { total } of await Promise.all(pending)) assert.deepEqual([...total], [20]);
+  assert.throws(() => program.run({ x: [1] }), /The program counting was disposed/);
+  assert.deepEqual([...await total.read()], [20]);
+});
+
+test("a variable that is disposed while its read is pending, twice, and used afterwards", async () => {
+  using gpu = await Gpu.request();
+  const { total, program } = counting(gpu);
+  program.run({ x: [7] });
+  const pending = total.read();
+  total.dispose();
+  total.dispose();
+  assert.deepEqual([...await pending], [7]);
+  await assert.rejects(total.read(), /Cannot use the variable total \[1\], which was disposed/);
+  assert.throws(() => total.write([1]), TypeError);
+  program.run({ x: [7] });
+  await assert.rejects(program.read(), GpuValidationError);
+});
+
+for (const owned of [true, false]) {
+  test(`a Gpu (${owned ? "its own" : "the caller's"} device) that is disposed while work is queued and reads are pending`, async () => {
+    const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
+    const gpu = owned ? await Gpu.request() : Gpu.from(device);
+    const { total, program } = counting(gpu);
+    for (let i = 0; i < 50; i++) program.run({ x: [1] });
+    const pending: Promise<unknown>[] = [program.read(), program.read(), total.read(), gpu.idle()];
+    if (gpu.device.features.has("timestamp-query")) pending.push(program.profile());
+    gpu[Symbol.dispose]();
+    gpu[Symbol.dispose]();
+    pending.push(program.read(), total.read(), gpu.idle());
+    assertAll(await outcomes(pending), DeviceLostError);
+    assert.throws(() => program.run({ x: [1] }), DeviceLostError);
+    assert.throws(() => total.write([1]), DeviceLostError);
+    assert.throws(() => gpu.variable([1]), DeviceLostError);
+    assert.throws(() => gpu.compile({}, () => ({})), DeviceLostError);
+    program[Symbol.dispose]();
+    total.dispose();
+    device.destroy();
+  });
+}
+
+test("two Gpus have each their own numbers and errors", async () => {
+  using one = await Gpu.request();
+  using two = await Gpu.request();
+  const [a, b] = [counting(one), counting(two)];
+  for (let i = 0; i < 10; i++) {
+    a.program.run({ x: [1] });
+    b.program.run({ x: [10] });
+  }
+  assert.deepEqual(
+    (await Promise.all([a.total.read(), b.total.read()])).map(([value]) => value),
+    [10, 100],
+  );
+  assert.throws(
+    () => two.compile({}, () => ({ y: ops.neg(a.total) })),
+    { name: "TypeError", message: /variable total \[1\], which belongs to another device/ },
+  );
+  a.total.dispose();
+  a.program.run({ x: [1] });
+  b.program.run({ x: [10] });
+  const [ofA, ofB] = await outcomes([a.program.read(), b.program.read()]);
+  assertAll([ofA], GpuValidationError);
+  assert.deepEqual(ofB, { total: new Float32Array([110]) });
+  one[Symbol.dispose]();
+  b.program.run({ x: [10] });
+  assert.deepEqual([...await b.total.read()], [120]);
+});
+
+test("a refused run fails every read that waits for it, not only the first", async () => {
+  using gpu = await Gpu.request();
+  const { total, program } = counting(gpu);
+  program.run({ x: [1] });
+  await program.read();
+  total.dispose();
+  program.run({ x: [1] });
+  const results = await outcomes([program.read(), program.read(), program.read()]);
+  assertAll(results, GpuValidationError);
+});
+
+test("sample and distance during a step are of the state before or after it", async () => {
+  using gpu = await Gpu.request();
+  using trainer = await Trainer.create({ ...SMALL, gpu });
+  using other = await Trainer.create({ ...SMALL, gpu });
+  const step = trainer.step();
+  const during = await Promise.all([
+    trainer.sample({ count: 4 }),
+    trainer.sample({ count: 4, seed: 5 }),
+    trainer.sample({ count: 2 }),
+    trainer.distance(),
+    trainer.distance(),
+    step,
+  ]);
+  const states: unknown[][] = [];
+  for (let i = 0; i < 2; i++) {
+    states.push([
+      await other.sample({ count: 4 }),
+      await other.sample({ count: 4, seed: 5 }),
+      await other.sample({ count: 2 }),
+      await other.distance(),
+      await other.distance(),
+    ]);
+    await other.step();
+  }
+  for (const [i, result] of during.slice(0, 5).entries()) {
+    const fits = states.some((state) => Deno.inspect(state[i]) === Deno.inspect(result));
+    assert.ok(fits, `result ${i}`);
+  }
+});
+
+test("whatever overlaps a step, an epoch or an iteration is refused, and disturbs nothing", async () => {
+  using gpu = await Gpu.request();
+  using straight = await Trainer.create({ ...SMALL, gpu });
+  for (let i = 0; i < 5; i++) await straight.step();
+  const start = await (await Trainer.create({ ...SMALL, gpu })).snapshot();
+  for (const first of ["step", "epoch", "iteration"] as const) {
+    using trainer = await Trainer.create({ ...SMALL, gpu });
+    const iterator = trainer[Symbol.asyncIterator]();
+    const begun: Promise<unknown> = first === "iteration" ? iterator.next() : trainer[first]();
+    const refused = await outcomes([
+      trainer.step(),
+      trainer.epoch(),
+      trainer.snapshot(),
+      trainer.restore(start),
+      trainer.save("/dev/null/never.safetensors"),
+      trainer[Symbol.asyncIterator]().next(),
+    ]);
+    for (const error of refused) {
+      assert.ok(error instanceof Error);
+      assert.match(error.message, /Cannot begin an? .* while an? .* is under way: await it first/);
+    }
+    await begun;
+    await iterator.return();
+    while (trainer.steps < 5) await trainer.step();
+    assert.deepEqual(await stateDigests(trainer), await stateDigests(straight), first);
+  }
+});
+
+test("a restore between two events of an iteration: it goes on from there", async () => {
+  using gpu = await Gpu.request();
+  using trainer = await Trainer.create({ ...SMALL, gpu });
+  const start = await trainer.snapshot();
+  const steps: number[] = [];
+  for await (const event of trainer) {
+    if (event.type !== "step") continue;
+    steps.push(event.step);
+    if (steps.length === 6) await trainer.restore(start);
+  }
+  assert.deepEqual(steps, [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  using straight = await Trainer.create({ ...SMALL, gpu });
+  for await (const _ of straight);
+  assert.deepEqual(await stateDigests(trainer), await stateDigests(straight));
+});
+
+test("an iteration that is left while its read is pending is gone on with", async () => {
+  using gpu = await Gpu.request();
+  using trainer = await Trainer.create({ ...SMALL, gpu });
+  const told: number[] = [];
+  const tell = (result: IteratorResult<TrainEvent, void>) => {
+    if (!result.done && result.value.type === "step") told.push(result.value.step);
+  };
+  while (trainer.steps < trainer.totalSteps) {
+    const iterator = trainer[Symbol.asyncIterator]();
+    const pending = iterator.next();
+    const left = iterator.return();
+    tell(await pending);
+    assert.deepEqual(await left, { done: true, value: undefined });
+  }
+  for await (const event of trainer) tell({ done: false, value: event });
+  assert.deepEqual(told, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test("an abort while a read is pending: the step under way is told, then the run stops", async () => {
+  using gpu = await Gpu.request();
+  const begin = async () => {
+    const abort = new AbortController();
+    const trainer = await Trainer.create({ ...SMALL, gpu, signal: abort.signal });
+    return { abort, trainer };
+  };
+  const reason = new Error("enough");
+  {
+    const { abort, trainer } = await begin();
+    const step = trainer.step();
+    abort.abort(reason);
+    assert.equal((await step).step, 1);
+    await assert.rejects(trainer.step(), reason);
+    await assert.rejects(trainer.epoch(), reason);
+    assert.equal((await trainer.snapshot()).position.steps, 1, "it can still be saved");
+    trainer[Symbol.dispose]();
+  }
+  {
+    const { abort, trainer } = await begin();
+    const epoch = trainer.epoch();
+    abort.abort(reason);
+    await assert.rejects(epoch, reason);
+    assert.equal((await trainer.snapshot()).position.steps, trainer.steps);
+    trainer[Symbol.dispose]();
+  }
+  {
+    const { abort, trainer } = await begin();
+    const told: number[] = [];
+    const iterator = trainer[Symbol.asyncIterator]();
+    const pending = iterator.next();
+    abort.abort(reason);
+    for (let next = await pending; !next.done; next = await iterator.next()) {
+      if (next.value.type === "step") told.push(next.value.step);
+    }
+    assert.deepEqual(told, Array.from({ length: trainer.steps }, (_, i) => i + 1));
+    trainer[Symbol.dispose]();
+  }
+  await inFolder(async (dir) => {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(reason), 100);
+    using run = await trainDCGAN({
+      ...SMALL,
+      gpu,
+      epochs: 1000,
+      outDir: dir,
+      signal: abort.signal,
+    });
+    assert.ok(run.aborted && run.checkpoint);
+  });
+});
+
+for (const owned of [true, false]) {
+  test(`a trainer (${owned ? "its own" : "the caller's"} device) that is disposed while work is queued and reads are pending`, async () => {
+    using shared = await Gpu.request();
+    const devices: Gpu[] = [];
+    const request = async () => {
+      devices.push(await Gpu.request());
+      return devices.at(-1)!;
+    };
+    const messages: string[] = [];
+    const begin = () =>
+      Trainer.create({
+        ...SMALL,
+        gpu: owned ? request : shared,
+        onMessage: (text) => messages.push(text),
+      });
+    const acts = {
+      step: (trainer: Trainer) => trainer.step(),
+      epoch: (trainer: Trainer) => trainer.epoch(),
+      iteration: (trainer: Trainer) => trainer[Symbol.asyncIterator]().next(),
+      sample: (trainer: Trainer) => trainer.sample({ count: 4 }),
+      distance: (trainer: Trainer) => trainer.distance(),
+      snapshot: (trainer: Trainer) => trainer.snapshot(),
+    };
+    const before = { count: shared.context.memory.count, bytes: shared.context.memory.bytes };
+    for (const [name, act] of Object.entries(acts)) {
+      // Some turns later the work is queued and its read is under way.
+      for (const turns of [1, 10]) {
+        const trainer = await begin();
+        const start = await trainer.snapshot();
+        const pending = act(trainer);
+        for (let i = 0; i < turns; i++) await Promise.resolve();
+        trainer[Symbol.dispose]();
+        trainer[Symbol.dispose]();
+        const [result] = await outcomes([pending]);
+        if (result instanceof Error) {
+          assert.ok(result instanceof TypeError, `${name}: ${result.stack}`);
+          assert.match(result.message, /The trainer was disposed/);
+        }
+        const later = await outcomes([
+          ...Object.values(acts).map((act) => act(trainer)),
+          trainer.restore(start),
+          trainer.prepare(),
+        ]);
+        assertAll(later, TypeError);
+        for (const error of later) assert.match(String(error), /The trainer was disposed/);
+      }
+    }
+    assert.deepEqual(
+      { count: shared.context.memory.count, bytes: shared.context.memory.bytes },
+      before,
+    );
+    if (owned) assert.equal(devices.length, 2 * Object.keys(acts).length, "none was replaced");
+    assert.deepEqual(messages, []);
+    assert.ok(devices.every(({ context }) => context.memory.count === 0));
+  });
+}
