@@ -19,7 +19,7 @@ import { type Mutation, mutations } from "./mutate/operators.ts";
 /** Tests of ops, the quick ones first. */
 const OPS = [
   ...["ops/planted_error", "ops/second_order", "ops/random", "ops/shapes", "ops/ieee"],
-  ...["ops/batch_norm", "model/oracle_layers", "ops/ops", "ops/gemm"],
+  ...["ops/norm", "model/oracle_layers", "ops/ops", "ops/gemm"],
 ];
 /**
  * What tests each room of `src/`, in order: folders and files of `tests/`. Default: the folder of the
@@ -37,7 +37,7 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   data: ["data", "files/images"],
   training: ["training/parity", "training/trainer", "training"],
   files: ["files", "train"],
-  "train.ts": ["train", "training/resume"],
+  "train.ts": ["train", "train/resume"],
   "errors.ts": ["gpu"],
   "version.ts": ["files/run_record"],
 };
@@ -49,7 +49,7 @@ const OTHERS = "--filter=/^([^cm]|c[^o]|co[^n]|con[^v]|m[^a]|ma[^t])/";
 
 /** Test files that take too long, unless the table or the name of a file asks for them. */
 const SLOW =
-  /files\/disk|gemm\/calibrate|cli\/permissions|training\/(?:device_lost|resume|oracle_step|long_run|faults)/;
+  /files\/disk|gemm\/calibrate|cli\/permissions|train(?:ing)?\/(?:device_lost|resume|oracle_step|long_run|faults)/;
 
 /** One fault in one file, and what became of it. */
 export interface Mutant extends Mutation {
