@@ -20,14 +20,16 @@ export interface AdamOptions {
   readonly epsilon?: number;
 }
 
-/** Variables that lie side by side in one buffer, and their moments: one dispatch. */
-interface Run {
+/** Variables side by side in one buffer, and their moments: one dispatch updates them all. */
+interface Group {
   readonly parameters: readonly Variable[];
+  /** Moving means of the gradients. */
   readonly moments: readonly Variable[];
+  /** Moving means of the squared gradients. */
   readonly squares: readonly Variable[];
 }
 
-/** One storage over variables that lie side by side. */
+/** The storage from the first to the last of variables that lie side by side. */
 function span(variables: readonly Variable[]): Storage {
   const [first, last] = [variables[0], variables[variables.length - 1]];
   const { buffer, offset } = first.view;
@@ -40,7 +42,7 @@ function span(variables: readonly Variable[]): Storage {
 }
 
 interface ApplyAttributes {
-  readonly runs: readonly (Run & { readonly gradients: readonly Tensor[] })[];
+  readonly groups: readonly (Group & { readonly gradients: readonly Tensor[] })[];
   readonly state: Variable;
   readonly beta1: number;
   readonly beta2: number;
@@ -51,7 +53,7 @@ const adamOp: Op<ApplyAttributes> = {
   name: "adam",
   effect: true,
   lower({ attributes }, lowering: Lowering) {
-    const { runs, state, beta1, beta2, epsilon } = attributes;
+    const { groups, state, beta1, beta2, epsilon } = attributes;
     const decays = { B1: beta1, B2: beta2, ONE_MINUS_B1: 1 - beta1, ONE_MINUS_B2: 1 - beta2 };
     lowering.dispatch({
       kernel: adamKernel,
@@ -61,7 +63,7 @@ const adamOp: Op<ApplyAttributes> = {
       workgroups: [1, 1, 1],
       detail: "step",
     });
-    for (const { parameters, moments, squares, gradients } of runs) {
+    for (const { parameters, moments, squares, gradients } of groups) {
       const p = span(parameters);
       const offsets = parameters.map(({ view }) => view.offset - parameters[0].view.offset);
       const count = p.bytes / 16;
@@ -103,18 +105,20 @@ const adamOp: Op<ApplyAttributes> = {
  * ```
  */
 export class Adam {
-  /** What it updates, in the order in which {@linkcode Adam.apply} expects gradients. */
+  /** The variables that it updates, in the order in which {@linkcode Adam.apply} takes gradients. */
   readonly variables: readonly Variable[];
-  /** [t, 1 - b1^t, 1 - b2^t, learning rate]: all that changes from step to step. */
+  /** [t, 1 - b1^t, 1 - b2^t, learning rate]. A step reads the learning rate, so writing one changes it. */
   readonly state: Variable<"f32">;
-  readonly #runs: readonly Run[];
+  readonly #groups: readonly Group[];
   readonly #options: Required<AdamOptions>;
 
   /**
    * Makes the moments, all zero.
    *
-   * @param variables what to update
-   * @throws {RangeError} when a rate is out of range.
+   * @param variables what to update, all f32 and of this device
+   * @throws {RangeError} when an option is out of range.
+   * @throws {TypeError} when there are no variables, or one is given twice, not f32, disposed, or of
+   *   another device.
    */
   constructor(gpu: Gpu, variables: readonly Variable[], options: AdamOptions = {}) {
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
@@ -129,8 +133,10 @@ export class Adam {
       }
     }
     if (!variables.length) throw new TypeError("Adam needs at least one variable");
-    for (const { name, dtype } of variables) {
+    for (const variable of variables) {
+      const { name, dtype } = variable;
       if (dtype !== "f32") throw new TypeError(`Adam updates f32 variables, ${name} is ${dtype}`);
+      variable.requireUsable(gpu.context);
     }
     if (new Set(variables).size !== variables.length) {
       throw new TypeError("Adam got a variable twice: add its gradients and give it once");
@@ -141,7 +147,7 @@ export class Adam {
       name: "adam/state",
       trainable: false,
     });
-    this.#runs = neighbours(this.variables).map((parameters) => {
+    this.#groups = sideBySide(this.variables).map((parameters) => {
       const slot = (suffix: string) =>
         gpu.variables(parameters.map(({ name, shape }) => ({
           name: `${name}/${suffix}`,
@@ -154,24 +160,32 @@ export class Adam {
 
   /** The first and second moments of every variable, named `<variable>/m` and `<variable>/v`. */
   get moments(): readonly Variable[] {
-    return this.#runs.flatMap(({ moments, squares }) => [...moments, ...squares]);
+    return this.#groups.flatMap(({ moments, squares }) => [...moments, ...squares]);
   }
 
-  /** Frees the moments; programs that apply it must not run any more. */
+  /** Frees the moments; programs that apply this optimizer must not run any more. */
   dispose(): void {
     for (const variable of [this.state, ...this.moments]) variable.dispose();
   }
 
   /**
-   * Records one update.
+   * Records one update. What the recording reads of the variables before this call are the old values,
+   * afterwards the new ones.
    *
-   * @param gradients one for each of {@linkcode Adam.variables}, of its shape
+   * @param gradients one for each of {@linkcode Adam.variables}, f32 and of its shape
+   * @throws {TypeError} when there are more or fewer gradients, or one has another shape or type.
    */
   apply(gradients: readonly TensorLike[]): void {
     const graph = currentGraph();
+    if (!Array.isArray(gradients)) {
+      throw new TypeError(
+        "Adam takes a list of gradients, one for each variable: adam.apply(grad(loss, variables))",
+      );
+    }
     if (gradients.length !== this.variables.length) {
       throw new TypeError(
-        `Adam updates ${this.variables.length} variables, got ${gradients.length} gradients`,
+        `Adam updates ${this.variables.length} variables, got ${gradients.length} gradients: ` +
+          "give one for each, in the order of adam.variables",
       );
     }
     const of = new Map<Variable, Tensor>();
@@ -183,23 +197,28 @@ export class Adam {
             `the variable ${show(variable.shape)}`,
         );
       }
+      if (gradient.dtype !== "f32") {
+        throw new TypeError(
+          `The gradient of ${variable.name} is ${gradient.dtype}: gradients are f32`,
+        );
+      }
       of.set(variable, gradient);
     });
-    const runs = this.#runs.map((run) => ({
-      ...run,
-      gradients: run.parameters.map((p) => of.get(p)!),
+    const groups = this.#groups.map((group) => ({
+      ...group,
+      gradients: group.parameters.map((p) => of.get(p)!),
     }));
     const { beta1, beta2, epsilon } = this.#options;
     const written = [this.state, ...this.variables, ...this.moments];
     for (const variable of written) graph.variable(variable);
-    const attributes: ApplyAttributes = { runs, state: this.state, beta1, beta2, epsilon };
+    const attributes: ApplyAttributes = { groups, state: this.state, beta1, beta2, epsilon };
     graph.add(adamOp, [...of.values()], attributes, []);
     for (const variable of written) graph.overwrite(variable);
   }
 }
 
-/** Variables in groups that lie side by side without a gap. */
-function neighbours(variables: readonly Variable[]): Variable[][] {
+/** Groups of variables that lie side by side without a gap. */
+function sideBySide(variables: readonly Variable[]): Variable[][] {
   const groups: Variable[][] = [];
   const sorted = Map.groupBy(variables, (v) => v.view.buffer);
   for (const group of sorted.values()) {

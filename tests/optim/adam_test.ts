@@ -25,7 +25,7 @@ function separate(gpu: Gpu, random: TestRandom): Variable[] {
 
 function sideBySide(gpu: Gpu, random: TestRandom): Variable[] {
   return gpu.variables(SHAPES.map((shape, i) => ({
-    name: `neighbour ${i}`,
+    name: `variable ${i}`,
     shape,
     trainable: true,
     data: random.fill(size(shape)),
@@ -271,7 +271,36 @@ Deno.test("Adam refuses what it cannot do", async () => {
     });
   assert.throws(applied(undefined), {
     name: "TypeError",
-    message: "Adam updates 1 variables, got 0 gradients",
+    message: "Adam updates 1 variables, got 0 gradients: give one for each, in the order of " +
+      "adam.variables",
+  });
+  const given = (gradients: () => never) => () =>
+    gpu.compile({}, () => (adam.apply(gradients()), {}));
+  assert.throws(given(() => ops.constant(0, [2, 3]) as never), {
+    name: "TypeError",
+    message: /^Adam takes a list of gradients, one for each variable: /,
+  });
+  assert.throws(given(() => [ops.randomBits([2, 3])] as never), {
+    name: "TypeError",
+    message: "The gradient of kernel is u32: gradients are f32",
+  });
+  assert.throws(given(() => [undefined] as never), {
+    name: "TypeError",
+    message: /as the gradient of kernel, got undefined/,
+  });
+  assert.throws(() => new Adam(gpu, [gpu.variable([2], [0, 1], { name: "c", dtype: "u32" })]), {
+    name: "TypeError",
+    message: "Adam updates f32 variables, c is u32",
+  });
+  const disposed = gpu.variable([2], undefined, { name: "old" });
+  disposed.dispose();
+  assert.throws(() => new Adam(gpu, [disposed]), {
+    name: "TypeError",
+    message: /variable old \[2\], which was disposed/,
+  });
+  assert.throws(() => new Adam(gpu, [variable, variable]), {
+    name: "TypeError",
+    message: /got a variable twice/,
   });
   assert.throws(applied([3, 2]), {
     name: "TypeError",
