@@ -9,7 +9,7 @@ import { show } from "../graph/tensor.ts";
 import { plain } from "../formats/json.ts";
 import { requireTensor, type WeightFile } from "./weights.ts";
 
-/** What tells one generator from another, weights aside. */
+/** What determines the layers of a generator. */
 export interface GeneratorSizes {
   readonly noiseDim: number;
   readonly widths: readonly [number, number, number];
@@ -18,7 +18,7 @@ export interface GeneratorSizes {
   readonly width: number;
 }
 
-/** The images that two doublings make of what the dense layer is reshaped to. */
+/** The size of images from the Reshape layer, whose output is doubled twice. */
 function imageOf(layers: WeightFile["layers"]): [number, number] | undefined {
   const shape = layers?.find(({ type }) => type === "Reshape")?.config.target_shape;
   const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
@@ -27,11 +27,10 @@ function imageOf(layers: WeightFile["layers"]): [number, number] | undefined {
 }
 
 /**
- * Sizes of the generator in a file. Where the file does not say the height and width of its
- * images, they are equal.
+ * Sizes of the generator in a file. Images are square if the file does not say their height and width.
  *
- * @throws {CheckpointError} when a kernel is missing or not of the right form, or the images' size
- *   cannot be told. Whether the shapes fit together is left to whoever reads the values.
+ * @throws {CheckpointError} when a kernel is missing or has another number of axes, or the size of
+ *   images is unknown. Shapes that do not fit together are found when the values are read.
  */
 export function generatorSizes(file: WeightFile): GeneratorSizes {
   const { path, called } = file;

@@ -1,31 +1,29 @@
 /**
- * Ways through latent space: what a generator makes of the noise between two noise vectors.
+ * Paths between noise vectors, through latent space.
  *
  * @module
  */
 
 import { requireCount } from "./validate.ts";
 
-/** How to go from one vector to the next. */
+/** How to go from one vector to the next: along a straight line, or along an arc. */
 export type LatentMode = "linear" | "spherical";
 
-/** Below this, the sine of an angle says more about rounding than about a direction. */
+/** A sine smaller than this is mostly rounding error. */
 const TINY = 1e-6;
 
-function requireAlike(a: ArrayLike<number>, b: ArrayLike<number>): void {
-  if (a.length === b.length && a.length > 0) return;
-  throw new TypeError(
-    `Cannot interpolate between vectors of ${a.length} and ${b.length} numbers: ` +
-      "give two of the same length, at least 1",
-  );
-}
-
-function requireShare(t: number): void {
+function check(a: ArrayLike<number>, b: ArrayLike<number>, t: number): void {
+  if (a.length !== b.length || a.length === 0) {
+    throw new TypeError(
+      `Cannot interpolate between vectors of ${a.length} and ${b.length} numbers: ` +
+        "give two of the same length, at least 1",
+    );
+  }
   if (!(t >= 0 && t <= 1)) throw new RangeError(`t must be from 0 to 1, got ${t}`);
 }
 
 /**
- * The point at share `t` of the straight line from `a` to `b`.
+ * The point at fraction `t` of the straight line from `a` to `b`.
  *
  * ```ts
  * import { lerp } from "@dcgan/webgpu";
@@ -44,20 +42,20 @@ export function lerp(
   b: ArrayLike<number>,
   t: number,
 ): Float32Array<ArrayBuffer> {
-  requireAlike(a, b);
-  requireShare(t);
+  check(a, b, t);
   return combine(a, 1 - t, b, t);
 }
 
 /**
- * The point at share `t` of the arc from `a` to `b`: the direction turns at a constant speed, and
- * the length goes evenly from one to the other.
+ * The point at fraction `t` of the arc from `a` to `b`: the direction turns at a constant speed, and
+ * the length changes at a constant speed.
  *
- * Noise of many dimensions lies near a sphere. A straight line leaves it, and the generator has
- * hardly seen what is inside; an arc stays (White 2016, "Sampling Generative Networks").
+ * Noise of many dimensions lies near a sphere, so the generator saw hardly anything from its inside in
+ * training. A straight line crosses the inside, an arc does not (White 2016, "Sampling Generative
+ * Networks").
  *
- * From or to a zero vector, which has no direction, and between vectors of the same direction it is
- * the straight line. Between opposite vectors there are many arcs: always the same one is taken.
+ * Where a vector is zero, or both have the same direction, the arc is the straight line. Opposite
+ * vectors have many arcs between them; the same one is always taken.
  *
  * ```ts
  * import { slerp } from "@dcgan/webgpu";
@@ -76,14 +74,13 @@ export function slerp(
   b: ArrayLike<number>,
   t: number,
 ): Float32Array<ArrayBuffer> {
-  requireAlike(a, b);
-  requireShare(t);
+  check(a, b, t);
   if (t === 0 || t === 1) return Float32Array.from(t === 0 ? a : b);
   const [lengthA, lengthB] = [norm(a), norm(b)];
   if (lengthA === 0 || lengthB === 0) return combine(a, 1 - t, b, t);
 
   const length = (1 - t) * lengthA + t * lengthB;
-  // Half the angle from the sum and the difference: acos of a product is blind near 0 and pi.
+  // Not acos of the dot product, which loses all digits near 0 and pi.
   const [unitA, unitB] = [scaled(a, 1 / lengthA), scaled(b, 1 / lengthB)];
   const sum = norm(unitA.map((x, i) => x + unitB[i]));
   const difference = norm(unitA.map((x, i) => x - unitB[i]));
@@ -106,11 +103,11 @@ export function slerp(
 export interface LatentPathOptions {
   /** Numbers a point. */
   readonly noiseDim: number;
-  /** Vectors from one point to the next, the first of the two among them. */
+  /** Vectors from one point to the next, including the first of the two. */
   readonly steps: number;
   /** Default "spherical". */
   readonly mode?: LatentMode;
-  /** Whether the path returns to its first point, so that it can be shown over and over. Default false. */
+  /** Whether the path returns to its first point, for animations that repeat. Default false. */
   readonly loop?: boolean;
 }
 
@@ -129,7 +126,7 @@ export interface LatentPathOptions {
  * @param points [count, noiseDim], at least two points
  * @returns [count, noiseDim] with (points - 1) * steps + 1 vectors, or points * steps with `loop`
  * @throws {RangeError} when an option is out of range, or there are fewer than two points.
- * @throws {TypeError} when the numbers are no whole points.
+ * @throws {TypeError} when the numbers are not a whole number of points.
  */
 export function latentPath(
   points: ArrayLike<number>,
@@ -171,19 +168,19 @@ function scaled(vector: ArrayLike<number>, by: number): number[] {
 
 function combine(
   a: ArrayLike<number>,
-  shareA: number,
+  weightA: number,
   b: ArrayLike<number>,
-  shareB: number,
+  weightB: number,
 ): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: a.length }, (_, i) => shareA * a[i] + shareB * b[i]);
+  return Float32Array.from({ length: a.length }, (_, i) => weightA * a[i] + weightB * b[i]);
 }
 
-/** A unit vector at a right angle to a unit vector: what is left of the axis that it leans on least. */
+/** A unit vector orthogonal to a unit vector, made from the axis of its smallest component. */
 function perpendicular(unit: readonly number[]): number[] {
   const sizes = unit.map(Math.abs);
   const axis = sizes.indexOf(Math.min(...sizes));
   const rest = unit.map((x, i) => (i === axis ? 1 : 0) - unit[axis] * x);
   const length = norm(rest);
-  // A space of one dimension has no other direction: the path goes through zero.
+  // In one dimension nothing is orthogonal: the path goes through zero.
   return length < TINY ? rest.map(() => 0) : scaled(rest, 1 / length);
 }

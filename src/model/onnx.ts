@@ -1,8 +1,8 @@
 /**
  * A model as an ONNX graph.
  *
- * ONNX computes on images as [batch, channels, height, width]: they are transposed where the first
- * layer on images begins, and back where something reads their memory as it lies, or at the end.
+ * ONNX convolves images [batch, channels, height, width]. The graph transposes them before the first
+ * layer that needs this order, and back before a reshape and at the end.
  *
  * @module
  */
@@ -21,7 +21,7 @@ interface LayerParts extends NamedLayer {
 const TO_CHANNELS_FIRST = [0, 3, 1, 2];
 const TO_CHANNELS_LAST = [0, 2, 3, 1];
 
-/** An axis order of four sizes, applied to data. */
+/** The data of four axes in another order of axes. */
 function permute(data: Float32Array, shape: Shape, order: readonly number[]): Float32Array {
   const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
   const [A, B, C, D] = order.map((axis) => shape[axis]);
@@ -38,7 +38,7 @@ function permute(data: Float32Array, shape: Shape, order: readonly number[]): Fl
   return out;
 }
 
-/** Collects nodes; `at` is the name of the newest result. */
+/** Collects nodes; `at` is the name of the last result, `shape` its shape here. */
 class Recorder {
   readonly nodes: OnnxNode[] = [];
   readonly tensors: OnnxTensor[] = [];
@@ -61,7 +61,7 @@ class Recorder {
     return name;
   }
 
-  /** Makes the order of an image's axes what `layer` needs. */
+  /** Transposes images into the order of axes that `layer` needs. */
   order(layer: string, channelsFirst: boolean): void {
     if (this.shape.length !== 3 || this.#channelsFirst === channelsFirst) return;
     this.#channelsFirst = channelsFirst;
@@ -71,7 +71,7 @@ class Recorder {
     this.node(`${layer}/${suffix}`, "Transpose", [], { perm: { ints: perm } });
   }
 
-  /** The name under which a model's output is known. */
+  /** Names the last result. */
   rename(name: string): void {
     const last = this.nodes.pop()!;
     this.nodes.push({ ...last, outputs: [name] });
@@ -86,8 +86,8 @@ interface ConvConfig {
 }
 
 /**
- * TensorFlow's padding "same" of a convolution: the smaller half before. A transposed convolution has
- * that of the convolution that it is the gradient of, from its output to its input.
+ * TensorFlow's padding "same" of a convolution of an image of a size: the smaller half before. A
+ * transposed convolution is the gradient of one of its output, and has the padding of that one.
  */
 function samePads(size: Shape, kernel: readonly number[], strides: readonly number[]) {
   const totals = [0, 1].map((axis) => {
@@ -127,7 +127,7 @@ function convolution(to: Recorder, { name, layer, data }: LayerParts, transposed
     },
   };
   if (transposed) {
-    // What the kernel does not reach where it is smaller than the stride.
+    // A kernel smaller than the stride does not reach the last rows and columns.
     const beyond = strides.map((stride, axis) => Math.max(stride - kernel[axis], 0));
     attributes.output_padding = { ints: beyond };
   }
@@ -143,7 +143,7 @@ function reshape(to: Recorder, { name, layer }: LayerParts): void {
   to.node(name, "Reshape", [to.constant(`${name}/shape`, [sizes.length], { int64: sizes })]);
 }
 
-/** How each of Keras' layers is written. */
+/** Writes a layer, by Keras' class name. */
 const WRITERS: Readonly<Record<string, Writer>> = {
   Dense(to, { name, layer, data }) {
     const [kernel, bias] = data;
@@ -169,7 +169,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   Activation: (to, { name, layer }) => activate(to, name, layer.config.activation as Activation),
   Reshape: reshape,
   Flatten: reshape,
-  Dropout() {}, // nothing in inference
+  Dropout() {}, // does nothing in inference
 };
 
 /** The bytes of a model in inference mode as an ONNX file. */

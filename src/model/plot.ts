@@ -36,7 +36,7 @@ function totals(model: Architecture): string {
   return trainable === total ? plural(total) : `${plural(total)}, ${grouped(trainable)} trainable`;
 }
 
-/** Whether the second model takes what the first one makes. */
+/** Whether the second of two models takes the output of the first. */
 function joined(models: readonly Architecture[]): boolean {
   return models.length === 2 && models[0].outputShape.join() === models[1].inputShape.join();
 }
@@ -125,7 +125,7 @@ export function plotSVG(models: readonly Architecture[]): string {
         `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${round}" ` +
           `fill="${fill}" stroke="${border}"/>`,
       );
-      // An input has rounded sides, which its text keeps clear of.
+      // The text keeps off the round sides of an input.
       const inset = parameters === undefined ? 22 : 14;
       const alone = parameters === undefined;
       text(x + inset, y + (alone ? 28 : 20), "name", name);

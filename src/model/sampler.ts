@@ -11,7 +11,7 @@ import { sizeOf } from "../graph/tensor.ts";
 import type { Generator } from "./generator.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 
-/** `count` noise vectors of a seed, row after row: always the same for the same seed. */
+/** Noise vectors [count, noiseDim] of a seed, the same each time. */
 export function seedNoise(
   count: number,
   noiseDim: number,
@@ -21,60 +21,59 @@ export function seedNoise(
   return Float32Array.from({ length: count * noiseDim }, () => random.normal());
 }
 
-/** Images of one run of a program, at most: of some thousands, what is between layers fits no binding. */
-const A_RUN = 256;
+/** Most images of one run: the activations of some thousands are larger than a binding may be. */
+const MOST_AT_ONCE = 256;
 
 /**
- * A generator in inference mode, compiled for a number of images at once: as many as are wanted, 256
- * at most, or the half, the quarter and so on where the device cannot hold what makes them.
+ * A generator in inference mode, compiled for a batch of images: as many as are asked for, at most
+ * 256. Where they do not fit into the device's memory, half as many, a quarter, and so on.
  */
 export class Sampler {
   readonly #program: Program<"noise", "images">;
   readonly #noiseDim: number;
   readonly #size: number;
-  readonly #atOnce: number;
+  readonly #batch: number;
 
-  /** @throws {OutOfMemoryError} when the device cannot hold what makes one image. */
+  /** @throws {OutOfMemoryError} when not even one image fits into the device's memory. */
   constructor(gpu: Gpu, generator: Generator, count: number) {
     const { noiseDim, outputShape } = generator;
     this.#noiseDim = noiseDim;
     this.#size = sizeOf(outputShape);
-    for (let atOnce = Math.min(count, A_RUN);; atOnce = Math.ceil(atOnce / 2)) {
+    for (let batch = Math.min(count, MOST_AT_ONCE);; batch = Math.ceil(batch / 2)) {
       try {
         this.#program = gpu.compile(
-          { noise: [atOnce, noiseDim] },
+          { noise: [batch, noiseDim] },
           ({ noise }) => ({ images: generator.call(noise, { training: false }) }),
-          { label: `sampler of ${atOnce}` },
+          { label: `sampler of ${batch}` },
         );
-        this.#atOnce = atOnce;
+        this.#batch = batch;
         return;
       } catch (error) {
-        if (!(error instanceof OutOfMemoryError) || atOnce === 1) throw error;
+        if (!(error instanceof OutOfMemoryError) || batch === 1) throw error;
       }
     }
   }
 
   /**
-   * Images [count, height, width, channels] on [-1, 1], of the weights as they are now.
+   * Images [count, height, width, channels] on [-1, 1], made with the weights as they are now.
    *
    * @param noise [count, noiseDim]
    */
   async sample(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     const count = noise.length / this.#noiseDim;
-    const bunches: Promise<{ images: Float32Array }>[] = [];
-    // All are enqueued before any is awaited: what trains meanwhile comes after them.
-    for (let at = 0; at < count; at += this.#atOnce) {
-      const bunch = noise.subarray(at * this.#noiseDim, (at + this.#atOnce) * this.#noiseDim);
-      // The last one is filled up, so that one program serves all.
-      const filled = new Float32Array(this.#atOnce * this.#noiseDim);
-      filled.set(bunch);
-      this.#program.run({ noise: filled });
-      bunches.push(this.#program.read("images"));
+    const batches: Promise<{ images: Float32Array }>[] = [];
+    // All are enqueued before any is awaited: a training step that is enqueued meanwhile comes after.
+    for (let at = 0; at < count; at += this.#batch) {
+      // The last batch is padded with zeros, so that one program makes all of them.
+      const padded = new Float32Array(this.#batch * this.#noiseDim);
+      padded.set(noise.subarray(at * this.#noiseDim, (at + this.#batch) * this.#noiseDim));
+      this.#program.run({ noise: padded });
+      batches.push(this.#program.read("images"));
     }
     const images = new Float32Array(count * this.#size);
-    for (const [i, bunch] of (await Promise.all(bunches)).entries()) {
-      const at = i * this.#atOnce;
-      images.set(bunch.images.subarray(0, (count - at) * this.#size), at * this.#size);
+    for (const [i, batch] of (await Promise.all(batches)).entries()) {
+      const at = i * this.#batch;
+      images.set(batch.images.subarray(0, (count - at) * this.#size), at * this.#size);
     }
     return images;
   }
@@ -85,11 +84,8 @@ export class Sampler {
   }
 }
 
-/** Images that are made at once, at most: more need more memory and are not faster. */
-const AT_ONCE = 64;
-
 /**
- * Images of any number of noise vectors, with the memory of a few.
+ * Images of any number of noise vectors, made 64 at a time: more need more memory and are not faster.
  *
  * @param noise [count, noiseDim]
  * @returns [count, height, width, channels] on [-1, 1]
@@ -99,6 +95,6 @@ export async function generate(
   generator: Generator,
   noise: Float32Array,
 ): Promise<Float32Array<ArrayBuffer>> {
-  using sampler = new Sampler(gpu, generator, Math.min(noise.length / generator.noiseDim, AT_ONCE));
+  using sampler = new Sampler(gpu, generator, Math.min(noise.length / generator.noiseDim, 64));
   return await sampler.sample(noise);
 }

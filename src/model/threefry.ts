@@ -1,5 +1,5 @@
 /**
- * Threefry-2x32 on the host, for what is drawn once: initial weights, the order of an epoch.
+ * Random numbers on the host: initial weights, noise of a seed, the order of an epoch.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 const EVEN = [13, 15, 26, 6];
 const ODD = [17, 29, 16, 24];
 
-/** Two words from a counter and a key (Salmon et al. 2011), as the GPU's `random.wgsl` draws them. */
+/** Threefry-2x32 (Salmon et al. 2011): two words from a counter and a key, as in `random.wgsl`. */
 export function threefry(
   [c0, c1]: readonly [number, number],
   [k0, k1]: readonly [number, number],
@@ -26,10 +26,10 @@ export function threefry(
   return [x, y];
 }
 
-/** Streams of the host begin here, so that they never meet those of ops on the device. */
+/** Streams of the host begin here; those of ops on the device are smaller. */
 const HOST = 0x80000000;
 
-/** What the host draws random numbers for; each has a stream of its own. */
+/** The uses of random numbers on the host: each has its own stream, so that none repeats another. */
 export const STREAM = {
   generator: 0,
   discriminator: 1,
@@ -38,7 +38,7 @@ export const STREAM = {
   order: 16,
 } as const;
 
-/** A sequence of random numbers of its own for each (seed, stream). */
+/** The sequence of random numbers of a seed and a stream. */
 export class RandomSequence {
   #counter = 0;
   #spare: number | undefined;

@@ -1,5 +1,5 @@
 /**
- * Keras' topology of a model, written by others, against ours.
+ * The topology in a tfjs model: whose weights are whose, and whether it computes what ours does.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { plain, quote } from "../formats/json.ts";
 import type { TfjsLayer, TfjsModel, TfjsWeight } from "../formats/tfjs_model.ts";
 import { type Architecture, layerNames } from "./architecture.ts";
 
-/** Of the layers with weights: what their names begin with, and their weights. */
+/** The layers with weights: how their names begin, and their weights in Keras' order. */
 const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: string[]]>> = {
   Dense: ["dense", "kernel", "bias"],
   Conv2D: ["conv2d", "kernel", "bias"],
@@ -25,9 +25,9 @@ const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: stri
 };
 
 /**
- * A model's weights under the names that they have here. They are found by the names of their layers,
- * whatever stands before (`sequential/dense/kernel`); where none has such a name, weights of one kind are
- * in the order of their layers. Weights that belong nowhere keep their names.
+ * A model's weights under the names that they have here. A weight is found by the name of its layer,
+ * with any prefix (`sequential/dense/kernel`). If no weight has such a name, the first kernel is taken
+ * for that of the first layer with a kernel, and so on. Weights without a layer keep their names.
  */
 export function nameWeights({ layers, weights }: TfjsModel): Map<string, TfjsWeight> {
   const weighted = layers.filter(({ type }) => Object.hasOwn(WEIGHTED, type));
@@ -55,7 +55,7 @@ export function nameWeights({ layers, weights }: TfjsModel): Map<string, TfjsWei
   return result;
 }
 
-/** What Keras takes where a configuration does not say. */
+/** Keras' defaults of settings that a configuration leaves out. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   activation: "linear",
   use_bias: true,
@@ -72,7 +72,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   threshold: 0,
 };
 
-/** A setting in one form, whichever version of Keras wrote it. */
+/** A setting in one form for all versions of Keras. */
 function setting(config: TfjsLayer["config"], key: string, inputShape: Shape): unknown {
   let value = config[key];
   if (key === "alpha") value ??= config.negative_slope; // Keras 3's name
@@ -84,11 +84,11 @@ function setting(config: TfjsLayer["config"], key: string, inputShape: Shape): u
   if (["kernel_size", "strides", "dilation_rate"].includes(key) && typeof value === "number") {
     return [value, value];
   }
-  return typeof value === "number" ? Math.fround(value) : value; // Some wrote float32 numbers out.
+  return typeof value === "number" ? Math.fround(value) : value; // some versions write float32 numbers
 }
 
 /**
- * Refuses a topology that computes something else in inference.
+ * Refuses a topology that computes something else than ours in inference.
  *
  * @param path what messages call its file
  * @throws {CheckpointError} naming the first layer, or setting of one, that differs.
@@ -111,7 +111,7 @@ export function requireTopology(
     }
     const { config, outputShape } = ours[i].layer;
     for (const key of Object.keys(config)) {
-      if (key === "momentum") continue; // It matters in training alone.
+      if (key === "momentum") continue; // only training uses it
       const [a, b] = [theirs[i].config, config].map((c) => setting(c, key, shape));
       if (JSON.stringify(a) === JSON.stringify(b)) continue;
       fail(

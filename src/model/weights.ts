@@ -13,7 +13,7 @@ import type { TfjsLayer, TfjsModel } from "../formats/tfjs_model.ts";
 import { type Architecture, weightSpecs } from "./architecture.ts";
 import { nameWeights, requireTopology } from "./topology.ts";
 
-/** What a file says about a model. */
+/** What a file holds of a model. */
 export interface WeightFile {
   /** What messages call the file. */
   readonly path: string;
@@ -21,15 +21,15 @@ export interface WeightFile {
   readonly called: (name: string) => string;
   /** The model's tensors by name, `dense/kernel`. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;
-  /** Height and width of the images, where the file says them. */
+  /** Height and width of the images, if they are in the file. */
   readonly image?: readonly [height: number, width: number];
-  /** The layers, where the file says them. */
+  /** The layers, if they are in the file: in a tfjs model. */
   readonly layers?: readonly TfjsLayer[];
-  /** Whether other networks' tensors stand beside them, as in the checkpoint of a run. */
+  /** Whether it also holds tensors of other networks, as the checkpoint of a run does. */
   readonly ofRun?: boolean;
 }
 
-/** Height and width from the metadata: of a model that was saved alone, or of the run's data set. */
+/** Height and width from the metadata: `image` of a saved model, `configuration` of a run. */
 function imageOf(
   { image, configuration }: Readonly<Record<string, string>>,
   path: string,
