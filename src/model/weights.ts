@@ -82,7 +82,10 @@ export function weightsFromBytes(bytes: Uint8Array, path: string, model: string)
   const { tensors, metadata } = file;
   const image = imageOf(metadata, path);
   const prefix = `${model}/`;
-  const own = [...tensors].filter(([name]) => name.startsWith(prefix));
+  // A model may have the name of a layer: `dense/kernel` alone is a weight of that layer.
+  const own = [...tensors].filter(([name]) =>
+    name.startsWith(prefix) && name.includes("/", prefix.length)
+  );
   if (!own.length) return { path, called: (name) => name, tensors, image };
   const bare = own.map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
   return { path, called: (name) => prefix + name, tensors: new Map(bare), image, ofRun: true };
@@ -127,6 +130,11 @@ export function requireTensor(
   return tensor;
 }
 
+/** Where a weight of this name holds a variance below 0; -1 if it holds none. */
+export function negativeVariance(name: string, data: Float32Array | Uint32Array): number {
+  return name.endsWith("/moving_variance") ? data.findIndex((value) => value < 0) : -1;
+}
+
 /**
  * The values of one weight.
  *
@@ -150,7 +158,7 @@ export function weightData(file: WeightFile, name: string, shape: Shape): Float3
   };
   const infinite = data.findIndex((value) => !Number.isFinite(value));
   if (infinite >= 0) refuse(infinite, "the run that made it diverged. Use an earlier checkpoint");
-  const negative = name.endsWith("/moving_variance") ? data.findIndex((value) => value < 0) : -1;
+  const negative = negativeVariance(name, data);
   if (negative >= 0) {
     refuse(
       negative,

@@ -9,6 +9,7 @@ import { requireChecksums, withChecksums } from "../formats/checksums.ts";
 import { decodeNumber, encodeJSON, parseJSON, plain, quote } from "../formats/json.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
 import { type DType, sameShape, type Shape, show } from "../graph/tensor.ts";
+import { negativeVariance } from "../model/weights.ts";
 
 /** Version of what is in the metadata; files of a newer one are refused. */
 const FORMAT = 1;
@@ -141,7 +142,8 @@ export function requireSameConfiguration(
  *
  * @param state what there should be, by name
  * @param file what messages call the source
- * @throws {CheckpointError} when one is missing, unknown, or of another shape or type.
+ * @throws {CheckpointError} when one is missing, unknown, of another shape or type, or a negative
+ *   variance.
  */
 export function requireState(
   tensors: ReadonlyMap<string, SafeTensor>,
@@ -156,6 +158,13 @@ export function requireState(
       throw new CheckpointError(
         `In ${file}, ${name} is ${tensor.dtype} ${plain(show(tensor.shape))}; ` +
           `this network needs ${dtype.toUpperCase()} ${show(shape)}`,
+      );
+    }
+    const at = negativeVariance(name, tensor.data);
+    if (at >= 0) {
+      throw new CheckpointError(
+        `In ${file}, ${name} ${show(shape)} holds ${tensor.data[at]} at ${at}: a variance is at ` +
+          "least 0. Use another checkpoint",
       );
     }
   }

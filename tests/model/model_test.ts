@@ -5,19 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import {
-  Discriminator,
-  discriminatorLoss,
-  Generator,
-  generatorLoss,
-  Gpu,
-  grad,
-  ops,
-} from "../../mod.ts";
-import type { DiscriminatorOptions, GeneratorOptions, Tensor, Variable } from "../../mod.ts";
-import { weightedGrad } from "../../src/ops/grad.ts";
-import { LossRing } from "../../src/training/loss_ring.ts";
-import { gradientsOf } from "../../src/training/step.ts";
+import { Discriminator, Generator, Gpu, ops } from "../../mod.ts";
+import type { DiscriminatorOptions, GeneratorOptions, Variable } from "../../mod.ts";
 import { variableDigests } from "../support/digest.ts";
 import { assertClose, rms } from "../support/close.ts";
 
@@ -227,23 +216,6 @@ Deno.test("the untrained models: an image on [-1, 1], finite logits, unchanged s
   }
 });
 
-Deno.test("the loss ring wraps around", async () => {
-  using gpu = await Gpu.request();
-  const ring = new LossRing(gpu, 8);
-  using program = gpu.compile({ a: [], b: [] }, ({ a, b }) => (ring.record(a, b), {}));
-  let step = 0;
-  for (const piece of [5, 8, 1, 6]) {
-    const expected: [number, number][] = [];
-    for (let i = 0; i < piece; i++) {
-      expected.push([++step, -step]);
-      program.run({ a: [step], b: [-step] });
-    }
-    assert.deepEqual(await ring.take(piece), expected);
-  }
-  assert.equal(step, 20);
-  await assert.rejects(ring.take(9), { name: "RangeError", message: /holds 8 steps, 9 were/ });
-});
-
 Deno.test("images of other sizes", async () => {
   using gpu = await Gpu.request();
   const image = { height: 8, width: 12, channels: 3 };
@@ -307,71 +279,4 @@ Deno.test("the models refuse options and inputs that they cannot take", async ()
     name: "TypeError",
     message: /call them inside gpu\.compile/,
   });
-});
-
-for (const logit of [0, 30, -30, 1e4, -1e4]) {
-  Deno.test(`one backward pass gives the gradients of both losses, logits near ${logit}`, async () => {
-    using gpu = await Gpu.request();
-    const generator = new Generator(gpu, { noiseDim: 5, widths: [8, 4, 4], seed: 1 });
-    const discriminator = new Discriminator(gpu, { widths: [4, 8], dropout: 0, seed: 2 });
-    discriminator.variables.at(-1)!.write([logit]);
-    const program = gpu.compile({ noise: [6, 5], real: [6, 28, 28, 1] }, ({ noise, real }) => {
-      const fake = generator.call(noise, { training: true });
-      const realLogits = discriminator.call(real, { training: true });
-      const fakeLogits = discriminator.call(fake, { training: true });
-      const once = gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits });
-      const plain = {
-        generator: grad(generatorLoss(fakeLogits), generator.trainableVariables),
-        discriminator: grad(
-          discriminatorLoss(realLogits, fakeLogits),
-          discriminator.trainableVariables,
-        ),
-      };
-      const outputs: Record<string, Tensor> = {};
-      for (const model of ["generator", "discriminator"] as const) {
-        once[model].forEach((g, i) => outputs[`once ${model} ${i}`] = g);
-        plain[model].forEach((g, i) => outputs[`plain ${model} ${i}`] = g);
-      }
-      return outputs;
-    });
-    const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * i));
-    program.run({ noise: wave(30), real: wave(6 * 784) });
-    const values = await program.read();
-    for (const [name, expected] of Object.entries(values)) {
-      if (!name.startsWith("plain")) continue;
-      const actual = values[name.replace("plain", "once")];
-      // sigmoid(x) - 1 of the plain way loses digits that sigmoid(-x) keeps.
-      const atol = 1e-5 * rms(expected) + 1e-7;
-      assertClose(actual, expected, { rtol: 1e-5, atol, what: name });
-    }
-  });
-}
-
-Deno.test("sample weights are refused where the first axis is not the batch", async () => {
-  using gpu = await Gpu.request();
-  const w = gpu.variable([3, 2], [1, 2, 3, 4, 5, 6]);
-  const compile = (weights: number[]) =>
-    gpu.compile({ x: [4, 3], r: weights }, ({ x, r }) => {
-      const y = ops.matmul(x, w);
-      const [dx, dw] = weightedGrad(ops.sum(ops.mul(y, y)), [x, w], r);
-      return { dx, dw };
-    });
-  assert.throws(() => compile([5]), {
-    name: "TypeError",
-    message: /Cannot weigh the samples of \[4, 2\] by 5 weights/,
-  });
-  assert.throws(() => compile([4, 1]), { name: "TypeError", message: /rank 1, got \[4, 1\]/ });
-  const alone = () =>
-    gpu.compile({ x: [4, 3], r: [4] }, ({ x, r }) => {
-      const [dw] = weightedGrad(ops.sum(ops.matmul(x, w)), [w], r);
-      return { dw };
-    });
-  assert.throws(alone, { name: "TypeError", message: /need a tensor among the targets/ });
-  const program = compile([4]);
-  const x = [1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1];
-  program.run({ x, r: [1, 2, 3, 0] });
-  const { dx, dw } = await program.read();
-  // dw = sum of r * 2 y x per sample, dx = 2 y wT without weights; y = rows of w, and their sum.
-  assert.deepEqual([...dw], [2, 4, 12, 16, 30, 36]);
-  assert.deepEqual([...dx.slice(0, 3)], [10, 22, 34]);
 });

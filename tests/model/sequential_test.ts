@@ -60,12 +60,12 @@ Deno.test("sequential: the seed decides the weights, and its network's name does
 Deno.test("sequential: what is saved is loaded, from safetensors, bytes and tfjs", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
-    const model = network(gpu, { seed: 1 });
+    const model = network(gpu, { seed: 1, name: "dense" }); // a layer has the same name
     disturb(model.variables, new TestRandom("sequential"));
     const expected = await readAll(model);
     const file = await model.save(join(dir, "network.safetensors"));
     for (const source of [file, await Deno.readFile(file), await model.save(join(dir, "web"))]) {
-      const loaded = network(gpu, { seed: 2 });
+      const loaded = network(gpu, { seed: 2, name: "dense" });
       await loaded.loadWeights(source);
       assert.deepEqual(await readAll(loaded), expected);
     }

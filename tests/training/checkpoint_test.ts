@@ -67,3 +67,22 @@ Deno.test("checkpoints: names and shapes are shown short, and without commands t
   const unknown = new Map([["random", random], [name, random]]);
   says(unknown, /^a\.safetensors has an unknown tensor \\u001b\[31mred: /);
 });
+
+Deno.test("checkpoints: a negative variance is refused, a negative mean is not", () => {
+  const names = ["generator/batch_normalization/moving_mean", "generator/n/moving_variance"];
+  const state = new Map(names.map((name) => [name, { shape: [2], dtype: "f32" as const }]));
+  const check = (mean: number, variance: number) =>
+    requireState(
+      new Map([mean, variance].map((value, i) =>
+        [names[i], { dtype: "F32", shape: [2], data: Float32Array.of(0, value) }] as const
+      )),
+      state,
+      "a.safetensors",
+    );
+  check(-1, 1);
+  assert.throws(() => check(-1, -0.5), {
+    name: "CheckpointError",
+    message: "In a.safetensors, generator/n/moving_variance [2] holds -0.5 at 1: " +
+      "a variance is at least 0. Use another checkpoint",
+  });
+});

@@ -1,0 +1,74 @@
+/**
+ * Parts of the training step: the ring of losses, and the backward pass that gives both gradients.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import {
+  Discriminator,
+  discriminatorLoss,
+  Generator,
+  generatorLoss,
+  Gpu,
+  grad,
+  type Tensor,
+} from "../../mod.ts";
+import { LossRing } from "../../src/training/loss_ring.ts";
+import { gradientsOf } from "../../src/training/step.ts";
+import { assertClose, rms } from "../support/close.ts";
+
+Deno.test("the loss ring wraps around", async () => {
+  using gpu = await Gpu.request();
+  const ring = new LossRing(gpu, 8);
+  using program = gpu.compile({ a: [], b: [] }, ({ a, b }) => (ring.record(a, b), {}));
+  let step = 0;
+  for (const piece of [5, 8, 1, 6]) {
+    const expected: [number, number][] = [];
+    for (let i = 0; i < piece; i++) {
+      expected.push([++step, -step]);
+      program.run({ a: [step], b: [-step] });
+    }
+    assert.deepEqual(await ring.take(piece), expected);
+  }
+  assert.equal(step, 20);
+  await assert.rejects(ring.take(9), { name: "RangeError", message: /holds 8 steps, 9 were/ });
+});
+
+for (const logit of [0, 30, -30, 1e4, -1e4]) {
+  Deno.test(`one backward pass gives the gradients of both losses, logits near ${logit}`, async () => {
+    using gpu = await Gpu.request();
+    const generator = new Generator(gpu, { noiseDim: 5, widths: [8, 4, 4], seed: 1 });
+    const discriminator = new Discriminator(gpu, { widths: [4, 8], dropout: 0, seed: 2 });
+    discriminator.variables.at(-1)!.write([logit]);
+    const program = gpu.compile({ noise: [6, 5], real: [6, 28, 28, 1] }, ({ noise, real }) => {
+      const fake = generator.call(noise, { training: true });
+      const realLogits = discriminator.call(real, { training: true });
+      const fakeLogits = discriminator.call(fake, { training: true });
+      const once = gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits });
+      const plain = {
+        generator: grad(generatorLoss(fakeLogits), generator.trainableVariables),
+        discriminator: grad(
+          discriminatorLoss(realLogits, fakeLogits),
+          discriminator.trainableVariables,
+        ),
+      };
+      const outputs: Record<string, Tensor> = {};
+      for (const model of ["generator", "discriminator"] as const) {
+        once[model].forEach((g, i) => outputs[`once ${model} ${i}`] = g);
+        plain[model].forEach((g, i) => outputs[`plain ${model} ${i}`] = g);
+      }
+      return outputs;
+    });
+    const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * i));
+    program.run({ noise: wave(30), real: wave(6 * 784) });
+    const values = await program.read();
+    for (const [name, expected] of Object.entries(values)) {
+      if (!name.startsWith("plain")) continue;
+      const actual = values[name.replace("plain", "once")];
+      // sigmoid(x) - 1 of the plain way loses digits that sigmoid(-x) keeps.
+      const atol = 1e-5 * rms(expected) + 1e-7;
+      assertClose(actual, expected, { rtol: 1e-5, atol, what: name });
+    }
+  });
+}
