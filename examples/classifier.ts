@@ -1,5 +1,5 @@
 /**
- * A classifier for MNIST from the same ops as the GAN: it tells the digits apart. After three epochs
+ * A classifier for MNIST from the same ops as the GAN: it recognizes the digits. After three epochs
  * it is right about 98.7 % of the 10,000 test images, after five about 98.9 %.
  *
  *   deno run --lock=src/cli/deno.lock --frozen --allow-read --allow-write --allow-env --allow-net examples/classifier.ts
@@ -65,12 +65,12 @@ function network(images: Tensor, training: boolean): Tensor {
   const x = ops.relu(ops.add(first, bias1));
   const second = ops.conv2d(x, kernel2, { strides: 2, padding: "same" }); // 7 x 7
   const y = ops.reshape(ops.relu(ops.add(second, bias2)), [BATCH, -1]);
-  // Dropout keeps the network from learning single images by heart.
+  // Dropout keeps the network from memorizing single images.
   const kept = training ? ops.dropout(y, 0.5, { seed }) : y;
   return ops.add(ops.matmul(kept, kernel3), bias3);
 }
 
-// ---- The data stays on the GPU as bytes; a step is told only which images it takes.
+// ---- The data stays on the GPU as bytes; a step takes the indices of its images.
 
 const constant = { trainable: false } as const;
 const oneHot = Float32Array.from(
@@ -105,7 +105,7 @@ const testBatch = put(test);
 using count = gpu.compile({ indices }, ({ indices }) => {
   const { images, labels } = testBatch(indices);
   const logits = network(images, false);
-  // An image is mistaken where another class has a larger logit than its own.
+  // A mistake: another class has a larger logit than the image's own.
   const own = ops.sum(ops.mul(logits, labels), -1);
   return { mistakes: ops.sum(ops.step(ops.sub(ops.max(logits, -1), own))) };
 });
@@ -119,7 +119,7 @@ async function accuracy(): Promise<number> {
   return 1 - mistakes / test.count;
 }
 
-// ---- The loop. Every epoch sees the images in an order of its own: that of random keys.
+// ---- The loop. Each epoch sorts the images by random keys.
 
 using shuffle = gpu.compile({}, () => ({ keys: ops.randomUniform([train.count], { seed }) }));
 

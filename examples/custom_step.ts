@@ -1,5 +1,5 @@
 /**
- * A training step of one's own: a GAN with the least-squares loss (Mao et al. 2017) and clipped
+ * A training step of your own: a GAN with the least-squares loss (Mao et al. 2017) and clipped
  * gradients, for points in the plane that lie around eight places on a circle. Networks, loss,
  * clipping and loop are all written here; the library gives ops, gradients and Adam.
  *
@@ -59,7 +59,7 @@ function network(x: Tensor, weights: readonly Variable[]): Tensor {
   return x;
 }
 
-// ---- The data: a place on the circle by chance, and a little noise around it.
+// ---- The data: a random place on the circle, and a little noise around it.
 
 const PLACES = 8;
 const SPREAD = 0.05;
@@ -89,8 +89,7 @@ const distance = (x: Tensor, from: number) => {
 function clip(gradients: readonly Tensor[], most: number): Tensor[] {
   const squares = gradients.map((g) => ops.sum(ops.mul(g, g)));
   const norm = ops.sqrt(squares.reduce((a, b) => ops.add(a, b)));
-  const larger = ops.add(ops.relu(ops.sub(norm, most)), most); // max(norm, most)
-  return gradients.map((g) => ops.mul(g, ops.div(most, larger)));
+  return gradients.map((g) => ops.mul(g, ops.div(most, ops.maximum(norm, most))));
 }
 
 const generatorAdam = new Adam(gpu, generatorWeights, { learningRate: 5e-4, beta1: 0.5 });
@@ -100,7 +99,7 @@ using step = gpu.compile({}, () => {
   const fake = network(ops.randomNormal([BATCH, NOISE], { seed: seed + 2 }), generatorWeights);
   const onReal = network(realPoints(), criticWeights);
   const onFake = network(fake, criticWeights);
-  // The critic should say 1 of real points and 0 of made ones; the generator wants to hear 1.
+  // The critic learns 1 for real points and 0 for fake ones; the generator learns to get a 1.
   const criticLoss = ops.add(distance(onReal, 1), distance(onFake, 0));
   const generatorLoss = distance(onFake, 1);
   const ofCritic = grad(criticLoss, criticWeights);

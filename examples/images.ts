@@ -1,12 +1,12 @@
 /**
- * Training on images of one's own: any folder of PNG files, in color. Without a folder, the
+ * Training on images of your own: any folder of PNG files, in color. Without a folder, the
  * example draws one first: discs, squares and triangles of all colors.
  *
  *   deno run --allow-read --allow-write examples/images.ts
  *
  * Options: --data DIR (a folder of PNG files), --size N (32; height and width, a multiple of 4),
  * --out DIR (default out-images), --epochs N (40), --steps N (stop after so many), --seed N (0;
- * of the training: the shapes are others in every run).
+ * of the training: the shapes differ from run to run).
  */
 
 import { join } from "node:path";
@@ -62,16 +62,16 @@ if (!args.data) {
   console.log(`drew images into ${folder}`);
 }
 
-// `size` brings every image to one size: scaled to cover it, the rest cut off. Without it, all
-// files must be of one size.
+// `size` scales every image to cover that size and crops the rest. Without it, all files must have
+// the same size.
 const dataset = await loadImages(folder, { size: [size, size], channels: 3 });
 console.log(
   `${dataset.count} images of ${dataset.width} x ${dataset.height}, ` +
     (dataset.classes.length ? `of ${dataset.classes.join(", ")}` : "without labels"),
 );
 
-// Height, width and channels of the networks are the data set's. Small data sets are learned faster
-// with small batches and the paper's learning rate and beta1 (Radford et al. 2015).
+// The networks take height, width and channels from the data set. Small batches and the paper's
+// learning rate and beta1 (Radford et al. 2015) learn small data sets faster.
 using run = await trainDCGAN({
   dataset,
   epochs: Number(args.epochs),

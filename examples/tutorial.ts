@@ -72,7 +72,7 @@ const generator = new Generator(gpu, {
 });
 console.log(generator.summary());
 
-// The same sixteen noises all along, so that one can watch the same images get better.
+// The same sixteen noise vectors throughout, to watch the same images get better.
 const EXAMPLES = 16;
 using drawNoise = gpu.compile({}, () => ({
   noise: ops.randomNormal([EXAMPLES, generator.noiseDim], { seed }),
@@ -81,7 +81,7 @@ drawNoise.run();
 const exampleNoise = (await drawNoise.read()).noise;
 
 // `training: false` makes batch normalization use its moving averages: an image does not depend on
-// which others are made with it.
+// which other images are in its batch.
 using sample = gpu.compile({ noise: [EXAMPLES, generator.noiseDim] }, ({ noise }) => ({
   images: generator.call(noise, { training: false }),
 }));
@@ -114,7 +114,7 @@ decide.run({ image: untrained.subarray(0, height * width) });
 const [decision] = (await decide.read()).decision;
 console.log(`the untrained discriminator's decision on an untrained image: ${decision}`);
 
-// ---- Two optimizers, because two networks are trained that want opposite things.
+// ---- Two optimizers: the two networks minimize different losses.
 
 const adam = { learningRate: 1e-4 };
 const generatorOptimizer = new Adam(gpu, generator.trainableVariables, adam);
@@ -231,7 +231,7 @@ for (let epoch = finished + 1; epoch <= epochs && steps < maxSteps; epoch++) {
       `${(sum.discriminator / sum.steps).toFixed(4)}  ` +
       `${((performance.now() - begun) / 1000).toFixed(0)} s  ${name}`,
   );
-  // An epoch that --steps cut short is not one to go on from.
+  // No checkpoint of an epoch that --steps cut short: --resume goes on after whole epochs.
   if (at === count && (epoch % 15 === 0 || epoch === epochs)) await saveCheckpoint(epoch);
 }
 

@@ -1,7 +1,7 @@
 /**
- * How often something is done, of an option.
+ * The number that an option gives.
  *
- * @throws {RangeError} when the text is no number of at least 1; "Infinity" is one.
+ * @throws {RangeError} when the text is not a number of at least 1; "Infinity" is one.
  */
 export function howMany(option: string, text: string): number {
   const value = Number(text);
