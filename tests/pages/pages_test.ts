@@ -8,7 +8,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Gpu } from "../../mod.ts";
+import { Gpu, ops } from "../../mod.ts";
 import { draw } from "../../scripts/recorded_graph.ts";
 import { inFolder } from "../support/folder.ts";
 
@@ -72,6 +72,28 @@ function idx(dims: readonly number[], byte: (i: number) => number): Uint8Array {
   for (let i = 0; i < count; i++) bytes[bytes.length - count + i] = byte(i);
   return bytes;
 }
+
+Deno.test("pages: the list of ops has every op, and no other", () => {
+  const rows = pages().get(join("docs", "ops.md"))!.matchAll(/^\| (`.*?`) +\|/gm);
+  const listed = [...rows].flatMap(([, cell]) => [...cell.matchAll(/`(\w+)\(/g)].map((m) => m[1]));
+  deepEqual(listed.sort(), Object.keys(ops).sort());
+});
+
+/** Paths of tests that a page names without their ending, from `tests/`. */
+const TEST = /(?<=\| .*)`([a-z]+(?:\/[a-z_]+)?)`/g;
+
+Deno.test("pages: every test that a page of promises names is there", () => {
+  const all = pages();
+  for (const page of ["testing", "reliability"]) {
+    const names = all.get(join("docs", `${page}.md`))!.split("\n")
+      .filter((line) => line.startsWith("| "))
+      .flatMap((line) => [...line.slice(line.lastIndexOf("|", line.length - 2)).matchAll(TEST)]);
+    ok(names.length >= 8, `${page}.md names ${names.length} tests`);
+    for (const [, name] of names) {
+      ok(Deno.statSync(join(ROOT, "tests", `${name}_test.ts`)).isFile, name);
+    }
+  }
+});
 
 Deno.test("pages: the tutorial's snippets are a program that runs", () =>
   inFolder(async (folder) => {
