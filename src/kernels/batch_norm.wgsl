@@ -10,8 +10,8 @@
 //
 // A sum of many x rounds in proportion to the mean, which matters where the deviation is far smaller.
 // The deviations are exact there, and their mean is what the rounded mean lacks (the corrected
-// two-pass algorithm). Where the mean is at most 16 deviations from 0, the sum is exact enough, and
-// its bits stay those of earlier versions.
+// two-pass algorithm). Where the mean is at most 256 deviations from 0, the sum is exact enough, and
+// its bits stay those of earlier versions: chunks of four rows in training never reach that.
 //
 // statistics, gradient: one invocation takes four channels of one chunk of rows, four rows at once.
 // combine, combine_gradient: one invocation takes four channels of all chunks.
@@ -46,7 +46,7 @@ fn load_dy(r: u32, c4: u32) -> vec4f {
 
 // What a rounded mean lacks, `rest` of it, where it is far from 0; else 0.
 fn correction(mean: vec4f, rest: vec4f, variance: vec4f) -> vec4f {
-  return select(vec4f(), rest, mean * mean > 256 * variance);
+  return select(vec4f(), rest, mean * mean > 65536 * variance);
 }
 
 @compute @workgroup_size(16)
