@@ -135,7 +135,7 @@ async function writeImages(dir: string, count: number, mixed = false): Promise<v
   }
 }
 
-/** The folders of a run's session and of the next ones, and what they printed. */
+/** Flags of a small network for a handful of images. */
 const SMALL = ["--batch-size=4", ...TINY.slice(1), "--no-calibrate"];
 
 Deno.test("train: a folder of gray and color images trains with --channels", () =>
