@@ -17,8 +17,8 @@ const WINDOW = 100;
  * The discriminator overpowers when it is right with more than 90 % (d < 0.2) and believes in fewer
  * than 5 % of the generated images (g > 3): whatever the generator tries is found out, and it learns
  * little of what would be better. A discriminator that is merely good (d = 0.4, right with 82 %)
- * still teaches. The end takes a clear recovery (d > 0.4 or g < 2), so that a run
- * at the border is told once.
+ * still teaches. The imbalance ends with a clear recovery (d > 0.4 or g < 2), so that a
+ * run at the border causes one warning.
  *
  * The generator overpowers when its images pass for real with more than 90 % (g < 0.1); since both
  * losses come from the same logits, d is then at least -ln(1 - exp(-0.1)) = 2.35, by convexity. The
