@@ -35,6 +35,21 @@ const NO_STEPS: Position["sums"] = { steps: 0, generator: 0, discriminator: 0 };
 /** Where a run begins. */
 export const BEGINNING: Position = { epoch: 1, at: 0, steps: 0, sums: NO_STEPS, history: [] };
 
+/** With the losses of one more step of the epoch under way. */
+export function afterLosses(
+  position: Position,
+  generatorLoss: number,
+  discriminatorLoss: number,
+): Position {
+  const { steps, generator, discriminator } = position.sums;
+  const sums = {
+    steps: steps + 1,
+    generator: generator + generatorLoss,
+    discriminator: discriminator + discriminatorLoss,
+  };
+  return { ...position, sums };
+}
+
 /** The event of the epoch under way, whose last step was trained. */
 export function epochOf(
   { epoch, steps, sums }: Position,

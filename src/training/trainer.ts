@@ -25,6 +25,7 @@ import {
 import { Order } from "./order.ts";
 import {
   afterEpoch,
+  afterLosses,
   BEGINNING,
   epochOf,
   type Position,
@@ -313,19 +314,15 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.gpu.context.errors.check(this.#failures);
     const finite = notFinite === undefined && losses.flat().every(Number.isFinite);
     if (onNonFinite === "stop" && !finite) return await this.#goBack(notFinite);
-    let { sums } = this.#position;
-    const events = losses.map(([generatorLoss, discriminatorLoss], i): TrainEvent => {
-      const step = steps - losses.length + i + 1;
-      sums = {
-        steps: sums.steps + 1,
-        generator: sums.generator + generatorLoss,
-        discriminator: sums.discriminator + discriminatorLoss,
-      };
+    const events: TrainEvent[] = [];
+    for (const [generatorLoss, discriminatorLoss] of losses) {
+      const step = steps - losses.length + events.length + 1;
+      this.#position = afterLosses(this.#position, generatorLoss, discriminatorLoss);
       this.#monitor.add(step, generatorLoss, discriminatorLoss);
-      const images = (epoch - 1) * count + Math.min(sums.steps * batchSize, count);
-      return { type: "step", step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
-    });
-    this.#position = { ...this.#position, sums };
+      const images = (epoch - 1) * count + Math.min(this.#position.sums.steps * batchSize, count);
+      const event = { step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
+      events.push({ type: "step", ...event });
+    }
     if (notFinite !== undefined) this.#monitor.diverge(`${notFinite} is not finite`, steps);
     this.#taken += performance.now() - (this.#begun ?? performance.now());
     this.#begun = undefined;
@@ -355,10 +352,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   async #goBack(holder: string | undefined): Promise<never> {
     const backedUp = this.#backedUp!;
     const { epoch, at, steps } = backedUp;
-    const batches = Array.from(
-      { length: this.#pending },
-      (_, i) => this.#order.batch(epoch, at + i * this.#options.batchSize),
-    );
+    const batches = this.#order.batches(epoch, at, this.#pending);
     const error = await this.#finite.rollBack(batches, steps + 1, holder);
     this.#position = backedUp;
     this.#pending = 0;
