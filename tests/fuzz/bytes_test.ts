@@ -1,8 +1,6 @@
 /**
  * Binary files, whole and damaged: whatever their bytes, they are read as promised or refused by an
  * error that names them.
- *
- * @module
  */
 
 import { gzipSync } from "node:zlib";

@@ -1,20 +1,28 @@
 /**
  * Random graphs of all ops on the device, with fusion and the planner, against float64: their values, and
  * their gradients against differences.
- *
- * @module
  */
 
 import { deepEqual, ok } from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { Gpu } from "../../src/graph/gpu.ts";
 import type { Tensor } from "../../src/graph/tensor.ts";
-import { grad } from "../../src/ops/grad.ts";
 import * as ops from "../../src/ops/mod.ts";
 import { assertClose, rms } from "../support/close.ts";
-import { grow, type Leaf, leavesFor } from "../support/fuzz/graphs.ts";
+import { grow, leavesFor } from "../support/fuzz/graphs.ts";
 import { parameters, runs } from "../support/fuzz/settings.ts";
-import { direction, dot, moved } from "../support/gradcheck.ts";
+import {
+  differentiable,
+  direction,
+  dot,
+  draw,
+  drawCotangents,
+  evaluate,
+  lossOf,
+  moved,
+  type OpCase,
+  recordable,
+} from "../support/gradcheck.ts";
 import { TestRandom } from "../support/random.ts";
 import * as float64 from "../support/reference.ts";
 import type { Algebra, NdArray } from "../support/reference.ts";
@@ -73,70 +81,46 @@ async function compare(seed: number, length: number): Promise<void> {
   const name = `graph ${seed}`;
   const leaves = leavesFor(new TestRandom(`leaves of ${name}`));
   const random = new TestRandom(`values of ${name}`);
-  const inputs = Object.fromEntries(
-    Object.entries(leaves).map(([key, { shape, values }]) => [
-      key,
-      float64.nd(shape, random.fill(float64.count(shape), values).map(Math.fround)),
-    ]),
-  );
-  const body = <T extends { readonly shape: readonly number[] }>(
-    o: Algebra<T>,
-    leaves: Readonly<Record<string, T>>,
-  ) => chosen(grow(o, leaves, new TestRandom(name), length));
-
-  const frozen = new Frozen();
-  const expected = frozen.evaluate((o) => body(o, inputs));
-  if (!Object.keys(expected).length) return; // None of its ops found operands.
-  const cotangents = Object.fromEntries(
-    Object.entries(expected).map(([key, { shape, data }]) => [
-      `c_${key}`,
-      float64.nd(shape, random.fill(data.length).map(Math.fround)),
-    ]),
-  );
-  const targets = Object.keys(leaves).filter((key) => leaves[key].dtype === "f32");
-  const specs: Record<string, Pick<Leaf, "shape" | "dtype">> = {
-    ...Object.fromEntries(
-      Object.entries(leaves).map(([key, { shape, dtype }]) => [key, { shape, dtype }]),
-    ),
-    ...Object.fromEntries(
-      Object.entries(cotangents).map(([key, { shape }]) => [key, { shape, dtype: "f32" }]),
-    ),
+  const op: OpCase = {
+    name,
+    inputs: leaves,
+    compute: (o, all) => {
+      const own = Object.keys(leaves).map((key) => [key, all[key]]); // without the cotangents
+      return chosen(grow(o, Object.fromEntries(own), new TestRandom(name), length));
+    },
   };
+  const inputs = draw(op, random);
+  const frozen = new Frozen();
+  const expected = frozen.evaluate((o) => evaluate(op, inputs, o));
+  if (!Object.keys(expected).length) return; // None of its ops found operands.
+  const cotangents = drawCotangents(expected, random);
   const tuning = {
     gemm: random.pick(["auto", "winograd", "texture", "tiled", "direct"] as const),
     parallelism: random.pick([1, 64, 4096]),
     choices: {},
   };
-  using program = gpu.compile(specs, (tensors: Record<string, Tensor>) => {
-    const own = Object.fromEntries(Object.keys(leaves).map((key) => [key, tensors[key]]));
-    const outputs = body(counting, own);
-    const terms = Object.entries(outputs).map(([key, y]) =>
-      ops.sum(ops.mul(y, tensors[`c_${key}`]))
-    );
-    const all = grad(terms.reduce(ops.add), targets.map((key) => tensors[key]));
-    return { ...outputs, ...Object.fromEntries(all.map((g, i) => [`d_${targets[i]}`, g])) };
-  }, { tuning });
-  const data = Object.entries({ ...inputs, ...cotangents }).map(([key, x]) => [key, x.data]);
-  program.run(Object.fromEntries(data));
+  const { inputs: specs, body } = recordable(op, counting);
+  using program = gpu.compile(specs, body, { tuning });
+  const data = Object.entries(inputs).map(([key, x]) => [key, x.data]);
+  program.run({ ...Object.fromEntries(data), ...cotangents });
   const actual = await program.read();
   program.run(); // The same again, of which nothing may be left over.
   deepEqual(await program.read(), actual);
 
   for (const [key, y] of Object.entries(expected)) {
     const atol = TOLERANCE * Math.max(0.1, rms(y.data));
-    assertClose(actual[key] as Float32Array, y.data, { atol, what: key });
+    assertClose(actual[key], y.data, { atol, what: key });
   }
-  const loss = (at: Record<string, NdArray>) =>
-    Object.entries(frozen.evaluate((o) => body(o, at)))
-      .reduce((sum, [key, y]) => sum + dot(cotangents[`c_${key}`].data, y.data), 0);
+  const loss = (at: typeof inputs) =>
+    lossOf(frozen.evaluate((o) => evaluate(op, at, o)), cotangents);
   const here = loss(inputs);
   // What cancels in the sum leaves its rounding.
   const size = Object.entries(expected).reduce(
-    (sum, [key, y]) => sum + Math.sqrt(dot(y.data, y.data)) * rms(cotangents[`c_${key}`].data),
+    (sum, [key, y]) => sum + Math.sqrt(dot(y.data, y.data)) * rms(cotangents[`c_${key}`]),
     0,
   );
-  for (const target of targets) {
-    const gradient = actual[`d_${target}`] as Float32Array;
+  for (const target of differentiable(op)) {
+    const gradient = actual[`d_${target}`];
     const d = direction(gradient, random);
     const after = loss({ ...inputs, [target]: moved(inputs[target], d, STEP) }) - here;
     const before = here - loss({ ...inputs, [target]: moved(inputs[target], d, -STEP) });
@@ -157,11 +141,7 @@ async function compare(seed: number, length: number): Promise<void> {
 
 Deno.test("fuzz: random graphs of all ops, their values and gradients", async () => {
   await fc.assert(
-    fc.asyncProperty(
-      fc.noShrink(fc.nat()),
-      fc.integer({ min: 1, max: 12 }),
-      compare,
-    ),
+    fc.asyncProperty(fc.noShrink(fc.nat()), fc.integer({ min: 1, max: 12 }), compare),
     parameters(200),
   );
   ok(kinks < gradients / 50, `${kinks} of ${gradients} gradients met a kink`);

@@ -1,8 +1,6 @@
 /**
  * JSON that costs far more memory than its length when it is parsed. A reader runs in a process that
  * dies if it takes more heap than its docstring allows.
- *
- * @module
  */
 
 import { equal, match, notEqual } from "node:assert/strict";

@@ -1,8 +1,6 @@
 /**
  * Files with JSON in them, whole and damaged: headers of safetensors files, checkpoints, tfjs models,
  * logs, records and caches.
- *
- * @module
  */
 
 import fc from "npm:fast-check@4.10.2";

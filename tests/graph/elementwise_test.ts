@@ -1,8 +1,4 @@
-/**
- * What only long chains and many inputs of the fused elementwise kernel reach, against float64.
- *
- * @module
- */
+/** What only long chains and many inputs of the fused elementwise kernel reach, against float64. */
 
 import assert from "node:assert/strict";
 import { Gpu, ops, type Tensor } from "../../mod.ts";

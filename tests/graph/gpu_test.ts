@@ -112,23 +112,27 @@ Deno.test("gpu: a recording that is no function, or names no outputs, is refused
   using gpu = await Gpu.request();
   // deno-lint-ignore no-explicit-any
   const compile = (body: any) => () => gpu.compile({ x: [2] }, body);
-  for (const [body, what] of [[undefined, "undefined"], [{}, "Object"], [2, "number 2"]]) {
+  const w = gpu.variable([2]);
+  type Inputs = { x: ReturnType<typeof ops.neg> };
+  const values: [unknown, string][] = [
+    [undefined, "undefined"],
+    [null, "null"],
+    [3, "number 3"],
+    ["x", 'string "x"'],
+  ];
+  for (const [body, what] of [...values, [{}, "Object"]]) {
     assert.throws(compile(body), {
       name: "TypeError",
       message: `A recording is a function from inputs to outputs, got ${what}: ` +
         "gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }))",
     });
   }
-  const w = gpu.variable([2]);
-  type Inputs = { x: ReturnType<typeof ops.neg> };
   for (
     const [body, what] of [
-      [() => {}, "undefined"],
-      [() => null, "null"],
-      [() => 3, "number 3"],
+      ...values.map(([value, what]) => [() => value, what]),
       [({ x }: Inputs) => ops.neg(x), "Tensor"],
       [() => w, "Variable"],
-    ] as const
+    ]
   ) {
     assert.throws(compile(body), {
       name: "TypeError",
@@ -151,17 +155,13 @@ Deno.test("gpu: a recording that is no function, or names no outputs, is refused
 
 Deno.test("gpu: an unknown type of elements is refused with the types there are", async () => {
   using gpu = await Gpu.request();
-  for (const [dtype, what] of [["float32", '"float32"'], [32, "32"]]) {
-    const message = (of: string) => `${of} cannot hold ${what}: types are "f32", "u32", "u8"`;
-    const unknown = dtype as "f32";
-    assert.throws(() => gpu.variable([2], [1, 2], { name: "w", dtype: unknown }), {
-      name: "TypeError",
-      message: message("Variable w"),
-    });
-    assert.throws(() => gpu.compile({ x: { shape: [2], dtype: unknown } }, ({ x }) => ({ x })), {
-      name: "TypeError",
-      message: message("Input x"),
-    });
+  for (const dtype of ["float32", "f16", null, 32] as unknown as "f32"[]) {
+    const refused = (act: () => unknown, what: string) => {
+      const message = `${what} cannot hold ${JSON.stringify(dtype)}: types are "f32", "u32", "u8"`;
+      assert.throws(act, { name: "TypeError", message });
+    };
+    refused(() => gpu.variable([2], [1, 2], { name: "w", dtype }), "Variable w");
+    refused(() => gpu.compile({ x: { shape: [2], dtype } }, ({ x }) => ({ x })), "Input x");
   }
   assert.equal(gpu.context.memory.count, 0);
 });

@@ -3,8 +3,6 @@
  * the file. `ops_test.ts` runs it.
  *
  * A row is an expression that `support/gradcheck.ts` evaluates on the device and in float64.
- *
- * @module
  */
 
 import type * as ops from "../../src/ops/mod.ts";
@@ -377,11 +375,9 @@ export const cases = {
     row("an array", { x: [2, 3] }, (o, { x }) => o.mul(x, o.constant([1, -2, 3], [1, 3]))),
     row("a typed array", {}, (o) => o.constant(Float32Array.of(1.5, -2, 0.1))),
     row("an array of an odd size", {}, (o) => o.concat([o.constant([3, 4, 5]), o.constant([6])])),
-    row(
-      "rows by index",
-      { x: [4, 3] },
-      (o, { x }) => o.gather(x, o.constant(Uint32Array.of(2, 0))),
-    ),
+    row("rows by index", { x: [4, 3] }, (o, { x }) => {
+      return o.gather(x, o.constant(Uint32Array.of(2, 0)));
+    }),
     row("many in one chain", { x: [7] }, (o, { x }) => {
       let y = x;
       for (let i = 0; i < 40; i++) y = o.where(o.sub(x, i / 9), o.add(y, i / 7), -i);
@@ -529,11 +525,9 @@ export const cases = {
   ],
   gather: [
     row("rows", { x: [5, 3], i: indices([4], [4, 0, 2, 2]) }, (o, { x, i }) => o.gather(x, i)),
-    row(
-      "float indices",
-      { x: [5, 4], i: indices([3], [1, 4, 0], "f32") },
-      (o, { x, i }) => o.gather(x, i),
-    ),
+    row("float indices", { x: [5, 4], i: indices([3], [1, 4, 0], "f32") }, (o, { x, i }) => {
+      return o.gather(x, i);
+    }),
     row("of a vector", { x: [6], i: indices([2, 2], [5, 0, 3, 3]) }, (o, { x, i }) => {
       return o.gather(x, i);
     }),

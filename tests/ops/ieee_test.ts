@@ -1,8 +1,6 @@
 /**
  * NaN, infinities and zeros: elementwise ops give what IEEE 754 says of them, alone and fused, and
  * none is lost to what a shader compiler knows about numbers.
- *
- * @module
  */
 
 import { deepStrictEqual as equal } from "node:assert/strict";

@@ -1,8 +1,4 @@
-/**
- * Batch normalization where the mean is far from 0: the table of cases has the rest.
- *
- * @module
- */
+/** Batch normalization where the mean is far from 0: the table of cases has the rest. */
 
 import { ok } from "node:assert/strict";
 import { Gpu, ops } from "../../mod.ts";

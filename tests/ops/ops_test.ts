@@ -1,8 +1,6 @@
 /**
  * Every row of the table, with the kernels that the adapter gets by default; rows of GEMM-like ops
  * also with each other family of kernels, and those of reductions also with few invocations.
- *
- * @module
  */
 
 import { deepEqual } from "node:assert/strict";

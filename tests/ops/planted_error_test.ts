@@ -1,8 +1,6 @@
 /**
  * Tests the tester: errors are planted in ops, gradients, the reference and the results, and
  * `check` must see each.
- *
- * @module
  */
 
 import { doesNotReject, doesNotThrow, rejects, throws } from "node:assert/strict";

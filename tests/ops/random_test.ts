@@ -2,8 +2,6 @@
  * Random numbers: the published vectors of Threefry, a second implementation, moments, and what
  * depends on seeds, streams, steps and runs. Every bound is a number of standard errors, and the
  * seeds are fixed, so nothing here fails by chance.
- *
- * @module
  */
 
 import { deepEqual, equal, notDeepEqual, ok, throws } from "node:assert/strict";

@@ -1,11 +1,9 @@
 /**
  * Wrong shapes, types and values are refused when an op is recorded, by a message that names both
  * sides. Nothing here needs a device.
- *
- * @module
  */
 
-import { equal, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { lower } from "../../src/graph/compile.ts";
 import { currentGraph, type InputSpec, record } from "../../src/graph/graph.ts";
 import { TUNING } from "../../src/graph/tuning.ts";
@@ -18,18 +16,26 @@ import type { RandomState } from "../../src/ops/random.ts";
 type Kind = typeof TypeError | typeof RangeError;
 type Shape = readonly number[];
 
-/** Records `body` over inputs of the shapes; it must throw and say each of `names`. */
+/** Records `body` over inputs of the shapes. */
+function recorded<T extends Record<string, Tensor>>(
+  shapes: readonly InputSpec[],
+  body: (...tensors: Tensor[]) => T,
+) {
+  const inputs = Object.fromEntries(shapes.map((spec, i) => [`i${i}`, spec]));
+  return record(inputs, (tensors) => body(...Object.values(tensors)));
+}
+
+/** Recording `body` over inputs of the shapes must throw and say each of `names`. */
 function refuses(
   Kind: Kind,
   shapes: readonly InputSpec[],
   body: (...tensors: Tensor[]) => unknown,
   ...names: (Shape | string | number)[]
 ): void {
-  const inputs = Object.fromEntries(shapes.map((spec, i) => [`i${i}`, spec]));
   let thrown: unknown;
-  record(inputs, (tensors) => {
+  recorded(shapes, (...tensors) => {
     try {
-      body(...Object.values(tensors));
+      body(...tensors);
     } catch (error) {
       thrown = error;
     }
@@ -44,9 +50,7 @@ function refuses(
 
 /** Shape of what `body` makes of inputs of the shapes. */
 function shapeOf(shapes: readonly InputSpec[], body: (...tensors: Tensor[]) => Tensor): string {
-  const inputs = Object.fromEntries(shapes.map((spec, i) => [`i${i}`, spec]));
-  const { outputs } = record(inputs, (tensors) => ({ y: body(...Object.values(tensors)) }));
-  return show(outputs.y.shape);
+  return show(recorded(shapes, (...tensors) => ({ y: body(...tensors) })).outputs.y.shape);
 }
 
 const U32 = (shape: Shape): InputSpec => ({ shape, dtype: "u32" });
@@ -93,29 +97,16 @@ Deno.test("unary ops keep shapes and refuse other types", () => {
 });
 
 Deno.test("matmul", () => {
-  const matmul = (a: Tensor, b: Tensor) => ops.matmul(a, b);
+  const product = (transposeA: boolean, transposeB: boolean) => (a: Tensor, b: Tensor) =>
+    ops.matmul(a, b, { transposeA, transposeB });
+  const matmul = product(false, false);
   refuses(TypeError, [[2, 3], [4, 5]], matmul, [2, 3], [4, 5], "3 columns", "4 rows");
-  refuses(
-    TypeError,
-    [[2, 3], [2, 5]],
-    (a, b) => ops.matmul(a, b, { transposeB: true }),
-    [2, 3],
-    [2, 5],
-    "transposed",
-  );
-  refuses(
-    TypeError,
-    [[2, 3], [3, 5]],
-    (a, b) => ops.matmul(a, b, { transposeA: true }),
-    [2, 3],
-    [3, 5],
-    "transposed",
-  );
+  refuses(TypeError, [[2, 3], [2, 5]], product(false, true), [2, 3], [2, 5], "transposed");
+  refuses(TypeError, [[2, 3], [3, 5]], product(true, false), [2, 3], [3, 5], "transposed");
   refuses(TypeError, [[2, 3, 4], [4, 5]], matmul, [2, 3, 4], [4, 5], "matrices");
   refuses(TypeError, [[3], [3, 5]], matmul, [3], [3, 5]);
   refuses(TypeError, [U32([2, 3]), [3, 5]], matmul, "u32");
-  const both = { transposeA: true, transposeB: true };
-  equal(shapeOf([[2, 3], [5, 2]], (a, b) => ops.matmul(a, b, both)), "[3, 5]");
+  equal(shapeOf([[2, 3], [5, 2]], product(true, true)), "[3, 5]");
 });
 
 Deno.test("conv2d says exactly what is wrong with the channels", () => {
@@ -136,59 +127,35 @@ Deno.test("convolutions: ranks, channels, fit", () => {
   refuses(TypeError, [[1, 4, 9, 3], [5, 6, 3, 4]], conv2d, [1, 4, 9, 3], "5 x 6", "same");
   refuses(TypeError, [[1, 9, 4, 3], [5, 6, 3, 4]], conv2d, [1, 9, 4, 3], "5 x 6");
   refuses(TypeError, [[1, 4, 4, 3], U32([3, 3, 3, 4])], conv2d, "u32");
-  refuses(
-    TypeError,
-    [[1, 7, 7, 3], [5, 5, 3, 4]],
-    conv2dTranspose,
-    [1, 7, 7, 3],
-    [5, 5, 3, 4],
-    "3 channels",
-    "expects 4",
-    "[kh, kw, out, in]",
-  );
+  const [x, w] = [[1, 7, 7, 3], [5, 5, 3, 4]];
+  const says = ["3 channels", "expects 4", "[kh, kw, out, in]"];
+  refuses(TypeError, [x, w], conv2dTranspose, x, w, ...says);
   refuses(TypeError, [[7, 7, 3], [5, 5, 3, 4]], conv2dTranspose, [7, 7, 3], "4 axes");
   refuses(TypeError, [[1, 7, 7, 4], [5, 5]], conv2dTranspose, [5, 5], "4 axes");
 });
 
 Deno.test("convolutions: a kernel wider than one loop may be long is refused by name", () => {
   for (const tuning of Object.values(TUNING)) {
-    const recording = record({ x: [1, 1, 20_000, 1], w: [1, 20_000, 1, 1] }, ({ x, w }) => {
-      return { y: ops.conv2d(x, w) };
-    });
+    const shapes = [[1, 1, 20_000, 1], [1, 20_000, 1, 1]];
+    const recording = recorded(shapes, (x, w) => ({ y: ops.conv2d(x, w) }));
     const message = /conv2d \[1, 1, 1, 1\].*20000 wide/;
     throws(() => lower(recording, tuning), { name: "RangeError", message });
   }
 });
 
 Deno.test("convolutions: strides and padding", () => {
-  const wrong: [unknown, unknown][] = [
-    [0, "same"],
-    [-1, "same"],
-    [1.5, "valid"],
-    [NaN, "valid"],
-    [[2, 0], "same"],
-    [[1, 2, 3], "same"],
-    [[2], "same"],
-    [1, "full"],
-    [1, "SAME"],
-    [1, 2],
-  ];
-  for (const [strides, padding] of wrong) {
-    const options = { strides, padding } as { strides: number; padding: "same" };
-    const said = padding === "same" || padding === "valid" ? "strides" : JSON.stringify(padding);
-    refuses(RangeError, [[1, 7, 7, 3], [3, 3, 3, 4]], (x, w) => ops.conv2d(x, w, options), said);
-    refuses(
-      RangeError,
-      [[1, 7, 7, 3], [3, 3, 4, 3]],
-      (x, w) => ops.conv2dTranspose(x, w, options),
-      said,
-    );
-    refuses(
-      RangeError,
-      [[1, 7, 7, 3], [1, 7, 7, 3]],
-      (x, dy) => ops.conv2dFilterGrad(x, dy, { kernelSize: 3, ...options }),
-      said,
-    );
+  const { conv2d, conv2dTranspose, conv2dFilterGrad } = ops;
+  const shape = [1, 7, 7, 3];
+  const wrong = [
+    ...[0, -1, [2, 0], [1, 2, 3], [2]].map((strides) => [strides, "same", "strides"]),
+    ...[1.5, NaN].map((strides) => [strides, "valid", "strides"]),
+    ...["full", "SAME", 2].map((padding) => [1, padding, JSON.stringify(padding)]),
+  ] as [number, "same", string][];
+  for (const [strides, padding, said] of wrong) {
+    const options = { strides, padding, kernelSize: 3 };
+    refuses(RangeError, [shape, [3, 3, 3, 4]], (x, w) => conv2d(x, w, options), said);
+    refuses(RangeError, [shape, [3, 3, 4, 3]], (x, w) => conv2dTranspose(x, w, options), said);
+    refuses(RangeError, [shape, shape], (x, dy) => conv2dFilterGrad(x, dy, options), said);
   }
 });
 
@@ -241,14 +208,8 @@ Deno.test("batch normalization", () => {
   refuses(TypeError, [[8, 3], [1, 3], [3]], norm, [8, 3], "gamma", [1, 3]);
   refuses(TypeError, [[], [1], [1]], norm, "scalar");
   refuses(TypeError, [U32([8, 3]), [3], [3]], norm, "u32");
-  refuses(
-    TypeError,
-    [[8, 3], [3], [3], [3], [2]],
-    (x, gamma, beta, mean, variance) => ops.batchNormInference(x, gamma, beta, mean, variance),
-    [8, 3],
-    "variance",
-    [2],
-  );
+  const inference = (...t: Tensor[]) => ops.batchNormInference(t[0], t[1], t[2], t[3], t[4]);
+  refuses(TypeError, [[8, 3], [3], [3], [3], [2]], inference, [8, 3], "variance", [2]);
 });
 
 Deno.test("reductions: axes", () => {
@@ -270,34 +231,36 @@ Deno.test("reductions: axes", () => {
 });
 
 Deno.test("broadcastTo and reshape", () => {
-  refuses(TypeError, [[2, 3]], (x) => ops.broadcastTo(x, [3, 2]), [2, 3], [3, 2]);
-  refuses(TypeError, [[2, 3]], (x) => ops.broadcastTo(x, [3]), [2, 3], [3]);
-  refuses(TypeError, [[2, 3]], (x) => ops.broadcastTo(x, [1, 3]), [2, 3], [1, 3]);
+  for (const shape of [[3, 2], [3], [1, 3]]) {
+    refuses(TypeError, [[2, 3]], (x) => ops.broadcastTo(x, shape), [2, 3], shape);
+  }
   refuses(TypeError, [[2, 3]], (x) => ops.reshape(x, [4, 2]), [2, 3], [4, 2], "6 elements");
-  refuses(TypeError, [[2, 3]], (x) => ops.reshape(x, [-1, -1]), [2, 3], [-1, -1]);
-  refuses(TypeError, [[2, 3]], (x) => ops.reshape(x, []), [2, 3], []);
+  for (const shape of [[-1, -1], []]) {
+    refuses(TypeError, [[2, 3]], (x) => ops.reshape(x, shape), [2, 3], shape);
+  }
   equal(shapeOf([[2, 3]], (x) => ops.reshape(x, [-1, 2])), "[3, 2]");
-});
-
-Deno.test("reshape to what does not divide names both shapes", () => {
-  refuses(TypeError, [[2, 2]], (x) => ops.reshape(x, [3, -1]), [2, 2], [3, -1]);
-  refuses(TypeError, [[2, 2]], (x) => ops.reshape(x, [-2, -2]), [2, 2], [-2, -2]);
-  refuses(TypeError, [[2, 2]], (x) => ops.reshape(x, [0, -1]), [2, 2], [0, -1]);
+  for (const shape of [[3, -1], [-2, -2], [0, -1]]) {
+    refuses(TypeError, [[2, 2]], (x) => ops.reshape(x, shape), [2, 2], shape);
+  }
 });
 
 Deno.test("transpose, slice, pad, concat", () => {
   const { transpose, slice, pad, concat } = ops;
-  refuses(TypeError, [[2, 3]], (x) => transpose(x, [0]), [2, 3], [0]);
-  refuses(TypeError, [[2, 3]], (x) => transpose(x, [0, 0]), [2, 3], [0, 0]);
-  refuses(TypeError, [[2, 3]], (x) => transpose(x, [0, 2]), [2, 3], [0, 2]);
+  for (const order of [[0], [0, 0], [0, 2]]) {
+    refuses(TypeError, [[2, 3]], (x) => transpose(x, order), [2, 3], order);
+  }
   refuses(TypeError, [[1, 1, 1, 1, 1, 1, 2]], (x) => transpose(x), "6 axes");
 
   refuses(TypeError, [[4, 5]], (x) => slice(x, [0], [2]), [4, 5], [0], [2]);
-  refuses(RangeError, [[4, 5]], (x) => slice(x, [0, 3], [2, 3]), [4, 5], [0, 3], [2, 3]);
-  refuses(RangeError, [[4, 5]], (x) => slice(x, [-1, 0], [2, 3]), [4, 5], [-1, 0]);
-  refuses(RangeError, [[4, 5]], (x) => slice(x, [0, 0], [0, 3]), [4, 5], [0, 3]);
-  refuses(RangeError, [[4, 5]], (x) => slice(x, [4, 0], [-1, 3]), [4, 5], [4, 0]);
-  refuses(RangeError, [[4, 5]], (x) => slice(x, [0.5, 0], [1, 3]), [4, 5]);
+  for (
+    const [begin, size, ...says] of [
+      [[0, 3], [2, 3], [0, 3], [2, 3]],
+      [[-1, 0], [2, 3], [-1, 0]],
+      [[0, 0], [0, 3], [0, 3]],
+      [[4, 0], [-1, 3], [4, 0]],
+      [[0.5, 0], [1, 3]],
+    ]
+  ) refuses(RangeError, [[4, 5]], (x) => slice(x, begin, size), [4, 5], ...says);
   refuses(TypeError, [[4, 5]], (x) => slice(x, [0, 0], [2, 2], [1]), [4, 5], "strides [1]");
   refuses(RangeError, [[4, 5]], (x) => slice(x, [1, 0], [2, 3], [1, 3]), [4, 5], "strides [1, 3]");
   for (const stride of [0, -1, 1.5, NaN]) {
@@ -395,12 +358,9 @@ Deno.test("constant and cast: types and shapes", () => {
   equal(shapeOf([], () => ops.constant(new Uint8Array(6), [2, 3])), "[2, 3]");
   equal(shapeOf([], () => ops.constant([1, 2, 3])), "[3]");
   for (
-    const [array, dtype] of [[Uint8Array, "u8"], [Uint32Array, "u32"], [
-      Float64Array,
-      "f32",
-    ]] as const
+    const [dtype, Kind] of Object.entries({ u8: Uint8Array, u32: Uint32Array, f32: Float64Array })
   ) {
-    const { outputs } = record({}, () => ({ y: ops.constant(new array(4) as Float64Array) }));
+    const { outputs } = recorded([], () => ({ y: ops.constant(new Kind(4) as Float64Array) }));
     equal(outputs.y.dtype, dtype);
   }
   for (const dtype of ["float32", "f16", undefined, "u8"]) {
@@ -408,19 +368,11 @@ Deno.test("constant and cast: types and shapes", () => {
   }
 });
 
-Deno.test("inputs of types that no element has", () => {
-  for (const dtype of ["float32", "f16", null, 32]) {
-    const input = { shape: [2], dtype: dtype as "f32" };
-    throws(() => record({ pixels: input }, () => ({})), {
-      name: "TypeError",
-      message: `Input pixels cannot hold ${JSON.stringify(dtype)}: types are "f32", "u32", "u8"`,
-    });
-  }
-});
-
 Deno.test("inputs of shapes that no tensor has", () => {
-  for (const shape of [[2, 0], [-1], [1.5], [NaN], [Infinity]]) {
-    throws(() => record({ pixels: shape }, () => ({})), { name: "TypeError", message: /pixels/ });
+  const message = /^Input pixels has shape .*: every axis must be a positive integer/;
+  for (const shape of [[2, 0], [-1], [1.5], [NaN], [Infinity], "[2]", 2, null]) {
+    const input = () => record({ pixels: shape as Shape }, () => ({}));
+    throws(input, { name: "TypeError", message });
   }
 });
 
@@ -429,20 +381,16 @@ Deno.test("ops outside a recording", () => {
   let kept: Tensor | undefined;
   record({ x: [2, 2] }, ({ x }) => ({ y: kept = x }));
   const x = kept!;
-  for (
-    const call of [
-      () => ops.add(x, 1),
-      () => ops.mul(x, x),
-      () => ops.matmul(x, x),
-      () => ops.sum(x),
-      () => ops.reshape(x, [4]),
-      () => ops.constant(1),
-      () => ops.randomNormal([2]),
-      () => ops.assign(variable([2, 2]), x),
-      () => ops.tanh(variable([2])),
-      () => grad(x, [x]),
-    ]
-  ) throws(call, outside);
+  throws(() => ops.add(x, 1), outside);
+  throws(() => ops.mul(x, x), outside);
+  throws(() => ops.matmul(x, x), outside);
+  throws(() => ops.sum(x), outside);
+  throws(() => ops.reshape(x, [4]), outside);
+  throws(() => ops.constant(1), outside);
+  throws(() => ops.randomNormal([2]), outside);
+  throws(() => ops.assign(variable([2, 2]), x), outside);
+  throws(() => ops.tanh(variable([2])), outside);
+  throws(() => grad(x, [x]), outside);
 });
 
 Deno.test("a recording that failed does not stay open", () => {
@@ -454,32 +402,6 @@ Deno.test("a recording that failed does not stay open", () => {
   record({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }));
   const nested = () => ({ y: record({ x: [2] }, ({ x }) => ({ x })).outputs.x });
   throws(() => record({}, nested), { name: "TypeError", message: /nested/ });
-});
-
-Deno.test("a recording is a function that returns outputs by name", () => {
-  for (const body of [undefined, null, {}, "y", 3]) {
-    throws(() => record({ x: [2] }, body as unknown as () => Record<string, Tensor>), {
-      name: "TypeError",
-      message: /A recording is a function from inputs to outputs, got/,
-    });
-  }
-  for (const result of [undefined, null, 3, "x"]) {
-    throws(() => record({ x: [2] }, () => result as unknown as Record<string, Tensor>), {
-      name: "TypeError",
-      message: /The recording returned .*: it must return its outputs by name/,
-    });
-  }
-  throws(
-    () => record({ x: [2] }, ({ x }) => x as unknown as Record<string, Tensor>),
-    /returned Tensor/,
-  );
-  for (const shape of ["[2]", 2, null]) {
-    const message = /Input x has shape .*: every axis must be a positive integer/;
-    throws(() => record({ x: shape as unknown as Shape }, () => ({})), {
-      name: "TypeError",
-      message,
-    });
-  }
 });
 
 Deno.test("tensors of another recording", () => {
@@ -494,10 +416,7 @@ Deno.test("tensors of another recording", () => {
   refuses(TypeError, [[3]], (x) => grad(ops.sum(x), [other]), says);
   refuses(TypeError, [[3]], () => grad(other, []), says);
   refuses(TypeError, [[3]], () => ops.assign(variable([3]), other), says);
-  throws(() => record({ x: [3] }, () => ({ y: other })), {
-    name: "TypeError",
-    message: /output y/,
-  });
+  throws(() => recorded([], () => ({ y: other })), { name: "TypeError", message: /output y/ });
 });
 
 Deno.test("what is not a tensor", () => {
@@ -509,7 +428,7 @@ Deno.test("what is not a tensor", () => {
 Deno.test("grad needs one element", () => {
   refuses(TypeError, [[2, 3]], (x) => grad(x, [x]), [2, 3], "mean or sum");
   refuses(TypeError, [[3]], (x) => grad(ops.mul(x, x), [x]), [3]);
-  record({ x: [1, 1] }, ({ x }) => ({ d: grad(ops.mul(x, x), [x])[0] }));
+  recorded([[1, 1]], (x) => ({ d: grad(ops.mul(x, x), [x])[0] }));
 });
 
 Deno.test("grad names an op without a gradient", () => {
@@ -518,13 +437,9 @@ Deno.test("grad names an op without a gradient", () => {
     return currentGraph().add(op, [x], undefined, [{ shape: x.shape }]).outputs[0];
   };
   refuses(TypeError, [[]], (x) => grad(opaque(x), [x]), "opaque", "stopGradient");
-  record({ x: [3] }, ({ x }) => ({
-    d: grad(ops.sum(ops.sub(x, ops.stopGradient(opaque(x)))), [x])[0],
-  }));
+  recorded([[3]], (x) => ({ d: grad(ops.sum(ops.sub(x, ops.stopGradient(opaque(x)))), [x])[0] }));
   // It does not matter where nothing depends on a target.
-  record({ x: [3], y: [3] }, ({ x, y }) => ({
-    d: grad(ops.sum(ops.mul(x, opaque(y))), [x])[0],
-  }));
+  recorded([[3], [3]], (x, y) => ({ d: grad(ops.sum(ops.mul(x, opaque(y))), [x])[0] }));
 });
 
 Deno.test("gradients have the shapes of their targets", () => {
@@ -532,12 +447,8 @@ Deno.test("gradients have the shapes of their targets", () => {
   const { outputs } = record({ x: [2, 3], unused: [5, 1] }, ({ x, unused }) => {
     const y = ops.add(ops.matmul(x, w), ops.sum(x));
     const loss = ops.mean(y);
-    const [dx, dw, du, dy, dl] = grad(loss, [x, w, unused, y, loss]);
-    return { dx, dw, du, dy, dl };
+    return Object.fromEntries(grad(loss, [x, w, unused, y, loss]).map((d, i) => [`d${i}`, d]));
   });
-  equal(show(outputs.dx.shape), "[2, 3]");
-  equal(show(outputs.dw.shape), "[3, 4]");
-  equal(show(outputs.du.shape), "[5, 1]");
-  equal(show(outputs.dy.shape), "[2, 4]");
-  equal(show(outputs.dl.shape), "[]");
+  const shapes = Object.values(outputs).map(({ shape }) => show(shape));
+  deepEqual(shapes, ["[2, 3]", "[3, 4]", "[5, 1]", "[2, 4]", "[]"]);
 });

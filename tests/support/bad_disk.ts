@@ -1,8 +1,4 @@
-/**
- * A disk that fails: the calls of this process that write are counted, and chosen ones fail.
- *
- * @module
- */
+/** A disk that fails: the calls of this process that write are counted, and chosen ones fail. */
 
 import { basename } from "node:path";
 

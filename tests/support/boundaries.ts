@@ -1,8 +1,4 @@
-/**
- * What a set of source files does that the layout of the house forbids.
- *
- * @module
- */
+/** What a set of source files does that the layout of the house forbids. */
 
 import { dirname, join } from "node:path/posix";
 

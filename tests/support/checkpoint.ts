@@ -1,8 +1,4 @@
-/**
- * Files of a run that nobody trained.
- *
- * @module
- */
+/** Files of a run that nobody trained. */
 
 import { join } from "node:path";
 import { encodePNG, type Gpu } from "../../mod.ts";

@@ -1,8 +1,4 @@
-/**
- * Closeness of arrays. Numbers that are not finite are never close to anything.
- *
- * @module
- */
+/** Closeness of arrays. Numbers that are not finite are never close to anything. */
 
 import { AssertionError } from "node:assert/strict";
 

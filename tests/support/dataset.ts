@@ -1,8 +1,4 @@
-/**
- * A small data set that is the same everywhere: blobs whose place depends on the index.
- *
- * @module
- */
+/** A small data set that is the same everywhere: blobs whose place depends on the index. */
 
 import type { Dataset } from "../../mod.ts";
 

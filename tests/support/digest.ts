@@ -1,8 +1,6 @@
 /**
  * Short digests to compare tensors by. A failing comparison names the tensor at once; printing a
  * million numbers would take minutes.
- *
- * @module
  */
 
 import { createHash } from "node:crypto";

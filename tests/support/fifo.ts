@@ -4,8 +4,6 @@
  * Run as a program it makes one, since the tests themselves may run nothing but Deno:
  *
  *   deno run --allow-run=mkfifo fifo.ts PATH
- *
- * @module
  */
 
 import { fileURLToPath } from "node:url";

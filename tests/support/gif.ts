@@ -1,8 +1,4 @@
-/**
- * GIF files, read by another's decoder.
- *
- * @module
- */
+/** GIF files, read by another's decoder. */
 
 import { GifReader } from "npm:omggif@1.0.10";
 

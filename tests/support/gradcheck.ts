@@ -1,8 +1,6 @@
 /**
  * Checks an op against the float64 reference: its values directly, its gradient against central
  * differences of the reference along random directions, for random cotangents.
- *
- * @module
  */
 
 import { deepStrictEqual as equal } from "node:assert/strict";
@@ -31,7 +29,10 @@ export interface OpCase {
   /** What is special about it. */
   readonly name: string;
   readonly inputs: Readonly<Record<string, Input>>;
-  readonly compute: <T>(o: Algebra<T>, inputs: Record<string, T>) => T | Record<string, T>;
+  readonly compute: <T extends { readonly shape: readonly number[] }>(
+    o: Algebra<T>,
+    inputs: Record<string, T>,
+  ) => T | Record<string, T>;
   /** Length of its longest sum, from which the tolerance of its values follows. Default 1. */
   readonly terms?: number;
   /** The tolerance of its values, where there is a reason for another one. */
@@ -57,7 +58,7 @@ export interface Evaluators {
  * roundings and the adapter's own exp and log (some 5e-6), and for sums the square root of their
  * length times half a unit in the last place.
  */
-export function forwardTolerance(terms = 1): number {
+function forwardTolerance(terms = 1): number {
   return 5e-6 + Math.sqrt(terms) * 2 ** -24;
 }
 
@@ -66,7 +67,7 @@ export function forwardTolerance(terms = 1): number {
  * that has to be seen. Rounding is far below (2^-24 a term, of random sign), and so is the
  * truncation of the differences (STEP squared).
  */
-export const GRADIENT_TOLERANCE = 1e-4;
+const GRADIENT_TOLERANCE = 1e-4;
 
 /** Step of the central differences, for inputs of about 1. */
 const STEP = 1e-4;
@@ -74,11 +75,12 @@ const STEP = 1e-4;
 /** Directions and cotangents tried for each case. */
 const TRIALS = 2;
 
-const differentiable = (op: OpCase) =>
+/** Inputs with gradients to be checked. */
+export const differentiable = (op: OpCase) =>
   op.gradient === "none" ? [] : Object.keys(op.inputs).filter((name) => !op.inputs[name].fixed);
 
 /** What a case computes, by name; one result is called y. */
-export function named<T>(result: T | Record<string, T>): Record<string, T> {
+function named<T>(result: T | Record<string, T>): Record<string, T> {
   return "shape" in (result as object) ? { y: result as T } : result as Record<string, T>;
 }
 
@@ -100,6 +102,23 @@ export function evaluate(
   reference: Algebra<NdArray> = float64,
 ): Record<string, NdArray> {
   return named(op.compute(reference, inputs));
+}
+
+/** A random cotangent c_y for each value y of a case. */
+export function drawCotangents(values: Record<string, NdArray>, random: TestRandom) {
+  const entries = Object.entries(values).map(([name, { data }]) => {
+    return [`c_${name}`, random.fill(data.length).map(Math.fround)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The sum of the values times their cotangents. */
+export function lossOf(
+  values: Record<string, NdArray>,
+  cotangents: Record<string, Float64Array>,
+): number {
+  return Object.entries(values)
+    .reduce((sum, [name, y]) => sum + dot(cotangents[`c_${name}`], y.data), 0);
 }
 
 /** What to record: the outputs, and the gradients d_x of the sum of each output times its c_y. */
@@ -159,16 +178,8 @@ export async function check(
 
   const data = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, x.data]));
   for (let trial = 0; trial < (targets.length ? TRIALS : 1); trial++) {
-    const cotangents = Object.fromEntries(
-      Object.entries(expected).map(([name, y]) => [
-        name,
-        random.fill(y.data.length).map(Math.fround),
-      ]),
-    );
-    for (const name of targets.length ? Object.keys(expected) : []) {
-      data[`c_${name}`] = cotangents[name];
-    }
-    program.run(data);
+    const cotangents = drawCotangents(expected, random);
+    program.run({ ...data, ...(targets.length ? cotangents : {}) });
     const actual = await program.read();
     for (const [name, values] of Object.entries(actual)) tamper(name, values);
 
@@ -179,9 +190,7 @@ export async function check(
       assertClose(actual[name], y, { rtol, atol, what: `${op.name}: ${name}` });
     }
 
-    const loss = (at: Record<string, NdArray>) =>
-      Object.entries(evaluate(op, at, reference))
-        .reduce((sum, [name, y]) => sum + dot(cotangents[name], y.data), 0);
+    const loss = (at: typeof inputs) => lossOf(evaluate(op, at, reference), cotangents);
     for (const name of targets) {
       const gradient = actual[`d_${name}`];
       const what = `${op.name}: gradient of ${name}`;

@@ -1,8 +1,4 @@
-/**
- * Adam as Keras writes it down, in float64.
- *
- * @module
- */
+/** Adam as Keras writes it down, in float64. */
 
 import type { AdamOptions } from "../../mod.ts";
 

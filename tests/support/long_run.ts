@@ -1,8 +1,4 @@
-/**
- * A long training of a tiny network, and what it holds on to meanwhile.
- *
- * @module
- */
+/** A long training of a tiny network, and what it holds on to meanwhile. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

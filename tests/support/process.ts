@@ -1,8 +1,4 @@
-/**
- * Programs in processes of their own.
- *
- * @module
- */
+/** Programs in processes of their own. */
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

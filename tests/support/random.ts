@@ -1,7 +1,5 @@
 /**
  * Seeded test data, the same on every machine. Not the library's generator, which is under test.
- *
- * @module
  */
 
 /** A small generator: mulberry32, and Box and Muller's normal numbers. */

@@ -1,7 +1,5 @@
 /**
  * Random recordings, the same from the same seed: of tensors, or of arrays with the reference's ops.
- *
- * @module
  */
 
 import type { Tensor } from "../../src/graph/tensor.ts";

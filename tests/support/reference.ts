@@ -2,8 +2,6 @@
  * The ops once more, naively: plain loops over float64, from the formulas in the documentation and
  * not from the kernels. Names and arguments are those of `src/ops`, so that a computation can be
  * written once and evaluated with either.
- *
- * @module
  */
 
 /** An array in memory: row-major values of a shape. */

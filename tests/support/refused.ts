@@ -1,8 +1,4 @@
-/**
- * Devices and commands that refuse, or are refused.
- *
- * @module
- */
+/** Devices and commands that refuse, or are refused. */
 
 import assert from "node:assert/strict";
 import type { DispatchOptions } from "../../src/gpu/commands.ts";

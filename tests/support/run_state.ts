@@ -1,8 +1,4 @@
-/**
- * What a run left in its folder, as far as it must be the same in another run.
- *
- * @module
- */
+/** What a run left in its folder, as far as it must be the same in another run. */
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";

@@ -1,8 +1,6 @@
 /**
  * Event files, read by an npm package that checks TFRecord's checksums, and protobufjs with the
  * fields of TensorFlow's `event.proto`.
- *
- * @module
  */
 
 import { join } from "node:path";

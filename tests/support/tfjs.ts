@@ -1,8 +1,6 @@
 /**
  * The oracle that nobody here wrote: TensorFlow.js on its CPU backend, with the tutorial's models
  * in its own Keras layers.
- *
- * @module
  */
 
 import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";

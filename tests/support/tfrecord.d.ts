@@ -1,8 +1,6 @@
 /**
  * What the tests use of npm's `tfrecord`. Its own types bring a version of Node's along whose
  * globals are not Deno's.
- *
- * @module
  */
 
 export class RecordReader {

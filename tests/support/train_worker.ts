@@ -4,8 +4,6 @@
  *   deno run tests/support/train_worker.ts DIR MAX_STEPS [resume|overwrite]
  *
  * Writes a checkpoint after every step, and prints its path; images after every third.
- *
- * @module
  */
 
 import { trainDCGAN } from "../../mod.ts";

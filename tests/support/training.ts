@@ -1,8 +1,4 @@
-/**
- * What the tests of training compare of a run, and how they watch its devices.
- *
- * @module
- */
+/** What the tests of training compare of a run, and how they watch its devices. */
 
 import { Gpu, type TrainResult } from "../../mod.ts";
 import { variableDigests } from "./digest.ts";

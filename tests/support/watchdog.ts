@@ -1,8 +1,4 @@
-/**
- * Tests that must not hang, nor leave a rejection that nobody hears of.
- *
- * @module
- */
+/** Tests that must not hang, nor leave a rejection that nobody hears of. */
 
 import assert from "node:assert/strict";
 

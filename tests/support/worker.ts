@@ -3,8 +3,6 @@
  * prints a hash of everything that the training changed:
  *
  *   deno run tests/support/worker.ts <seed>
- *
- * @module
  */
 
 import { createHash } from "node:crypto";

@@ -1,7 +1,5 @@
 /**
  * Calibration: what is measured is used, kept on disk and resumed, and changes results by rounding.
- *
- * @module
  */
 
 import assert from "node:assert/strict";

@@ -1,8 +1,4 @@
-/**
- * Which kernel computes which op.
- *
- * @module
- */
+/** Which kernel computes which op. */
 
 import { equal } from "node:assert/strict";
 import type { GemmUse } from "../../../src/graph/tuning.ts";

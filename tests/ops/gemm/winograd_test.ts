@@ -1,8 +1,6 @@
 /**
  * Winograd's convolution: its transforms against the definition, and the kernels where a batch goes
  * through in several chunks. The table of cases has the rest.
- *
- * @module
  */
 
 import assert from "node:assert/strict";

@@ -1,8 +1,6 @@
 /**
  * Replaces the global constructors of arrays with ones that count the bytes they allocate. Import it
  * before the code whose memory is measured.
- *
- * @module
  */
 
 /** No case may allocate more; refusing it protects the machine from a failing test. */

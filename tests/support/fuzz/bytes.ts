@@ -1,8 +1,4 @@
-/**
- * Damage to files, byte by byte.
- *
- * @module
- */
+/** Damage to files, byte by byte. */
 
 import fc from "npm:fast-check@4.10.2";
 

@@ -1,27 +1,16 @@
-/**
- * Random compositions of all ops that have a reference.
- *
- * @module
- */
+/** Random compositions of all ops that have a reference. */
 
+import type { Input } from "../gradcheck.ts";
 import type { TestRandom } from "../random.ts";
 import { type Algebra, convAxis, count } from "../reference.ts";
 
 type Shape = readonly number[];
 type Shaped = { readonly shape: Shape };
 
-/** Values that every graph begins with; a fixed one takes no gradient. */
-export interface Leaf {
-  readonly shape: Shape;
-  readonly dtype: "f32" | "u32" | "u8";
-  readonly values: (random: TestRandom) => number;
-}
+const real = (...shape: number[]): Input => ({ shape });
 
-const normal = (random: TestRandom) => random.normal();
-const real = (...shape: number[]): Leaf => ({ shape, dtype: "f32", values: normal });
-
-/** Odd sizes and multiples of four, none so large that a test waits for it. */
-export function leavesFor(random: TestRandom): Record<string, Leaf> {
+/** What every graph begins with: odd sizes and multiples of four, none so large that a test waits. */
+export function leavesFor(random: TestRandom): Record<string, Input> {
   const [n, m, c] = [random.pick([4, 5]), random.pick([3, 8]), random.pick([3, 4])];
   return {
     a: real(n, m),
@@ -33,8 +22,8 @@ export function leavesFor(random: TestRandom): Record<string, Leaf> {
     channels: real(c),
     scalar: real(),
     // On every axis of the above there are three elements at least.
-    indices: { shape: [4], dtype: "u32", values: (r) => r.below(3) },
-    bytes: { shape: [5, n, m], dtype: "u8", values: (r) => r.below(256) },
+    indices: { shape: [4], dtype: "u32", values: (r) => r.below(3), fixed: true },
+    bytes: { shape: [5, n, m], dtype: "u8", values: (r) => r.below(256), fixed: true },
   };
 }
 

@@ -2,8 +2,6 @@
  * Reads hostile JSON in a process whose heap is limited; it dies where a reader takes more.
  *
  *   deno run --v8-flags=--max-old-space-size=MB heap_worker.ts READER BYTES
- *
- * @module
  */
 
 import { join } from "node:path";

@@ -1,8 +1,4 @@
-/**
- * Damage done to JSON, field by field.
- *
- * @module
- */
+/** Damage done to JSON, field by field. */
 
 import fc from "npm:fast-check@4.10.2";
 

@@ -3,8 +3,6 @@
  * process had, in MB.
  *
  *   deno run --allow-all --v8-flags=--max-old-space-size=MB large_worker.ts READER PATH
- *
- * @module
  */
 
 import { decodePNG, loadImages, loadMNIST } from "../../../mod.ts";

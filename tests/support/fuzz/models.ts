@@ -1,8 +1,4 @@
-/**
- * Valid files of weights and checkpoints, to be damaged.
- *
- * @module
- */
+/** Valid files of weights and checkpoints, to be damaged. */
 
 import fc from "npm:fast-check@4.10.2";
 import { generatorArchitecture } from "../../../src/model/generator.ts";

@@ -1,8 +1,4 @@
-/**
- * PNG files of every kind, made here chunk by chunk, so that each part can be wrong on its own.
- *
- * @module
- */
+/** PNG files of every kind, made here chunk by chunk, so that each part can be wrong on its own. */
 
 import { crc32, deflateSync } from "node:zlib";
 import fc from "npm:fast-check@4.10.2";

@@ -1,8 +1,6 @@
 /**
  * The readers under test: each reads the files of a folder, checks that what it gives is as it
  * promises, and lets through what it throws.
- *
- * @module
  */
 
 import { deepStrictEqual as equal } from "node:assert/strict";

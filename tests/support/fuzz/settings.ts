@@ -3,8 +3,6 @@
  * tries more of them, from a new seed or a given one:
  *
  *   deno task fuzz --runs 20000 --seed 7
- *
- * @module
  */
 
 import { parseArgs } from "node:util";

@@ -1,8 +1,4 @@
-/**
- * Reads files in a worker, which may hang, and reports the outcome.
- *
- * @module
- */
+/** Reads files in a worker, which may hang, and reports the outcome. */
 
 import { AssertionError, ok } from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";

@@ -1,8 +1,4 @@
-/**
- * The worker of {@linkcode Victim}.
- *
- * @module
- */
+/** The worker of {@linkcode Victim}. */
 
 // First of all: what it replaces must be in place when the readers are loaded.
 import { takeAllocated } from "./allocations.ts";
