@@ -84,7 +84,8 @@ Deno.test("mutate: what no test notices is named; what does not compile or end i
         "",
       ].join("\n"),
       "a_test.ts":
-        'import { a } from "./a.ts"; Deno.test("a: sums", () => { if (a(3) !== 3) throw 0; });',
+        'import { a } from "./a.ts"; Deno.test("a: sums", () => { if (a(3) !== 3) throw 0; });' +
+        'Deno.test("quick", () => {});',
     };
     for (const [path, text] of Object.entries(files)) {
       await Deno.writeTextFile(join(dir, path), text);
@@ -112,7 +113,10 @@ Deno.test("mutate: what no test notices is named; what does not compile or end i
     const project = {
       root: dir,
       files: Object.keys(files),
-      testOf: () => ["test", "--no-check", "--no-lock", "a_test.ts"],
+      testOf: () =>
+        ["--filter=quick", "--filter=sums"].map((
+          filter,
+        ) => ["test", "--no-check", "--no-lock", filter, "a_test.ts"]),
       patience: 1,
     };
     const lines: string[] = [];
@@ -126,6 +130,7 @@ Deno.test("mutate: what no test notices is named; what does not compile or end i
     assert.equal(await Deno.readTextFile(join(dir, "a.ts")), source, "the checkout stays as it is");
 
     await Deno.writeTextFile(join(dir, "a_test.ts"), 'Deno.test("fails", () => { throw 0; });');
+    project.testOf = () => [["test", "--no-check", "--no-lock", "a_test.ts"]];
     const [failure] = await mutate(faults, 1, project, () => assert.fail("nothing to report"));
     assert.match(failure, /fails \.\.\. FAILED/);
   }));
