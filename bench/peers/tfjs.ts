@@ -26,16 +26,16 @@ function makeGenerator(): Sequential {
       useBias: false,
       activation,
     });
-  const normalise = () => [layers.batchNormalization(), layers.leakyReLU({ alpha: 0.3 })];
+  const normalize = () => [layers.batchNormalization(), layers.leakyReLU({ alpha: 0.3 })];
   return sequential({
     layers: [
       layers.dense({ units: 7 * 7 * 256, useBias: false, inputShape: [NOISE_DIM] }),
-      ...normalise(),
+      ...normalize(),
       layers.reshape({ targetShape: [7, 7, 256] }),
       convolve(128, 1),
-      ...normalise(),
+      ...normalize(),
       convolve(64, 2),
-      ...normalise(),
+      ...normalize(),
       convolve(1, 2, "tanh"),
     ],
   });

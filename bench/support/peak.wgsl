@@ -1,7 +1,7 @@
 // The adapter's arithmetic peak: multiply-adds on registers, three independent chains of vec4f,
 // unrolled 16 times. 384 operations a round for each invocation.
 //
-// y: one float an invocation, so that nothing is optimised away. A workgroup: 64 invocations.
+// y: one float an invocation, so that nothing is optimized away. A workgroup: 64 invocations.
 
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 

@@ -13,7 +13,7 @@ import { Timestamps } from "./timestamps.ts";
 /** What is bound under a name: a range of a buffer, or a texture. */
 export type Resource = BufferView | Texture;
 
-/** One dispatch, by names. */
+/** One dispatch, with bindings and constants by name. */
 export interface DispatchOptions {
   readonly label: string;
   readonly kernel: Kernel;
@@ -48,11 +48,11 @@ export interface Timing {
   readonly kernel: string;
   /** When it began, in milliseconds after the first dispatch of the run. */
   readonly start: number;
-  /** Between the timestamps around it. */
+  /** Its duration, from the timestamps before and after it. */
   readonly milliseconds: number;
   /** Floating-point operations of the dense definition; 0 where they are not counted. */
   readonly flops: number;
-  /** Bytes of what it binds, each thing once, however often it is read. */
+  /** Bytes of all its bindings, each counted once. */
   readonly bytes: number;
 }
 
@@ -119,7 +119,7 @@ export class CommandList {
     this.#named(first, () => this.#submit(first));
   }
 
-  /** Names the op that the device refuses; `check` throws that until the next submit. */
+  /** If the device refuses a command, keeps an error that names its op; `check` throws it until the next submit. */
   #named(first: number, submit: () => void): void {
     const turn = ++this.#submits;
     this.#refused = undefined;
@@ -129,7 +129,7 @@ export class CommandList {
   }
 
   /**
-   * Throws if the device reported that it refused the last submit, of which it then computed nothing.
+   * Throws if the device reported that it refused the last submit: then it computed nothing.
    *
    * @throws {GpuValidationError}
    */

@@ -1,5 +1,6 @@
 /**
- * Which op computed the first number that is not finite: a test after each result of a program.
+ * Adds a test after each result of a program, to find the op that computed the first number that is not
+ * finite.
  *
  * @module
  */
@@ -19,7 +20,7 @@ export class FiniteCheck {
   /** One word for each test: 1 where a number was not finite. */
   readonly flags: Storage;
 
-  /** @param most how many results there may be */
+  /** @param most the largest number of tests */
   constructor(most: number) {
     this.flags = new Storage(4 * most, "not finite");
     this.flags.port = true;
@@ -57,7 +58,7 @@ export class FiniteFlags {
     this.context.write(this.view, new Uint32Array(this.labels.length));
   }
 
-  /** What held the first number that is not finite. */
+  /** The label of the first result with a number that is not finite. */
   async first(): Promise<string | undefined> {
     const [bytes] = await this.context.read([{ ...this.view, bytes: 4 * this.labels.length }]);
     return this.labels[new Uint32Array(bytes).indexOf(1)];

@@ -2,9 +2,9 @@
 //
 //   dw[ky, kx, c, n] = sum over b, oy, ox of x[b, oy*S - P + ky, ox*S - P + kx, c] * dy[b, oy, ox, n]
 //
+// S = STRIDE, P = PAD. Both operands have four floats per texel, texel i at (i % 4096, i / 4096).
 // x:  [IN_H, IN_W, IN_C, BATCH], the batch innermost, as in `conv_pixels.wgsl`;
-// dy: [BATCH, OUT_H, OUT_W, OUT_C]; four floats a texel, texel i at (i % 4096, i / 4096); BATCH and
-//     OUT_C are multiples of 4.
+// dy: [BATCH, OUT_H, OUT_W, OUT_C]; BATCH and OUT_C are multiples of 4.
 // dw: [SPLITS, KERNEL_H, KERNEL_W, IN_C, OUT_C] as vec4f; split s sums its part of the output
 //     pixels of all images.
 // One invocation: 8 rows (ky, kx, c) x 4 channels of dy. A workgroup: WIDTH such tiles.
@@ -63,7 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let batches = BATCH / 4;
   let image = pixels * channels;
 
-  var d0 = mat4x4f(); // a column is a row of dw
+  var d0 = mat4x4f(); // each column sums four channels of one row of dw
   var d1 = mat4x4f();
   for (var p = group.z * per_split; p < end; p++) {
     let oy = i32(p / OUT_W * STRIDE_H);

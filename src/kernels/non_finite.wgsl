@@ -4,7 +4,7 @@
 // infinities and in nothing else. x: the bits of floats; what pads the buffer is not looked at.
 // flags: whoever writes writes 1, so that the order does not matter.
 // task: [count, slot], no constants, so that one pipeline serves all tests.
-// One invocation tests four neighbouring numbers; a workgroup 1,024.
+// One invocation tests four neighboring numbers; a workgroup 1,024.
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> flags: array<u32>;

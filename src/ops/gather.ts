@@ -16,7 +16,7 @@ import { transpose } from "./shape.ts";
 const gatherKernel = kernel("gather", gatherCode);
 const gatherGradKernel = kernel("gather_grad", gatherGradCode);
 
-/** Indices that one invocation of gather_grad looks through. */
+/** Most indices that one invocation of gather_grad scans: see the loop limit in docs/kernels.md. */
 const MAX_INDICES = 16000;
 
 function constantsOf(x: Shape, index: Tensor): Record<string, number> {
@@ -65,8 +65,8 @@ const gatherGradOp: Op = {
 };
 
 /**
- * Rows of x by index. An f32 index is rounded. One beyond the last row means the last row, a negative
- * one or NaN the first.
+ * Rows of x by index. An f32 index is rounded. An index beyond the last row selects the last row;
+ * a negative index or NaN selects the first.
  *
  * ```ts
  * import { Gpu, ops } from "@dcgan/webgpu";

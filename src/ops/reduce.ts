@@ -41,12 +41,12 @@ export function reduceMiddle(
   [outer, r, inner]: readonly [number, number, number],
   maximum = false,
 ): void {
-  // Enough chunks to keep the adapter busy, but not so many that the next round is the work.
+  // Enough chunks to keep the adapter busy, but few enough that adding them stays cheap.
   const wanted = Math.ceil(lowering.tuning.parallelism / (outer * inner));
   const chunks = Math.max(Math.ceil(r / MAX_CHUNK), Math.min(wanted, Math.floor(r / 32)), 1);
   const chunk = Math.ceil(r / chunks);
-  const rounds = Math.ceil(r / chunk);
-  const target = rounds === 1 ? y : lowering.scratch(outer * rounds * inner, "partial sums");
+  const parts = Math.ceil(r / chunk);
+  const target = parts === 1 ? y : lowering.scratch(outer * parts * inner, "partial sums");
   const four = inner % 4 === 0;
   const columns = four ? inner / 4 : inner;
   lowering.dispatch({
@@ -60,10 +60,10 @@ export function reduceMiddle(
       ...(maximum ? { MAXIMUM: 1 } : {}),
     },
     bindings: four ? { x4: x, y4: target } : { x, y: target },
-    workgroups: grid(outer * rounds * columns, 64),
+    workgroups: grid(outer * parts * columns, 64),
     detail: `of ${r}`,
   });
-  if (rounds > 1) reduceMiddle(lowering, target, y, [outer, rounds, inner], maximum);
+  if (parts > 1) reduceMiddle(lowering, target, y, [outer, parts, inner], maximum);
 }
 
 function lowerReduce(node: Node<Reduced>, lowering: Lowering, maximum: boolean): void {
@@ -152,10 +152,10 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 }
 
 /**
- * Sum over some axes (default all), in an order that depends on the shape alone.
+ * Sum over some axes (default all), in an order that depends on the shape and the tuning.
  *
  * @param x f32 of any shape
- * @param axes an axis, several, or options that hold both
+ * @param axes an axis, several, or an object with `axes` and `keepDims`
  * @param keepDims keeps the reduced axes with size 1. Default false.
  * @returns x's shape without the reduced axes
  * @throws {TypeError} when x is not f32, or the axes are neither numbers nor a list of numbers.

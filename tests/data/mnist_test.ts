@@ -87,7 +87,7 @@ Deno.test("MNIST: the original training set", async () => {
   const histogram = new Array(10).fill(0);
   for (const label of mnist.labels) histogram[label]++;
   assert.deepEqual(histogram, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
-  // The mean that everyone normalises MNIST by.
+  // The mean that everyone normalizes MNIST by.
   const mean = mnist.images.reduce((sum, value) => sum + value, 0) / mnist.images.length / 255;
   assert.equal(mean.toFixed(4), "0.1307");
 });
