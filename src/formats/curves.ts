@@ -14,31 +14,26 @@ export interface CurvesOptions {
   readonly title?: string;
 }
 
-/** One network's loss. */
-interface Series {
-  readonly name: string;
-  readonly legend: string;
-  readonly color: string;
-  /** The loss where the discriminator gives every image one half. */
-  readonly equilibrium: number;
-  readonly equilibriumText: string;
-}
-
-/** Colors of Okabe and Ito, which people with any kind of color vision can distinguish. */
-const GENERATOR: Series = {
-  name: "generator",
-  legend: "generator",
-  color: "#0072b2",
-  equilibrium: Math.LN2,
-  equilibriumText: "ln 2",
-};
-const DISCRIMINATOR: Series = {
-  name: "discriminator",
-  legend: "discriminator, real + generated",
-  color: "#d55e00",
-  equilibrium: 2 * Math.LN2,
-  equilibriumText: "2 ln 2",
-};
+/**
+ * Each network's curve. Its equilibrium is the loss where the discriminator gives every image one half.
+ * Colors of Okabe and Ito, which people with any kind of color vision can distinguish.
+ */
+const NETWORKS = [
+  {
+    name: "generator",
+    legend: "generator",
+    color: "#0072b2",
+    equilibrium: Math.LN2,
+    formula: "ln 2",
+  },
+  {
+    name: "discriminator",
+    legend: "discriminator, real + generated",
+    color: "#d55e00",
+    equilibrium: 2 * Math.LN2,
+    formula: "2 ln 2",
+  },
+];
 
 /** More than the figure has pixels from left to right, and few enough for 100 kB. */
 const CAPACITY = 960;
@@ -48,6 +43,7 @@ const SIZE = { width: 760, height: 440 };
 const BOX = { left: 62, right: 694, top: 88, bottom: 362 };
 const INK = "#222";
 const FAINT = "#666";
+const MIDDLE = `text-anchor="middle"`;
 const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 /**
@@ -66,10 +62,7 @@ const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
  */
 export class Curves {
   readonly #title: string;
-  readonly #generator = new Buckets(CAPACITY);
-  readonly #discriminator = new Buckets(CAPACITY);
-  #first = 0;
-  #last = 0;
+  readonly #losses = NETWORKS.map(() => new Buckets(CAPACITY));
   #notFinite = 0;
   #epochs = new Map<number, number>();
   /** Only epochs that are a multiple of this are kept. */
@@ -88,15 +81,14 @@ export class Curves {
    */
   add(step: number, generatorLoss: number, discriminatorLoss: number): void {
     requireStep(step);
-    this.#first ||= step;
-    if (step < this.#first) {
-      throw new RangeError(`Cannot add step ${step} to curves that begin at step ${this.#first}`);
+    const { first } = this.#losses[0];
+    if (step < first) {
+      throw new RangeError(`Cannot add step ${step} to curves that begin at step ${first}`);
     }
-    this.#last = Math.max(this.#last, step);
-    const [g, d] = [Math.fround(generatorLoss), Math.fround(discriminatorLoss)];
-    this.#generator.add(step, Number.isFinite(g) ? generatorLoss : NaN);
-    this.#discriminator.add(step, Number.isFinite(d) ? discriminatorLoss : NaN);
-    if (!Number.isFinite(g) || !Number.isFinite(d)) this.#notFinite++;
+    const losses = [generatorLoss, discriminatorLoss]
+      .map((loss) => Number.isFinite(Math.fround(loss)) ? loss : NaN);
+    losses.forEach((loss, i) => this.#losses[i].add(step, loss));
+    if (losses.some(Number.isNaN)) this.#notFinite++;
   }
 
   /**
@@ -120,19 +112,30 @@ export class Curves {
 
   /** The figure, at most 100 kB whatever the run's length. Before the first step it is empty. */
   svg(): string {
-    const low = this.#last ? this.#first - 1 : 0;
-    const high = Math.max(this.#last, low + 2); // A lone step is in the middle.
+    const { first, last, width } = this.#losses[0];
+    const low = last ? first - 1 : 0;
+    const high = Math.max(last, low + 2); // A lone step is in the middle.
     const sigma = Math.max(1, (high - low) / 200);
-    const curves = [
-      curveOf(GENERATOR, this.#generator, sigma),
-      curveOf(DISCRIMINATOR, this.#discriminator, sigma),
-    ];
-    const top = heightOf(curves);
+    const curves = NETWORKS.map((network, i): Curve => {
+      const buckets = this.#losses[i].list();
+      return { ...network, buckets, smooth: smoothed(buckets, sigma / width) };
+    });
+    const { top, peak } = heightOf(curves);
     const x = (step: number) => BOX.left + (step - low) / (high - low) * (BOX.right - BOX.left);
     // The plot is clipped, and renderers calculate in 32-bit floats: coordinates stay small.
     const y = (loss: number) =>
       Math.max(-1000, Math.min(1000, BOX.bottom - loss / top * (BOX.bottom - BOX.top)));
 
+    const notes = [
+      sigma > 1 && `Thick: Gaussian mean, \u03c3 = ${plural(Math.round(sigma), "step", "steps")}.`,
+      width > 1 && `Shaded: minimum to maximum of ${grouped(width)} steps.`,
+      "Dashed: the discriminator cannot tell (p = 1/2).",
+    ];
+    const steps = plural(this.#notFinite, "step has a loss", "steps have a loss");
+    const warnings = [
+      peak > top && `Peaks up to ${peak.toPrecision(3)} are cut off.`,
+      this.#notFinite > 0 && `${steps} that is not finite.`,
+    ];
     const parts = [
       horizontal(y, top),
       vertical(x, low, high),
@@ -144,46 +147,9 @@ export class Curves {
       "</g>",
       rect("none", `stroke="${INK}" stroke-width="1"`),
       legend(),
-      this.#caption(curves, top, sigma),
+      caption(notes, 0, FAINT) + caption(warnings, 15, "#a00"),
     ];
-    return frame(this.#title, this.#description(curves), parts);
-  }
-
-  #description(curves: readonly Curve[]): string {
-    if (!this.#last) return "No step has been trained yet.";
-    const ends = curves.map(({ series, smooth }) => {
-      const value = smooth.findLast(([, y]) => Number.isFinite(y))?.[1];
-      return `${series.name} ${value === undefined ? "without a finite loss" : value.toFixed(3)}`;
-    });
-    return `Binary cross-entropy in nats over ${this.#last} training steps; ` +
-      `at the end, smoothed: ${ends.join(", ")}.`;
-  }
-
-  #caption(curves: readonly Curve[], top: number, sigma: number): string {
-    const { width } = this.#generator;
-    const notes = [
-      width === 1 && sigma <= 1
-        ? ""
-        : `Thick: Gaussian mean, \u03c3 = ${grouped(Math.round(sigma))} ${
-          Math.round(sigma) === 1 ? "step" : "steps"
-        }.`,
-      width === 1 ? "" : `Shaded: minimum to maximum of ${grouped(width)} steps.`,
-      "Dashed: the discriminator cannot tell (p = 1/2).",
-    ];
-    const peak = Math.max(...curves.map(({ peak }) => peak));
-    const warnings = [
-      peak > top ? `Peaks up to ${peak.toPrecision(3)} are cut off.` : "",
-      this.#notFinite
-        ? `${grouped(this.#notFinite)} ${
-          this.#notFinite === 1 ? "step has a loss" : "steps have a loss"
-        } that is not finite.`
-        : "",
-    ];
-    const lines = [notes, warnings].map((list) => list.filter(Boolean).join(" "));
-    return lines.map((line, i) =>
-      line &&
-      text(BOX.left, SIZE.height - 24 + 15 * i, line, `font-size="11" fill="${i ? "#a00" : FAINT}"`)
-    ).join("");
+    return frame(this.#title, descriptionOf(curves, last), parts);
   }
 }
 
@@ -211,19 +177,20 @@ function requireStep(step: number): void {
   }
 }
 
-interface Curve {
-  readonly series: Series;
+type Curve = typeof NETWORKS[number] & {
   readonly buckets: readonly Bucket[];
   /** Steps and smoothed losses. */
   readonly smooth: readonly Point[];
-  readonly peak: number;
-}
+};
 
-function curveOf(series: Series, data: Buckets, sigma: number): Curve {
-  const buckets = data.list();
-  const smooth = smoothed(buckets, sigma / data.width);
-  const peak = buckets.reduce((most, { max }) => max > most ? max : most, 0);
-  return { series, buckets, smooth, peak };
+function descriptionOf(curves: readonly Curve[], steps: number): string {
+  if (!steps) return "No step has been trained yet.";
+  const ends = curves.map(({ name, smooth }) => {
+    const value = smooth.findLast(([, y]) => Number.isFinite(y))?.[1];
+    return `${name} ${value?.toFixed(3) ?? "without a finite loss"}`;
+  });
+  return `Binary cross-entropy in nats over ${steps} training steps; ` +
+    `at the end, smoothed: ${ends.join(", ")}.`;
 }
 
 /** The step in the middle of a bucket. */
@@ -246,26 +213,35 @@ function smoothed(buckets: readonly Bucket[], sigma: number): Point[] {
   });
 }
 
-/** The loss at the top edge, chosen so that a few high peaks do not flatten the rest. */
-function heightOf(curves: readonly Curve[]): number {
+/** The highest loss, and that at the top edge: a few high peaks must not flatten the rest. */
+function heightOf(curves: readonly Curve[]): { readonly top: number; readonly peak: number } {
   const maxima = curves.flatMap(({ buckets }) => buckets.map(({ max }) => max))
     .filter(Number.isFinite).sort((a, b) => a - b);
   const peak = maxima.at(-1) ?? 0;
   const most = maxima[Math.floor(0.995 * (maxima.length - 1))] ?? 0;
-  const usual = peak > 2 * Math.max(1, most) ? most : peak;
-  const wanted = Math.max(1.6, 1.04 * usual);
+  const wanted = Math.max(1.6, 1.04 * (peak > 2 * Math.max(1, most) ? most : peak));
   const [, step] = ticks(0, wanted, 6);
-  return Math.ceil(wanted / (step / 2)) * (step / 2);
+  return { top: Math.ceil(wanted / (step / 2)) * (step / 2), peak };
 }
 
 type Scale = (value: number) => number;
 
-function text(x: number, y: number, content: string, attributes: string): string {
+function text(x: number, y: number, content: string, attributes = ""): string {
   return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escapeXML(content)}</text>`;
 }
 
 function line(x1: number, y1: number, x2: number, y2: number, attributes: string): string {
   return `<path d="M${round(x1)},${round(y1)}L${round(x2)},${round(y2)}" ${attributes}/>`;
+}
+
+function plural(count: number, one: string, many: string): string {
+  return `${grouped(count)} ${count === 1 ? one : many}`;
+}
+
+function caption(sentences: readonly (string | false)[], down: number, color: string): string {
+  const content = sentences.filter(Boolean).join(" ");
+  const y = SIZE.height - 24 + down;
+  return content && text(BOX.left, y, content, `font-size="11" fill="${color}"`);
 }
 
 function rect(fill: string, attributes = ""): string {
@@ -275,108 +251,86 @@ function rect(fill: string, attributes = ""): string {
 }
 
 function horizontal(y: Scale, top: number): string {
-  const lines = ticks(0, top, 6).map((loss) =>
-    line(BOX.left, y(loss), BOX.right, y(loss), `stroke="#e6e6e6"`) +
-    text(
-      BOX.left - 8,
-      y(loss) + 4,
-      loss < 1e5 ? grouped(loss) : loss.toExponential(),
-      `text-anchor="end"`,
-    )
-  );
-  const center = (BOX.top + BOX.bottom) / 2;
+  const lines = ticks(0, top, 6).map((loss) => {
+    const label = loss < 1e5 ? grouped(loss) : loss.toExponential();
+    return line(BOX.left, y(loss), BOX.right, y(loss), `stroke="#e6e6e6"`) +
+      text(BOX.left - 8, y(loss) + 4, label, `text-anchor="end"`);
+  });
+  const turned = `transform="translate(18 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)"`;
   return lines.join("") +
-    text(
-      0,
-      0,
-      "binary cross-entropy (nats)",
-      `transform="translate(18 ${center}) rotate(-90)" ` +
-        `text-anchor="middle" font-size="13"`,
-    );
+    text(0, 0, "binary cross-entropy (nats)", `${turned} ${MIDDLE} font-size="13"`);
 }
 
 function vertical(x: Scale, low: number, high: number): string {
   const lines = ticks(low, high, 8, true).map((step) =>
     line(x(step), BOX.bottom, x(step), BOX.bottom + 5, `stroke="${INK}"`) +
-    text(x(step), BOX.bottom + 19, grouped(step), `text-anchor="middle"`)
+    text(x(step), BOX.bottom + 19, grouped(step), MIDDLE)
   );
   const center = (BOX.left + BOX.right) / 2;
   return lines.join("") +
-    text(center, BOX.bottom + 38, "training step", `text-anchor="middle" font-size="13"`);
+    text(center, BOX.bottom + 38, "training step", `${MIDDLE} font-size="13"`);
 }
 
 /** Ends of epochs above the plot: a number for some, a tick for as many as fit. */
 function epochAxis(x: Scale, epochs: ReadonlyMap<number, number>, low: number): string {
   const shown = [...epochs].filter(([, step]) => step > low).sort(([a], [b]) => a - b);
   if (!shown.length) return "";
-  const most = Math.max(...shown.map(([epoch]) => epoch));
-  const named = new Set(ticks(0, most, 10, true));
-  // In a run of one or two epochs all have a number.
-  const every = shown.length <= 120 ? 1 : Math.ceil(shown.length / 120);
+  const named = new Set(ticks(0, shown.at(-1)![0], 10, true));
+  const every = Math.ceil(shown.length / 120);
   const marks = shown.map(([epoch, step], i) => {
     const name = named.has(epoch);
     if (!name && i % every) return "";
     return line(x(step), BOX.top, x(step), BOX.top - (name ? 6 : 3), `stroke="${INK}"`) +
-      (name ? text(x(step), BOX.top - 10, grouped(epoch), `text-anchor="middle"`) : "");
+      (name ? text(x(step), BOX.top - 10, grouped(epoch), MIDDLE) : "");
   });
-  return marks.join("") + text(BOX.right + 16, BOX.top - 10, "epoch", "");
+  return marks.join("") + text(BOX.right + 16, BOX.top - 10, "epoch");
 }
 
 /** Dashed lines where neither network wins, their values beside the plot. */
 function equilibria(y: Scale): string {
-  const apart = y(GENERATOR.equilibrium) - y(DISCRIMINATOR.equilibrium);
+  const [generator, discriminator] = NETWORKS.map(({ equilibrium }) => y(equilibrium));
+  const apart = generator - discriminator;
+  const room = apart > 28;
   const nudge = Math.max(0, 12 - apart) / 2; // so that the texts do not overlap
-  return [GENERATOR, DISCRIMINATOR].map((series) => {
-    const { color, equilibrium, equilibriumText } = series;
+  return NETWORKS.map(({ color, equilibrium, formula }, i) => {
     const at = y(equilibrium);
-    const base = at + (apart > 28 ? 0 : series === GENERATOR ? 4 + nudge : 4 - nudge);
-    const value = text(
-      BOX.right + 7,
-      base + 13,
-      `= ${equilibrium.toFixed(3)}`,
-      `fill="${color}" font-size="11"`,
-    );
-    return line(
-      BOX.left,
-      at,
-      BOX.right,
-      at,
-      `stroke="${color}" stroke-dasharray="5 4" opacity="0.55"`,
-    ) +
-      text(BOX.right + 7, base, equilibriumText, `fill="${color}"`) + (apart > 28 ? value : "");
+    const base = room ? at : at + 4 + (i ? -nudge : nudge);
+    const value = `= ${equilibrium.toFixed(3)}`;
+    const dashed = `stroke="${color}" stroke-dasharray="5 4" opacity="0.55"`;
+    return line(BOX.left, at, BOX.right, at, dashed) +
+      text(BOX.right + 7, base, formula, `fill="${color}"`) +
+      (room ? text(BOX.right + 7, base + 13, value, `fill="${color}" font-size="11"`) : "");
   }).join("");
 }
 
 /** The losses of single steps, or the range from minimum to maximum of buckets of several. */
-function drawRange({ series, buckets }: Curve, x: Scale, y: Scale): string {
-  const points = (value: (bucket: Bucket) => number) =>
-    buckets.map((bucket): Point => [x(middle(bucket)), y(value(bucket))]);
+function drawRange({ color, buckets }: Curve, x: Scale, y: Scale): string {
+  const parts = (value: (bucket: Bucket) => number) =>
+    stretches(buckets.map((bucket) => [x(middle(bucket)), y(value(bucket))]));
   if (buckets.every(({ from, to }) => from === to)) {
-    const d = linePath(points(({ mean }) => mean));
-    return `<path d="${d}" fill="none" stroke="${series.color}" stroke-width="0.8" opacity="0.4"/>`;
+    const d = parts(({ mean }) => mean).map(linePath).join("");
+    return `<path d="${d}" fill="none" stroke="${color}" stroke-width="0.8" opacity="0.4"/>`;
   }
-  const lower = stretches(points(({ min }) => min));
-  const d = stretches(points(({ max }) => max)).map((upper, i) =>
+  const lower = parts(({ min }) => min);
+  const d = parts(({ max }) => max).map((upper, i) =>
     `${linePath(upper)}L${linePath(lower[i].toReversed()).slice(1)}Z`
   );
-  return `<path d="${d.join("")}" fill="${series.color}" opacity="0.2"/>`;
+  return `<path d="${d.join("")}" fill="${color}" opacity="0.2"/>`;
 }
 
-function drawMean({ series, smooth }: Curve, x: Scale, y: Scale): string {
-  const parts = stretches(smooth.map(([step, loss]): Point => [x(step), y(loss)]));
-  const draw = (parts: readonly Point[][], width: number) =>
-    parts.length
-      ? `<path d="${parts.map(linePath).join("")}" fill="none" stroke="${series.color}" ` +
-        `stroke-width="${width}" stroke-linecap="round" stroke-linejoin="round"/>`
-      : "";
+function drawMean({ color, smooth }: Curve, x: Scale, y: Scale): string {
+  const parts = stretches(smooth.map(([step, loss]) => [x(step), y(loss)]));
   // A single step between gaps is a dot, which must be larger than the line's width.
-  return draw(parts.filter(({ length }) => length > 1), 2) +
-    draw(parts.filter(({ length }) => length === 1), 5);
+  return [false, true].map((dot) => {
+    const d = parts.filter(({ length }) => (length === 1) === dot).map(linePath).join("");
+    return d && `<path d="${d}" fill="none" stroke="${color}" ` +
+        `stroke-width="${dot ? 5 : 2}" stroke-linecap="round" stroke-linejoin="round"/>`;
+  }).join("");
 }
 
 function legend(): string {
   let left = BOX.left;
-  return [GENERATOR, DISCRIMINATOR].map(({ legend, color }) => {
+  return NETWORKS.map(({ legend, color }) => {
     const at = left;
     left += 60 + 6.6 * legend.length;
     return line(at, 50, at + 24, 50, `stroke="${color}" stroke-width="2.5"`) +

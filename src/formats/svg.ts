@@ -34,12 +34,10 @@ export function stretches(points: readonly Point[]): Point[][] {
   return all;
 }
 
-/** The `d` of a line. A lone point gets a length of 0, which round caps show as a dot. */
+/** The `d` of a line without gaps. A lone point gets a length of 0, which round caps show as a dot. */
 export function linePath(points: readonly Point[]): string {
-  return stretches(points).map((part) => {
-    const d = "M" + part.map(([x, y]) => `${round(x)},${round(y)}`).join("L");
-    return part.length === 1 ? `${d}h0` : d;
-  }).join("");
+  const d = "M" + points.map(([x, y]) => `${round(x)},${round(y)}`).join("L");
+  return points.length === 1 ? `${d}h0` : d;
 }
 
 /**
