@@ -8,3 +8,10 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   }
   return whole;
 }
+
+/** Floats of 32 bits, little-endian, whatever the machine's order. */
+export function floatBytes(values: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+  const out = new DataView(new ArrayBuffer(4 * values.length));
+  for (let i = 0; i < values.length; i++) out.setFloat32(4 * i, values[i], true);
+  return new Uint8Array(out.buffer);
+}

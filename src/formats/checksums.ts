@@ -8,7 +8,7 @@
 import CRC32 from "npm:crc-32@1.2.2";
 import { CheckpointError } from "../errors.ts";
 import { parseJSON, plain, quote } from "./json.ts";
-import type { SafetensorsFile } from "./safetensors.ts";
+import { METADATA, type SafetensorsFile } from "./safetensors.ts";
 
 /** The CRC-32 of bytes, as zlib and PNG have it. */
 export function crc32(bytes: Uint8Array): number {
@@ -17,9 +17,6 @@ export function crc32(bytes: Uint8Array): number {
 
 /** The metadata that holds them. */
 const KEY = "crc32";
-
-/** What stands for all other metadata among the tensors' names. */
-const METADATA = "__metadata__";
 
 /** The same file with a checksum of every tensor, and of the metadata, in its metadata. */
 export function withChecksums({ tensors, metadata }: SafetensorsFile): SafetensorsFile {

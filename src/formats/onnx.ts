@@ -7,16 +7,8 @@
  * @module
  */
 
-import {
-  bytes,
-  type Encoded,
-  float,
-  floatBytes,
-  message,
-  packedInt64s,
-  string,
-  varint,
-} from "./protobuf.ts";
+import { floatBytes } from "./bytes.ts";
+import { bytes, type Encoded, float, message, packedInt64s, string, varint } from "./protobuf.ts";
 
 /** Operators as of this version of the default domain, and the file format that came with it. */
 const OPSET = 17;

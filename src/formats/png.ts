@@ -59,48 +59,29 @@ export function decodePNG(bytes: Uint8Array, name = "The image"): Image {
     requireImage(image, [1, 2, 3, 4]);
     return image;
   } catch (cause) {
+    const reason = plain((cause as Error).message, 400).replace(/[.:\s]+$/, "");
     throw new DataError(
-      `${name} cannot be read as PNG: ${
-        plain((cause as Error).message, 400).replace(/[.:\s]+$/, "")
-      }. ` +
-        "Check that it is a whole PNG file",
+      `${name} cannot be read as PNG: ${reason}. Check that it is a whole PNG file`,
       { cause },
     );
   }
 }
 
-/**
- * Samples of 8 bits, with an alpha channel when a color is transparent. Plain loops, because
- * `Uint8Array.from` with a function may build a list of all values first.
- */
+/** Samples of 8 bits, with an alpha channel when the color `key` is transparent. */
 function toBytes(png: DecodedPng, key?: readonly number[]): Uint8Array {
+  if (png.depth === 8 && !key) return png.data as Uint8Array;
   const samples = png.depth < 8 ? unpack(png) : png.data;
-  if (key) return withAlpha(samples, png.depth, key);
-  // Samples of 8 bits and less are bytes that only we hold, so they can be reused.
-  const data = samples instanceof Uint8Array ? samples : new Uint8Array(samples.length);
-  if (png.depth === 8) return data;
+  const { channels } = png;
   const most = 2 ** png.depth - 1;
-  for (let i = 0; i < samples.length; i++) data[i] = Math.round(samples[i] / most * 255);
-  return data;
-}
-
-/** The same with an alpha channel, in which one color is transparent. */
-function withAlpha(
-  samples: ArrayLike<number>,
-  depth: number,
-  key: readonly number[],
-): Uint8Array {
-  const most = 2 ** depth - 1;
-  const channels = key.length;
-  const data = new Uint8Array(samples.length / channels * (channels + 1));
+  const data = new Uint8Array(samples.length / channels * (channels + (key ? 1 : 0)));
   for (let from = 0, to = 0; from < samples.length; from += channels) {
     let opaque = 0;
     for (let c = 0; c < channels; c++) {
       const value = samples[from + c];
-      if (value !== key[c]) opaque = 255;
+      if (value !== key?.[c]) opaque = 255;
       data[to++] = Math.round(value / most * 255);
     }
-    data[to++] = opaque;
+    if (key) data[to++] = opaque;
   }
   return data;
 }

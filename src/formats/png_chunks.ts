@@ -36,23 +36,16 @@ export const INDEXED = 3;
 
 /** A file that a decoder can be given. */
 export interface SoundPNG {
-  /**
-   * The file without chunks that its pixels do not need, and with its pixels in one chunk. That chunk's
-   * checksum is 0, because the checksums of the file were compared before.
-   */
+  /** The file without chunks that its pixels do not need, and with its pixels in one chunk. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly color: number;
   /** The stored gray or RGB value that is transparent. */
   readonly key?: readonly number[];
 }
 
-interface Header {
-  readonly width: number;
-  readonly height: number;
-  readonly depth: number;
-  readonly color: number;
-  readonly interlaced: boolean;
-}
+type Header = Readonly<
+  Record<"width" | "height" | "depth" | "color" | "interlacing", number>
+>;
 
 /** @throws {Error} saying what is wrong with it. */
 function readHeader(data: Uint8Array, fileBytes: number): Header {
@@ -60,28 +53,26 @@ function readHeader(data: Uint8Array, fileBytes: number): Header {
   const view = new DataView(data.buffer, data.byteOffset);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
   const [depth, color, compression, filter, interlacing] = data.subarray(8);
-  if (width < 1 || height < 1) throw new Error(`its header says ${width} x ${height} pixels`);
+  const refuse = (says: string) => {
+    throw new Error(`its header says ${says}`);
+  };
+  const size = `${width} x ${height} pixels`;
+  if (width < 1 || height < 1) refuse(size);
   if (width * height > MAX_PIXELS) {
-    throw new Error(
-      `its header says ${width} x ${height} pixels; at most ${MAX_PIXELS} are read, so scale it down`,
-    );
+    refuse(`${size}; at most ${MAX_PIXELS} are read, so scale it down`);
   }
   if (!KINDS[color]?.slice(1).includes(depth)) {
-    throw new Error(`its header says color type ${color} with ${depth} bits, which PNG has not`);
+    refuse(`color type ${color} with ${depth} bits, which PNG has not`);
   }
   if (compression !== 0 || filter !== 0 || interlacing > 1) {
-    throw new Error(
-      `its header says compression ${compression}, filter ${filter}, interlacing ${interlacing}`,
-    );
+    refuse(`compression ${compression}, filter ${filter}, interlacing ${interlacing}`);
   }
-  const header = { width, height, depth, color, interlaced: interlacing === 1 };
-  if (header.interlaced && depth < 8) {
+  if (interlacing && depth < 8) {
     throw new Error(`it is interlaced with ${depth} bits; save it without interlacing`);
   }
+  const header = { width, height, depth, color, interlacing };
   if (rowBytes(header) > fileBytes * MAX_INFLATION) {
-    throw new Error(
-      `its header says ${width} x ${height} pixels, more than ${fileBytes} bytes can hold`,
-    );
+    refuse(`${size}, more than ${fileBytes} bytes can hold`);
   }
   return header;
 }
@@ -98,9 +89,9 @@ const PASSES = [
 ];
 
 /** Bytes of all rows, each with one byte before it for its filter. */
-function rowBytes({ width, height, depth, color, interlaced }: Header): number {
+function rowBytes({ width, height, depth, color, interlacing }: Header): number {
   const bits = depth * KINDS[color][0];
-  return (interlaced ? PASSES : [[0, 0, 1, 1]]).reduce((sum, [x, y, dx, dy]) => {
+  return (interlacing ? PASSES : [[0, 0, 1, 1]]).reduce((sum, [x, y, dx, dy]) => {
     const columns = Math.ceil((width - x) / dx);
     const rows = Math.ceil((height - y) / dy);
     return columns > 0 && rows > 0 ? sum + rows * (1 + Math.ceil(columns * bits / 8)) : sum;
@@ -149,22 +140,17 @@ export function requireSound(bytes: Uint8Array): SoundPNG {
   let previous = "";
   const kept: Uint8Array[] = [begin];
   const compressed: Uint8Array[] = [];
-  const keep = (type: string, whole: Uint8Array) => {
-    requireChecksum(type, whole);
-    kept.push(whole);
-  };
   for (const { type, data, whole } of chunksOf(bytes)) {
     if ((type === "IHDR") !== (header === undefined)) {
       throw new Error(
         header ? "it has two headers" : `it begins with the chunk ${plain(type)}, not IHDR`,
       );
     }
-    if (!header) {
-      header = readHeader(data, bytes.length);
-      keep(type, whole);
-    } else if (type === "IDAT") {
-      if (compressed.length && previous !== "IDAT") throw new Error("its pixels are not together");
-      requireChecksum(type, whole);
+    header ??= readHeader(data, bytes.length);
+    const apart = previous !== "IDAT";
+    previous = type;
+    if (type === "IDAT") {
+      if (compressed.length && apart) throw new Error("its pixels are not together");
       compressed.push(data);
     } else if (type === "PLTE" && header.color === INDEXED) {
       if (palette) throw new Error("it has two palettes");
@@ -172,13 +158,11 @@ export function requireSound(bytes: Uint8Array): SoundPNG {
         throw new Error(`its palette has ${data.length} bytes, not 3 to 768 in threes`);
       }
       palette = data.length / 3;
-      keep(type, whole);
     } else if (type === "tRNS" && header.color === INDEXED) {
       if (alphas || data.length > palette) {
         throw new Error(`its palette of ${palette} colors has transparency for ${data.length}`);
       }
       alphas = true;
-      keep(type, whole);
     } else if (type === "tRNS" && header.color < INDEXED) {
       if (data.length !== 2 * KINDS[header.color][0]) {
         throw new Error(`its transparent color has ${data.length} bytes`);
@@ -186,13 +170,13 @@ export function requireSound(bytes: Uint8Array): SoundPNG {
       const view = new DataView(data.buffer, data.byteOffset);
       key = Array.from({ length: data.length / 2 }, (_, i) => view.getUint16(2 * i));
     } else if (type === "IEND") {
-      // In one chunk: the decoder makes 32 KiB for each, however small.
+      // In one chunk: the decoder makes 32 KiB for each, however small. It compares no checksums.
       const pixels = concat(compressed);
       requireRows(pixels, rowBytes(header));
       kept.push(word(pixels.length), new TextEncoder().encode("IDAT"), pixels, word(0));
-      keep(type, whole);
-    }
-    previous = type;
+    } else if (type !== "IHDR") continue;
+    requireChecksum(type, whole);
+    if (type !== "IDAT" && (type !== "tRNS" || alphas)) kept.push(whole);
   }
   return { bytes: concat(kept), color: header!.color, key };
 }
@@ -222,9 +206,8 @@ function requireRows(compressed: Uint8Array, expected: number): void {
     const bomb = compressed.length > 2 * expected + 4096;
     found = bomb ? room.length : unzlibSync(compressed, { out: room }).length;
   } catch (cause) {
-    throw new Error(`its pixels cannot be decompressed (${plain((cause as Error).message)})`, {
-      cause,
-    });
+    const reason = plain((cause as Error).message);
+    throw new Error(`its pixels cannot be decompressed (${reason})`, { cause });
   }
   if (found > expected) {
     throw new Error(`its pixels are more than the ${expected} bytes that its header says`);

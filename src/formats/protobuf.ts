@@ -11,7 +11,7 @@
  * @module
  */
 
-import { concat } from "./bytes.ts";
+import { concat, floatBytes } from "./bytes.ts";
 
 /** Bytes of a field, its tag first, or of several. */
 export type Encoded = Uint8Array<ArrayBuffer>;
@@ -19,24 +19,18 @@ export type Encoded = Uint8Array<ArrayBuffer>;
 /** How the value behind a tag is laid out. */
 const WIRE = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as const;
 
-const MAX_FIELD = 2 ** 29 - 1;
-
 /** Joins fields to a message. */
 export function message(...fields: readonly Uint8Array[]): Encoded {
   return concat(fields);
 }
 
 /** Seven bits a byte, the lowest first; the highest bit says that more follow. */
-function rawVarint(value: number | bigint): Encoded {
-  if (typeof value === "number" && !Number.isSafeInteger(value)) {
+function rawVarint(value: number): Encoded {
+  if (!Number.isSafeInteger(value)) {
     throw new RangeError(`Cannot encode ${value}: it is no whole number that is held exactly`);
   }
-  const whole = BigInt(value);
-  if (whole < -(2n ** 63n) || whole >= 2n ** 64n) {
-    throw new RangeError(`Cannot encode ${value}: it does not fit into 64 bits`);
-  }
   const out: number[] = [];
-  let left = BigInt.asUintN(64, whole); // negative numbers in two's complement: ten bytes
+  let left = BigInt.asUintN(64, BigInt(value)); // negative numbers in two's complement: ten bytes
   do {
     const low = Number(left & 0x7fn);
     left >>= 7n;
@@ -46,31 +40,24 @@ function rawVarint(value: number | bigint): Encoded {
 }
 
 function tagged(field: number, wire: keyof typeof WIRE, ...value: Uint8Array[]): Encoded {
-  if (!Number.isInteger(field) || field < 1 || field > MAX_FIELD) {
-    throw new RangeError(`A field's number is a whole number from 1 to ${MAX_FIELD}, got ${field}`);
-  }
   return message(rawVarint(field * 8 + WIRE[wire]), ...value);
 }
 
-function fixed(size: 4 | 8, write: (view: DataView) => void): Encoded {
-  const out = new Uint8Array(size);
-  write(new DataView(out.buffer));
-  return out;
-}
-
 /** A field of type uint32, uint64, int32, int64, bool or enum. */
-export function varint(field: number, value: number | bigint): Encoded {
+export function varint(field: number, value: number): Encoded {
   return tagged(field, "varint", rawVarint(value));
 }
 
 /** A field of type float. */
 export function float(field: number, value: number): Encoded {
-  return tagged(field, "fixed32", fixed(4, (view) => view.setFloat32(0, value, true)));
+  return tagged(field, "fixed32", floatBytes([value]));
 }
 
 /** A field of type double. */
 export function double(field: number, value: number): Encoded {
-  return tagged(field, "fixed64", fixed(8, (view) => view.setFloat64(0, value, true)));
+  const data = new DataView(new ArrayBuffer(8));
+  data.setFloat64(0, value, true);
+  return tagged(field, "fixed64", new Uint8Array(data.buffer));
 }
 
 /** A field of type bytes, or a message as {@linkcode message} returns it. */
@@ -84,13 +71,6 @@ export function string(field: number, value: string): Encoded {
 }
 
 /** A repeated field of type int64, packed. */
-export function packedInt64s(field: number, values: readonly (number | bigint)[]): Encoded {
+export function packedInt64s(field: number, values: readonly number[]): Encoded {
   return bytes(field, message(...values.map(rawVarint)));
-}
-
-/** Floats of 32 bits, little-endian, whatever the machine's order. */
-export function floatBytes(values: ArrayLike<number>): Encoded {
-  const out = new DataView(new ArrayBuffer(4 * values.length));
-  for (let i = 0; i < values.length; i++) out.setFloat32(4 * i, values[i], true);
-  return new Uint8Array(out.buffer);
 }

@@ -31,7 +31,8 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const METADATA = "__metadata__";
+/** The header's entry for free text. */
+export const METADATA = "__metadata__";
 const MAX_HEADER = 100_000_000; // the reference implementation's limit
 const ARRAYS = { F32: Float32Array, U32: Uint32Array };
 
@@ -53,15 +54,16 @@ const ARRAYS = { F32: Float32Array, U32: Uint32Array };
  * @throws {TypeError} when a tensor has more or fewer values than its shape says, or of another type.
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array<ArrayBuffer> {
+  const header: [string, unknown][] = [[METADATA, metadata]];
   let end = 0;
-  const entries = [...tensors].map(([name, { dtype, shape, data }]) => {
-    requireEncodable(name, { dtype, shape, data });
+  for (const [name, tensor] of tensors) {
+    requireEncodable(name, tensor);
+    const { dtype, shape, data } = tensor;
     const begin = end;
     end += data.byteLength;
-    return [name, { dtype, shape, data_offsets: [begin, end] }] as const;
-  });
-  const json = JSON.stringify({ [METADATA]: metadata, ...Object.fromEntries(entries) });
-  const text = new TextEncoder().encode(json);
+    header.push([name, { dtype, shape, data_offsets: [begin, end] }]);
+  }
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   // Spaces fill the header up, so that the data is aligned.
   const headerLength = Math.ceil(text.length / 8) * 8;
   const bytes = new Uint8Array(8 + headerLength + end).fill(0x20, 8, 8 + headerLength);
@@ -88,14 +90,6 @@ function requireEncodable(name: string, { dtype, shape, data }: SafeTensor): voi
     const values = `[${plain(`${shape}`)}] makes ${size} values, its data has ${data.length}`;
     throw new TypeError(cannot(`its shape ${values}`));
   }
-}
-
-interface Entry {
-  readonly name: string;
-  readonly dtype: SafetensorsType;
-  readonly shape: number[];
-  readonly begin: number;
-  readonly end: number;
 }
 
 function isSize(value: unknown): value is number {
@@ -139,25 +133,24 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
   const start = 8 + Number(length);
   let header: unknown;
   try {
-    header = parseJSON(decodeText(bytes.subarray(8, start)));
+    header = parseJSON(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start)));
   } catch (error) {
-    fail(`its header ${(error as Error).message}`);
+    fail(`its header ${error instanceof TypeError ? "is not UTF-8" : (error as Error).message}`);
   }
   if (!isObject(header)) return fail("its header is not a JSON object");
 
-  const metadata: Record<string, string> = {};
-  const entries: Entry[] = [];
-  for (const [key, value] of Object.entries(header)) {
-    if (!isObject(value)) return fail(`the entry ${quote(key)} is not an object`);
-    if (key === METADATA) {
-      for (const [k, v] of Object.entries(value)) {
-        if (typeof v !== "string") return fail(`the metadata ${quote(k)} is not text`);
-        Object.defineProperty(metadata, k, { value: v, enumerable: true });
-      }
+  let metadata = {};
+  const entries = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (!isObject(value)) return fail(`the entry ${quote(name)} is not an object`);
+    if (name === METADATA) {
+      const wrong = Object.entries(value).find(([, v]) => typeof v !== "string");
+      if (wrong) fail(`the metadata ${quote(wrong[0])} is not text`);
+      metadata = value;
       continue;
     }
     const { dtype, shape, data_offsets: offsets } = value;
-    const refuse = (what: string) => fail(`the tensor ${quote(key)} ${what}`);
+    const refuse = (what: string) => fail(`the tensor ${quote(name)} ${what}`);
     if (dtype !== "F32" && dtype !== "U32") {
       return refuse(`is of type ${quote(dtype)}, F32 and U32 are supported`);
     }
@@ -165,16 +158,15 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
       return refuse("has no valid offsets");
     }
-    const [begin, end] = offsets as [number, number];
-    const size = shape.reduce((a: number, b: number) => a * b, 4);
+    const [begin, end] = offsets;
+    const size = shape.reduce((a, b) => a * b, 4);
     if (end - begin !== size) {
-      const needed = `[${plain(`${shape}`)}] needs ${size} bytes`;
-      return refuse(`${needed}, its offsets hold ${end - begin}`);
+      refuse(`[${plain(`${shape}`)}] needs ${size} bytes, its offsets hold ${end - begin}`);
     }
     if (start + end > bytes.length) {
-      return refuse(`ends at byte ${start + end}, the file at ${bytes.length}`);
+      refuse(`ends at byte ${start + end}, the file at ${bytes.length}`);
     }
-    entries.push({ name: key, dtype, shape, begin, end });
+    entries.push({ name, dtype: dtype as SafetensorsType, shape, begin, end });
   }
   // Without holes and overlaps, as the format demands.
   let at = 0;
@@ -194,13 +186,4 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
     return [name, { dtype, shape, data }];
   }));
   return { tensors, metadata };
-}
-
-/** @throws {Error} as {@linkcode parseJSON} does. */
-function decodeText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new Error("is not JSON (it is not UTF-8)", { cause });
-  }
 }

@@ -8,6 +8,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
+import { concat, floatBytes } from "./bytes.ts";
 import { isObject, parseJSON, plain, quote } from "./json.ts";
 
 /** What tfjs calls the file with the topology. */
@@ -79,41 +80,48 @@ export function encodeTfjsModel(
       weights: weights.map(({ name, shape }) => ({ name, shape, dtype: "float32" })),
     }],
   };
-  const shard = new DataView(
-    new ArrayBuffer(weights.reduce((size, { data }) => size + data.byteLength, 0)),
-  );
-  let at = 0;
-  for (const { data } of weights) {
-    for (const value of data) {
-      shard.setFloat32(at, value, true);
-      at += 4;
-    }
-  }
   return {
     model: new TextEncoder().encode(JSON.stringify(file)),
-    shard: new Uint8Array(shard.buffer),
+    shard: concat(weights.map(({ data }) => floatBytes(data))),
   };
+}
+
+/** A weight in the list of a `model.json`. */
+interface Entry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+/** A group of weights. Its shards, one after another, are one sequence of bytes. */
+export interface TfjsGroup {
+  /** Names of files beside the `model.json`. */
+  readonly shards: readonly string[];
+  /** What the shards hold together. */
+  readonly bytes: number;
+  readonly weights: readonly Entry[];
 }
 
 type Fail = (reason: string) => never;
 
+/** The error of a model that cannot be read. */
+export function cannotReadTfjs(path: string, reason: string): CheckpointError {
+  return new CheckpointError(`Cannot read the tfjs model ${path}: ${reason}`);
+}
+
 /** The layers; tfjs and tensorflowjs_converter wrap them differently. */
 function layersOf(topology: unknown, fail: Fail): TfjsLayer[] {
-  if (!isObject(topology)) {
-    return fail("it has no modelTopology, so nothing says what the layers are");
-  }
+  if (!isObject(topology)) fail("it has no modelTopology, so nothing says what the layers are");
   const model = topology.model_config ?? topology;
-  if (!isObject(model) || model.class_name !== "Sequential") {
-    const type = isObject(model) ? model.class_name : model;
+  const type = isObject(model) ? model.class_name : model;
+  if (!isObject(model) || type !== "Sequential") {
     return fail(`its model is ${quote(type)}, Sequential is supported`);
   }
   const layers = isObject(model.config) ? model.config.layers : model.config;
   if (!Array.isArray(layers)) return fail("its Sequential has no list of layers");
-  if (layers.length > MOST_LAYERS) {
-    return fail(`it has ${layers.length} layers, at most ${MOST_LAYERS} are read`);
-  }
+  requireFew(layers.length, MOST_LAYERS, "layers", fail);
   return layers.map((layer, i) => {
-    const { class_name: type, config } = isObject(layer) ? layer : {} as Record<string, unknown>;
+    const { class_name: type, config } = isObject(layer) ? layer : {};
     if (typeof type !== "string" || !isObject(config)) {
       return fail(`its layer ${i} has no class_name and config`);
     }
@@ -121,30 +129,23 @@ function layersOf(topology: unknown, fail: Fail): TfjsLayer[] {
   });
 }
 
-interface Entry {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly bytes: number;
+function requireFew(count: number, most: number, what: string, fail: Fail): void {
+  if (count > most) fail(`it has ${count} ${what}, at most ${most} are read`);
 }
 
 function entryOf(weight: unknown, fail: Fail): Entry {
   const { name, shape, dtype, quantization } = isObject(weight) ? weight : {};
   if (typeof name !== "string") return fail("a weight of its manifest has no name");
-  const called = `its weight ${quote(name)}`;
+  const refuse = (what: string) => fail(`its weight ${quote(name)} ${what}`);
   if (quantization !== undefined) {
-    return fail(
-      `${called} is quantized, float32 is supported: convert the model without quantization`,
-    );
+    refuse("is quantized, float32 is supported: convert the model without quantization");
   }
-  if (dtype !== "float32") {
-    return fail(`${called} is ${quote(dtype)}, float32 is supported`);
-  }
+  if (dtype !== "float32") refuse(`is ${quote(dtype)}, float32 is supported`);
   const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
-  const bytes = Array.isArray(shape) && shape.every(isSize)
-    ? shape.reduce((size: number, n: number) => size * n, 4)
-    : NaN;
-  if (!Number.isSafeInteger(bytes)) return fail(`${called} has no valid shape`);
-  return { name, shape: shape as number[], bytes };
+  if (!Array.isArray(shape) || !shape.every(isSize)) return refuse("has no valid shape");
+  const bytes = shape.reduce((size, n) => size * n, 4);
+  if (!Number.isSafeInteger(bytes)) refuse("has no valid shape");
+  return { name, shape, bytes };
 }
 
 /** Only files beside the model: a path in a file of someone else must not lead anywhere else. */
@@ -157,26 +158,6 @@ function requirePlainName(path: unknown, fail: Fail): string {
   return path;
 }
 
-/** A group of weights. Its shards, one after another, are one sequence of bytes. */
-export interface TfjsGroup {
-  /** Names of files beside the `model.json`. */
-  readonly shards: readonly string[];
-  /** What the shards hold together. */
-  readonly bytes: number;
-  readonly weights: readonly Entry[];
-}
-
-/** What a `model.json` says: all but the values of the weights. */
-export interface TfjsDescription {
-  readonly layers: readonly TfjsLayer[];
-  readonly groups: readonly TfjsGroup[];
-}
-
-/** The error of a model that cannot be read. */
-export function cannotReadTfjs(path: string, reason: string): CheckpointError {
-  return new CheckpointError(`Cannot read the tfjs model ${path}: ${reason}`);
-}
-
 function groupsOf(manifest: readonly unknown[], fail: Fail): TfjsGroup[] {
   const seen = new Set<string>();
   let count = 0;
@@ -185,11 +166,8 @@ function groupsOf(manifest: readonly unknown[], fail: Fail): TfjsGroup[] {
     if (!Array.isArray(paths) || !Array.isArray(weights)) {
       return fail("a group of its weightsManifest has no paths and weights");
     }
-    count += weights.length;
-    if (count > MOST_WEIGHTS) fail(`it has ${count} weights, at most ${MOST_WEIGHTS} are read`);
-    if (seen.size + paths.length > MOST_SHARDS) {
-      fail(`it has ${seen.size + paths.length} shards, at most ${MOST_SHARDS} are read`);
-    }
+    requireFew(count += weights.length, MOST_WEIGHTS, "weights", fail);
+    requireFew(seen.size + paths.length, MOST_SHARDS, "shards", fail);
     for (const path of paths) {
       const name = requirePlainName(path, fail);
       // A short file that names one shard many times would need any amount of memory.
@@ -212,7 +190,10 @@ function groupsOf(manifest: readonly unknown[], fail: Fail): TfjsGroup[] {
  * @param path what messages call the file
  * @throws {CheckpointError} when the text is damaged or of another kind; the message says why.
  */
-export function parseTfjsModel(text: string, path: string): TfjsDescription {
+export function parseTfjsModel(
+  text: string,
+  path: string,
+): { readonly layers: readonly TfjsLayer[]; readonly groups: readonly TfjsGroup[] } {
   const fail: Fail = (reason) => {
     throw cannotReadTfjs(path, reason);
   };
@@ -227,10 +208,8 @@ export function parseTfjsModel(text: string, path: string): TfjsDescription {
     fail("it has no modelTopology: it is another kind of file, give a model.json");
   }
   if (file.format !== undefined && file.format !== "layers-model") {
-    fail(
-      `it is a ${quote(file.format)}, layers models are supported: ` +
-        "convert it with --output_format=tfjs_layers_model",
-    );
+    const way = "convert it with --output_format=tfjs_layers_model";
+    fail(`it is a ${quote(file.format)}, layers models are supported: ${way}`);
   }
   const layers = layersOf(file.modelTopology, fail);
   if (!Array.isArray(file.weightsManifest)) return fail("it has no weightsManifest");
