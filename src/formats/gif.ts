@@ -15,55 +15,27 @@ export interface GIFOptions {
   readonly loop?: boolean;
 }
 
+const { GIFEncoder, quantize, applyPalette } = gifenc; // The package brings no types.
+
 type Palette = number[][];
-
-/** The part of gifenc used here; the package brings no types. */
-interface Gifenc {
-  GIFEncoder(): {
-    writeFrame(
-      index: Uint8Array,
-      width: number,
-      height: number,
-      options: { palette?: Palette; delay: number; repeat: number },
-    ): void;
-    finish(): void;
-    bytes(): Uint8Array;
-  };
-  quantize(rgba: Uint8Array, maxColors: number): Palette;
-  applyPalette(rgba: Uint8Array, palette: Palette): Uint8Array;
-}
-
-const { GIFEncoder, quantize, applyPalette } = gifenc as Gifenc;
 
 const GRAYS: Palette = Array.from({ length: 256 }, (_, gray) => [gray, gray, gray]);
 
-/** A frame as indices into a palette. */
-interface Indexed {
-  readonly index: Uint8Array;
-  readonly palette: Palette;
-}
-
-/** The frame without loss, if it has at most 256 colors. */
-function indexExactly({ data }: Image): Indexed | undefined {
+/** An RGB frame as indices into a palette: its own colors, or the 256 that represent it best. */
+function indexed({ data }: Image): { readonly index: Uint8Array; readonly palette: Palette } {
   const colors = new Map<number, number>();
   const index = new Uint8Array(data.length / 3);
-  for (let i = 0; i < index.length; i++) {
+  for (let i = 0; i < index.length && colors.size <= 256; i++) {
     const color = data[3 * i] << 16 | data[3 * i + 1] << 8 | data[3 * i + 2];
-    let at = colors.get(color);
-    if (at === undefined) {
-      if (colors.size === 256) return undefined;
-      colors.set(color, at = colors.size);
-    }
-    index[i] = at;
+    if (!colors.has(color)) colors.set(color, colors.size);
+    index[i] = colors.get(color)!;
   }
-  const palette = [...colors.keys()].map((c) => [c >> 16, (c >> 8) & 255, c & 255]);
-  return { index, palette };
-}
-
-/** The frame with the 256 colors that represent it best. */
-function indexNearest({ data }: Image): Indexed {
-  const rgba = new Uint8Array(data.length / 3 * 4).fill(255);
-  for (let i = 0; i < data.length / 3; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
+  if (colors.size <= 256) {
+    const palette = [...colors.keys()].map((c) => [c >> 16, (c >> 8) & 255, c & 255]);
+    return { index, palette };
+  }
+  const rgba = new Uint8Array(index.length * 4).fill(255);
+  for (let i = 0; i < index.length; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
   const palette = quantize(rgba, 256);
   return { index: applyPalette(rgba, palette), palette };
 }
@@ -73,13 +45,13 @@ function validate(frames: readonly Image[], delayMs: number): void {
   if (!(delayMs >= 0 && delayMs <= 655_350)) {
     throw new RangeError(`delayMs must be from 0 to 655350, got ${delayMs}`);
   }
+  const first = describeImage(frames[0]);
   for (const [i, frame] of frames.entries()) {
     requireImage(frame, [1, 3]);
-    if (describeImage(frame) !== describeImage(frames[0])) {
-      throw new TypeError(
-        `The frames of a GIF must be alike: frame 0 is ${describeImage(frames[0])}, ` +
-          `frame ${i} is ${describeImage(frame)}`,
-      );
+    const other = describeImage(frame);
+    if (other !== first) {
+      const difference = `frame 0 is ${first}, frame ${i} is ${other}`;
+      throw new TypeError(`The frames of a GIF must be alike: ${difference}`);
     }
   }
   const { width, height } = frames[0];
@@ -115,9 +87,7 @@ export function encodeGIF(frames: readonly Image[], options: GIFOptions): Uint8A
   const encoder = GIFEncoder();
   for (const [i, frame] of frames.entries()) {
     const gray = frame.channels === 1;
-    const { index, palette } = gray
-      ? { index: frame.data, palette: GRAYS }
-      : indexExactly(frame) ?? indexNearest(frame);
+    const { index, palette } = gray ? { index: frame.data, palette: GRAYS } : indexed(frame);
     encoder.writeFrame(index, frame.width, frame.height, {
       // The first frame's palette is the file's: gray frames share it.
       palette: gray && i > 0 ? undefined : palette,

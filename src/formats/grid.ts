@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Image } from "./image.ts";
+import { type Image, requireSizes } from "./image.ts";
 import { MAX_PIXELS } from "./png_chunks.ts";
 
 /** The image that {@linkcode imageGrid} makes. */
@@ -43,39 +43,6 @@ export function mostImages(height: number, width: number): number {
   return Math.max(16, Math.min(MOST_IMAGES, row ** 2));
 }
 
-/** Gray of the padding, and of the cells that the last row leaves empty. */
-const BACKGROUND = 255;
-
-function validate(images: Float32Array, options: GridOptions): void {
-  const { count, height, width, channels, columns, range = [-1, 1] } = options;
-  const { scale = 1, padding = 0 } = options;
-  for (const [name, value] of Object.entries({ count, height, width, columns, scale })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new RangeError(
-        `The ${name} of a grid must be a whole number of at least 1, got ${value}`,
-      );
-    }
-  }
-  if (!Number.isSafeInteger(padding) || padding < 0) {
-    throw new RangeError(`The padding of a grid must be a whole number, got ${padding}`);
-  }
-  if (channels !== 1 && channels !== 3) {
-    throw new RangeError(`A grid has images of 1 or 3 channels, got ${channels}`);
-  }
-  if (!(range[0] < range[1]) || !Number.isFinite(range[1] - range[0])) {
-    throw new RangeError(
-      `The range of a grid must go from a lower number to a higher, got [${range.join(", ")}]`,
-    );
-  }
-  const size = count * height * width * channels;
-  if (images.length !== size) {
-    throw new TypeError(
-      `Cannot lay out images [${count}, ${height}, ${width}, ${channels}]: ` +
-        `they have ${size} values, got ${images.length}`,
-    );
-  }
-}
-
 /**
  * Lays images out in rows, as bytes. NaN becomes 0.
  *
@@ -95,10 +62,25 @@ function validate(images: Float32Array, options: GridOptions): void {
  * @throws {TypeError} when `images` has another length than the options say.
  */
 export function imageGrid(images: Float32Array, options: GridOptions): Grid {
-  validate(images, options);
-  const { count, height, width, channels, columns, range = [-1, 1] } = options;
+  const { count, height, width, channels, columns, range: [low, high] = [-1, 1] } = options;
   const { scale = 1, padding = 0 } = options;
-  const [low, high] = range;
+  requireSizes("a grid", { count, height, width, columns, scale });
+  requireSizes("a grid", { padding }, 0);
+  if (channels !== 1 && channels !== 3) {
+    throw new RangeError(`A grid has images of 1 or 3 channels, got ${channels}`);
+  }
+  if (!(low < high) || !Number.isFinite(high - low)) {
+    throw new RangeError(
+      `The range of a grid must go from a lower number to a higher, got [${low}, ${high}]`,
+    );
+  }
+  const size = count * height * width * channels;
+  if (images.length !== size) {
+    throw new TypeError(
+      `Cannot lay out images [${count}, ${height}, ${width}, ${channels}]: ` +
+        `they have ${size} values, got ${images.length}`,
+    );
+  }
 
   // Clamps, rounds, and turns NaN into 0.
   const bytes = new Uint8ClampedArray(images.length);
@@ -108,7 +90,7 @@ export function imageGrid(images: Float32Array, options: GridOptions): Grid {
   const stepY = height * scale + padding;
   const gridWidth = columns * stepX + padding;
   const gridHeight = Math.ceil(count / columns) * stepY + padding;
-  const data = new Uint8Array(gridWidth * gridHeight * channels).fill(BACKGROUND);
+  const data = new Uint8Array(gridWidth * gridHeight * channels).fill(255); // white
   for (let i = 0; i < count; i++) {
     const left = padding + (i % columns) * stepX;
     const top = padding + Math.floor(i / columns) * stepY;

@@ -22,6 +22,21 @@ export function describeImage({ width, height, channels }: Image): string {
 }
 
 /**
+ * Refuses sizes that are not whole numbers of at least `least`.
+ *
+ * @param what they belong to, `an image`
+ */
+export function requireSizes(what: string, sizes: Record<string, number>, least = 1): void {
+  for (const [name, value] of Object.entries(sizes)) {
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw new RangeError(
+        `The ${name} of ${what} must be a whole number of at least ${least}, got ${value}`,
+      );
+    }
+  }
+}
+
+/**
  * Refuses an image whose sizes contradict its bytes.
  *
  * @throws {RangeError} when width or height is not a whole number of at least 1, or `allowed` does
@@ -30,13 +45,7 @@ export function describeImage({ width, height, channels }: Image): string {
  */
 export function requireImage(image: Image, allowed: readonly number[]): void {
   const { width, height, channels, data } = image;
-  for (const [name, value] of Object.entries({ width, height })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new RangeError(
-        `The ${name} of an image must be a whole number of at least 1, got ${value}`,
-      );
-    }
-  }
+  requireSizes("an image", { width, height });
   if (!allowed.includes(channels)) {
     throw new RangeError(`An image here has ${allowed.join(" or ")} channels, got ${channels}`);
   }

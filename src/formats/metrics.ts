@@ -52,30 +52,28 @@ export interface EpochMetrics {
 /** One line of a metrics log. */
 export type MetricsRow = StepMetrics | EpochMetrics;
 
-type Fields = Readonly<Record<string, "count" | "number" | "time">>;
-
-const STEP: Fields = {
+/** What the fields of a row must hold. */
+const KINDS = {
+  count: {
+    what: "a whole number of at least 1",
+    is: (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1,
+  },
+  number: { what: "a number", is: (value: unknown) => typeof value === "number" },
+  time: {
+    what: "a time",
+    is: (value: unknown) => typeof value === "string" && !Number.isNaN(Date.parse(value)),
+  },
+};
+const BOTH = {
   time: "time",
   step: "count",
   epoch: "count",
-  images: "count",
   generatorLoss: "number",
   discriminatorLoss: "number",
-};
-const EPOCH: Fields = {
-  time: "time",
-  step: "count",
-  epoch: "count",
-  steps: "count",
-  generatorLoss: "number",
-  discriminatorLoss: "number",
-  seconds: "number",
-};
-
-const DESCRIPTION = {
-  count: "a whole number of at least 1",
-  number: "a number",
-  time: "a time",
+} as const;
+const FIELDS: Readonly<Record<MetricsRow["type"], Readonly<Record<string, keyof typeof KINDS>>>> = {
+  step: { ...BOTH, images: "count" },
+  epoch: { ...BOTH, steps: "count", seconds: "number", distance: "number" },
 };
 
 /**
@@ -101,24 +99,16 @@ export function decodeRow(line: string): MetricsRow {
   } catch (cause) {
     throw new Error(`it ${(cause as Error).message}`, { cause });
   }
-  const fields = row?.type === "step" ? STEP : row?.type === "epoch" ? EPOCH : undefined;
-  if (!fields) throw new Error(`its "type" is ${quote(row?.type)}, not "step" or "epoch"`);
-  for (const [name, kind] of Object.entries(fields)) check(row, name, kind);
-  if (row.type === "epoch" && row.distance !== undefined) check(row, "distance", "number");
-  return row as unknown as MetricsRow;
-}
-
-function check(row: Record<string, unknown>, name: string, kind: Fields[string]): void {
-  if (kind === "number") row[name] = decodeNumber(row[name]);
-  const value = row[name];
-  const right = kind === "time"
-    ? typeof value === "string" && !Number.isNaN(Date.parse(value))
-    : kind === "count"
-    ? Number.isSafeInteger(value) && (value as number) >= 1
-    : typeof value === "number";
-  if (!right) {
-    throw new Error(`its "${name}" is ${quote(value)}, not ${DESCRIPTION[kind]}`);
+  if (row?.type !== "step" && row?.type !== "epoch") {
+    throw new Error(`its "type" is ${quote(row?.type)}, not "step" or "epoch"`);
   }
+  for (const [name, kind] of Object.entries(FIELDS[row.type])) {
+    if (name === "distance" && row[name] === undefined) continue;
+    const { what, is } = KINDS[kind];
+    if (kind === "number") row[name] = decodeNumber(row[name]);
+    if (!is(row[name])) throw new Error(`its "${name}" is ${quote(row[name])}, not ${what}`);
+  }
+  return row as unknown as MetricsRow;
 }
 
 /** The order in which rows may follow each other, in a file as well as from a program. */
@@ -135,10 +125,9 @@ export class RowOrder {
     if (step < this.step) return `epoch ${epoch} ends at step ${step}, after step ${this.step}`;
     // An epoch may appear again: it was stopped, and a resumed run finished it.
     if (step <= this.epochStep || epoch < this.epoch) {
-      return `epoch ${epoch} at step ${step} comes after epoch ${this.epoch} at step ` +
-        this.epochStep;
+      const before = `epoch ${this.epoch} at step ${this.epochStep}`;
+      return `epoch ${epoch} at step ${step} comes after ${before}`;
     }
-    return undefined;
   }
 
   accept({ type, step, epoch }: MetricsRow): void {

