@@ -28,33 +28,20 @@ interface FilterGradOptions extends ConvOptions {
 interface NormOptions {
   readonly epsilon?: number;
 }
+type Signs = "neg" | "abs" | "sign" | "relu" | "stopGradient";
+type Unary = Signs | "exp" | "log" | "sqrt" | "tanh" | "sigmoid" | "softplus";
+type Binary = "add" | "sub" | "mul" | "div" | "maximum" | "minimum";
 
 /**
  * What the library's ops and this file have in common: a computation that is written over it can be
  * evaluated by either. T is a tensor of a recording, or an array.
  */
-export interface Algebra<T> {
-  neg(x: T): T;
-  exp(x: T): T;
-  log(x: T): T;
-  sqrt(x: T): T;
-  abs(x: T): T;
-  sign(x: T): T;
-  tanh(x: T): T;
-  sigmoid(x: T): T;
-  softplus(x: T): T;
-  relu(x: T): T;
+export interface Algebra<T>
+  extends Record<Unary, (x: T) => T>, Record<Binary, (a: T | number, b: T | number) => T> {
   leakyRelu(x: T, slope?: number): T;
   step(x: T, below?: number): T;
   cast(x: T, dtype: "f32" | "u32"): T;
-  stopGradient(x: T): T;
   constant(value: number | ArrayLike<number>, shape?: Shape): T;
-  add(a: T | number, b: T | number): T;
-  sub(a: T | number, b: T | number): T;
-  mul(a: T | number, b: T | number): T;
-  div(a: T | number, b: T | number): T;
-  maximum(a: T | number, b: T | number): T;
-  minimum(a: T | number, b: T | number): T;
   where(condition: T, a: T | number, b: T | number): T;
   sigmoidCrossEntropyWithLogits(logits: T, labels: T): T;
   softmaxCrossEntropyWithLogits(logits: T, labels: T): T;
@@ -138,7 +125,7 @@ export const constant = (value: number | ArrayLike<number>, shape?: Shape): NdAr
 // Elementwise, two operands that broadcast
 
 /** A broadcast operand: an array or a number. */
-export type Operand = NdArray | number;
+type Operand = NdArray | number;
 
 function zip(a: Operand, b: Operand, f: (a: number, b: number) => number): NdArray {
   const [x, y] = [a, b].map((v) => typeof v === "number" ? nd([], [v]) : v);

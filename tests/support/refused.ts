@@ -21,6 +21,15 @@ export async function refusal(promise: Promise<unknown>): Promise<Error> {
   throw new assert.AssertionError({ message: "it was not refused" });
 }
 
+/** For assert.throws and assert.rejects: an error of a class, whose message has all patterns. */
+export const refusedAs = (Kind: new (message: string) => Error, ...patterns: RegExp[]) => {
+  return (error: unknown): true => {
+    assert.ok(error instanceof Kind, (error as Error).stack);
+    for (const pattern of patterns) assert.match(error.message, pattern);
+    return true;
+  };
+};
+
 /** What messages advise where the batch decides about memory, and where it does not. */
 export const SMALLER_BATCH = /Use a smaller batch or a narrower network$/;
 export const NARROWER = /A smaller batch does not help: use a narrower network/;
