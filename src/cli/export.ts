@@ -11,7 +11,7 @@ import { requireNoLinks } from "../files/links.ts";
 import { requireForm } from "../files/model_files.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { MODEL_FILE, SHARD_FILE } from "../formats/tfjs_model.ts";
-import { type Command, newCommand, UsageError } from "./flags.ts";
+import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, checkpointPath } from "./trained.ts";
 import { oneOf, path } from "./values.ts";
@@ -23,10 +23,8 @@ function defaultPath(checkpoint: string, format: string): string {
   return join(beside, format === "tfjs" ? "generator/" : `generator.${format}`);
 }
 
-/** Adds the command. */
 export function addExport(program: Command): void {
   newCommand(program, "export", {
-    summary: "write its generator for other programs: ONNX, tfjs, safetensors",
     what: "Write a trained generator as a file for other programs.",
     examples: [
       "export out --to generator.onnx",
@@ -52,7 +50,7 @@ safetensors  the weights alone, with Keras' names and layouts`,
     )
     .option("--force", "overwrite what is there")
     .option("--quiet", "print only the paths that were written")
-    .option("--json", "print the result as JSON")
+    .option(...FLAGS.json)
     .action(async (source, { to, format, force, ...flags }) => {
       if (to === undefined && format === undefined) {
         throw new UsageError("export needs --to PATH, or --format onnx, safetensors or tfjs");
@@ -68,9 +66,10 @@ safetensors  the weights alone, with Keras' names and layouts`,
             `(${extname(path) || "a folder"}) means ${made}: give one of them`,
         );
       }
-      const shard = form === "folder" ? join(path, SHARD_FILE) : join(dirname(path), SHARD_FILE);
-      const first = form === "folder" ? join(path, MODEL_FILE) : path;
-      const files = made === "tfjs" ? [first, shard] : [path];
+      const folder = form === "folder" ? path : dirname(path);
+      const files = made !== "tfjs"
+        ? [path]
+        : [MODEL_FILE, SHARD_FILE].map((name) => join(folder, name));
       // Where nobody named a place, it is one in a run that may be someone else's.
       if (to === undefined) await requireNoLinks(dirname(path), [basename(path)]);
       for (const file of files) {

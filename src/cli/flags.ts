@@ -8,6 +8,7 @@ import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0"
 import { plain } from "../formats/json.ts";
 import { permissionFlags, PERMISSIONS } from "./permissions.ts";
 import { painter } from "./report.ts";
+import { channels, imageSize, path, whole, wholes } from "./values.ts";
 
 export { Command, CommanderError };
 
@@ -49,12 +50,44 @@ export function newProgram(): Command {
     });
 }
 
+/** Flags that several commands have. */
+export const FLAGS = {
+  json: ["--json", "print the result as JSON"],
+  quiet: ["--quiet", "print only the path that was written"],
+  noiseDim: ["--noise-dim <N>", "length of the noise vector (100)", whole(1)],
+  generatorWidths: [
+    "--generator-widths <A,B,C>",
+    "channels of the generator's hidden layers (256,128,64)",
+    wholes(3),
+  ],
+  discriminatorWidths: [
+    "--discriminator-widths <A,B>",
+    "channels of the discriminator's hidden layers (64,128)",
+    wholes(2),
+  ],
+  data: [
+    "--data <DIR>",
+    "folder with MNIST's IDX files, raw or gzip, or with PNG files (default: MNIST, found or " +
+    "fetched, and verified)",
+    path,
+  ],
+  imageSize: [
+    "--image-size <H,W>",
+    "scale and crop PNG files to this height and width, multiples of 4 (default: all must be of " +
+    "one size)",
+    imageSize,
+  ],
+  channels: [
+    "--channels <N>",
+    "make PNG files gray (1) or RGB (3) (default: all must be of one kind)",
+    channels,
+  ],
+} as const;
+
 /** What the help of a command says. */
 export interface Help {
-  /** A sentence: what it does. */
+  /** A sentence, which the program's help has, too. */
   readonly what: string;
-  /** A line of the program's help. */
-  readonly summary: string;
   /** Command lines without what starts the program. */
   readonly examples: readonly string[];
   /** What else there is to know. */
@@ -73,7 +106,6 @@ export function newCommand(program: Command, name: string, help: Help) {
   ];
   return program.command(name)
     .description(help.what)
-    .summary(help.summary)
     .addHelpText("after", `\n${sections.join("\n\n")}`);
 }
 

@@ -9,17 +9,15 @@ import { DataError, tutorialFrames } from "../../mod.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
 import { animate, animated, FRAME_MS, listImages } from "../files/images.ts";
 import { stepsPerEpoch } from "../files/run_record.ts";
-import { type Command, newCommand, UsageError } from "./flags.ts";
+import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { path, pathTo, whole } from "./values.ts";
 
 /** Milliseconds: GIF has 16 bits for hundredths of a second. */
 export const LONGEST_DELAY = 655_350;
 
-/** Adds the command. */
 export function addGIF(program: Command): void {
   newCommand(program, "gif", {
-    summary: "a GIF of a run's images",
     what: "Write a GIF of a run's images.",
     examples: [
       "gif out",
@@ -30,14 +28,11 @@ export function addGIF(program: Command): void {
     .argument("<DIR>", "folder of a run, with image_at_epoch_0001.png and so on", path)
     .option("--all", "every image; else fewer and fewer, as in the tutorial")
     .option("--epochs", "only the images after epochs")
-    .option(
-      "--steps",
-      "only the images after steps (default: all, in the order of their steps)",
-    )
+    .option("--steps", "only those after steps (default: all, in the order of their steps)")
     .option("--delay <MS>", `milliseconds an image (${FRAME_MS})`, whole(0, LONGEST_DELAY))
     .option("--out <FILE>", "the GIF (default: dcgan.gif in DIR)", pathTo(".gif"))
-    .option("--quiet", "print only the path that was written")
-    .option("--json", "print the result as JSON")
+    .option(...FLAGS.quiet)
+    .option(...FLAGS.json)
     .action(async (folder, flags) => {
       if (flags.steps && flags.epochs) {
         throw new UsageError("--steps and --epochs exclude each other: leave out one of them");

@@ -7,7 +7,7 @@
 import { encodeGIF, encodePNG, latentPath } from "../../mod.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
 import { seedNoise } from "../model/sampler.ts";
-import { type Command, newCommand } from "./flags.ts";
+import { type Command, FLAGS, newCommand } from "./flags.ts";
 import { LONGEST_DELAY } from "./gif.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, Trained } from "./trained.ts";
@@ -25,10 +25,8 @@ function stripOf(images: Float32Array, count: number, steps: number): Float32Arr
   return strip;
 }
 
-/** Adds the command. */
 export function addInterpolate(program: Command): void {
   newCommand(program, "interpolate", {
-    summary: "a path through its latent space, as GIF and strip",
     what: "Walk through the latent space of a trained generator, as a GIF and as a strip.",
     examples: [
       "interpolate out",
@@ -54,7 +52,7 @@ export function addInterpolate(program: Command): void {
       path,
     )
     .option("--quiet", "print only the paths that were written")
-    .option("--json", "print the result as JSON")
+    .option(...FLAGS.json)
     .action(async (checkpoint, flags) => {
       const { points = 5, steps = 12, mode = "spherical", loop = false, seed = 0 } = flags;
       const { scale = 4, delay = 80, out = path("interpolation") } = flags;
@@ -69,25 +67,13 @@ export function addInterpolate(program: Command): void {
 
       // A person may well give one of the two files' names.
       const name = out.replace(/\.(gif|png)$/i, "");
-      await writeFileAtomic(`${name}.gif`, encodeGIF(frames, { delayMs: delay }));
-      report.wrote(`${name}.gif`);
-      const strip = trained.grid(stripOf(images, frames.length, steps), {
-        columns: steps + 1,
-        scale,
-        padding: scale,
-      });
-      await writeFileAtomic(`${name}.png`, encodePNG(strip));
-      report.wrote(`${name}.png`);
-      report.result({
-        checkpoint: trained.path,
-        gif: `${name}.gif`,
-        png: `${name}.png`,
-        frames: frames.length,
-        points,
-        steps,
-        mode,
-        loop,
-        seed,
-      });
+      const [gif, png] = [`${name}.gif`, `${name}.png`];
+      await writeFileAtomic(gif, encodeGIF(frames, { delayMs: delay }));
+      report.wrote(gif);
+      const strip = trained.grid(stripOf(images, frames.length, steps), steps + 1, scale);
+      await writeFileAtomic(png, encodePNG(strip));
+      report.wrote(png);
+      const options = { points, steps, mode, loop, seed };
+      report.result({ checkpoint: trained.path, gif, png, frames: frames.length, ...options });
     });
 }

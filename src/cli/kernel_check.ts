@@ -7,24 +7,20 @@
 
 import { type GemmVariant, type Gpu, grad, ops } from "../../mod.ts";
 
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-
-/** Whole numbers from -3 to 3, so that sums of products are exact. */
-const pattern = (shape: readonly number[], step: number) =>
-  Float32Array.from({ length: sizeOf(shape) }, (_, i) => i * step % 7 - 3);
-
-/** Winograd's transforms round; nothing else does. Of the largest value. */
-const TOLERANCE: Readonly<Partial<Record<GemmVariant, number>>> = { winograd: 1e-4 };
-
 // A convolution 5 x 5 with padding "same", which every variant can compute, and a product.
 const [BATCH, SIZE, IN, OUT, KERNEL] = [2, 8, 8, 12, 5];
+const [ROWS, INNER, COLUMNS] = [12, 16, 20];
 const SHAPES = {
-  a: [12, 16],
-  b: [16, 20],
+  a: [ROWS, INNER],
+  b: [INNER, COLUMNS],
   x: [BATCH, SIZE, SIZE, IN],
   w: [KERNEL, KERNEL, IN, OUT],
   dy: [BATCH, SIZE, SIZE, OUT],
 };
+
+/** Whole numbers from -3 to 3, so that sums of products are exact. */
+const pattern = (shape: readonly number[], step: number) =>
+  Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => i * step % 7 - 3);
 
 const INPUTS = {
   a: pattern(SHAPES.a, 3),
@@ -34,18 +30,13 @@ const INPUTS = {
   dy: pattern(SHAPES.dy, 2),
 };
 
-function matmulByHand({ a, b }: typeof INPUTS): Float32Array {
-  const [[rows, inner], columns] = [SHAPES.a, SHAPES.b[1]];
-  const y = new Float32Array(rows * columns);
-  for (let i = 0; i < y.length; i++) {
-    const [row, column] = [Math.floor(i / columns), i % columns];
-    for (let k = 0; k < inner; k++) y[i] += a[row * inner + k] * b[k * columns + column];
-  }
-  return y;
-}
-
-/** The convolution, and the gradients of its sum weighted by `dy`. */
-function convolveByHand({ x, w, dy }: typeof INPUTS) {
+/** The product, the convolution, and the gradients of its sum weighted by `dy`. */
+function byHand({ a, b, x, w, dy }: typeof INPUTS) {
+  const product = new Float32Array(ROWS * COLUMNS).map((_, i) => {
+    const [row, column] = [Math.floor(i / COLUMNS), i % COLUMNS];
+    return a.subarray(row * INNER, (row + 1) * INNER)
+      .reduce((sum, value, k) => sum + value * b[k * COLUMNS + column], 0);
+  });
   const y = new Float32Array(dy.length);
   const dx = new Float32Array(x.length);
   const dw = new Float32Array(w.length);
@@ -62,7 +53,7 @@ function convolveByHand({ x, w, dy }: typeof INPUTS) {
     dx[at] += dy[n * OUT + o] * w[of];
     dw[of] += dy[n * OUT + o] * x[at];
   }
-  return { y, dx, dw };
+  return { matmul: product, conv2d: y, conv2dTranspose: dx, conv2dFilterGrad: dw };
 }
 
 /**
@@ -74,25 +65,20 @@ export async function checkKernels(gpu: Gpu, gemm: GemmVariant): Promise<string[
   using program = gpu.compile(
     SHAPES,
     ({ a, b, x, w, dy }) => {
-      const y = ops.conv2d(x, w, { strides: 1, padding: "same" });
-      const [dx, dw] = grad(ops.sum(ops.mul(y, dy)), [x, w]);
-      return { product: ops.matmul(a, b), y, dx, dw };
+      const conv2d = ops.conv2d(x, w, { strides: 1, padding: "same" });
+      const [conv2dTranspose, conv2dFilterGrad] = grad(ops.sum(ops.mul(conv2d, dy)), [x, w]);
+      return { matmul: ops.matmul(a, b), conv2d, conv2dTranspose, conv2dFilterGrad };
     },
     { label: `check of ${gemm}`, tuning: { gemm, choices: {} } },
   );
   program.run(INPUTS);
-  const got = await program.read();
-  const { y, dx, dw } = convolveByHand(INPUTS);
-  const tolerance = TOLERANCE[gemm] ?? 0;
-  const differs = (what: string, got: Float32Array, wanted: Float32Array) => {
+  const found: Record<string, Float32Array> = await program.read();
+  return Object.entries(byHand(INPUTS)).flatMap(([op, wanted]) => {
+    const got = found[op];
+    // Winograd's transforms round; nothing else does.
     const most = wanted.reduce((m, value) => Math.max(m, Math.abs(value)), 0);
-    const at = wanted.findIndex((value, i) => !(Math.abs(got[i] - value) <= tolerance * most));
-    return at < 0 ? [] : [`${what} gives ${got[at]} instead of ${wanted[at]}`];
-  };
-  return [
-    ...differs("matmul", got.product, matmulByHand(INPUTS)),
-    ...differs("conv2d", got.y, y),
-    ...differs("conv2dTranspose", got.dx, dx),
-    ...differs("conv2dFilterGrad", got.dw, dw),
-  ];
+    const tolerance = gemm === "winograd" ? 1e-4 * most : 0;
+    const at = wanted.findIndex((value, i) => !(Math.abs(got[i] - value) <= tolerance));
+    return at < 0 ? [] : [`${op} gives ${got[at]} instead of ${wanted[at]}`];
+  });
 }

@@ -10,29 +10,14 @@
  * @module
  */
 
-import {
-  AdapterError,
-  CheckpointError,
-  DataError,
-  DeviceLostError,
-  NonFiniteError,
-  OutOfMemoryError,
-} from "../../mod.ts";
+import * as dcgan from "../../mod.ts";
 import { isSystemError } from "../files/atomic.ts";
 import { VERSION } from "../version.ts";
 import { addCalibrate } from "./calibrate.ts";
 import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
-import {
-  type Command,
-  CommanderError,
-  Exit,
-  newProgram,
-  PROGRAM,
-  UsageError,
-  usageMessage,
-  withFlags,
-} from "./flags.ts";
+import { type Command, CommanderError, Exit, newProgram, PROGRAM } from "./flags.ts";
+import { UsageError, usageMessage, withFlags } from "./flags.ts";
 import { addGIF } from "./gif.ts";
 import { addInterpolate } from "./interpolate.ts";
 import { confine } from "./permissions.ts";
@@ -77,13 +62,8 @@ const isCommand = (name: string) => programFor([]).commands.some((one) => one.na
 
 /** Errors whose message is all that a person needs; others keep their stack. */
 const EXPECTED = [
-  AdapterError,
-  CheckpointError,
-  DataError,
-  DeviceLostError,
-  NonFiniteError,
-  OutOfMemoryError,
-  RangeError,
+  ...[dcgan.AdapterError, dcgan.CheckpointError, dcgan.DataError, dcgan.DeviceLostError],
+  ...[dcgan.NonFiniteError, dcgan.OutOfMemoryError, RangeError],
 ];
 
 /**
@@ -110,7 +90,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Says what was wrong, and with which exit code the program ends. */
+/** Prints what was wrong; the exit code of the program. */
 function exitCodeOf(error: Error, [command]: readonly string[]): number {
   if (error instanceof Exit) return error.code;
   // Whoever read the output has closed it: `| head` has all that it wants.

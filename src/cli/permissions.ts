@@ -1,6 +1,6 @@
 /**
- * What each command needs of Deno's permissions, in one place: the tasks of `deno.json`, the help of
- * each command and `docs/permissions.md` list the same, which a test compares.
+ * What each command needs of Deno's permissions: the tasks of `deno.json`, the help of each command and
+ * `docs/permissions.md` list the same, which a test compares.
  *
  * @module
  */
@@ -10,18 +10,17 @@ import { CACHE_VARIABLES } from "../files/mnist_cache.ts";
 
 /** The least that a command needs to do all that its help promises. */
 export interface Permissions {
-  /** Files that the person names, and caches. */
-  readonly read: boolean;
-  /** The same. */
-  readonly write: boolean;
-  /** Environment variables by name; those of other systems are among them. */
+  /** For files that the person names, and for caches. */
+  readonly files: readonly ("read" | "write")[];
+  /** Environment variables, those of other systems among them. */
   readonly env: readonly string[];
   /** Hosts with their ports. */
   readonly net: readonly string[];
 }
 
-const NOTHING: Permissions = { read: false, write: false, env: [], net: [] };
-const FILES: Permissions = { ...NOTHING, read: true, write: true };
+/** What `help`, `--version` and unknown commands need. */
+export const NOTHING: Permissions = { files: [], env: [], net: [] };
+const FILES: Permissions = { ...NOTHING, files: ["read", "write"] };
 
 /** Where data may be fetched from: the mirrors, over HTTPS only. */
 export const DATA_HOSTS: readonly string[] = MNIST_MIRRORS.map((mirror) => {
@@ -29,7 +28,7 @@ export const DATA_HOSTS: readonly string[] = MNIST_MIRRORS.map((mirror) => {
   return `${hostname}:${port || 443}`;
 });
 
-/** By command. Others (`help`, `--version`) need nothing. */
+/** By command. */
 export const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   train: { ...FILES, env: CACHE_VARIABLES, net: DATA_HOSTS },
   calibrate: { ...FILES, env: CACHE_VARIABLES },
@@ -38,15 +37,14 @@ export const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   export: FILES,
   interpolate: FILES,
   summary: FILES,
-  show: { ...NOTHING, read: true },
+  show: { ...NOTHING, files: ["read"] },
   gif: FILES,
 };
 
 /** As flags of `deno run`, names in order. */
-export function permissionFlags({ read, write, env, net }: Permissions): string[] {
+export function permissionFlags({ files, env, net }: Permissions): string[] {
   return [
-    ...(read ? ["--allow-read"] : []),
-    ...(write ? ["--allow-write"] : []),
+    ...files.map((kind) => `--allow-${kind}`),
     ...(env.length ? [`--allow-env=${env.toSorted().join(",")}`] : []),
     ...(net.length ? [`--allow-net=${net.join(",")}`] : []),
   ];
@@ -56,19 +54,15 @@ export function permissionFlags({ read, write, env, net }: Permissions): string[
  * Gives up what a command does not need, before anything else runs: one task is granted the union of
  * what all need, and a person may have granted everything. The program cannot take it back without
  * asking the person.
- *
- * @param command its name; any other text stands for one that needs nothing
  */
-export function confine(command: string | undefined): void {
-  const known = command !== undefined && Object.hasOwn(PERMISSIONS, command);
-  const { read, write, env, net } = known ? PERMISSIONS[command] : NOTHING;
-  for (const name of ["run", "ffi", "sys"] as const) Deno.permissions.revokeSync({ name });
-  if (!read) Deno.permissions.revokeSync({ name: "read" });
-  if (!write) Deno.permissions.revokeSync({ name: "write" });
-  if (!net.length) Deno.permissions.revokeSync({ name: "net" });
+export function confine(command = "help"): void {
+  const needs = Object.hasOwn(PERMISSIONS, command) ? PERMISSIONS[command] : NOTHING;
+  const kept: readonly string[] = [...needs.files, ...(needs.net.length ? ["net"] : [])];
+  for (const name of ["read", "write", "net", "run", "ffi", "sys"] as const) {
+    if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
+  }
   // Deno takes back variables that were granted by name, but not single ones out of all.
-  const variables = new Set(Object.values(PERMISSIONS).flatMap((needs) => needs.env));
-  for (const variable of variables) {
-    if (!env.includes(variable)) Deno.permissions.revokeSync({ name: "env", variable });
+  for (const variable of Object.values(PERMISSIONS).flatMap(({ env }) => env)) {
+    if (!needs.env.includes(variable)) Deno.permissions.revokeSync({ name: "env", variable });
   }
 }

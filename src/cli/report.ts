@@ -144,12 +144,12 @@ const BAR = [10, 30] as const;
 /** Reports a training run to a person, to a program (one JSON object a line), or to nobody. */
 export class RunReport {
   readonly #begun = performance.now();
-  #firstStep?: { at: number; step: number; images: number };
+  #firstStep?: { time: number; step: number; images: number };
   #lastLine = performance.now();
   /** Length of the bar's line on the screen, 0 without one. */
   #shown = 0;
-  /** The last step, until a line says how it or its epoch went. */
-  #unsaid: string | undefined;
+  /** The last step, until a line reports it or its epoch. */
+  #unreported: string | undefined;
 
   /** @param epochs of the whole run */
   constructor(
@@ -166,40 +166,41 @@ export class RunReport {
   /** A trained step. */
   step(event: StepEvent): void {
     if (!this.#forPerson("step", event)) return;
+    const { step, totalSteps, generatorLoss, discriminatorLoss } = event;
     const now = performance.now();
-    // The first step compiles everything; it says nothing about the speed.
-    this.#firstStep ??= { at: now, step: event.step, images: event.images };
-    const { at, step, images } = this.#firstStep;
-    const seconds = (now - at) / 1000;
-    const done = event.step - step;
+    const isFirst = !this.#firstStep;
+    // The first step compiles everything, so the speed is measured from its end.
+    const first = this.#firstStep ??= { time: now, step, images: event.images };
+    const seconds = (now - first.time) / 1000;
     const epoch = `epoch ${event.epoch}/${this.epochs}`;
-    const steps = `step ${event.step}/${event.totalSteps}`;
-    const both = losses(event.generatorLoss, event.discriminatorLoss);
-    const rate = done > 0 ? perSecond((event.images - images) / seconds) : "";
-    const left = done > 0
-      ? `${duration((event.totalSteps - event.step) * seconds / done)} left`
-      : "";
+    const steps = `step ${step}/${totalSteps}`;
+    const both = losses(generatorLoss, discriminatorLoss);
+    const rate = isFirst ? "" : perSecond((event.images - first.images) / seconds);
+    const left = isFirst
+      ? ""
+      : `${duration((totalSteps - step) * seconds / (step - first.step))} left`;
     const lines = [
       [epoch, steps, both, rate, left],
       [epoch, steps, both, left],
-      [epoch, steps, `G ${loss(event.generatorLoss)} D ${loss(event.discriminatorLoss)}`, left],
+      [epoch, steps, `G ${loss(generatorLoss)} D ${loss(discriminatorLoss)}`, left],
       [steps, left],
       [steps],
     ].map((facts) => facts.filter(Boolean).join("  "));
-    this.#unsaid = lines[0];
+    // Without the epoch: a run that ends here has not finished it.
+    this.#unreported = `${steps}  ${both}`;
     if (!this.out.isTerminal) {
-      if (now - this.#lastLine < PLAIN_INTERVAL * 1000 && event.step > 1) return;
+      const isDue = isFirst || now - this.#lastLine >= PLAIN_INTERVAL * 1000;
+      // The last step is left to the line of its epoch, or of the end.
+      if (!isDue || step === totalSteps) return;
       this.#lastLine = now;
-      this.#unsaid = undefined;
+      this.#unreported = undefined;
       return this.#line(lines[0]);
     }
     const columns = this.out.columns() - 3; // Room for the ^C that a terminal writes.
     const text = lines.find((line) => line.length + 2 + BAR[0] <= columns) ??
       lines.find((line) => line.length <= columns) ?? steps.slice(0, columns);
-    const room = columns - text.length - 2;
-    const drawn = room >= BAR[0]
-      ? bar(event.step / event.totalSteps, Math.min(room, BAR[1])) + "  "
-      : "";
+    const room = Math.min(columns - text.length - 2, BAR[1]);
+    const drawn = room >= BAR[0] ? `${bar(step / totalSteps, room)}  ` : "";
     this.#clear();
     this.out.write(drawn + text);
     this.#shown = drawn.length + text.length;
@@ -209,7 +210,7 @@ export class RunReport {
   epoch(event: EpochEvent): void {
     if (!this.#forPerson("epoch", event)) return;
     const { epoch, generatorLoss, discriminatorLoss, seconds, image } = event;
-    this.#unsaid = undefined;
+    this.#unreported = undefined;
     const time = seconds < 10 ? `${seconds.toFixed(2)}s` : duration(seconds);
     this.#line(
       `epoch ${epoch}/${this.epochs}  ${losses(generatorLoss, discriminatorLoss)}  ${time}` +
@@ -230,8 +231,7 @@ export class RunReport {
    */
   end({ steps, aborted, gif, checkpoint, stats }: TrainResult, next: readonly string[] = []): void {
     if (!this.#forPerson("end", { steps, aborted, gif, checkpoint, stats })) return;
-    // Of an epoch that is not over, the last step's losses are the newest.
-    if (this.#unsaid) this.#line(this.#unsaid);
+    if (this.#unreported) this.#line(this.#unreported);
     if (stats) {
       const [planned, all] = [stats.plannedBytes, stats.tensorBytes]
         .map((bytes) => `${(bytes / 1e6).toFixed(0)} MB`);

@@ -4,16 +4,23 @@
  * @module
  */
 
-import { basename, dirname, join } from "node:path";
-import { CheckpointFolder, readCheckpoint, SUPERSEDED } from "../files/checkpoints.ts";
+import { basename, dirname } from "node:path";
+import type { Position } from "../../mod.ts";
+import { readCheckpoint, SUPERSEDED } from "../files/checkpoints.ts";
 import { kindOf } from "../files/kind.ts";
-import { CHECKPOINTS } from "../files/run_folder.ts";
+import { CHECKPOINTS, checkpointsOf } from "../files/run_folder.ts";
 import { readRunRecord } from "../files/run_record.ts";
 import { commandsIn } from "../formats/run_record.ts";
 import { hyperparametersOf } from "../training/hyperparameters.ts";
-import type { Position } from "../training/position.ts";
 import { newProgram, UsageError } from "./flags.ts";
-import { given, PRESETS, type RunOptions, type TrainFlags, trainFlags } from "./train_flags.ts";
+import {
+  given,
+  optionsIn,
+  PRESETS,
+  type RunOptions,
+  type TrainFlags,
+  trainFlags,
+} from "./train_flags.ts";
 import { path } from "./values.ts";
 
 /** Where a run is written, and what it resumes. */
@@ -67,11 +74,10 @@ export async function optionsOfRun(
   say: (text: string) => void,
 ): Promise<RunOptions> {
   if (!resume) return {};
-  const folder = new CheckpointFolder(join(outDir!, CHECKPOINTS));
   // The library reports which checkpoints it skips.
   const { path, checkpoint } = typeof resume === "string"
     ? { path: resume, checkpoint: await readCheckpoint<Position>(resume) }
-    : await folder.latest<Position>(() => {});
+    : await checkpointsOf(outDir!).latest<Position>(() => {});
   const { maxSteps: limit, ...schedule } = await scheduleOf(outDir!);
   const { steps } = checkpoint.position;
   const reached = limit !== undefined && steps >= limit;
@@ -106,12 +112,8 @@ async function scheduleOf(outDir: string): Promise<RunOptions> {
       continue; // Of another version, or not a command of this program.
     }
     const { epochs, imageEverySteps } = flags.preset ? PRESETS[flags.preset] : schedule;
-    schedule = given<RunOptions>({
-      epochs: flags.epochs ?? epochs,
-      maxSteps: flags.maxSteps ?? schedule.maxSteps,
-      imageCount: flags.images ?? schedule.imageCount,
-      imageEverySteps: flags.imageEvery ?? imageEverySteps,
-    });
+    schedule = { ...schedule, epochs, imageEverySteps, ...optionsIn(flags) };
   }
-  return schedule;
+  const { epochs, maxSteps, imageCount, imageEverySteps } = schedule;
+  return given<RunOptions>({ epochs, maxSteps, imageCount, imageEverySteps });
 }

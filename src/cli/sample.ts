@@ -8,15 +8,13 @@ import { join } from "node:path";
 import { encodePNG } from "../../mod.ts";
 import { makeFolder, writeFileAtomic } from "../files/atomic.ts";
 import { seedNoise } from "../model/sampler.ts";
-import { type Command, newCommand, UsageError } from "./flags.ts";
+import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, Trained } from "./trained.ts";
 import { path, pathTo, seed, whole } from "./values.ts";
 
-/** Adds the command. */
 export function addSample(program: Command): void {
   newCommand(program, "sample", {
-    summary: "images of a trained generator",
     what: "Make images with a trained generator.",
     examples: [
       "sample out",
@@ -31,8 +29,8 @@ export function addSample(program: Command): void {
     .option("--seed <N>", "of the noise (0); the same seed gives the same images", seed)
     .option("--out <FILE>", "a PNG of all images in a grid (samples.png)", pathTo(".png"))
     .option("--separate <DIR>", "a PNG for each image instead: DIR/sample_0001.png ...", path)
-    .option("--quiet", "print only the path that was written")
-    .option("--json", "print the result as JSON")
+    .option(...FLAGS.quiet)
+    .option(...FLAGS.json)
     .action(async (checkpoint, flags) => {
       const { count = 16, scale = 3, seed = 0, separate } = flags;
       for (const name of ["out", "columns"] as const) {
@@ -51,7 +49,7 @@ export function addSample(program: Command): void {
 
       if (separate === undefined) {
         const out = flags.out ?? path("samples.png");
-        const grid = trained.grid(images, { columns, scale, padding: scale });
+        const grid = trained.grid(images, columns, scale);
         await writeFileAtomic(out, encodePNG(grid));
         report.wrote(out);
         report.result({ ...result, out, columns, scale });

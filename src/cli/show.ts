@@ -10,17 +10,15 @@ import { fitImage, toChannels } from "../data/fit.ts";
 import { type ImageFile, listImages } from "../files/images.ts";
 import { kindOf } from "../files/kind.ts";
 import { readFile } from "../files/regular.ts";
-import { type Command, newCommand, UsageError } from "./flags.ts";
+import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report, standardOutput } from "./report.ts";
 import { oneOf, path, whole } from "./values.ts";
 
 /** More than that, and the image no longer fits on a screen from top to bottom. */
 const MOST_COLUMNS = 100;
 
-/** Adds the command. */
 export function addShow(program: Command): void {
   newCommand(program, "show", {
-    summary: "an image of a run, in the terminal",
     what: "Print the path of a run's image, and in a terminal the image.",
     examples: ["show", "show out --epoch 15", "show out/image_at_epoch_0001.png --as blocks"],
   })
@@ -41,7 +39,7 @@ export function addShow(program: Command): void {
       oneOf("blocks", "path", "truecolor", "256", "kitty", "iterm2"),
     )
     .option("--quiet", "print only the image, or its path")
-    .option("--json", "print the path and sizes as JSON")
+    .option(...FLAGS.json)
     .action(async (run, { latest, epoch, step, ...flags }) => {
       const which = Object.entries({ latest, epoch, step }).filter(([, value]) => value);
       if (which.length > 1) {
@@ -106,9 +104,10 @@ async function find(run: string | undefined, kind?: "epoch" | "step", n?: number
   const same = files.filter((file) => file.kind === kind);
   const file = kind ? same.find(({ number }) => number === n) : await newest(files);
   if (file) return { path: file.path, [file.kind]: file.number };
+  const numbers = same.map(({ number }) => number);
+  const more = numbers.length > 20 ? ` ... ${numbers.at(-1)}` : "";
   const there = same.length
-    ? `there are ${kind}s ${same.map(({ number }) => number).slice(0, 20).join(", ")}` +
-      (same.length > 20 ? ` ... ${same.at(-1)!.number}` : "")
+    ? `there are ${kind}s ${numbers.slice(0, 20).join(", ")}${more}`
     : `there is none after any ${kind}`;
   throw new DataError(`${dir} has no image after ${kind} ${n}: ${there}`);
 }

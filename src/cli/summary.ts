@@ -19,10 +19,10 @@ import { readWeights } from "../files/model_files.ts";
 import { parameterCount, weightsOf } from "../model/architecture.ts";
 import { generatorSizes } from "../model/generator_sizes.ts";
 import { hyperparametersOf } from "../training/hyperparameters.ts";
-import { type Command, newCommand, UsageError } from "./flags.ts";
+import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, checkpointPath } from "./trained.ts";
-import { InvalidValue, path, whole, wholes } from "./values.ts";
+import { InvalidValue, path, whole } from "./values.ts";
 
 /** Where a drawing goes, in the form that the file's ending asks for. */
 function plotTo(text: string) {
@@ -68,10 +68,8 @@ function describe(model: Architecture) {
   };
 }
 
-/** Adds the command. */
 export function addSummary(program: Command): void {
   newCommand(program, "summary", {
-    summary: "the layers of both networks, as a table or drawn",
     what: "List the layers of both networks as Keras does, or draw them. Needs no adapter.",
     examples: [
       "summary",
@@ -87,28 +85,18 @@ export function addSummary(program: Command): void {
         "standard output in place of the tables",
       plotTo,
     )
-    .option("--quiet", "print only the path that was written")
-    .option("--json", "print the result as JSON")
+    .option(...FLAGS.quiet)
+    .option(...FLAGS.json)
     .optionsGroup("Sizes, in place of a checkpoint's:")
-    .option("--noise-dim <N>", "length of the noise vector (100)", whole(1))
-    .option(
-      "--generator-widths <A,B,C>",
-      "channels of the generator's hidden layers (256,128,64)",
-      wholes(3),
-    )
-    .option(
-      "--discriminator-widths <A,B>",
-      "channels of the discriminator's hidden layers (64,128)",
-      wholes(2),
-    )
+    .option(...FLAGS.noiseDim)
+    .option(...FLAGS.generatorWidths)
+    .option(...FLAGS.discriminatorWidths)
     .option("--height <N>", "pixels of an image from top to bottom (28)", whole(4))
     .option("--width <N>", "pixels of an image from left to right (28)", whole(4))
     .option("--channels <N>", "values a pixel (1)", whole(1))
     .action(async (checkpoint, { plot, quiet, json, ...sizes }) => {
       if (plot && !plot.file && json) {
-        throw new UsageError(
-          "--plot - and --json both write to standard output: leave out one of them",
-        );
+        throw new UsageError("--plot - and --json both write to standard output: leave out one");
       }
       const [size] = Object.keys(sizes);
       if (checkpoint !== undefined && size !== undefined) {
@@ -119,13 +107,10 @@ export function addSummary(program: Command): void {
       }
       const { height = 28, width = 28, channels = 1 } = sizes;
       const image = { height, width, channels };
+      const { noiseDim, generatorWidths, discriminatorWidths } = sizes;
       const models = checkpoint !== undefined ? await stored(checkpoint) : [
-        generatorArchitecture({
-          ...image,
-          noiseDim: sizes.noiseDim,
-          widths: sizes.generatorWidths,
-        }),
-        discriminatorArchitecture({ ...image, widths: sizes.discriminatorWidths }),
+        generatorArchitecture({ ...image, noiseDim, widths: generatorWidths }),
+        discriminatorArchitecture({ ...image, widths: discriminatorWidths }),
       ];
 
       const report = new Report({ quiet, json });

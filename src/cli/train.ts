@@ -9,10 +9,17 @@ import { Gpu, trainDCGAN } from "../../mod.ts";
 import { mostImages } from "../formats/grid.ts";
 import { loadData } from "./data.ts";
 import { type Command, Exit, newCommand, PROGRAM, UsageError } from "./flags.ts";
-import { kernelCacheDir } from "./kernel_cache.ts";
+import { kernelCacheDir } from "./calibrate.ts";
 import { RunReport, standardOutput, untilGone } from "./report.ts";
 import { claimFolder, optionsOfRun, placeOf } from "./resume.ts";
-import { given, PRESETS, type RunOptions, type TrainFlags, trainFlags } from "./train_flags.ts";
+import {
+  given,
+  optionsIn,
+  PRESETS,
+  type RunOptions,
+  type TrainFlags,
+  trainFlags,
+} from "./train_flags.ts";
 import { path } from "./values.ts";
 
 /** Images that `--preset quick` trains on, with repetitions: three epochs of MNIST. */
@@ -52,7 +59,6 @@ function listen(onSignal: (code: number) => void): Disposable {
  */
 export function addTrain(program: Command, typed: readonly string[]): void {
   const command = newCommand(program, "train", {
-    summary: "train the DCGAN on MNIST, or on your images",
     what: "Train the TensorFlow tutorial's DCGAN on MNIST, or on images of your own.",
     examples: [
       "train",
@@ -84,22 +90,7 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const preset = flags.preset && PRESETS[flags.preset];
   const options: RunOptions = {
     ...(preset ?? await optionsOfRun(place, flags.maxSteps, message)),
-    ...given<RunOptions>({
-      epochs: flags.epochs,
-      maxSteps: flags.maxSteps,
-      batchSize: flags.batchSize,
-      noiseDim: flags.noiseDim,
-      learningRate: flags.learningRate,
-      beta1: flags.beta1,
-      beta2: flags.beta2,
-      generatorWidths: flags.generatorWidths,
-      discriminatorWidths: flags.discriminatorWidths,
-      dropout: flags.dropout,
-      seed: flags.seed,
-      imageCount: flags.images,
-      imageEverySteps: flags.imageEvery,
-      onNonFinite: flags.nonFinite,
-    }),
+    ...optionsIn(flags),
   };
   // The first is requested before the data is loaded; the library asks for another if it is lost.
   let first: Gpu | undefined = await Gpu.request();

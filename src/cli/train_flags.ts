@@ -6,8 +6,8 @@
 
 import type { TrainOptions } from "../../mod.ts";
 import { MOST_IMAGES } from "../formats/grid.ts";
-import type { Command } from "./flags.ts";
-import { channels, imageSize, oneOf, path, positive, real, seed, whole, wholes } from "./values.ts";
+import { type Command, FLAGS } from "./flags.ts";
+import { oneOf, path, positive, real, seed, whole } from "./values.ts";
 
 /** Adds the flags of `train` to a command. */
 export const trainFlags = (command: Command) =>
@@ -39,35 +39,13 @@ export const trainFlags = (command: Command) =>
         "choose them, once",
     )
     .optionsGroup("Data:")
-    .option(
-      "--data <DIR>",
-      "folder with MNIST's IDX files, raw or gzip, or with PNG files (default: MNIST, found or " +
-        "fetched, and verified)",
-      path,
-    )
-    .option(
-      "--image-size <H,W>",
-      "scale and crop PNG files to this height and width, multiples of 4 (default: all must be of " +
-        "one size)",
-      imageSize,
-    )
-    .option(
-      "--channels <N>",
-      "make PNG files gray (1) or RGB (3) (default: all must be of one kind)",
-      channels,
-    )
+    .option(...FLAGS.data)
+    .option(...FLAGS.imageSize)
+    .option(...FLAGS.channels)
     .optionsGroup("Networks and optimizers:")
-    .option("--noise-dim <N>", "length of the noise vector (100)", whole(1))
-    .option(
-      "--generator-widths <A,B,C>",
-      "channels of the generator's hidden layers (256,128,64)",
-      wholes(3),
-    )
-    .option(
-      "--discriminator-widths <A,B>",
-      "channels of the discriminator's hidden layers (64,128)",
-      wholes(2),
-    )
+    .option(...FLAGS.noiseDim)
+    .option(...FLAGS.generatorWidths)
+    .option(...FLAGS.discriminatorWidths)
     .option("--dropout <X>", "share of activations to drop (0.3)", real(0, 1))
     .option("--learning-rate <X>", "of both Adams (0.0001)", real(0, Infinity))
     .option("--beta1 <X>", "decay of Adam's first moment (0.9)", real(0, 1))
@@ -98,11 +76,7 @@ export const trainFlags = (command: Command) =>
         "other off",
       positive,
     )
-    .option(
-      "--keep <N>",
-      "keep the newest N checkpoints, and the best (3)",
-      whole(1),
-    )
+    .option("--keep <N>", "keep the newest N checkpoints, and the best (3)", whole(1))
     .option("--images <N>", "images in a grid (16)", whole(1, MOST_IMAGES))
     .option("--image-every <N>", "write images every N steps, too", whole(1))
     .optionsGroup("Output:")
@@ -131,6 +105,19 @@ export const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
     imageEverySteps: 50,
   },
 };
+
+/** The flags that are options of the library, without those that were not typed. */
+export function optionsIn(flags: TrainFlags): RunOptions {
+  const { epochs, maxSteps, batchSize, seed, noiseDim, dropout } = flags;
+  const { generatorWidths, discriminatorWidths, learningRate, beta1, beta2 } = flags;
+  return given<RunOptions>({
+    ...{ epochs, maxSteps, batchSize, seed, noiseDim, dropout },
+    ...{ generatorWidths, discriminatorWidths, learningRate, beta1, beta2 },
+    imageCount: flags.images,
+    imageEverySteps: flags.imageEvery,
+    onNonFinite: flags.nonFinite,
+  });
+}
 
 /** Drops what is undefined, so that a preset's or the library's value stays. */
 export function given<T extends object>(options: T): T {

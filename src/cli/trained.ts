@@ -104,23 +104,20 @@ export class Trained {
     return generate(this.gpu, this.generator, noise);
   }
 
-  /** Images side by side. */
-  grid(
-    images: Float32Array,
-    sizes: { readonly columns: number; readonly scale: number; readonly padding: number },
-  ): Image {
+  /** Images [count, height, width, channels] in rows, with a padding as wide as a pixel. */
+  grid(images: Float32Array, columns: number, scale: number, padding = scale): Image {
     const [height, width, channels] = this.generator.outputShape;
     const count = images.length / (height * width * channels);
-    return imageGrid(images, { count, height, width, channels, ...sizes });
+    return imageGrid(images, { count, height, width, channels, columns, scale, padding });
   }
 
   /** The images one by one. */
   single(images: Float32Array, scale: number): Image[] {
-    const size = this.generator.outputShape.reduce((a, b) => a * b, 1);
-    return Array.from({ length: images.length / size }, (_, i) => {
-      const image = images.subarray(i * size, (i + 1) * size);
-      return this.grid(image, { columns: 1, scale, padding: 0 });
-    });
+    const size = this.generator.outputShape.reduce((a, b) => a * b);
+    return Array.from(
+      { length: images.length / size },
+      (_, i) => this.grid(images.subarray(i * size, (i + 1) * size), 1, scale, 0),
+    );
   }
 
   /** Frees the device. */

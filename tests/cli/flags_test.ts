@@ -26,7 +26,7 @@ function programWith(add: (program: Command) => void) {
   return { run, help: () => help };
 }
 
-const HELP = { what: "Does it.", summary: "does it", examples: ["gif out"], more: "And more." };
+const HELP = { what: "Does it.", examples: ["gif out"], more: "And more." };
 
 Deno.test("flags: values come typed, in order with the arguments, and behind --", () => {
   let got: unknown;

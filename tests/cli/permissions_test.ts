@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { MNIST_PACKAGE, mnistPackageDir } from "../../src/cli/mnist_package.ts";
 import {
   DATA_HOSTS,
+  NOTHING,
   permissionFlags,
   PERMISSIONS,
   type Permissions,
@@ -333,8 +334,7 @@ function expected(needs: Permissions, initial: boolean): Map<string, string> {
 
 const all = Object.values(PERMISSIONS);
 const UNION: Permissions = {
-  read: true,
-  write: true,
+  files: ["read", "write"],
   env: [...new Set(all.flatMap(({ env }) => env))],
   net: [...new Set(all.flatMap(({ net }) => net))],
 };
@@ -434,12 +434,8 @@ Deno.test("permissions: a command gives up what it does not need before it begin
     const task = [...granted("dcgan")].map(([flag, value]) => value ? `${flag}=${value}` : flag);
     for (const command of [...Object.keys(PERMISSIONS), "help", "__proto__"]) {
       await t.step(command, async () => {
-        const needs = Object.hasOwn(PERMISSIONS, command)
-          ? PERMISSIONS[command]
-          : { read: false, write: false, env: [], net: [] };
-        const right = kinds.filter((kind) =>
-          kind === "net" ? needs.net.length : kind === "read" || kind === "write" ? needs[kind] : 0
-        );
+        const needs = Object.hasOwn(PERMISSIONS, command) ? PERMISSIONS[command] : NOTHING;
+        const right = [...needs.files, ...(needs.net.length ? ["net"] : [])];
         const { kinds: few, env } = await left(task, command);
         assert.deepEqual([few, env.toSorted()], [right, needs.env.toSorted()]);
         assert.deepEqual((await left(["-A"], command)).kinds, right);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { TrainResult } from "../../mod.ts";
 import {
   bar,
   duration,
@@ -99,6 +100,26 @@ Deno.test("progress: plain lines elsewhere, without control characters", () => {
     "epoch 1/3  step 1/100  generator 0.7000  discriminator 1.4000",
     "epoch 1/3  generator 0.7000  discriminator 1.4000  1m 15s",
   ]);
+});
+
+Deno.test("progress: the last step of a run that ends within an epoch is no epoch", () => {
+  const end = { steps: 2, aborted: false } as TrainResult;
+  const last = (isTerminal: boolean, ...steps: number[]) => {
+    const out = output(isTerminal);
+    const report = new RunReport(out, {}, 3);
+    for (const step of steps) report.step({ ...STEP, step, totalSteps: 2 });
+    out.text = "";
+    report.end(end);
+    return out.text.replace("\r\x1b[J", "").split("\n").slice(0, -1);
+  };
+  const line = "step 2/2  generator 0.7000  discriminator 1.4000";
+  for (const isTerminal of [false, true]) {
+    for (const steps of [[1, 2], [2]]) {
+      assert.deepEqual(last(isTerminal, ...steps), [line, "trained 2 steps in 0s"]);
+    }
+  }
+  // The lines before it may name the epoch; a run that was stopped after one has nothing to add.
+  assert.deepEqual(last(false, 1), ["trained 2 steps in 0s"]);
 });
 
 Deno.test("progress: a program gets events, nobody gets nothing", () => {
