@@ -4,31 +4,21 @@ import { decodePNG, Generator, Gpu, type Image, imageGrid } from "../../mod.ts";
 import { generate, seedNoise } from "../../src/model/sampler.ts";
 import { writeCheckpoint } from "../support/checkpoint.ts";
 import { assertClose } from "../support/close.ts";
-import { dcgan } from "../support/dcgan.ts";
+import { assertFail, printed } from "../support/dcgan.ts";
 import { inFolder } from "../support/folder.ts";
 import { framesOf } from "../support/gif.ts";
 
 const imageAt = async (path: string): Promise<Image> => decodePNG(await Deno.readFile(path), path);
 
-const run = (cwd: string, args: string[]) => dcgan(args, { INIT_CWD: cwd });
-
 Deno.test("interpolate: a path from point to point as GIF and strip, the same for the same seed", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
     const checkpoint = await writeCheckpoint(gpu, join(dir, "out"));
-    const long = await run(dir, ["interpolate", "out", "--points=2", "--steps=999999999"]);
-    assert.equal(long.code, 1);
-    assert.match(long.stderr, /^error: 2000000000 images of 112 x 112 are \d+ pixels, more than/);
+    const long = /^error: 2000000000 images of 112 x 112 are \d+ pixels, more than/;
+    await assertFail(dir, [1, long, "interpolate out --points=2 --steps=999999999"]);
 
-    const walk = await run(
-      dir,
-      [
-        "interpolate",
-        "out",
-        ..."--points=2 --steps=3 --scale=1 --seed=7 --loop --out=walk.gif".split(" "),
-      ],
-    );
-    assert.equal(walk.code, 0, walk.stderr);
+    const flags = "--points=2 --steps=3 --scale=1 --seed=7 --loop --out=walk.gif";
+    await printed(dir, `interpolate out ${flags}`);
     assert.equal((await framesOf(join(dir, "walk.gif"))).length, 6);
     const strip = await imageAt(join(dir, "walk.png"));
     assert.deepEqual([strip.width, strip.height], [4 * 29 + 1, 2 * 29 + 1]);

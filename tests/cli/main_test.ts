@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dcgan } from "../support/dcgan.ts";
+import { assertFail, dcgan } from "../support/dcgan.ts";
 import { inFolder } from "../support/folder.ts";
 
 Deno.test("main: help, versions, and commands that do not exist", () =>
@@ -31,26 +31,20 @@ Deno.test("main: help, versions, and commands that do not exist", () =>
       stderr: "unknown option '--epoch' (Did you mean --epochs?)\n" +
         "See `deno task dcgan train --help`.\n",
     });
-    const nothing = await run("sample", "nothing");
-    assert.equal(nothing.code, 1);
-    assert.match(nothing.stderr, /^error: There is no .*nothing: give a checkpoint/);
+    await assertFail(dir, [
+      1,
+      /^error: There is no .*nothing: give a checkpoint/,
+      "sample nothing",
+    ]);
   }));
 
 Deno.test("main: an empty argument does not mean the current folder", () =>
   inFolder(async (dir) => {
-    const cases = [
-      ["train", "--out", ""],
-      ["train", "--data="],
-      ["sample", ""],
-      ["export", "out", "--to", ""],
-      ["export", "out", "--to="],
-      ["interpolate", "out", "--out", ""],
-      ["gif", ""],
+    const commands = [
+      ...["train --out ", "train --data=", "sample ", "export out --to ", "export out --to="],
+      ...["interpolate out --out ", "gif "],
     ];
-    for (const args of cases) {
-      const { code, stderr } = await dcgan(args, { INIT_CWD: dir });
-      assert.equal(code, 2, args.join(" "));
-      assert.match(stderr, /(argument|value) '' is invalid.* It must not be empty/);
-    }
+    const message = /(argument|value) '' is invalid.* It must not be empty/;
+    await assertFail(dir, ...commands.map((command) => [2, message, command] as const));
     assert.deepEqual([...Deno.readDirSync(dir)], []);
   }));

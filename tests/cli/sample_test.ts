@@ -3,12 +3,10 @@ import { join } from "node:path";
 import { decodePNG, Generator, Gpu, type Image, imageGrid } from "../../mod.ts";
 import { generate, seedNoise } from "../../src/model/sampler.ts";
 import { writeCheckpoint } from "../support/checkpoint.ts";
-import { dcgan } from "../support/dcgan.ts";
+import { assertFail, printed } from "../support/dcgan.ts";
 import { inFolder } from "../support/folder.ts";
 
 const imageAt = async (path: string): Promise<Image> => decodePNG(await Deno.readFile(path), path);
-
-const run = (cwd: string, args: string[]) => dcgan(args, { INIT_CWD: cwd });
 
 Deno.test("sample: a checkpoint's images, the same for the same seed", () =>
   inFolder(async (dir) => {
@@ -18,45 +16,45 @@ Deno.test("sample: a checkpoint's images, the same for the same seed", () =>
     const images = await generate(gpu, generator, seedNoise(5, 8, 7));
     const shape = { height: 28, width: 28, channels: 1 };
 
-    const grid = await run(dir, [
-      ..."sample out --count=5 --columns=3 --scale=2 --seed=7 --json".split(" "),
-    ]);
-    assert.equal(grid.code, 0, grid.stderr);
-    const { out, ...rest } = JSON.parse(grid.stdout);
+    const grid = await printed(dir, "sample out --count=5 --columns=3 --scale=2 --seed=7 --json");
+    const { out, ...rest } = JSON.parse(grid);
     assert.equal(out, join(dir, "samples.png"));
     assert.deepEqual(rest, { checkpoint, count: 5, seed: 7, columns: 3, scale: 2 });
     const wanted = imageGrid(images, { ...shape, count: 5, columns: 3, scale: 2, padding: 2 });
     assert.deepEqual(await imageAt(out), wanted);
 
-    const huge = await run(dir, ["sample", "out", "--count=99999999"]);
-    assert.equal(huge.code, 1);
-    assert.match(huge.stderr, /^error: 99999999 images of 84 x 84 are \d+ pixels, more than/);
-
-    const wide = await run(dir, ["sample", "out", "--columns=999999999"]);
-    assert.equal(wide.code, 1);
-    assert.match(wide.stderr, /^error: 999999999 columns of 84 x 84 are \d+ pixels, more than/);
-    // A gigabyte of floats, although it is only 2^28 pixels.
-    const many = await run(dir, ["sample", "out", "--count=340000", "--scale=1"]);
-    assert.equal(many.code, 1);
-    assert.match(many.stderr, /^error: 340000 images of 28 x 28 are \d+ pixels, more than/);
-    const jpeg = await run(dir, ["sample", "out", "--out=a.jpg"]);
-    assert.equal(jpeg.code, 2);
-    assert.match(
-      jpeg.stderr,
-      /'--out <FILE>' argument 'a\.jpg' is invalid\. It must be a name that ends in \.png/,
-    );
-    const inTheWay = await run(dir, ["sample", "out", `--separate=${checkpoint}`]);
-    assert.equal(inTheWay.code, 1);
-    assert.match(
-      inTheWay.stderr,
-      /^error: Cannot make the folder .*: File exists .*\. A file is in the way: choose another name/,
-    );
-
-    const single = await run(
+    await assertFail(
       dir,
-      ["sample", checkpoint, "--count=5", "--scale=1", "--seed=7", "--separate=one", "--quiet"],
+      [
+        1,
+        /^error: 99999999 images of 84 x 84 are \d+ pixels, more than/,
+        "sample out --count=99999999",
+      ],
+      [
+        1,
+        /^error: 999999999 columns of 84 x 84 are \d+ pixels, more than/,
+        "sample out --columns=999999999",
+      ],
+      // A gigabyte of floats, although it is only 2^28 pixels.
+      [
+        1,
+        /^error: 340000 images of 28 x 28 are \d+ pixels, more than/,
+        "sample out --count=340000 --scale=1",
+      ],
+      [
+        2,
+        /'--out <FILE>' argument 'a\.jpg' is invalid\. It must be a name that ends in \.png/,
+        "sample out --out=a.jpg",
+      ],
+      [
+        1,
+        /^error: Cannot make the folder .*: File exists .*\. A file is in the way: choose another name/,
+        `sample out --separate=${checkpoint}`,
+      ],
     );
-    assert.equal(single.stdout, join(dir, "one") + "\n", single.stderr);
+
+    const flags = "--count=5 --scale=1 --seed=7 --separate=one --quiet";
+    assert.equal(await printed(dir, `sample ${checkpoint} ${flags}`), join(dir, "one") + "\n");
     for (let i = 0; i < 5; i++) {
       const one = await imageAt(join(dir, "one", `sample_000${i + 1}.png`));
       const alone = imageGrid(images.subarray(784 * i, 784 * (i + 1)), {

@@ -4,7 +4,7 @@ import type { Image } from "../../mod.ts";
 import { fitImage } from "../../src/data/fit.ts";
 import { halfBlocks } from "../../src/cli/show.ts";
 import { writeImages } from "../support/checkpoint.ts";
-import { dcgan } from "../support/dcgan.ts";
+import { assertFail, printed } from "../support/dcgan.ts";
 import { inFolder } from "../support/folder.ts";
 
 const ramp = (width: number, height: number, channels: number): Image => ({
@@ -79,34 +79,27 @@ Deno.test("show: shrinking by a fraction keeps the mean, and larger ones are lef
 
 Deno.test("show: not in a terminal it prints the path; the newest image of the newest run", () =>
   inFolder(async (dir) => {
-    const show = (...args: string[]) => dcgan(["show", ...args], { INIT_CWD: dir });
     await writeImages(join(dir, "out"), { epoch_0001: 10, epoch_0002: 20 });
     await writeImages(join(dir, "out-2"), { epoch_0001: 30, step_000007: 40 });
     const old = new Date(Date.now() - 60_000);
-    for (
-      const name of [
-        "out/image_at_epoch_0001",
-        "out/image_at_epoch_0002",
-        "out-2/image_at_epoch_0001",
-      ]
-    ) {
+    for (const name of ["out/image_at_epoch_0001", "out/image_at_epoch_0002"]) {
       await Deno.utime(join(dir, `${name}.png`), old, old);
     }
-    const newest = await show();
-    assert.equal(newest.stdout, join(dir, "out-2", "image_at_step_000007.png") + "\n");
+    await Deno.utime(join(dir, "out-2/image_at_epoch_0001.png"), old, old);
+    const newest = join(dir, "out-2", "image_at_step_000007.png");
+    assert.equal(await printed(dir, "show"), newest + "\n");
     const path = join(dir, "out", "image_at_epoch_0002.png");
-    const epoch = await show("out", "--epoch=2", "--json");
-    assert.deepEqual(JSON.parse(epoch.stdout), { path, epoch: 2, width: 6, height: 4 });
-    const missing = await show("out", "--epoch=3");
-    assert.equal(missing.code, 1);
-    assert.match(missing.stderr, /no image after epoch 3: there are epochs 1, 2/);
-    assert.equal((await show("out", "--epoch=2", "--quiet")).stdout, path + "\n");
+    const epoch = await printed(dir, "show out --epoch=2 --json");
+    assert.deepEqual(JSON.parse(epoch), { path, epoch: 2, width: 6, height: 4 });
+    assert.equal(await printed(dir, "show out --epoch=2 --quiet"), path + "\n");
     // The version before had more ways to draw.
     for (const way of ["blocks", "truecolor", "256", "kitty", "iterm2"]) {
-      const { stdout } = await show("out", "--epoch=2", `--as=${way}`, "--quiet");
-      assert.deepEqual(paint(stdout), Array(4).fill(Array(6).fill("20,20,20")), way);
+      const drawn = paint(await printed(dir, `show out --epoch=2 --as=${way} --quiet`));
+      assert.deepEqual(drawn, Array(4).fill(Array(6).fill("20,20,20")), way);
     }
-    const both = await show("out", "--epoch=2", "--step=7");
-    assert.equal(both.code, 2);
-    assert.match(both.stderr, /--epoch and --step exclude each other/);
+    await assertFail(
+      dir,
+      [1, /no image after epoch 3: there are epochs 1, 2/, "show out --epoch=3"],
+      [2, /--epoch and --step exclude each other/, "show out --epoch=2 --step=7"],
+    );
   }));
