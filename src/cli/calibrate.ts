@@ -7,9 +7,9 @@
 import { dirname, join } from "node:path";
 import { calibrate, Gpu } from "../../mod.ts";
 import { allowCacheVariables, defaultCacheDir } from "../files/mnist_cache.ts";
-import { encodeJSON } from "../formats/json.ts";
 import { DCGAN } from "../training/dcgan.ts";
 import { type Command, FLAGS, newCommand } from "./flags.ts";
+import { Report } from "./report.ts";
 import { whole } from "./values.ts";
 
 /**
@@ -47,7 +47,8 @@ export function addCalibrate(program: Command): void {
     .action(async ({ batchSize: batch = 256, json }) => {
       using gpu = await Gpu.request();
       const adapter = gpu.info.description || gpu.info.vendor;
-      if (!json) console.log(`adapter  ${adapter} (${gpu.info.kind})\n`);
+      const report = new Report({ json });
+      report.text(`adapter  ${adapter} (${gpu.info.kind})\n`);
       using model = tutorialModel(gpu, 1);
       // On standard error, so that the table, or the JSON, is all that a program reads.
       const onMessage = (text: string) => console.error(text);
@@ -57,9 +58,9 @@ export function addCalibrate(program: Command): void {
         fresh: true,
         seconds: Infinity,
       });
-      if (json) return console.log(encodeJSON({ adapter, kind: gpu.info.kind, batch, rows }));
+      report.result({ adapter, kind: gpu.info.kind, batch, rows });
       if (!rows.length) {
-        return console.log("every op of this batch size is too small for the choice to matter");
+        return report.text("every op of this batch size is too small for the choice to matter");
       }
       const [keys, choices] = (["key", "choice"] as const)
         .map((column) => Math.max(...rows.map((row) => row[column].length)));
@@ -67,7 +68,7 @@ export function addCalibrate(program: Command): void {
         const times = Object.entries(milliseconds).map(([variant, ms]) =>
           `${variant} ${ms.toFixed(1)} ms, ${(flops / ms / 1e6).toFixed(0)} GFLOP/s`
         );
-        console.log(`${key.padEnd(keys)}  ${choice.padEnd(choices)}  ${times.join("; ")}`);
+        report.text(`${key.padEnd(keys)}  ${choice.padEnd(choices)}  ${times.join("; ")}`);
       }
     });
 }

@@ -13,7 +13,6 @@ import { installedMNIST, mnistPackageDir } from "./mnist_package.ts";
 
 /** Values of the flags that name the data. */
 export interface DataFlags {
-  /** Absolute. */
   readonly data?: string;
   readonly imageSize?: readonly [height: number, width: number];
   readonly channels?: 1 | 3;
@@ -42,12 +41,12 @@ async function namesIn(dir: string): Promise<string[]> {
  * @param fetch whether data may be fetched; else only what is here is taken
  */
 export async function loadData(
-  { data, imageSize, channels }: DataFlags,
+  { data, ...options }: DataFlags,
   say: (text: string) => void,
   fetch = true,
 ): Promise<Dataset> {
   const refuse = (why: string) => {
-    const flag = imageSize ? "image-size" : channels ? "channels" : undefined;
+    const flag = options.imageSize ? "image-size" : options.channels && "channels";
     if (flag) throw new UsageError(`--${flag} is for PNG files, and ${why}`);
   };
   if (data === undefined) {
@@ -66,18 +65,14 @@ export async function loadData(
   // Whoever loads a folder reports that it cannot be read.
   const names = await namesIn(data).catch(() => undefined);
   if (names?.some(isPNG)) {
-    const images = await loadImages(data, { size: imageSize, channels });
-    const kinds = images.classes.length ? ` in ${images.classes.length} folders` : "";
-    say(
-      `${data}, ${images.count} images of ${images.height} x ${images.width} x ` +
-        `${images.channels}${kinds}`,
-    );
-    const [other] = images.skipped;
-    if (other !== undefined) {
-      say(
-        `${images.skipped.length} other files there were not read, only PNG files are ` +
-          `(${plain(basename(other))} ...)`,
-      );
+    const images = await loadImages(data, { size: options.imageSize, channels: options.channels });
+    const { count, height, width, channels, classes } = images;
+    const folders = classes.length ? ` in ${classes.length} folders` : "";
+    say(`${data}, ${count} images of ${height} x ${width} x ${channels}${folders}`);
+    const { length, 0: other } = images.skipped;
+    if (length) {
+      const name = plain(basename(other));
+      say(`${length} other files there were not read, only PNG files are (${name} ...)`);
     }
     return images;
   }

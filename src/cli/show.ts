@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import { DataError, decodePNG, type Image } from "../../mod.ts";
 import { fitImage, toChannels } from "../data/fit.ts";
-import { type ImageFile, listImages } from "../files/images.ts";
+import { type ImageFile, type ImageKind, listImages } from "../files/images.ts";
 import { kindOf } from "../files/kind.ts";
 import { readFile } from "../files/regular.ts";
 import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
@@ -35,7 +35,7 @@ export function addShow(program: Command): void {
       "--as <WAY>",
       "blocks (colored characters) or path (the path alone); default: blocks in a terminal with " +
         "colors, path elsewhere",
-      // The version before had names for other ways to draw in a terminal.
+      // The last four are of the version before, which drew in other ways, too.
       oneOf("blocks", "path", "truecolor", "256", "kitty", "iterm2"),
     )
     .option("--quiet", "print only the image, or its path")
@@ -83,15 +83,15 @@ export function halfBlocks(image: Image, columns: number): string {
   return text;
 }
 
-/** A file, with the epoch or the step that it shows, where its name says it. */
-interface Found {
-  readonly path: string;
-  readonly epoch?: number;
-  readonly step?: number;
-}
-
-/** The image of a run, or a file; without an epoch or a step the newest of all. */
-async function find(run: string | undefined, kind?: "epoch" | "step", n?: number): Promise<Found> {
+/**
+ * The image of a run, or a file; without an epoch or a step the newest of all. With the epoch or the
+ * step that it shows, where its name says it.
+ */
+async function find(
+  run: string | undefined,
+  kind?: ImageKind,
+  n?: number,
+): Promise<{ path: string; epoch?: number; step?: number }> {
   if (run !== undefined && await kindOf(run) === "file") {
     if (kind === undefined) return { path: run };
     throw new UsageError(`--${kind} is for the folder of a run, and ${run} is a file`);

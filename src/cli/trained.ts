@@ -10,7 +10,7 @@ import { CheckpointFolder } from "../files/checkpoints.ts";
 import { kindOf } from "../files/kind.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { MODEL_FILE } from "../formats/tfjs_model.ts";
-import { generate } from "../model/sampler.ts";
+import { generate, seedNoise } from "../model/sampler.ts";
 
 /** Help of the argument that names it. */
 export const CHECKPOINT =
@@ -97,6 +97,11 @@ export class Trained {
           "use fewer at once",
       );
     }
+  }
+
+  /** Noise vectors [count, noiseDim] of a seed. */
+  noise(count: number, seed: number): Float32Array {
+    return seedNoise(count, this.generator.noiseDim, seed);
   }
 
   /** Images [count, height, width, channels] of noise [count, noiseDim]. */

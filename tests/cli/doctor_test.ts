@@ -14,16 +14,8 @@ import { dcgan } from "../support/dcgan.ts";
 import { inFolder } from "../support/folder.ts";
 
 Deno.test("doctor: versions, backends and limits", () => {
-  assert.deepEqual(
-    ["2.7.9", "2.8.0", "2.10.1", "3.0.0", "1.46.0"].map((v) => checkDeno(v).status),
-    [
-      "fail",
-      "ok",
-      "ok",
-      "ok",
-      "fail",
-    ],
-  );
+  for (const version of ["2.8.0", "2.10.1", "3.0.0"]) assert.equal(checkDeno(version).status, "ok");
+  for (const version of ["2.7.9", "1.46.0"]) assert.equal(checkDeno(version).status, "fail");
   assert.equal(checkBackend("vulkan").status, "ok");
   assert.equal(checkBackend(undefined).status, "ok");
   const gl = checkBackend(undefined, true);

@@ -141,13 +141,8 @@ Deno.test("progress: a program gets events, nobody gets nothing", () => {
 });
 
 Deno.test("progress: durations and bars", () => {
-  assert.deepEqual([0, 59.6, 200, 3725, -1].map(duration), [
-    "0s",
-    "1m 00s",
-    "3m 20s",
-    "1h 02m",
-    "0s",
-  ]);
+  const durations = [0, 59.6, 200, 3725, -1].map(duration);
+  assert.deepEqual(durations, ["0s", "1m 00s", "3m 20s", "1h 02m", "0s"]);
   assert.deepEqual([bar(0, 4), bar(0.5, 4), bar(2, 4)], ["░░░░", "██░░", "████"]);
 });
 

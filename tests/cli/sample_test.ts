@@ -23,34 +23,19 @@ Deno.test("sample: a checkpoint's images, the same for the same seed", () =>
     const wanted = imageGrid(images, { ...shape, count: 5, columns: 3, scale: 2, padding: 2 });
     assert.deepEqual(await imageAt(out), wanted);
 
+    const tooMany = (what: string) => new RegExp(`^error: ${what} are \\d+ pixels, more than`);
+    const name =
+      /'--out <FILE>' argument 'a\.jpg' is invalid\. It must be a name that ends in \.png/;
+    const inTheWay =
+      /^error: Cannot make the folder .*: File exists .*\. A file is in the way: choose another name/;
     await assertFail(
       dir,
-      [
-        1,
-        /^error: 99999999 images of 84 x 84 are \d+ pixels, more than/,
-        "sample out --count=99999999",
-      ],
-      [
-        1,
-        /^error: 999999999 columns of 84 x 84 are \d+ pixels, more than/,
-        "sample out --columns=999999999",
-      ],
+      [1, tooMany("99999999 images of 84 x 84"), "sample out --count=99999999"],
+      [1, tooMany("999999999 columns of 84 x 84"), "sample out --columns=999999999"],
       // A gigabyte of floats, although it is only 2^28 pixels.
-      [
-        1,
-        /^error: 340000 images of 28 x 28 are \d+ pixels, more than/,
-        "sample out --count=340000 --scale=1",
-      ],
-      [
-        2,
-        /'--out <FILE>' argument 'a\.jpg' is invalid\. It must be a name that ends in \.png/,
-        "sample out --out=a.jpg",
-      ],
-      [
-        1,
-        /^error: Cannot make the folder .*: File exists .*\. A file is in the way: choose another name/,
-        `sample out --separate=${checkpoint}`,
-      ],
+      [1, tooMany("340000 images of 28 x 28"), "sample out --count=340000 --scale=1"],
+      [2, name, "sample out --out=a.jpg"],
+      [1, inTheWay, `sample out --separate=${checkpoint}`],
     );
 
     const flags = "--count=5 --scale=1 --seed=7 --separate=one --quiet";
