@@ -86,16 +86,12 @@ safetensors  the weights alone, with Keras' names and layouts`,
       const sizes = await Promise.all(files.map(async (file) => (await Deno.stat(file)).size));
       report.note("read", checkpoint);
       for (const file of files) report.wrote(file);
-      const [height, width, channels] = generator.outputShape;
+      const { noiseDim, outputShape: [height, width, channels], parameterCount } = generator;
       report.result({
         checkpoint,
         format: made,
         files: files.map((path, i) => ({ path, bytes: sizes[i] })),
-        noiseDim: generator.noiseDim,
-        height,
-        width,
-        channels,
-        weights: generator.parameterCount.total,
+        ...{ noiseDim, height, width, channels, weights: parameterCount.total },
       });
     });
 }

@@ -7,19 +7,12 @@
 import { relative } from "node:path";
 import { Gpu, trainDCGAN } from "../../mod.ts";
 import { mostImages } from "../formats/grid.ts";
+import { kernelCacheDir } from "./calibrate.ts";
 import { loadData } from "./data.ts";
 import { type Command, Exit, newCommand, PROGRAM, UsageError } from "./flags.ts";
-import { kernelCacheDir } from "./calibrate.ts";
 import { RunReport, standardOutput, untilGone } from "./report.ts";
 import { claimFolder, optionsOfRun, placeOf } from "./resume.ts";
-import {
-  given,
-  optionsIn,
-  PRESETS,
-  type RunOptions,
-  type TrainFlags,
-  trainFlags,
-} from "./train_flags.ts";
+import { optionsIn, PRESETS, type RunOptions, type TrainFlags, trainFlags } from "./train_flags.ts";
 import { path } from "./values.ts";
 
 /** Images that `--preset quick` trains on, with repetitions: three epochs of MNIST. */
@@ -134,11 +127,11 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
       outDir,
       resume: place.resume,
       overwrite: flags.force === true,
-      checkpoint: given({
+      checkpoint: {
         everyEpochs: flags.checkpointEvery,
         everyMinutes: flags.checkpointMinutes,
         keep: flags.keep,
-      }),
+      },
       command,
       calibrate: flags.calibrate && { cacheDir: kernelCacheDir(message) },
       gpu,

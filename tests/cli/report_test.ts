@@ -102,7 +102,7 @@ Deno.test("progress: plain lines elsewhere, without control characters", () => {
   ]);
 });
 
-Deno.test("progress: the last step of a run that ends within an epoch is no epoch", () => {
+Deno.test("progress: the last step of a run that ends within an epoch names no epoch", () => {
   const end = { steps: 2, aborted: false } as TrainResult;
   const last = (isTerminal: boolean, ...steps: number[]) => {
     const out = output(isTerminal);

@@ -14,34 +14,14 @@ const ramp = (width: number, height: number, channels: number): Image => ({
   data: Uint8Array.from({ length: width * height * channels }, (_, i) => i * 37 % 256),
 });
 
-/** The pixels that half blocks show, as a terminal paints them: [rows][columns] of color codes. */
+/** The pixels that half blocks show, as a terminal paints them: [rows][columns] of colors. */
 function paint(text: string): string[][] {
-  const rows: string[][] = [];
-  for (const line of text.trimEnd().split("\n")) {
-    let [front, back] = ["", ""];
-    const upper: string[] = [];
-    const lower: string[] = [];
+  return text.trimEnd().split("\n").flatMap((line) => {
     // deno-lint-ignore no-control-regex
-    for (const [, codes, block] of line.matchAll(/\x1b\[([\d;]*)m|(.)/gu)) {
-      if (block !== undefined) {
-        assert.equal(block, "▀");
-        upper.push(front);
-        lower.push(back);
-        continue;
-      }
-      const numbers = codes.split(";");
-      while (numbers.length) {
-        const code = numbers.shift();
-        if (code === "0" || code === "49") back = "none";
-        if (code !== "38" && code !== "48") continue;
-        const color = numbers.splice(0, numbers[0] === "2" ? 4 : 2).slice(1).join();
-        if (code === "38") front = color;
-        else back = color;
-      }
-    }
-    rows.push(upper, lower);
-  }
-  return rows;
+    assert.match(line, /^(\x1b\[38;2(;\d+){3};(48;2(;\d+){3}|49)m▀)+\x1b\[0m$/);
+    const cells = [...line.matchAll(/38;2;(\d+;\d+;\d+);(?:48;2;(\d+;\d+;\d+)|49)m▀/g)];
+    return [1, 2].map((half) => cells.map((cell) => cell[half]?.replaceAll(";", ",") ?? "none"));
+  });
 }
 
 Deno.test("show: half blocks are the pixels", () => {
