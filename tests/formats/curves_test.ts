@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { XMLParser, XMLValidator } from "npm:fast-xml-parser@5.12.1";
 import { Buckets } from "../../src/formats/buckets.ts";
-import { Curves, lossCurves } from "../../src/formats/curves.ts";
+import { Curves, type CurvesOptions, lossCurves } from "../../src/formats/curves.ts";
 import type { MetricsRow } from "../../src/formats/metrics.ts";
 import { grouped, ticks } from "../../src/formats/svg.ts";
 import { RandomSequence } from "../../src/model/threefry.ts";
@@ -69,10 +69,19 @@ function look(svg: string): Drawn {
   };
 }
 
+/** Curves of both losses of some steps. */
+function drawn(
+  steps: number,
+  losses: (step: number) => readonly [generator: number, discriminator: number],
+  options?: CurvesOptions,
+): Curves {
+  const curves = new Curves(options);
+  for (let step = 1; step <= steps; step++) curves.add(step, ...losses(step));
+  return curves;
+}
+
 Deno.test("curves: every step of a short run is where its loss puts it", () => {
-  const curves = new Curves();
-  for (let step = 1; step <= 100; step++) curves.add(step, 1, step % 2 ? 0.5 : 1.5);
-  const figure = look(curves.svg());
+  const figure = look(drawn(100, (step) => [1, step % 2 ? 0.5 : 1.5]).svg());
   const [raw, ...more] = figure.points("raw", RED);
   assert.equal(more.length, 0);
   assert.equal(raw.length, 100);
@@ -91,8 +100,7 @@ Deno.test("curves: every step of a short run is where its loss puts it", () => {
 });
 
 Deno.test("curves: titles, axes, units and equilibria are named", () => {
-  const curves = new Curves({ title: `<Run> "1" & 'two'\0\u{1f600}\ud800` });
-  for (let step = 1; step <= 470; step++) curves.add(step, 0.7, 1.4);
+  const curves = drawn(470, () => [0.7, 1.4], { title: `<Run> "1" & 'two'\0\u{1f600}\ud800` });
   curves.markEpoch(235, 1);
   curves.markEpoch(470, 2);
   const { texts, title, description, root } = look(curves.svg());
@@ -101,22 +109,11 @@ Deno.test("curves: titles, axes, units and equilibria are named", () => {
   assert.equal(root.role, "img");
   assert.equal(root["aria-labelledby"], "dcgan-title dcgan-description");
   assert.match(description, /470 training steps; .*generator 0\.700, discriminator 1\.400/);
-  for (
-    const text of [
-      "binary cross-entropy (nats)",
-      "training step",
-      "epoch",
-      "generator",
-      "discriminator, real + generated",
-      "ln 2",
-      "= 0.693",
-      "2 ln 2",
-      "= 1.386",
-      "0.5",
-      "1.5",
-      "400",
-    ]
-  ) assert.ok(texts.includes(text), `${text} in ${texts}`);
+  const axes = ["binary cross-entropy (nats)", "training step", "epoch", "0.5", "1.5", "400"];
+  const legend = ["generator", "discriminator, real + generated"];
+  for (const text of [...axes, ...legend, "ln 2", "= 0.693", "2 ln 2", "= 1.386"]) {
+    assert.ok(texts.includes(text), `${text} in ${texts}`);
+  }
   assert.deepEqual(texts.slice(texts.indexOf("epoch") - 2, texts.indexOf("epoch")), ["1", "2"]);
 });
 
@@ -130,8 +127,7 @@ Deno.test("curves: an own background, so that the page's does not matter", () =>
 });
 
 Deno.test("curves: no step, one step, and one step late in a run", () => {
-  const none = new Curves();
-  assert.match(look(none.svg()).description, /No step/);
+  assert.match(look(new Curves().svg()).description, /No step/);
   for (const step of [1, 70_000]) {
     const one = new Curves();
     one.add(step, 0.7, 1.4);
@@ -144,30 +140,23 @@ Deno.test("curves: no step, one step, and one step late in a run", () => {
 });
 
 Deno.test("curves: losses that are not finite leave a gap, and are counted", () => {
-  const curves = new Curves();
-  for (let step = 1; step <= 400; step++) {
-    curves.add(step, step > 200 && step <= 240 ? NaN : 0.7, step === 300 ? Infinity : 1.4);
-  }
-  const figure = look(curves.svg());
+  const figure = look(
+    drawn(400, (i) => [i > 200 && i <= 240 ? NaN : 0.7, i === 300 ? Infinity : 1.4]).svg(),
+  );
   assert.deepEqual(figure.points("mean", BLUE).map(({ length }) => length), [200, 160]);
   assert.deepEqual(figure.points("mean", RED).map(({ length }) => length), [299, 100]);
   assert.ok(figure.texts.includes("41 steps have a loss that is not finite."), `${figure.texts}`);
-  const lone = new Curves();
-  [0.7, NaN, 0.7, 0.7].forEach((loss, i) => lone.add(i + 1, loss, loss));
-  const alone = look(lone.svg());
+  const alone = look(drawn(4, (i) => i === 2 ? [NaN, NaN] : [0.7, 0.7]).svg());
   assert.ok(alone.texts.includes("1 step has a loss that is not finite."), `${alone.texts}`);
   assert.deepEqual(alone.points("dot", RED).map(({ length }) => length), [1]);
   assert.deepEqual(alone.points("mean", RED).map(({ length }) => length), [2]);
-
-  const all = new Curves();
-  for (let step = 1; step <= 3; step++) all.add(step, NaN, -Infinity);
-  assert.match(look(all.svg()).description, /generator without a finite loss/);
+  const none = look(drawn(3, () => [NaN, -Infinity]).svg());
+  assert.match(none.description, /generator without a finite loss/);
 });
 
 Deno.test("curves: the thick line weighs each stretch by the steps it has", () => {
-  const curves = new Curves();
   // Two steps a stretch: 1 and 1, then 4 alone; (1 + 1 + 4) / 3 = 2.
-  for (let step = 1; step <= 1920; step++) curves.add(step, [1, 1, 4, NaN][(step - 1) % 4], 1);
+  const curves = drawn(1920, (step) => [[1, 1, 4, NaN][(step - 1) % 4], 1]);
   const top = 4.5;
   for (const [, y] of look(curves.svg()).points("mean", BLUE)[0].slice(20, -20)) {
     const loss = (PLOT.bottom - y) / (PLOT.bottom - PLOT.top) * top;
@@ -176,24 +165,17 @@ Deno.test("curves: the thick line weighs each stretch by the steps it has", () =
 });
 
 Deno.test("curves: a single peak is cut off and named, a level that stays is shown", () => {
-  const peak = new Curves();
-  for (let step = 1; step <= 500; step++) peak.add(step, step === 250 ? 30 : 0.7, 1.4);
-  const figure = look(peak.svg());
+  const figure = look(drawn(500, (step) => [step === 250 ? 30 : 0.7, 1.4]).svg());
   assert.ok(figure.texts.includes("Peaks up to 30.0 are cut off."), `${figure.texts}`);
   assert.ok(figure.texts.includes("1.5"));
-
-  const low = new Curves();
-  for (let step = 1; step <= 500; step++) low.add(step, step === 250 ? 2.6 : 0.7, 1.4);
-  assert.ok(!look(low.svg()).texts.some((text) => text.includes("cut off")));
-
-  const level = new Curves();
-  for (let step = 1; step <= 500; step++) level.add(step, step > 250 ? 30 : 0.7, 1.4);
-  const shown = look(level.svg());
+  const low = look(drawn(500, (step) => [step === 250 ? 2.6 : 0.7, 1.4]).svg());
+  assert.ok(!low.texts.some((text) => text.includes("cut off")));
+  const svg = drawn(500, (step) => [step > 250 ? 30 : 0.7, 1.4]).svg();
+  const shown = look(svg);
   assert.ok(shown.texts.includes("30"));
   assert.ok(!shown.texts.some((text) => text.includes("cut off")));
   for (const [, y] of shown.points("raw", BLUE)[0]) assert.ok(y >= PLOT.top);
   // Both dashed lines' names have room.
-  const svg = level.svg();
   const at = ["ln 2", "2 ln 2"].map((name) =>
     Number(new RegExp(`y="([\\d.]+)"[^>]*>${name}<`).exec(svg)?.[1])
   );
@@ -202,9 +184,7 @@ Deno.test("curves: a single peak is cut off and named, a level that stays is sho
 
 Deno.test("curves: huge, tiny and negative losses are drawn as far as there is room", () => {
   for (const loss of [1e300, Number.MAX_VALUE, 3.4e38, 1e9, 1e-300, 0, -5]) {
-    const curves = new Curves();
-    for (let step = 1; step <= 50; step++) curves.add(step, loss, loss);
-    look(curves.svg());
+    look(drawn(50, () => [loss, loss]).svg());
   }
 });
 
@@ -233,25 +213,24 @@ Deno.test("curves: a million steps fit into 100 kB, with their extremes and mean
 });
 
 Deno.test("curves: the worst case for the size, a gap between any two stretches, is 100 kB too", () => {
-  const curves = new Curves();
-  for (let step = 1; step <= 960; step++) {
-    const loss = step % 2 ? 0.111 + step / 700 : NaN;
-    curves.add(step, loss, loss);
-    curves.markEpoch(step, step);
+  const worst = [
+    drawn(960, (step) => {
+      const loss = step % 2 ? 0.111 + step / 700 : NaN;
+      return [loss, loss];
+    }),
+    drawn(1920, (step) => {
+      const loss = (step - 1) % 4 < 2 ? 0.111 + step / 1400 + (step % 2) / 10 : NaN;
+      return [loss, loss];
+    }),
+  ];
+  for (const [i, curves] of worst.entries()) {
+    for (let step = 1; step <= 960 * (i + 1); step++) curves.markEpoch(step, step);
+    look(curves.svg());
   }
-  look(curves.svg());
-  const wide = new Curves();
-  for (let step = 1; step <= 1920; step++) {
-    const loss = (step - 1) % 4 < 2 ? 0.111 + step / 1400 + (step % 2) / 10 : NaN;
-    wide.add(step, loss, loss);
-    wide.markEpoch(step, step);
-  }
-  look(wide.svg());
 });
 
 Deno.test("curves: epochs are marked, the later of two ends of one counts, many are thinned", () => {
-  const curves = new Curves();
-  for (let step = 1; step <= 10; step++) curves.add(step, 1, 1);
+  const curves = drawn(10, () => [1, 1]);
   curves.markEpoch(3, 1);
   curves.markEpoch(5, 1);
   curves.markEpoch(10, 2);
@@ -262,16 +241,13 @@ Deno.test("curves: epochs are marked, the later of two ends of one counts, many 
     ["epoch", PLOT.right + 16],
   ]);
 
-  const many = new Curves();
-  for (let step = 1; step <= 100_000; step++) {
-    many.add(step, 1, 1);
-    many.markEpoch(step, step);
-  }
-  const { texts } = look(many.svg());
+  const many = drawn(100_000, () => [1, 1]);
+  for (let step = 1; step <= 100_000; step++) many.markEpoch(step, step);
+  const svg = many.svg();
+  const { texts } = look(svg);
   const count = (name: string) => texts.filter((text) => text === name).length;
   assert.equal(count("30\u2009000"), 1); // epochs only
   assert.equal(count("40\u2009000"), 2); // steps, too
-  const svg = many.svg();
   assert.ok((svg.match(/h0|,88L/g) ?? []).length < 200);
 });
 
@@ -283,9 +259,7 @@ Deno.test("curves: the figure of a log is that of its rows", () => {
     { type: "step", time, step: 2, epoch: 1, images: 8, ...losses, generatorLoss: 0.9 },
     { type: "epoch", time, step: 2, epoch: 1, steps: 2, seconds: 1, ...losses },
   ];
-  const curves = new Curves({ title: "T" });
-  curves.add(1, 0.7, 1.4);
-  curves.add(2, 0.9, 1.4);
+  const curves = drawn(2, (step) => [step === 1 ? 0.7 : 0.9, 1.4], { title: "T" });
   curves.markEpoch(2, 1);
   assert.equal(lossCurves(rows, { title: "T" }), curves.svg());
 });
@@ -304,10 +278,8 @@ Deno.test("curves: buckets hold the extremes and the mean of any series, in boun
   for (const capacity of [1, 7, 64]) {
     for (const count of [1, 6, 7, 8, 64, 65, 1000]) {
       const random = new RandomSequence(count, 99);
-      const values = Array.from(
-        { length: count },
-        () => random.uniform() < 0.1 ? NaN : random.normal(),
-      );
+      const value = () => random.uniform() < 0.1 ? NaN : random.normal();
+      const values = Array.from({ length: count }, value);
       const buckets = new Buckets(capacity);
       const first = 1 + 10 * count;
       values.forEach((value, i) => buckets.add(first + i, value));

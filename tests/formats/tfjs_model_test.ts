@@ -1,8 +1,4 @@
-/**
- * Layers models of TensorFlow.js in both directions, with tfjs itself at the other end.
- *
- * @module
- */
+/** Layers models of TensorFlow.js in both directions, with tfjs itself at the other end. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -21,7 +17,7 @@ import {
   copyWeights,
   disturb,
   loadLayersModel,
-  type Sequential as TfSequential,
+  type Sequential,
   tf,
   tutorialDiscriminator,
   tutorialGenerator,
@@ -39,7 +35,7 @@ const TOLERANCE = { atol: 1e-4 };
 type Json = any;
 
 /** The generator with weights of its own in every layer, and tfjs' with the same. */
-async function both(gpu: Gpu, options: GeneratorOptions): Promise<[Generator, TfSequential]> {
+async function both(gpu: Gpu, options: GeneratorOptions): Promise<[Generator, Sequential]> {
   const ours = new Generator(gpu, { seed: 3, ...options });
   disturb(ours.variables, new TestRandom("tfjs"));
   const theirs = tutorialGenerator(options);
@@ -54,30 +50,24 @@ async function draw(gpu: Gpu, generator: Generator): Promise<Float32Array> {
   return await sampler.sample(noiseOf(generator.noiseDim));
 }
 
-async function drawTheirs(model: TfSequential): Promise<Float32Array> {
+async function drawTheirs(model: Sequential): Promise<Float32Array> {
   const [, dim] = model.inputs[0].shape as [null, number];
   const images = model.predict(tf.tensor(noiseOf(dim), [3, dim])) as tf.Tensor;
   return await images.data() as Float32Array;
 }
 
 /** Saves as `model.save("file://...")` of tfjs-node does, in shards of some bytes. */
-async function saveTheirs(
-  model: TfSequential,
-  dir: string,
-  shardBytes = Infinity,
-): Promise<string> {
+async function saveTheirs(model: Sequential, dir: string, shardBytes = 2 ** 30): Promise<string> {
   await Deno.mkdir(dir, { recursive: true });
   await model.save(tf.io.withSaveHandler(async (artifacts) => {
     const { modelTopology, weightSpecs, weightData, format, generatedBy, convertedBy } = artifacts;
     const bytes = new Uint8Array(weightData as ArrayBuffer);
-    const count = Math.max(1, Math.ceil(bytes.length / shardBytes));
-    const paths = Array.from(
-      { length: count },
-      (_, i) => count === 1 ? "weights.bin" : `group1-shard${i + 1}of${count}.bin`,
-    );
-    for (const [i, path] of paths.entries()) {
-      const end = Math.min(bytes.length, (i + 1) * shardBytes);
-      await Deno.writeFile(join(dir, path), bytes.slice(i === 0 ? 0 : i * shardBytes, end));
+    const count = Math.ceil(bytes.length / shardBytes);
+    const paths: string[] = [];
+    for (let i = 0; i < count; i++) {
+      paths.push(count === 1 ? "weights.bin" : `group1-shard${i + 1}of${count}.bin`);
+      const shard = bytes.slice(i * shardBytes, (i + 1) * shardBytes);
+      await Deno.writeFile(join(dir, paths[i]), shard);
     }
     const weightsManifest = [{ paths, weights: weightSpecs }];
     const model = { modelTopology, format, generatedBy, convertedBy, weightsManifest };
@@ -88,19 +78,15 @@ async function saveTheirs(
 }
 
 /** Loads as tfjs' own loaders do: topology and manifest from the JSON, weights from the files. */
-async function loadTheirs(path: string): Promise<TfSequential> {
+async function loadTheirs(path: string): Promise<Sequential> {
   const json = JSON.parse(await Deno.readTextFile(path));
   const artifacts = await tf.io.getModelArtifactsForJSON(json, async (manifest) => {
     const paths = manifest.flatMap((group) => group.paths);
     const shards = await Promise.all(paths.map((p) => Deno.readFile(join(path, "..", p))));
-    return [
-      tf.io.getWeightSpecs(manifest),
-      tf.io.concatenateArrayBuffers(
-        shards.map((shard) => shard.buffer),
-      ),
-    ];
+    const bytes = tf.io.concatenateArrayBuffers(shards.map((shard) => shard.buffer));
+    return [tf.io.getWeightSpecs(manifest), bytes];
   });
-  return await loadLayersModel(tf.io.fromMemory(artifacts)) as TfSequential;
+  return await loadLayersModel(tf.io.fromMemory(artifacts)) as Sequential;
 }
 
 async function changed(path: string, change: (model: Json) => void): Promise<void> {
@@ -219,20 +205,17 @@ Deno.test("tfjs model: layers are found by name before order", () =>
     // Two kernels of the same shape change places, in the list and in the file.
     await changed(path, (model) => {
       const { weights } = model.weightsManifest[0];
-      const at = (i: number) =>
-        weights.slice(0, i).reduce(
-          (sum: number, w: Json) => sum + 4 * w.shape.reduce((a: number, b: number) => a * b, 1),
-          0,
-        );
-      const [i, j] = weights.flatMap((w: Json, i: number) =>
-        /Conv.*kernel/.test(w.name) ? [i] : []
-      );
-      assert.deepEqual(weights[i].shape, weights[j].shape);
-      const [a, b] = [bytes.slice(at(i), at(i + 1)), bytes.slice(at(j), at(j + 1))];
-      const [begin, second] = [at(i), at(j)];
-      bytes.set(b, begin);
-      bytes.set(a, second);
-      [weights[i], weights[j]] = [weights[j], weights[i]];
+      let end = 0;
+      const places = weights.map(({ name, shape }: Json, i: number) => {
+        const begin = end;
+        end += shape.reduce((a: number, b: number) => a * b, 4);
+        return { name, shape, i, begin, data: bytes.slice(begin, end) };
+      });
+      const [a, b] = places.filter(({ name }: Json) => /Conv.*kernel/.test(name));
+      assert.deepEqual(a.shape, b.shape);
+      bytes.set(b.data, a.begin);
+      bytes.set(a.data, b.begin);
+      [weights[a.i], weights[b.i]] = [weights[b.i], weights[a.i]];
     });
     await Deno.writeFile(shard, bytes);
     assertClose(
@@ -242,16 +225,121 @@ Deno.test("tfjs model: layers are found by name before order", () =>
     );
   }));
 
+type Wrong = readonly [message: RegExp, change: (model: Json) => void];
+
+/** What a changed `model.json` is refused with. */
+const WRONG: readonly Wrong[] = [
+  // The shards.
+  ...[
+    "../outside.bin",
+    "sub/../../outside.bin",
+    "..\\outside.bin",
+    "C:outside.bin",
+    "http://127.0.0.1/outside.bin",
+    "..",
+    ".",
+    "",
+    "a\0b",
+    7,
+  ].map((name): Wrong => [/is not the plain name of a file beside it/, shard(name)]),
+  [/its shard folder.bin is not a file/, shard("folder.bin")],
+
+  // The manifest.
+  [
+    /"dense_Dense\d+\/kernel" is quantized, float32 is supported/,
+    weight({ quantization: { scale: 0.1 } }),
+  ],
+  [/"dense_Dense\d+\/kernel" is "int32", float32/, weight({ dtype: "int32" })],
+  [/"dense_Dense\d+\/kernel" has no valid shape/, weight({ shape: [-7, 210] })],
+  [/no valid shape/, weight({ shape: [2 ** 40, 2 ** 40] })],
+  [/a weight of its manifest has no name/, weight({ name: undefined })],
+  [/weights need \d+/, weight({ shape: [2 ** 30, 210] })],
+  [/has no paths and weights/, (m) => delete m.weightsManifest[0].paths],
+  [/has no weightsManifest/, (m) => delete m.weightsManifest],
+  [
+    /dense_Dense\d+\/kernel is F32 \[14, 105\] .* 105 values are not a whole number of pixels/,
+    weight({ shape: [14, 105] }),
+  ],
+  [
+    /BatchNormalization\d+\/gamma is F32 \[210, 1\]; this network needs F32 \[210\]/,
+    weight({ shape: [210, 1] }, 1),
+  ],
+  [/no tensor dense\/kernel/, weight({ name: "dense/weights" })],
+  [/has an unknown tensor norm\/offset/, weight({ name: "norm/offset" }, 1)],
+
+  // The topology.
+  [/is a "graph-model", layers models/, (m) => m.format = "graph-model"],
+  [/no modelTopology/, (m) => delete m.modelTopology],
+  [/no modelTopology: it is another kind of file/, (m) => {
+    delete m.modelTopology;
+    m.format = 1; // Such as run.json.
+  }],
+  [/its model is "Model", Sequential/, (m) => m.modelTopology.class_name = "Model"],
+  [/no list of layers/, (m) => delete m.modelTopology.config.layers],
+  [/its layer 0 has no class_name/, (m) => layers(m)[0] = 1],
+  [
+    /layer 3 \(leaky_re_lu_LeakyReLU\d+\), a LeakyReLU, has alpha 0\.2, this network 0\.3/,
+    layer("LeakyReLU", { alpha: 0.2 }),
+  ],
+  [
+    /a BatchNormalization, has epsilon 0\.00001/,
+    layer("BatchNormalization", { epsilon: 1e-5 }),
+  ],
+  [/has axis 2, this network -1/, layer("BatchNormalization", { axis: 2 })],
+  [/has strides \[2,2\], this network \[1,1\]/, layer("Conv2DTranspose", { strides: [2, 2] })],
+  [/has padding "valid"/, layer("Conv2DTranspose", { padding: undefined })],
+  [
+    /has activation "linear", this network "tanh"/,
+    (m) => layers(m).at(-1).config.activation = "linear",
+  ],
+  [/use_bias true, this network false/, layer("Dense", { use_bias: undefined })],
+  [
+    /35 pixels, doubled twice, are not the 20 x 24/,
+    layer("Reshape", { target_shape: [5, 6, 7] }),
+  ],
+  [/35 pixels are not a square/, layer("Reshape", { target_shape: [7, 5, -1] })],
+  [
+    /a Reshape, has target_shape \[7,5,7\], this network \[7,5,6\]/,
+    layer("Reshape", { target_shape: [7, 5, 7] }),
+  ],
+  [
+    /layer 12 \(tanh\) is Activation, this network has no more layers/,
+    (m) =>
+      layers(m).push({ class_name: "Activation", config: { name: "tanh", activation: "tanh" } }),
+  ],
+  [/layer 10 \(.*\) is Conv2DTranspose, this network has LeakyReLU/, (m) => layers(m).splice(9, 1)],
+  [
+    /layer 3 \(relu\) is ReLU, this network has LeakyReLU/,
+    (m) => layers(m)[2] = { class_name: "ReLU", config: { name: "relu" } },
+  ],
+];
+
+function layers(model: Json): Json[] {
+  return model.modelTopology.config.layers;
+}
+
+/** Changes settings of the first layer of a type; `undefined` removes one. */
+function layer(type: string, settings: Json): (model: Json) => void {
+  return (m) => Object.assign(layers(m).find((l) => l.class_name === type).config, settings);
+}
+
+function weight(entries: Json, i = 0): (model: Json) => void {
+  return (m) => Object.assign(m.weightsManifest[0].weights[i], entries);
+}
+
+function shard(name: unknown): (model: Json) => void {
+  return (m) => m.weightsManifest[0].paths[0] = name;
+}
+
 Deno.test("tfjs model: whatever is wrong is named, and nothing stays behind", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
     const [ours, theirs] = await both(gpu, SMALL);
     ours.dispose();
-    const before = { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes };
+    const memory = () => ({ count: gpu.context.memory.count, bytes: gpu.context.memory.bytes });
+    const before = memory();
     const path = await saveTheirs(theirs, join(dir, "model"), 10_000);
     const text = await Deno.readTextFile(path);
-    const shards = [...Deno.readDirSync(join(dir, "model"))].filter((e) => e.name.endsWith(".bin"));
-    assert.equal(shards.length, 2);
     const refused = async (message: RegExp) => {
       await assert.rejects(Generator.load(gpu, path), (error: Error) => {
         assert.ok(error instanceof CheckpointError, error.stack);
@@ -259,133 +347,27 @@ Deno.test("tfjs model: whatever is wrong is named, and nothing stays behind", ()
         assert.ok(error.message.includes(path));
         return true;
       });
-      assert.deepEqual(
-        { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes },
-        before,
-      );
+      assert.deepEqual(memory(), before);
     };
-    const wrong = async (message: RegExp, change: (model: Json) => void) => {
-      await changed(path, change);
-      await refused(message);
-      await Deno.writeTextFile(path, text);
-    };
-    const layer = (model: Json, type: string) =>
-      model.modelTopology.config.layers.find((l: Json) => l.class_name === type).config;
-    const weight = (model: Json, i = 0) => model.weightsManifest[0].weights[i];
 
-    // Files.
     const first = join(dir, "model/group1-shard1of2.bin");
     const whole = await Deno.readFile(first);
     const total = whole.length + (await Deno.stat(join(dir, "model/group1-shard2of2.bin"))).size;
     await Deno.writeFile(first, whole.subarray(0, 9_000));
-    await refused(
-      new RegExp(
-        `shard1of2.bin \\(9000 bytes\\), .* hold ${total - 1000} bytes, its weights need ${total}`,
-      ),
-    );
+    const sizes = `hold ${total - 1000} bytes, its weights need ${total}`;
+    await refused(new RegExp(`shard1of2.bin \\(9000 bytes\\), .* ${sizes}`));
     await Deno.remove(first);
     await refused(/shard group1-shard1of2\.bin cannot be opened/);
     await Deno.writeFile(first, whole);
     await Deno.writeFile(join(dir, "outside.bin"), whole);
-    for (
-      const outside of [
-        "../outside.bin",
-        join(dir, "outside.bin"),
-        "sub/../../outside.bin",
-        "..\\outside.bin",
-        "C:outside.bin",
-        "http://127.0.0.1/outside.bin",
-        "..",
-        ".",
-        "",
-        "a\0b",
-        7,
-      ]
-    ) {
-      await wrong(/is not the plain name of a file beside it/, (model) => {
-        model.weightsManifest[0].paths[0] = outside;
-      });
-    }
     await Deno.mkdir(join(dir, "model/folder.bin"));
-    await wrong(/its shard folder.bin is not a file/, (model) => {
-      model.weightsManifest[0].paths[0] = "folder.bin";
-    });
-
-    // The manifest.
-    await wrong(/"dense_Dense\d+\/kernel" is quantized, float32 is supported/, (model) => {
-      weight(model).quantization = { dtype: "uint8", scale: 0.1, min: -1 };
-    });
-    await wrong(/"dense_Dense\d+\/kernel" is "int32", float32/, (m) => weight(m).dtype = "int32");
-    await wrong(/"dense_Dense\d+\/kernel" has no valid shape/, (m) => weight(m).shape = [-7, 210]);
-    await wrong(/no valid shape/, (m) => weight(m).shape = [2 ** 40, 2 ** 40]);
-    await wrong(/a weight of its manifest has no name/, (m) => delete weight(m).name);
-    await wrong(/weights need \d+/, (m) => weight(m).shape = [2 ** 30, 210]);
-    await wrong(/has no paths and weights/, (m) => delete m.weightsManifest[0].paths);
-    await wrong(/has no weightsManifest/, (m) => delete m.weightsManifest);
-    await wrong(
-      /dense_Dense\d+\/kernel is F32 \[14, 105\] .* 105 values are not a whole number of pixels/,
-      (m) => weight(m).shape = [14, 105],
-    );
-    await wrong(
-      /BatchNormalization\d+\/gamma is F32 \[210, 1\]; this network needs F32 \[210\]/,
-      (m) => weight(m, 1).shape = [210, 1],
-    );
-    await wrong(/no tensor dense\/kernel/, (m) => weight(m).name = "dense/weights");
-    await wrong(/has an unknown tensor norm\/offset/, (model) => {
-      weight(model, 1).name = "norm/offset";
-    });
-
-    // The topology.
-    await wrong(/is a "graph-model", layers models/, (m) => m.format = "graph-model");
-    await wrong(/no modelTopology/, (m) => delete m.modelTopology);
-    await wrong(/no modelTopology: it is another kind of file/, (m) => {
-      delete m.modelTopology;
-      m.format = 1; // Such as run.json.
-    });
-    await wrong(/its model is "Model", Sequential/, (m) => m.modelTopology.class_name = "Model");
-    await wrong(/no list of layers/, (m) => delete m.modelTopology.config.layers);
-    await wrong(/its layer 0 has no class_name/, (m) => m.modelTopology.config.layers[0] = 1);
-    await wrong(
-      /layer 3 \(leaky_re_lu_LeakyReLU\d+\), a LeakyReLU, has alpha 0\.2, this network 0\.3/,
-      (m) => layer(m, "LeakyReLU").alpha = 0.2,
-    );
-    await wrong(/a BatchNormalization, has epsilon 0\.00001/, (model) => {
-      layer(model, "BatchNormalization").epsilon = 1e-5;
-    });
-    await wrong(
-      /has axis 2, this network -1/,
-      (m) => layer(m, "BatchNormalization").axis = 2,
-    );
-    await wrong(/has strides \[2,2\], this network \[1,1\]/, (model) => {
-      layer(model, "Conv2DTranspose").strides = [2, 2];
-    });
-    await wrong(/has padding "valid"/, (m) => delete layer(m, "Conv2DTranspose").padding);
-    await wrong(/has activation "linear", this network "tanh"/, (model) => {
-      model.modelTopology.config.layers.at(-1).config.activation = "linear";
-    });
-    await wrong(/use_bias true, this network false/, (m) => delete layer(m, "Dense").use_bias);
-    await wrong(
-      /35 pixels, doubled twice, are not the 20 x 24/,
-      (m) => layer(m, "Reshape").target_shape = [5, 6, 7],
-    );
-    await wrong(
-      /35 pixels are not a square/,
-      (m) => layer(m, "Reshape").target_shape = [7, 5, -1],
-    );
-    await wrong(
-      /a Reshape, has target_shape \[7,5,7\], this network \[7,5,6\]/,
-      (m) => layer(m, "Reshape").target_shape = [7, 5, 7],
-    );
-    await wrong(/layer 12 \(tanh\) is Activation, this network has no more layers/, (model) => {
-      const { layers } = model.modelTopology.config;
-      layers.push({ class_name: "Activation", config: { name: "tanh", activation: "tanh" } });
-    });
-    await wrong(/layer 10 \(.*\) is Conv2DTranspose, this network has LeakyReLU/, (model) => {
-      model.modelTopology.config.layers.splice(9, 1);
-    });
-    await wrong(/layer 3 \(relu\) is ReLU, this network has LeakyReLU/, (model) => {
-      model.modelTopology.config.layers[2] = { class_name: "ReLU", config: { name: "relu" } };
-    });
+    for (const [message, change] of WRONG) {
+      await changed(path, change);
+      await refused(message);
+      await Deno.writeTextFile(path, text);
+    }
+    await changed(path, shard(join(dir, "outside.bin")));
+    await refused(/is not the plain name of a file beside it/);
     await Deno.writeTextFile(path, text.slice(0, 1000));
     await refused(/JSON/);
     await Deno.writeTextFile(path, "[]");
