@@ -16,8 +16,8 @@ import {
 import { writeFileAtomic } from "../files/atomic.ts";
 import { readCheckpoint } from "../files/checkpoints.ts";
 import { readWeights } from "../files/model_files.ts";
-import { parameterCount, weightsOf } from "../model/architecture.ts";
-import { generatorSizes } from "../model/generator_sizes.ts";
+import { countWeights, parameterCount } from "../model/architecture.ts";
+import { generatorSizes } from "../model/generator.ts";
 import { hyperparametersOf } from "../training/hyperparameters.ts";
 import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
@@ -63,7 +63,7 @@ function describe(model: Architecture) {
       name,
       type: layer.type,
       outputShape: layer.outputShape,
-      weights: weightsOf(layer),
+      weights: countWeights(layer.weights),
     })),
   };
 }

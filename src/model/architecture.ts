@@ -5,6 +5,7 @@
  */
 
 import { type Shape, sizeOf, validateShape } from "../graph/tensor.ts";
+import type { TfjsWeight } from "../formats/tfjs_model.ts";
 import type { Layer, LayerFactory, WeightSpec } from "./layer.ts";
 
 /** A layer with the name that it has in the model. */
@@ -31,8 +32,8 @@ export interface Architecture {
 export interface ModelParts extends Architecture {
   /** What files call the input and the output: `noise`, `images`. */
   readonly ends: readonly [input: string, output: string];
-  /** Values by the weight's name: `dense/kernel`. */
-  readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  /** All weights under their names in it (`dense/kernel`), in the order of the layers. */
+  readonly weights: readonly TfjsWeight[];
 }
 
 /** Names of layers in a model as Keras counts them: `dense`, `dense_1`. */
@@ -79,13 +80,9 @@ export function weightSpecs({ layers }: Pick<Architecture, "layers">): WeightSpe
   );
 }
 
-function count(weights: readonly WeightSpec[]): number {
+/** Number of values of weights together. */
+export function countWeights(weights: readonly WeightSpec[]): number {
   return weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-}
-
-/** Number of weights of a layer. */
-export function weightsOf({ weights }: Layer): number {
-  return count(weights);
 }
 
 /** Number of weights of a model, all and trainable. */
@@ -93,7 +90,10 @@ export function parameterCount(
   model: Architecture,
 ): { readonly total: number; readonly trainable: number } {
   const weights = weightSpecs(model);
-  return { total: count(weights), trainable: count(weights.filter((w) => w.trainable)) };
+  return {
+    total: countWeights(weights),
+    trainable: countWeights(weights.filter((w) => w.trainable)),
+  };
 }
 
 /** `(None, 28, 28, 1)`: a shape with the batch axis, as Keras writes it. */
@@ -140,7 +140,8 @@ export function architectureSummary(model: Architecture): string {
     row("Layer (type)", "Output Shape", "Param #"),
     "=".repeat(width),
     ...model.layers.map(({ name, layer }) =>
-      row(`${name} (${layer.type})`, batchShape(layer.outputShape), weightsOf(layer)) + "\n"
+      row(`${name} (${layer.type})`, batchShape(layer.outputShape), countWeights(layer.weights)) +
+      "\n"
     ),
     "=".repeat(width),
     sum("Total params", total),

@@ -1,7 +1,5 @@
 import type { Gpu } from "../graph/gpu.ts";
-import type { Shape } from "../graph/tensor.ts";
 import { type Architecture, architecture } from "./architecture.ts";
-import type { LayerFactory } from "./layer.ts";
 import { conv2D, dense, dropout, flatten, leakyReLU } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
@@ -23,27 +21,6 @@ export interface DiscriminatorOptions {
   readonly seed?: number;
 }
 
-/** Checks the options and gives the shape of an image and the layers. */
-function discriminatorLayers(
-  options: DiscriminatorOptions,
-): { readonly inputShape: Shape; readonly factories: readonly LayerFactory[] } {
-  const { widths = [64, 128], channels = 1, dropout: rate = 0.3 } = options;
-  const { height = 28, width = 28 } = options;
-  requireImage(height, width);
-  requireCount("channels", channels);
-  requireWidths(widths, 2);
-  const factories = [
-    ...widths.flatMap((filters) => [
-      conv2D(filters, { kernelSize: 5, strides: 2, padding: "same" }),
-      leakyReLU(),
-      dropout(rate),
-    ]),
-    flatten(),
-    dense(1),
-  ];
-  return { inputShape: [height, width, channels], factories };
-}
-
 /**
  * The layers of a {@linkcode Discriminator} with these options, without weights or a device.
  *
@@ -56,8 +33,19 @@ function discriminatorLayers(
  * @throws {RangeError} when an option is out of range.
  */
 export function discriminatorArchitecture(options: DiscriminatorOptions = {}): Architecture {
-  const { inputShape, factories } = discriminatorLayers(options);
-  return architecture("discriminator", inputShape, factories);
+  const { widths = [64, 128], channels = 1, height = 28, width = 28 } = options;
+  requireImage(height, width);
+  requireCount("channels", channels);
+  requireWidths(widths, 2);
+  return architecture("discriminator", [height, width, channels], [
+    ...widths.flatMap((filters) => [
+      conv2D(filters, { kernelSize: 5, strides: 2, padding: "same" }),
+      leakyReLU(),
+      dropout(options.dropout ?? 0.3),
+    ]),
+    flatten(),
+    dense(1),
+  ]);
 }
 
 /**
@@ -86,8 +74,8 @@ export class Discriminator extends Sequential {
    * @throws {RangeError} when an option is out of range.
    */
   constructor(gpu: Gpu, options: DiscriminatorOptions = {}) {
-    const { inputShape, factories } = discriminatorLayers(options);
-    super(gpu, inputShape, factories, {
+    const { inputShape, layers } = discriminatorArchitecture(options);
+    super(gpu, inputShape, layers.map(({ layer }) => () => layer), {
       name: "discriminator",
       seed: options.seed,
       stream: STREAM.discriminator,

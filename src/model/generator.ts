@@ -1,13 +1,19 @@
+import { CheckpointError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";
-import type { Shape } from "../graph/tensor.ts";
+import { type Shape, show } from "../graph/tensor.ts";
+import { plain } from "../formats/json.ts";
 import { type Architecture, architecture } from "./architecture.ts";
-import { generatorSizes } from "./generator_sizes.ts";
-import type { LayerFactory } from "./layer.ts";
 import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requireImage, requireWidths } from "./validate.ts";
-import { requireSameModel, weightData, weightsOf } from "./weights.ts";
+import {
+  requireSameModel,
+  requireTensor,
+  weightData,
+  type WeightFile,
+  weightsOf,
+} from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
 export interface GeneratorOptions {
@@ -25,42 +31,6 @@ export interface GeneratorOptions {
   readonly seed?: number;
 }
 
-/** Checks the options and gives the layers, with the length of the noise vector. */
-function generatorLayers(
-  options: GeneratorOptions,
-): { readonly noiseDim: number; readonly factories: readonly LayerFactory[] } {
-  const { noiseDim = 100, widths = [256, 128, 64], channels = 1 } = options;
-  const { height = 28, width = 28 } = options;
-  requireImage(height, width);
-  requireCount("noiseDim", noiseDim);
-  requireCount("channels", channels);
-  requireWidths(widths, 3);
-  const [first, second, third] = widths;
-  const [h, w] = [height / 4, width / 4];
-  const convolve = (filters: number, strides: number, activation?: "tanh") =>
-    conv2DTranspose(filters, {
-      kernelSize: 5,
-      strides,
-      padding: "same",
-      useBias: false,
-      activation,
-    });
-  const factories = [
-    dense(h * w * first, { useBias: false }),
-    batchNormalization(),
-    leakyReLU(),
-    reshape([h, w, first]),
-    convolve(second, 1),
-    batchNormalization(),
-    leakyReLU(),
-    convolve(third, 2),
-    batchNormalization(),
-    leakyReLU(),
-    convolve(channels, 2, "tanh"),
-  ];
-  return { noiseDim, factories };
-}
-
 /**
  * The layers of a {@linkcode Generator} with these options, without weights or a device.
  *
@@ -73,8 +43,28 @@ function generatorLayers(
  * @throws {RangeError} when an option is out of range.
  */
 export function generatorArchitecture(options: GeneratorOptions = {}): Architecture {
-  const { noiseDim, factories } = generatorLayers(options);
-  return architecture("generator", [noiseDim], factories);
+  const { noiseDim = 100, widths = [256, 128, 64], channels = 1 } = options;
+  const { height = 28, width = 28 } = options;
+  requireImage(height, width);
+  requireCount("noiseDim", noiseDim);
+  requireCount("channels", channels);
+  requireWidths(widths, 3);
+  const [first, second, third] = widths;
+  const [h, w] = [height / 4, width / 4];
+  const kernel = { kernelSize: 5, padding: "same", useBias: false } as const;
+  return architecture("generator", [noiseDim], [
+    dense(h * w * first, { useBias: false }),
+    batchNormalization(),
+    leakyReLU(),
+    reshape([h, w, first]),
+    conv2DTranspose(second, { ...kernel, strides: 1 }),
+    batchNormalization(),
+    leakyReLU(),
+    conv2DTranspose(third, { ...kernel, strides: 2 }),
+    batchNormalization(),
+    leakyReLU(),
+    conv2DTranspose(channels, { ...kernel, strides: 2, activation: "tanh" }),
+  ]);
 }
 
 /**
@@ -112,15 +102,15 @@ export class Generator extends Sequential {
     options: GeneratorOptions = {},
     weights?: (name: string, shape: Shape) => Float32Array,
   ) {
-    const { noiseDim, factories } = generatorLayers(options);
-    super(gpu, [noiseDim], factories, {
+    const { inputShape, layers } = generatorArchitecture(options);
+    super(gpu, inputShape, layers.map(({ layer }) => () => layer), {
       name: "generator",
       seed: options.seed,
       stream: STREAM.generator,
       ends: ["noise", "images"],
       weights,
     });
-    this.noiseDim = noiseDim;
+    this.noiseDim = inputShape[0];
   }
 
   /**
@@ -158,4 +148,51 @@ export class Generator extends Sequential {
     requireSameModel(file, generatorArchitecture(sizes));
     return new Generator(gpu, sizes, (name, shape) => weightData(file, name, shape));
   }
+}
+
+/** The size of images from the Reshape layer, whose output is doubled twice. */
+function imageOf(layers: WeightFile["layers"]): [number, number] | undefined {
+  const shape = layers?.find(({ type }) => type === "Reshape")?.config.target_shape;
+  const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
+  if (!Array.isArray(shape) || shape.length < 2 || !shape.every(isSize)) return undefined;
+  return [4 * shape[0], 4 * shape[1]];
+}
+
+/**
+ * Sizes of the generator in a file. Images are square if the file does not say their height and width.
+ *
+ * @throws {CheckpointError} when a kernel is missing or has another number of axes, or the size of
+ *   images is unknown. Shapes that do not fit together are found when the values are read.
+ */
+export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions, "seed">> {
+  const { path, called } = file;
+  const image = file.image ?? imageOf(file.layers);
+  const dense = requireTensor(file, "dense/kernel", ["noiseDim", "height/4 * width/4 * channels"]);
+  const [first, second, third] = ["", "_1", "_2"].map((suffix) =>
+    requireTensor(file, `conv2d_transpose${suffix}/kernel`, ["5", "5", "out", "in"]).shape
+  );
+  const widths = [first[3], first[2], second[2]] as const;
+  const [noiseDim, units] = dense.shape;
+  const fail = (reason: string): never => {
+    throw new CheckpointError(
+      `In ${path}, ${plain(called("dense/kernel"))} is F32 ${show(dense.shape)} and ` +
+        `${plain(called("conv2d_transpose/kernel"))} F32 ${show(first)}: ${reason}`,
+    );
+  };
+  const points = units / widths[0];
+  if (!Number.isInteger(points)) {
+    fail(`${units} values are not a whole number of pixels of ${widths[0]} channels`);
+  }
+  const side = Math.sqrt(points);
+  if (!image && !Number.isInteger(side)) {
+    fail(
+      `${points} pixels are not a square, and the file does not say the height and width of its ` +
+        'images. Add the metadata "image": "[height, width, channels]"',
+    );
+  }
+  const [height, width] = image ?? [4 * side, 4 * side];
+  if (height % 4 || width % 4 || height / 4 * (width / 4) !== points) {
+    fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file says`);
+  }
+  return { noiseDim, widths, channels: third[2], height, width };
 }

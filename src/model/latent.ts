@@ -54,8 +54,8 @@ export function lerp(
  * training. A straight line crosses the inside, an arc does not (White 2016, "Sampling Generative
  * Networks").
  *
- * Where a vector is zero, or both have the same direction, the arc is the straight line. Opposite
- * vectors have many arcs between them; the same one is always taken.
+ * Where a vector is zero, or both have the same direction, the arc is the straight line. Of the many
+ * arcs between opposite vectors the same one is always taken.
  *
  * ```ts
  * import { slerp } from "@dcgan/webgpu";
@@ -80,23 +80,17 @@ export function slerp(
   if (lengthA === 0 || lengthB === 0) return combine(a, 1 - t, b, t);
 
   const length = (1 - t) * lengthA + t * lengthB;
-  // Not acos of the dot product, which loses all digits near 0 and pi.
   const [unitA, unitB] = [scaled(a, 1 / lengthA), scaled(b, 1 / lengthB)];
-  const sum = norm(unitA.map((x, i) => x + unitB[i]));
+  // Not acos of the dot product, which loses all digits near 0 and pi.
   const difference = norm(unitA.map((x, i) => x - unitB[i]));
-  const angle = 2 * Math.atan2(difference, sum);
+  const angle = 2 * Math.atan2(difference, norm(unitA.map((x, i) => x + unitB[i])));
+  const [toA, toB] = [(1 - t) * angle, t * angle];
   const sine = Math.sin(angle);
-  if (sine < TINY) {
-    if (angle < 1) return combine(unitA, length * (1 - t), unitB, length * t);
-    const side = perpendicular(unitA);
-    return combine(unitA, length * Math.cos(t * angle), side, length * Math.sin(t * angle));
+  if (sine >= TINY) {
+    return combine(unitA, length * Math.sin(toA) / sine, unitB, length * Math.sin(toB) / sine);
   }
-  return combine(
-    unitA,
-    length * Math.sin((1 - t) * angle) / sine,
-    unitB,
-    length * Math.sin(t * angle) / sine,
-  );
+  if (angle < 1) return combine(unitA, length * (1 - t), unitB, length * t);
+  return combine(unitA, length * Math.cos(toB), perpendicular(unitA), length * Math.sin(toB));
 }
 
 /** Options of {@linkcode latentPath}. */
@@ -149,13 +143,11 @@ export function latentPath(
   const point = (i: number) => all.slice(i % count * noiseDim, (i % count + 1) * noiseDim);
   const between = mode === "linear" ? lerp : slerp;
   const legs = loop ? count : count - 1;
-  const path = new Float32Array((legs * steps + (loop ? 0 : 1)) * noiseDim);
-  for (let i = 0; i * noiseDim < path.length; i++) {
+  const path = Array.from({ length: legs * steps + (loop ? 0 : 1) }, (_, i) => {
     const leg = Math.floor(i / steps);
-    const vector = between(point(leg), point(leg + 1), i % steps / steps);
-    path.set(vector, i * noiseDim);
-  }
-  return path;
+    return between(point(leg), point(leg + 1), i % steps / steps);
+  });
+  return Float32Array.from(path.flatMap((vector) => [...vector]));
 }
 
 function norm(vector: ArrayLike<number>): number {

@@ -1,23 +1,193 @@
 /**
  * Layers with Keras' names, defaults and weight layouts, for {@linkcode Sequential}.
  *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const network = new Sequential(gpu, [784], [
+ *   layers.reshape([28, 28, 1]),
+ *   layers.conv2D(8, { kernelSize: 5, strides: 2, padding: "same" }), // [14, 14, 8]
+ *   layers.leakyReLU(0.2),
+ *   layers.dropout(0.3),
+ *   layers.conv2DTranspose(4, { kernelSize: 4, strides: 2, padding: "same" }), // [28, 28, 4]
+ *   layers.relu(),
+ *   layers.flatten(),
+ *   layers.dense(10, { useBias: false }),
+ *   layers.activation("sigmoid"),
+ * ]);
+ * console.log(network.outputShape); // [ 10 ]
+ * console.log(network.parameterCount.total); // 32084
+ * ```
+ *
  * @module
  */
 
 import { type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/mod.ts";
-import { type Activation, ACTIVATIONS, requireActivation } from "./kernel_layers.ts";
-import type { Layer, LayerFactory, WeightSpec } from "./layer.ts";
+import type { Initializer, Layer, LayerFactory, WeightSpec } from "./layer.ts";
+import { requireCount } from "./validate.ts";
 
-export {
-  type Activation,
-  conv2D,
-  conv2DTranspose,
-  type ConvLayerOptions,
-  dense,
-  type DenseOptions,
-} from "./kernel_layers.ts";
+/** A function that a layer applies to each value of its output; "linear" changes nothing. */
+export type Activation = "linear" | "relu" | "sigmoid" | "tanh";
+
+/** What each activation records. */
+const ACTIVATIONS: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
+  linear: (x) => x,
+  relu: ops.relu,
+  sigmoid: ops.sigmoid,
+  tanh: ops.tanh,
+};
+
+/** Refuses names of activations that are unknown. */
+function requireActivation(name: Activation): void {
+  if (Object.hasOwn(ACTIVATIONS, name)) return;
+  const known = Object.keys(ACTIVATIONS).map((each) => `"${each}"`).join(", ");
+  throw new RangeError(`activation must be one of ${known}, got ${JSON.stringify(name)}`);
+}
+
+/** Refuses samples with another number of axes than the layer takes. */
+function requireAxes(layer: string, inputShape: Shape, axes: readonly string[], advice: string) {
+  if (inputShape.length === axes.length) return;
+  throw new TypeError(
+    `${layer} takes samples [${axes.join(", ")}], got ${show(inputShape)}: ${advice}`,
+  );
+}
+
+/** A weight that starts from one value. */
+function constant(name: string, shape: Shape, value: number, trainable = true): WeightSpec {
+  return { name, shape, initializer: { kind: "constant", value }, trainable };
+}
+
+function kernelAndBias(kernel: Shape, out: number, useBias: boolean): WeightSpec[] {
+  // Keras' fans: the receptive field times each of the last two axes.
+  const field = sizeOf(kernel.slice(0, -2));
+  const [fanIn, fanOut] = kernel.slice(-2).map((n) => n * field);
+  const initializer: Initializer = { kind: "glorotUniform", fanIn, fanOut };
+  const weight = { name: "kernel", shape: kernel, initializer, trainable: true };
+  return useBias ? [weight, constant("bias", [out], 0)] : [weight];
+}
+
+function finish(y: Tensor, bias: Variable | undefined, activation: Activation): Tensor {
+  return ACTIVATIONS[activation](bias ? ops.add(y, bias) : y);
+}
+
+/** Options of {@linkcode dense}. */
+export interface DenseOptions {
+  /** Whether a bias is added. Default true. */
+  readonly useBias?: boolean;
+  /** Applied to the output. Default "linear". */
+  readonly activation?: Activation;
+}
+
+/**
+ * Dense layer (Keras' Dense): [size] to [units], with a kernel [size, units] and a bias [units].
+ *
+ * @throws {RangeError} when `units` is not a whole number of at least 1.
+ * @throws {TypeError} from the model, when a sample has more than one axis.
+ */
+export function dense(
+  units: number,
+  { useBias = true, activation = "linear" }: DenseOptions = {},
+): LayerFactory {
+  requireCount("units", units);
+  requireActivation(activation);
+  return (inputShape) => {
+    requireAxes("dense", inputShape, ["size"], "put flatten() before it");
+    return {
+      type: "Dense",
+      base: "dense",
+      config: { units, activation, use_bias: useBias },
+      outputShape: [units],
+      weights: kernelAndBias([inputShape[0], units], units, useBias),
+      call: (x, [kernel, bias]) => finish(ops.matmul(x, kernel), bias, activation),
+    };
+  };
+}
+
+/** Options of {@linkcode conv2D} and {@linkcode conv2DTranspose}. */
+export interface ConvLayerOptions extends DenseOptions {
+  /** Height and width of the kernel: one number for both, or a pair. */
+  readonly kernelSize: number | readonly [number, number];
+  /** Steps along height and width: one number for both, or a pair. Default 1. */
+  readonly strides?: number | readonly [number, number];
+  /** "same" pads as TensorFlow does, "valid" does not pad. Default "valid". */
+  readonly padding?: "same" | "valid";
+}
+
+function convLayer(
+  name: "conv2D" | "conv2DTranspose",
+  filters: number,
+  options: ConvLayerOptions,
+): LayerFactory {
+  const { padding = "valid", useBias = true, activation = "linear" } = options;
+  const pair = (what: string, value: number | readonly [number, number]) => {
+    const [height, width] = typeof value === "number" ? [value, value] : value;
+    for (const n of [height, width]) requireCount(what, n);
+    return [height, width] as const;
+  };
+  requireCount("filters", filters);
+  const kernelSize = pair("kernelSize", options.kernelSize);
+  const strides = pair("strides", options.strides ?? 1);
+  if (padding !== "same" && padding !== "valid") {
+    throw new RangeError(`padding must be "same" or "valid", got ${JSON.stringify(padding)}`);
+  }
+  requireActivation(activation);
+  const transposed = name === "conv2DTranspose";
+  const sizeOut = (size: number, axis: number) => {
+    const [kernel, stride] = [kernelSize[axis], strides[axis]];
+    if (transposed) return size * stride + (padding === "same" ? 0 : Math.max(kernel - stride, 0));
+    return padding === "same" ? Math.ceil(size / stride) : Math.floor((size - kernel) / stride) + 1;
+  };
+  const op = transposed ? ops.conv2dTranspose : ops.conv2d;
+  return (inputShape) => {
+    const axes = ["height", "width", "channels"];
+    requireAxes(name, inputShape, axes, "put reshape([height, width, channels]) before it");
+    const ends = transposed ? [filters, inputShape[2]] : [inputShape[2], filters];
+    return {
+      type: transposed ? "Conv2DTranspose" : "Conv2D",
+      base: transposed ? "conv2d_transpose" : "conv2d",
+      config: {
+        filters,
+        kernel_size: kernelSize,
+        strides,
+        padding,
+        data_format: "channels_last",
+        activation,
+        use_bias: useBias,
+        ...!transposed && { dilation_rate: [1, 1] },
+      },
+      outputShape: [...inputShape.slice(0, 2).map(sizeOut), filters],
+      weights: kernelAndBias([...kernelSize, ...ends], filters, useBias),
+      call: (x, [kernel, bias]) => finish(op(x, kernel, { strides, padding }), bias, activation),
+    };
+  };
+}
+
+/**
+ * Convolution (Keras' Conv2D): [height, width, channels] to [h, w, filters], with a kernel
+ * [kh, kw, channels, filters] and a bias [filters]. With padding "same" h is height / stride rounded
+ * up, with "valid" (height - kh) / stride + 1 rounded down.
+ *
+ * @throws {RangeError} when an option is out of range.
+ * @throws {TypeError} from the model, when a sample has not three axes or is smaller than the kernel.
+ */
+export function conv2D(filters: number, options: ConvLayerOptions): LayerFactory {
+  return convLayer("conv2D", filters, options);
+}
+
+/**
+ * Transposed convolution (Keras' Conv2DTranspose): [height, width, channels] to [h, w, filters], with
+ * a kernel [kh, kw, filters, channels] and a bias [filters]. With padding "same" h is
+ * height * stride, with "valid" height * stride + max(kh - stride, 0).
+ *
+ * @throws {RangeError} when an option is out of range.
+ * @throws {TypeError} from the model, when a sample has not three axes.
+ */
+export function conv2DTranspose(filters: number, options: ConvLayerOptions): LayerFactory {
+  return convLayer("conv2DTranspose", filters, options);
+}
 
 /**
  * Batch normalization over the last axis (Keras' BatchNormalization). A training call normalizes by
@@ -51,12 +221,6 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
   }
   return (inputShape) => {
     const shape = inputShape.slice(-1);
-    const weight = (name: string, value: number, trainable: boolean): WeightSpec => ({
-      name,
-      shape,
-      initializer: { kind: "constant", value },
-      trainable,
-    });
     const move = (moving: Variable, now: Tensor) =>
       ops.assign(moving, ops.add(ops.mul(moving, momentum), ops.mul(now, 1 - momentum)));
     return {
@@ -65,10 +229,10 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
       config: { axis: -1, momentum, epsilon, center: true, scale: true },
       outputShape: inputShape,
       weights: [
-        weight("gamma", 1, true),
-        weight("beta", 0, true),
-        weight("moving_mean", 0, false),
-        weight("moving_variance", 1, false),
+        constant("gamma", shape, 1),
+        constant("beta", shape, 0),
+        constant("moving_mean", shape, 0, false),
+        constant("moving_variance", shape, 1, false),
       ],
       call(x, [gamma, beta, movingMean, movingVariance], { training }) {
         if (!training) {
@@ -96,18 +260,6 @@ function simple(
 /**
  * Leaky rectifier (Keras' LeakyReLU): x where it is positive, `slope` times x elsewhere.
  *
- * ```ts
- * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const network = new Sequential(gpu, [2], [layers.leakyReLU(0.5), layers.activation("tanh")]);
- * const program = gpu.compile({ x: [1, 2] }, ({ x }) => ({
- *   y: network.call(x, { training: false }),
- * }));
- * program.run({ x: [-2, 0] });
- * console.log((await program.read()).y); // Float32Array(2) [ -0.7615941762924194, 0 ]
- * ```
- *
  * @param slope default 0.3, as in Keras 2
  */
 export function leakyReLU(slope = 0.3): LayerFactory {
@@ -123,14 +275,6 @@ export function relu(): LayerFactory {
 /**
  * A function of each value (Keras' Activation): "linear", "relu", "sigmoid" or "tanh".
  *
- * ```ts
- * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const network = new Sequential(gpu, [2], [layers.dense(3), layers.activation("sigmoid")]);
- * console.log(network.outputShape); // [ 3 ]
- * ```
- *
  * @throws {RangeError} when the name is unknown.
  */
 export function activation(name: Activation): LayerFactory {
@@ -141,19 +285,6 @@ export function activation(name: Activation): LayerFactory {
 /**
  * Dropout (Keras' Dropout). A training call sets a random share `rate` of the values to 0 and
  * multiplies the others by 1 / (1 - rate); an inference call changes nothing.
- *
- * ```ts
- * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const network = new Sequential(gpu, [1000], [layers.dropout(0.5)]);
- * const program = gpu.compile({ x: [1, 1000] }, ({ x }) => ({
- *   y: network.call(x, { training: true, seed: 1 }),
- * }));
- * program.run({ x: new Float32Array(1000).fill(1) });
- * const { y } = await program.read();
- * console.log(y.every((value) => value === 0 || value === 2)); // true
- * ```
  *
  * @throws {RangeError} when `rate` is not at least 0 and below 1.
  */
@@ -172,14 +303,6 @@ export function dropout(rate: number): LayerFactory {
 /**
  * Gives each sample another shape of the same size (Keras' Reshape).
  *
- * ```ts
- * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const network = new Sequential(gpu, [784], [layers.reshape([28, 28, 1]), layers.flatten()]);
- * console.log(network.outputShape); // [ 784 ]
- * ```
- *
  * @throws {TypeError} from the model, when the sizes differ.
  */
 export function reshape(shape: Shape): LayerFactory {
@@ -190,38 +313,17 @@ export function reshape(shape: Shape): LayerFactory {
           `${show(shape)} of ${sizeOf(shape)}: give a shape of as many values`,
       );
     }
-    return {
-      type: "Reshape",
-      base: "reshape",
-      config: { target_shape: [...shape] },
-      outputShape: shape,
-      weights: [],
-      call: (x) => ops.reshape(x, [x.shape[0], ...shape]),
-    };
+    const call: Layer["call"] = (x) => ops.reshape(x, [x.shape[0], ...shape]);
+    return simple("Reshape", "reshape", { target_shape: [...shape] }, call)(shape);
   };
 }
 
-/**
- * Makes each sample one row of values (Keras' Flatten).
- *
- * ```ts
- * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const network = new Sequential(gpu, [7, 7, 64], [layers.flatten(), layers.dense(1)]);
- * console.log(network.parameterCount.total); // 3137
- * ```
- */
+/** Makes each sample one row of values (Keras' Flatten). */
 export function flatten(): LayerFactory {
-  return (inputShape) => {
-    const size = sizeOf(inputShape);
-    return {
-      type: "Flatten",
-      base: "flatten",
-      config: {},
-      outputShape: [size],
-      weights: [],
-      call: (x) => ops.reshape(x, [x.shape[0], size]),
-    };
-  };
+  return (inputShape) => ({
+    ...reshape([sizeOf(inputShape)])(inputShape),
+    type: "Flatten",
+    base: "flatten",
+    config: {},
+  });
 }

@@ -10,32 +10,21 @@
 import type { Shape } from "../graph/tensor.ts";
 import { encodeONNX, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "../formats/onnx.ts";
 import { VERSION } from "../version.ts";
-import type { ModelParts, NamedLayer } from "./architecture.ts";
-import type { Activation } from "./kernel_layers.ts";
+import type { ModelParts } from "./architecture.ts";
+import type { Layer } from "./layer.ts";
+import type { Activation } from "./layers.ts";
 
-/** A layer with the values of its weights, in the layer's order. */
-interface LayerParts extends NamedLayer {
-  readonly data: readonly Float32Array[];
-}
-
-const TO_CHANNELS_FIRST = [0, 3, 1, 2];
-const TO_CHANNELS_LAST = [0, 2, 3, 1];
-
-/** The data of four axes in another order of axes. */
-function permute(data: Float32Array, shape: Shape, order: readonly number[]): Float32Array {
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
-  const [A, B, C, D] = order.map((axis) => shape[axis]);
-  const [a, b, c, d] = order.map((axis) => strides[axis]);
-  const out = new Float32Array(data.length);
-  let at = 0;
-  for (let i = 0; i < A; i++) {
-    for (let j = 0; j < B; j++) {
-      for (let k = 0; k < C; k++) {
-        for (let l = 0; l < D; l++) out[at++] = data[i * a + j * b + k * c + l * d];
-      }
-    }
-  }
-  return out;
+/**
+ * Keras' kernel [kh, kw, in, out] as ONNX' [out, in, kh, kw]; that of a transposed convolution,
+ * [kh, kw, out, in], as [in, out, kh, kw].
+ */
+function kernelTensor(name: string, [h, w, a, b]: Shape, data: Float32Array): OnnxTensor {
+  const points = h * w;
+  const moved = data.map((_, at) => {
+    const [point, i] = [at % points, Math.floor(at / points)];
+    return data[(point * a + i % a) * b + Math.floor(i / a)];
+  });
+  return { name, shape: [b, a, h, w], data: moved };
 }
 
 /** Collects nodes; `at` is the name of the last result, `shape` its shape here. */
@@ -56,75 +45,60 @@ class Recorder {
     this.at = name;
   }
 
-  constant(name: string, shape: Shape, data: OnnxTensor["data"]): string {
-    this.tensors.push({ name, shape, data });
-    return name;
-  }
-
   /** Transposes images into the order of axes that `layer` needs. */
   order(layer: string, channelsFirst: boolean): void {
     if (this.shape.length !== 3 || this.#channelsFirst === channelsFirst) return;
     this.#channelsFirst = channelsFirst;
     const [suffix, perm] = channelsFirst
-      ? ["channels_first", TO_CHANNELS_FIRST]
-      : ["channels_last", TO_CHANNELS_LAST];
-    this.node(`${layer}/${suffix}`, "Transpose", [], { perm: { ints: perm } });
-  }
-
-  /** Names the last result. */
-  rename(name: string): void {
-    const last = this.nodes.pop()!;
-    this.nodes.push({ ...last, outputs: [name] });
+      ? ["channels_first", [0, 3, 1, 2]]
+      : ["channels_last", [0, 2, 3, 1]];
+    this.node(`${layer}/${suffix}`, "Transpose", [], { perm: { ints: perm as number[] } });
   }
 }
 
-interface ConvConfig {
-  readonly kernel_size: readonly [number, number];
-  readonly strides: readonly [number, number];
-  readonly padding: "same" | "valid";
-  readonly activation: Activation;
-}
+/** Writes a layer; `constants` are the names of its weights. */
+type Writer = (to: Recorder, name: string, layer: Layer, constants: readonly string[]) => void;
+
+const OPERATORS = { relu: "Relu", sigmoid: "Sigmoid", tanh: "Tanh" } as const;
+
+const activate: Writer = (to, name, { config }) => {
+  const activation = config.activation as Activation;
+  if (activation !== "linear") to.node(`${name}/${activation}`, OPERATORS[activation]);
+};
+
+const reshape: Writer = (to, name, { outputShape }) => {
+  to.order(name, false);
+  const sizes = [-1, ...outputShape];
+  to.tensors.push({ name: `${name}/shape`, shape: [sizes.length], data: { int64: sizes } });
+  to.node(name, "Reshape", [`${name}/shape`]);
+};
 
 /**
  * TensorFlow's padding "same" of a convolution of an image of a size: the smaller half before. A
  * transposed convolution is the gradient of one of its output, and has the padding of that one.
  */
-function samePads(size: Shape, kernel: readonly number[], strides: readonly number[]) {
-  const totals = [0, 1].map((axis) => {
+function samePads(size: Shape, kernel: readonly number[], strides: readonly number[]): number[] {
+  const totals = kernel.map((k, axis) => {
     const out = Math.ceil(size[axis] / strides[axis]);
-    return Math.max((out - 1) * strides[axis] + kernel[axis] - size[axis], 0);
+    return Math.max((out - 1) * strides[axis] + k - size[axis], 0);
   });
   const before = totals.map((total) => Math.floor(total / 2));
   return [...before, ...totals.map((total, axis) => total - before[axis])];
 }
 
-const OPERATORS = { relu: "Relu", sigmoid: "Sigmoid", tanh: "Tanh" } as const;
-
-function activate(to: Recorder, layer: string, activation: Activation): void {
-  if (activation !== "linear") to.node(`${layer}/${activation}`, OPERATORS[activation]);
-}
-
-function convolution(to: Recorder, { name, layer, data }: LayerParts, transposed: boolean): void {
-  const { kernel_size: kernel, strides, padding, activation } = layer
-    .config as unknown as ConvConfig;
+const convolution: Writer = (to, name, layer, constants) => {
+  const transposed = layer.type === "Conv2DTranspose";
+  const { kernel_size: kernel, strides, padding } = layer.config as {
+    readonly kernel_size: readonly number[];
+    readonly strides: readonly number[];
+    readonly padding: "same" | "valid";
+  };
   to.order(name, true);
-  const shape = layer.weights[0].shape;
-  // Keras' [kh, kw, in, out] to [out, in, kh, kw]; transposed, [kh, kw, out, in] to [in, out, kh, kw].
-  const order = [3, 2, 0, 1];
-  const constants = [to.constant(
-    `${name}/kernel`,
-    order.map((axis) => shape[axis]),
-    permute(data[0], shape, order),
-  )];
-  if (data[1]) constants.push(to.constant(`${name}/bias`, [data[1].length], data[1]));
+  const size = transposed ? layer.outputShape : to.shape;
   const attributes: Record<string, OnnxAttribute> = {
     kernel_shape: { ints: kernel },
     strides: { ints: strides },
-    pads: {
-      ints: padding === "valid"
-        ? [0, 0, 0, 0]
-        : samePads(transposed ? layer.outputShape : to.shape, kernel, strides),
-    },
+    pads: { ints: padding === "valid" ? [0, 0, 0, 0] : samePads(size, kernel, strides) },
   };
   if (transposed) {
     // A kernel smaller than the stride does not reach the last rows and columns.
@@ -132,41 +106,27 @@ function convolution(to: Recorder, { name, layer, data }: LayerParts, transposed
     attributes.output_padding = { ints: beyond };
   }
   to.node(name, transposed ? "ConvTranspose" : "Conv", constants, attributes);
-  activate(to, name, activation);
-}
+  activate(to, name, layer, []);
+};
 
-type Writer = (to: Recorder, parts: LayerParts) => void;
-
-function reshape(to: Recorder, { name, layer }: LayerParts): void {
-  to.order(name, false);
-  const sizes = [-1, ...layer.outputShape];
-  to.node(name, "Reshape", [to.constant(`${name}/shape`, [sizes.length], { int64: sizes })]);
-}
-
-/** Writes a layer, by Keras' class name. */
+/** Writers by Keras' class name. */
 const WRITERS: Readonly<Record<string, Writer>> = {
-  Dense(to, { name, layer, data }) {
-    const [kernel, bias] = data;
-    const constants = [to.constant(`${name}/kernel`, layer.weights[0].shape, kernel)];
-    if (bias) constants.push(to.constant(`${name}/bias`, [bias.length], bias));
+  Dense(to, name, layer, constants) {
     to.node(name, "Gemm", constants);
-    activate(to, name, layer.config.activation as Activation);
+    activate(to, name, layer, []);
   },
-  Conv2D: (to, parts) => convolution(to, parts, false),
-  Conv2DTranspose: (to, parts) => convolution(to, parts, true),
-  BatchNormalization(to, { name, layer, data }) {
+  Conv2D: convolution,
+  Conv2DTranspose: convolution,
+  BatchNormalization(to, name, { config }, constants) {
     to.order(name, true);
-    const constants = layer.weights.map((weight, i) =>
-      to.constant(`${name}/${weight.name}`, weight.shape, data[i])
-    );
-    const epsilon = { float: layer.config.epsilon as number };
+    const epsilon = { float: config.epsilon as number };
     to.node(name, "BatchNormalization", constants, { epsilon });
   },
-  LeakyReLU(to, { name, layer }) {
-    to.node(name, "LeakyRelu", [], { alpha: { float: layer.config.alpha as number } });
+  LeakyReLU(to, name, { config }) {
+    to.node(name, "LeakyRelu", [], { alpha: { float: config.alpha as number } });
   },
-  ReLU: (to, { name }) => to.node(name, "Relu"),
-  Activation: (to, { name, layer }) => activate(to, name, layer.config.activation as Activation),
+  ReLU: (to, name) => to.node(name, "Relu"),
+  Activation: activate,
   Reshape: reshape,
   Flatten: reshape,
   Dropout() {}, // does nothing in inference
@@ -176,8 +136,8 @@ const WRITERS: Readonly<Record<string, Writer>> = {
 export function modelToONNX(model: ModelParts): Uint8Array<ArrayBuffer> {
   const [input, output] = model.ends;
   const to = new Recorder(input, model.inputShape);
+  let at = 0;
   for (const { name, layer } of model.layers) {
-    const data = layer.weights.map((weight) => model.values.get(`${name}/${weight.name}`)!);
     const write = WRITERS[layer.type];
     if (!write) {
       throw new TypeError(
@@ -185,12 +145,21 @@ export function modelToONNX(model: ModelParts): Uint8Array<ArrayBuffer> {
           "written. Save the weights as .safetensors",
       );
     }
-    write(to, { name, layer, data });
+    const constants = model.weights.slice(at, at += layer.weights.length).map(
+      ({ name, shape, data }) => {
+        to.tensors.push(
+          shape.length === 4 ? kernelTensor(name, shape, data) : { name, shape, data },
+        );
+        return name;
+      },
+    );
+    write(to, name, layer, constants);
     to.shape = layer.outputShape;
   }
   to.order(output, false);
   if (!to.nodes.length) to.node("identity", "Identity");
-  to.rename(output);
+  const last = to.nodes.pop()!;
+  to.nodes.push({ ...last, outputs: [output] });
   return encodeONNX({
     name: model.name,
     producer: ["@dcgan/webgpu", VERSION],

@@ -4,36 +4,24 @@
  * @module
  */
 
-import { type Architecture, batchShape, parameterCount, weightsOf } from "./architecture.ts";
+import { type Architecture, batchShape, countWeights, parameterCount } from "./architecture.ts";
 
-/** One box of a drawing. */
-interface Box {
-  readonly name: string;
-  readonly type: string;
-  readonly shape: string;
-  /** Number of weights; nothing for an input. */
-  readonly parameters?: number;
+const plural = (count: number) =>
+  `${count.toLocaleString("en-US")} ${count === 1 ? "weight" : "weights"}`;
+
+/** The input, which has no type here, and the layers; `weights` is empty where there are none. */
+function boxesOf({ inputShape, layers }: Architecture) {
+  const boxes = layers.map(({ name, layer: { type, outputShape, weights } }) => {
+    const count = countWeights(weights);
+    return { name, type, shape: batchShape(outputShape), weights: count ? plural(count) : "" };
+  });
+  return [{ name: "input", type: "", shape: batchShape(inputShape), weights: "" }, ...boxes];
 }
-
-function boxesOf({ inputShape, layers }: Architecture): Box[] {
-  const input = { name: "input", type: "Input", shape: batchShape(inputShape) };
-  return [
-    input,
-    ...layers.map(({ name, layer }) => ({
-      name,
-      type: layer.type,
-      shape: batchShape(layer.outputShape),
-      parameters: weightsOf(layer),
-    })),
-  ];
-}
-
-const grouped = (count: number) => count.toLocaleString("en-US");
-const plural = (count: number) => `${grouped(count)} ${count === 1 ? "weight" : "weights"}`;
 
 function totals(model: Architecture): string {
   const { total, trainable } = parameterCount(model);
-  return trainable === total ? plural(total) : `${plural(total)}, ${grouped(trainable)} trainable`;
+  const some = `, ${trainable.toLocaleString("en-US")} trainable`;
+  return plural(total) + (trainable === total ? "" : some);
 }
 
 /** Whether the second of two models takes the output of the first. */
@@ -57,11 +45,10 @@ export function plotMermaid(models: readonly Architecture[]): string {
     const boxes = boxesOf(model);
     const id = (i: number) => `m${m}_${i}`;
     lines.push(`  subgraph m${m}["${model.name}: ${totals(model)}"]`, "    direction TB");
-    for (const [i, { name, type, shape, parameters }] of boxes.entries()) {
-      const facts = parameters ? `${shape}<br/>${plural(parameters)}` : shape;
-      const title = parameters === undefined ? name : `${name} (${type})`;
-      const [open, close] = parameters === undefined ? ["([", "])"] : ["[", "]"];
-      lines.push(`    ${id(i)}${open}"${title}<br/>${facts}"${close}`);
+    for (const [i, { name, type, shape, weights }] of boxes.entries()) {
+      const text = [type ? `${name} (${type})` : name, shape, weights].filter((each) => each);
+      const [open, close] = type ? ["[", "]"] : ["([", "])"];
+      lines.push(`    ${id(i)}${open}"${text.join("<br/>")}"${close}`);
     }
     lines.push(`    ${boxes.map((_, i) => id(i)).join(" --> ")}`, "  end");
   }
@@ -79,7 +66,7 @@ const TOP = 92;
 
 /** Fill and border by what a layer does. */
 const COLORS: Readonly<Record<string, readonly [fill: string, border: string]>> = {
-  Input: ["#ffffff", "#8a94a3"],
+  "": ["#ffffff", "#8a94a3"],
   Dense: ["#dbe9ff", "#4a7fd1"],
   Conv2D: ["#dbe9ff", "#4a7fd1"],
   Conv2DTranspose: ["#dbe9ff", "#4a7fd1"],
@@ -117,27 +104,22 @@ export function plotSVG(models: readonly Architecture[]): string {
   for (const [m, boxes] of columns.entries()) {
     text(left(m), 44, "title", models[m].name);
     text(left(m), 66, "facts", totals(models[m]));
-    for (const [i, { name, type, shape, parameters }] of boxes.entries()) {
+    for (const [i, { name, type, shape, weights }] of boxes.entries()) {
       const [x, y] = [left(m), top(i)];
       const [fill, border] = COLORS[type] ?? OTHER;
-      const round = parameters === undefined ? HEIGHT / 2 : 7;
       parts.push(
-        `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${round}" ` +
+        `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${
+          type ? 7 : HEIGHT / 2
+        }" ` +
           `fill="${fill}" stroke="${border}"/>`,
       );
-      // The text keeps off the round sides of an input.
-      const inset = parameters === undefined ? 22 : 14;
-      const alone = parameters === undefined;
-      text(x + inset, y + (alone ? 28 : 20), "name", name);
-      if (!alone) text(x + inset, y + 36, "facts", type);
-      text(x + WIDTH - inset, y + (parameters ? 20 : 28), "shape", shape);
-      if (parameters) text(x + WIDTH - inset, y + 36, "facts right", plural(parameters));
-      if (i > 0) {
-        const middle = x + WIDTH / 2;
-        parts.push(
-          `<path d="M${middle} ${y - GAP}V${y - 3}" class="arrow" marker-end="url(#tip)"/>`,
-        );
-      }
+      const inset = type ? 14 : 22; // the text keeps off the round sides of an input
+      text(x + inset, y + (type ? 20 : 28), "name", name);
+      if (type) text(x + inset, y + 36, "facts", type);
+      text(x + WIDTH - inset, y + (weights ? 20 : 28), "shape", shape);
+      if (weights) text(x + WIDTH - inset, y + 36, "facts right", weights);
+      const arrow = `M${x + WIDTH / 2} ${y - GAP}V${y - 3}`;
+      if (i > 0) parts.push(`<path d="${arrow}" class="arrow" marker-end="url(#tip)"/>`);
     }
   }
   if (joined(models)) {

@@ -155,6 +155,7 @@ export class Sequential {
    * await generator.save("generator.safetensors");
    * await generator.save("generator.onnx");
    * await generator.save("web/generator"); // web/generator/model.json and weights.bin
+   * await generator.loadWeights("web/generator");
    * ```
    *
    * Permissions: read and write for the folder.
@@ -172,15 +173,6 @@ export class Sequential {
    * Writes the weights of a file over those of the model, as `save` wrote them: a safetensors file or
    * its bytes, or a tfjs model.
    *
-   * ```ts
-   * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
-   *
-   * using gpu = await Gpu.request();
-   * const network = new Sequential(gpu, [4], [layers.dense(2)]);
-   * await network.save("network.safetensors");
-   * await network.loadWeights("network.safetensors");
-   * ```
-   *
    * Permissions: read for the file, or the folder of the tfjs model; none for bytes.
    *
    * @throws {CheckpointError} as `Generator.load` does. The model's own weights are left as they are then.
@@ -196,14 +188,6 @@ export class Sequential {
    * The model in inference mode as an ONNX file (opset 17), weights inside. The generator's input is
    * `noise` [N, noiseDim] and its output `images` [N, height, width, channels] on [-1, 1]; the
    * discriminator takes `images` and gives `logits` [N, 1]. N may be any number.
-   *
-   * ```ts
-   * import { Generator, Gpu } from "@dcgan/webgpu";
-   *
-   * using gpu = await Gpu.request();
-   * const bytes = await new Generator(gpu).toONNX();
-   * await Deno.writeFile("generator.onnx", bytes);
-   * ```
    */
   async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
     return modelToONNX(await this.#parts());
@@ -211,10 +195,10 @@ export class Sequential {
 
   async #parts(): Promise<ModelParts> {
     // The reads are enqueued together and share one wait.
-    const values = await Promise.all(
-      this.variables.map(async (variable) => [variable.name, await variable.read()] as const),
+    const weights = await Promise.all(
+      this.variables.map(async (v) => ({ name: v.name, shape: v.shape, data: await v.read() })),
     );
-    return { ...this.#architecture, ends: this.#ends, values: new Map(values) };
+    return { ...this.#architecture, ends: this.#ends, weights };
   }
 
   /** Frees the weights; programs that use them must not run any more. */

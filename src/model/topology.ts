@@ -37,9 +37,8 @@ export function nameWeights({ layers, weights }: TfjsModel): Map<string, TfjsWei
       .filter((weight) => weight !== "bias" || config.use_bias !== false)
       .map((weight) => ({ ours: `${names[i]}/${weight}`, theirs: `${name}/${weight}`, weight }))
   );
-  const bare = (weight: TfjsWeight) => weight.name.replace(/:0$/, "");
   const ends = (weight: TfjsWeight, name: string) =>
-    bare(weight) === name || bare(weight).endsWith(`/${name}`);
+    `/${weight.name.replace(/:0$/, "")}`.endsWith(`/${name}`);
   const named = places.some(({ theirs }) => weights.some((weight) => ends(weight, theirs)));
   const left = new Set(weights);
   const result = new Map<string, TfjsWeight>();

@@ -104,27 +104,26 @@ export async function weightsOf(
 /**
  * One tensor of a file.
  *
- * @param expected in messages: its shape, as far as it is known
- * @throws {CheckpointError} when it is missing, not of floats, or not of `rank` axes.
+ * @param expected its shape; a text stands for an axis of any size
+ * @throws {CheckpointError} when it is missing, or of another shape or type.
  */
 export function requireTensor(
   { path, called, tensors }: WeightFile,
   name: string,
-  rank: number,
-  expected: string,
+  expected: readonly (number | string)[],
 ): SafeTensor {
   const tensor = tensors.get(name);
+  const needed = `F32 [${expected.join(", ")}]`;
   if (!tensor) {
-    throw new CheckpointError(
-      `${path} has no tensor ${plain(called(name))}: F32 ${expected} is needed`,
-    );
+    throw new CheckpointError(`${path} has no tensor ${plain(called(name))}: ${needed} is needed`);
   }
   const { dtype, shape } = tensor;
-  if (dtype !== "F32" || shape.length !== rank || shape.includes(0)) {
+  const fits = (n: number | string, axis: number) =>
+    typeof n === "string" ? shape[axis] > 0 : shape[axis] === n;
+  if (dtype !== "F32" || shape.length !== expected.length || !expected.every(fits)) {
+    const found = `${dtype} ${plain(show(shape))}`;
     throw new CheckpointError(
-      `In ${path}, ${plain(called(name))} is ${dtype} ${
-        plain(show(shape))
-      }; this network needs F32 ${expected}`,
+      `In ${path}, ${plain(called(name))} is ${found}; this network needs ${needed}`,
     );
   }
   return tensor;
@@ -142,30 +141,15 @@ export function negativeVariance(name: string, data: Float32Array | Uint32Array)
  *   variance.
  */
 export function weightData(file: WeightFile, name: string, shape: Shape): Float32Array {
-  const tensor = requireTensor(file, name, shape.length, show(shape));
-  const { path, called } = file;
-  if (!shape.every((n, i) => n === tensor.shape[i])) {
-    throw new CheckpointError(
-      `In ${path}, ${plain(called(name))} is F32 ${show(tensor.shape)}; ` +
-        `this network needs F32 ${show(shape)}`,
-    );
-  }
-  const data = tensor.data as Float32Array;
-  const refuse = (at: number, reason: string): never => {
-    throw new CheckpointError(
-      `In ${path}, ${plain(called(name))} ${show(shape)} holds ${data[at]} at ${at}: ${reason}`,
-    );
-  };
+  const data = requireTensor(file, name, shape).data as Float32Array;
   const infinite = data.findIndex((value) => !Number.isFinite(value));
-  if (infinite >= 0) refuse(infinite, "the run that made it diverged. Use an earlier checkpoint");
-  const negative = negativeVariance(name, data);
-  if (negative >= 0) {
-    refuse(
-      negative,
-      "a variance is at least 0. Use another file, or save it again from its source",
-    );
-  }
-  return data;
+  const at = infinite >= 0 ? infinite : negativeVariance(name, data);
+  if (at < 0) return data;
+  const reason = infinite >= 0
+    ? "the run that made it diverged. Use an earlier checkpoint"
+    : "a variance is at least 0. Use another file, or save it again from its source";
+  const called = `${plain(file.called(name))} ${show(shape)}`;
+  throw new CheckpointError(`In ${file.path}, ${called} holds ${data[at]} at ${at}: ${reason}`);
 }
 
 /**

@@ -83,9 +83,9 @@ Deno.test("docs: every op, public function and class has an example", async () =
     for (const [, doc, name] of text.matchAll(documented)) {
       if (doc.includes("```ts")) shown.add(name);
     }
-    // A family of ops shares an example, which calls each.
+    // A family of ops or layers shares an example, which calls each.
     const [, family = ""] = /^\/\*\*.*?```ts(.*?)```.*?@module/s.exec(text) ?? [];
-    for (const [, name] of family.matchAll(/\bops\.(\w+)\(/g)) shown.add(name);
+    for (const [, name] of family.matchAll(/\b(?:ops|layers)\.(\w+)\(/g)) shown.add(name);
   }
   // A former name is exported too: the function's own name has the example.
   const names = Object.entries({ ...mod, ...mod.layers, ...mod.ops })
