@@ -41,29 +41,27 @@ function span(variables: readonly Variable[]): Storage {
   return storage;
 }
 
-interface ApplyAttributes {
-  readonly groups: readonly (Group & { readonly gradients: readonly Tensor[] })[];
+interface ApplyAttributes extends Required<AdamOptions> {
+  readonly groups: readonly Group[];
+  readonly gradients: ReadonlyMap<Variable, Tensor>;
   readonly state: Variable;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
 }
 
 const adamOp: Op<ApplyAttributes> = {
   name: "adam",
   effect: true,
   lower({ attributes }, lowering: Lowering) {
-    const { groups, state, beta1, beta2, epsilon } = attributes;
+    const { groups, gradients, state, beta1, beta2, epsilon } = attributes;
     const decays = { B1: beta1, B2: beta2, ONE_MINUS_B1: 1 - beta1, ONE_MINUS_B2: 1 - beta2 };
     lowering.dispatch({
       kernel: adamKernel,
       entryPoint: "step",
       constants: decays,
-      bindings: { next: span([state]) },
+      bindings: { next: lowering.variable(state) },
       workgroups: [1, 1, 1],
       detail: "step",
     });
-    for (const { parameters, moments, squares, gradients } of groups) {
+    for (const { parameters, moments, squares } of groups) {
       const p = span(parameters);
       const offsets = parameters.map(({ view }) => view.offset - parameters[0].view.offset);
       const count = p.bytes / 16;
@@ -74,8 +72,8 @@ const adamOp: Op<ApplyAttributes> = {
           p,
           m: span(moments),
           v: span(squares),
-          g: lowering.pack(gradients, offsets, p.bytes),
-          state: span([state]),
+          g: lowering.pack(parameters.map((v) => gradients.get(v)!), offsets, p.bytes),
+          state: lowering.variable(state),
         },
         workgroups: grid(count, 64),
       });
@@ -122,15 +120,14 @@ export class Adam {
    */
   constructor(gpu: Gpu, variables: readonly Variable[], options: AdamOptions = {}) {
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
+    const requireNumber = (name: string, value: number, valid: boolean, needed: string) => {
+      if (!valid) throw new RangeError(`Adam got ${name} ${value}; it must be ${needed}`);
+    };
     for (const [name, value] of Object.entries({ beta1, beta2 })) {
-      if (!(value >= 0 && value < 1)) {
-        throw new RangeError(`Adam got ${name} ${value}; it must be at least 0 and below 1`);
-      }
+      requireNumber(name, value, value >= 0 && value < 1, "at least 0 and below 1");
     }
     for (const [name, value] of Object.entries({ learningRate, epsilon })) {
-      if (!(value >= 0 && Number.isFinite(value))) {
-        throw new RangeError(`Adam got ${name} ${value}; it must be a number of at least 0`);
-      }
+      requireNumber(name, value, value >= 0 && value < Infinity, "a number of at least 0");
     }
     if (!variables.length) throw new TypeError("Adam needs at least one variable");
     for (const variable of variables) {
@@ -188,31 +185,26 @@ export class Adam {
           "give one for each, in the order of adam.variables",
       );
     }
-    const of = new Map<Variable, Tensor>();
-    this.variables.forEach((variable, i) => {
+    const tensors = this.variables.map((variable, i) => {
       const gradient = toTensor(gradients[i], `the gradient of ${variable.name}`);
-      if (!sameShape(gradient.shape, variable.shape)) {
-        throw new TypeError(
-          `The gradient of ${variable.name} has shape ${show(gradient.shape)}, ` +
-            `the variable ${show(variable.shape)}`,
-        );
+      const { shape, dtype } = gradient;
+      const fail = (reason: string): never => {
+        throw new TypeError(`The gradient of ${variable.name} ${reason}`);
+      };
+      if (!sameShape(shape, variable.shape)) {
+        fail(`has shape ${show(shape)}, the variable ${show(variable.shape)}`);
       }
-      if (gradient.dtype !== "f32") {
-        throw new TypeError(
-          `The gradient of ${variable.name} is ${gradient.dtype}: gradients are f32`,
-        );
-      }
-      of.set(variable, gradient);
+      if (dtype !== "f32") fail(`is ${dtype}: gradients are f32`);
+      return gradient;
     });
-    const groups = this.#groups.map((group) => ({
-      ...group,
-      gradients: group.parameters.map((p) => of.get(p)!),
-    }));
-    const { beta1, beta2, epsilon } = this.#options;
     const written = [this.state, ...this.variables, ...this.moments];
     for (const variable of written) graph.variable(variable);
-    const attributes: ApplyAttributes = { groups, state: this.state, beta1, beta2, epsilon };
-    graph.add(adamOp, [...of.values()], attributes, []);
+    graph.add(adamOp, tensors, {
+      ...this.#options,
+      groups: this.#groups,
+      gradients: new Map(this.variables.map((variable, i) => [variable, tensors[i]])),
+      state: this.state,
+    }, []);
     for (const variable of written) graph.overwrite(variable);
   }
 }
@@ -220,16 +212,13 @@ export class Adam {
 /** Groups of variables that lie side by side without a gap. */
 function sideBySide(variables: readonly Variable[]): Variable[][] {
   const groups: Variable[][] = [];
-  const sorted = Map.groupBy(variables, (v) => v.view.buffer);
-  for (const group of sorted.values()) {
-    for (const variable of group.toSorted((a, b) => a.view.offset - b.view.offset)) {
-      const before = groups.at(-1)?.at(-1)?.view;
-      const { buffer, offset } = variable.view;
-      if (before?.buffer === buffer && before.offset + before.bytes === offset) {
-        groups.at(-1)!.push(variable);
-      } else {
-        groups.push([variable]);
-      }
+  for (const together of Map.groupBy(variables, (v) => v.view.buffer).values()) {
+    let end = -1;
+    for (const variable of together.toSorted((a, b) => a.view.offset - b.view.offset)) {
+      const { offset, bytes } = variable.view;
+      if (offset === end) groups.at(-1)!.push(variable);
+      else groups.push([variable]);
+      end = offset + bytes;
     }
   }
   return groups;

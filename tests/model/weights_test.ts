@@ -14,15 +14,12 @@ import {
   type GeneratorOptions,
   Gpu,
 } from "../../mod.ts";
-import { trainDCGAN } from "../../mod.ts";
-import { checkpointPath } from "../../src/cli/trained.ts";
 import {
   decodeSafetensors,
   encodeSafetensors,
   type SafeTensor,
 } from "../../src/formats/safetensors.ts";
 import { Sampler, seedNoise } from "../../src/model/sampler.ts";
-import { blobs } from "../support/dataset.ts";
 import { inFolder } from "../support/folder.ts";
 import { TestRandom } from "../support/random.ts";
 import { disturb } from "../support/tfjs.ts";
@@ -41,14 +38,10 @@ async function imagesOf(gpu: Gpu, generator: Generator, count = 2) {
   return await sampler.sample(seedNoise(count, generator.noiseDim, 5));
 }
 
-type Tensors = Map<string, SafeTensor>;
+type Change = (tensors: Map<string, SafeTensor>, metadata: Record<string, string>) => unknown;
 
 /** Writes a file as others do, without checksums: `saved` after `change`. */
-async function changed(
-  saved: string,
-  path: string,
-  change: (tensors: Tensors, metadata: Record<string, string>) => void,
-): Promise<string> {
+async function changed(saved: string, path: string, change: Change): Promise<string> {
   const file = decodeSafetensors(await Deno.readFile(saved), saved);
   const [tensors, metadata] = [new Map(file.tensors), { ...file.metadata }];
   delete metadata.crc32;
@@ -62,6 +55,13 @@ const floats = (...shape: number[]): SafeTensor => ({
   shape,
   data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
 });
+
+const without = (name: string): Change => (tensors) => tensors.delete(name);
+const shaped = (name: string, ...shape: number[]): Change => (tensors) =>
+  tensors.set(name, floats(...shape));
+const holding = (name: string, at: number, value: number): Change => (tensors) =>
+  tensors.get(name)!.data[at] = value;
+const image = (text: string): Change => (_, metadata) => metadata.image = text;
 
 Deno.test("weights: a saved generator is loaded to the bit, with its sizes", () =>
   inFolder(async (dir) => {
@@ -114,46 +114,6 @@ Deno.test("weights: files hold Keras' names and layouts", () =>
     assert.deepEqual([...names], discriminator.variables.map((v) => v.name));
   }));
 
-Deno.test("weights: a checkpoint of a run gives the generator that the run ended with", () =>
-  inFolder(async (dir) => {
-    using gpu = await Gpu.request();
-    const { images, ...rest } = blobs(8);
-    const [height, width] = [28, 20];
-    const cut = { ...rest, images: images.subarray(0, 8 * height * width), height, width };
-    using run = await trainDCGAN({
-      gpu,
-      dataset: cut,
-      epochs: 1,
-      batchSize: 4,
-      noiseDim: 6,
-      generatorWidths: [5, 4, 3],
-      discriminatorWidths: [2, 3],
-      outDir: join(dir, "run"),
-    });
-    const path = await checkpointPath(join(dir, "run"));
-    assert.equal(path, run.checkpoint);
-    assert.equal(await checkpointPath(join(dir, "run/training_checkpoints")), path);
-    assert.equal(await checkpointPath(path), path);
-    const loaded = await Generator.load(gpu, path);
-    assert.deepEqual(loaded.outputShape, [28, 20, 1]);
-    assert.deepEqual(await imagesOf(gpu, loaded), await imagesOf(gpu, run.generator));
-
-    // Damage of a newer one is told, and the older one taken.
-    const newer = join(dir, "run/training_checkpoints/ckpt-0002.safetensors");
-    await Deno.writeFile(newer, (await Deno.readFile(path)).subarray(0, 1000));
-    const skipped: string[] = [];
-    assert.equal(await checkpointPath(join(dir, "run"), (e) => skipped.push(e.message)), path);
-    assert.match(skipped.join(), /ckpt-0002/);
-    await Deno.remove(path);
-    await assert.rejects(
-      checkpointPath(join(dir, "run")),
-      /holds no checkpoint that can be read \(tried 1\)/,
-    );
-    await Deno.mkdir(join(dir, "empty"));
-    await assert.rejects(checkpointPath(join(dir, "empty")), /empty holds no checkpoint/);
-    await assert.rejects(checkpointPath(join(dir, "none")), { name: "CheckpointError" });
-  }));
-
 Deno.test("weights: files of others need neither prefix nor metadata where images are square", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
@@ -169,11 +129,69 @@ Deno.test("weights: files of others need neither prefix nor metadata where image
       tensors.set("discriminator/dense/kernel", floats(2, 1));
     });
     assert.deepEqual(await imagesOf(gpu, await Generator.load(gpu, foreign)), expected);
-    const bare = await changed(saved, join(dir, "c.safetensors"), (_, metadata) => {
-      delete metadata.image;
-    });
+    const bare = await changed(saved, join(dir, "c.safetensors"), (_, m) => delete m.image);
     assert.deepEqual(await imagesOf(gpu, await Generator.load(gpu, bare)), expected);
   }));
+
+/** Changes of a file of {@linkcode SMALL}, and what the message says of each. */
+const WRONG: readonly (readonly [RegExp, Change])[] = [
+  [/no tensor dense\/kernel: F32 \[noiseDim, /, without("dense/kernel")],
+  [/no tensor conv2d_transpose_1\/kernel/, without("conv2d_transpose_1/kernel")],
+  [
+    /no tensor batch_normalization_2\/beta: F32 \[4\]/,
+    without("batch_normalization_2/beta"),
+  ],
+  [
+    /batch_normalization_1\/gamma is F32 \[6\]; this network needs F32 \[5\]/,
+    shaped("batch_normalization_1/gamma", 6),
+  ],
+  [
+    /batch_normalization_1\/gamma is F32 \[5, 1\]; this network needs F32 \[5\]/,
+    shaped("batch_normalization_1/gamma", 5, 1),
+  ],
+  [
+    /batch_normalization\/beta is U32 \[210\]; this network needs F32 \[210\]/,
+    (t) =>
+      t.set("batch_normalization/beta", { dtype: "U32", shape: [210], data: new Uint32Array(210) }),
+  ],
+  [
+    /conv2d_transpose_2\/kernel is F32 \[3, 3, 3, 4\]; this network needs F32 \[5, 5, 3, 4\]/,
+    shaped("conv2d_transpose_2/kernel", 3, 3, 3, 4),
+  ],
+  [
+    /conv2d_transpose_1\/kernel is F32 \[5, 5, 4, 9\]; this network needs F32 \[5, 5, 4, 5\]/,
+    shaped("conv2d_transpose_1/kernel", 5, 5, 4, 9),
+  ],
+  [
+    /conv2d_transpose\/kernel is F32 \[5, 5, 30\]; this network needs F32 \[5, 5, out, in\]/,
+    shaped("conv2d_transpose/kernel", 5, 5, 30),
+  ],
+  [/conv2d_transpose\/kernel is F32 \[5, 5, 5, 0\]/, shaped("conv2d_transpose/kernel", 5, 5, 5, 0)],
+  [/an unknown tensor dense\/bias/, shaped("dense/bias", 210)],
+  [
+    /dense\/kernel is F32 \[7, 211\] .* not a whole number of pixels of 6 channels/,
+    shaped("dense/kernel", 7, 211),
+  ],
+  [/no tensor generator\/dense\/kernel/, shaped("generator/dense/b", 1)],
+  [/35 pixels are not a square/, (_, metadata) => delete metadata.image],
+  [/35 pixels, doubled twice, are not the 28 x 24/, image("[28,24,3]")],
+  [/images of "28 x 20"/, image('"28 x 20"')],
+  [/images of \[28,0.5\]/, image("[28,0.5]")],
+  [/is not JSON/, image("{")],
+  [/dense\/kernel \[.*\] holds NaN at 9: the run .* diverged/, holding("dense/kernel", 9, NaN)],
+  [
+    /dense\/kernel \[.*\] holds Infinity at 9: the run .* diverged/,
+    holding("dense/kernel", 9, Infinity),
+  ],
+  [
+    /_1\/moving_variance \[.*\] holds NaN at 3: the run .* diverged/,
+    holding("batch_normalization_1/moving_variance", 3, NaN),
+  ],
+  [
+    /_1\/moving_variance \[.*\] holds -0.5 at 3: a variance is at least 0/,
+    holding("batch_normalization_1/moving_variance", 3, -0.5),
+  ],
+];
 
 Deno.test("weights: whatever is wrong is named with both shapes, and nothing stays behind", () =>
   inFolder(async (dir) => {
@@ -181,7 +199,8 @@ Deno.test("weights: whatever is wrong is named with both shapes, and nothing sta
     const generator = made(gpu);
     const saved = await generator.save(join(dir, "saved.safetensors"));
     generator.dispose();
-    const before = { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes };
+    const live = () => ({ count: gpu.context.memory.count, bytes: gpu.context.memory.bytes });
+    const before = live();
     const refused = async (path: string, message: RegExp) => {
       await assert.rejects(Generator.load(gpu, path), (error: Error) => {
         assert.ok(error instanceof CheckpointError, error.stack);
@@ -189,89 +208,14 @@ Deno.test("weights: whatever is wrong is named with both shapes, and nothing sta
         assert.ok(error.message.includes(path));
         return true;
       });
-      assert.deepEqual(
-        { count: gpu.context.memory.count, bytes: gpu.context.memory.bytes },
-        before,
-      );
+      assert.deepEqual(live(), before);
     };
-    const wrong = async (
-      message: RegExp,
-      change: (tensors: Tensors, metadata: Record<string, string>) => void,
-    ) => await refused(await changed(saved, join(dir, "wrong.safetensors"), change), message);
-
     await refused(join(dir, "missing.safetensors"), /Cannot open the weights/);
     await Deno.writeFile(join(dir, "cut"), (await Deno.readFile(saved)).subarray(0, 5000));
     await refused(join(dir, "cut"), /ends at byte \d+, the file at 5000/);
-
-    await wrong(/no tensor dense\/kernel: F32 \[noiseDim, /, (t) => t.delete("dense/kernel"));
-    await wrong(
-      /no tensor conv2d_transpose_1\/kernel/,
-      (t) => t.delete("conv2d_transpose_1/kernel"),
-    );
-    await wrong(
-      /no tensor batch_normalization_2\/beta: F32 \[4\]/,
-      (t) => t.delete("batch_normalization_2/beta"),
-    );
-    await wrong(
-      /batch_normalization_1\/gamma is F32 \[6\]; this network needs F32 \[5\]/,
-      (t) => t.set("batch_normalization_1/gamma", floats(6)),
-    );
-    await wrong(
-      /batch_normalization_1\/gamma is F32 \[5, 1\]; this network needs F32 \[5\]/,
-      (t) => t.set("batch_normalization_1/gamma", floats(5, 1)),
-    );
-    await wrong(
-      /batch_normalization\/beta is U32 \[210\]; this network needs F32 \[210\]/,
-      (t) =>
-        t.set("batch_normalization/beta", {
-          dtype: "U32",
-          shape: [210],
-          data: new Uint32Array(210),
-        }),
-    );
-    await wrong(
-      /conv2d_transpose_2\/kernel is F32 \[3, 3, 3, 4\]; this network needs F32 \[5, 5, 3, 4\]/,
-      (t) => t.set("conv2d_transpose_2/kernel", floats(3, 3, 3, 4)),
-    );
-    await wrong(
-      /conv2d_transpose_1\/kernel is F32 \[5, 5, 4, 9\]; this network needs F32 \[5, 5, 4, 5\]/,
-      (t) => t.set("conv2d_transpose_1/kernel", floats(5, 5, 4, 9)),
-    );
-    await wrong(
-      /conv2d_transpose\/kernel is F32 \[5, 5, 30\]; this network needs F32 \[5, 5, out, in\]/,
-      (t) => t.set("conv2d_transpose/kernel", floats(5, 5, 30)),
-    );
-    await wrong(
-      /conv2d_transpose\/kernel is F32 \[5, 5, 5, 0\]/,
-      (t) => t.set("conv2d_transpose/kernel", floats(5, 5, 5, 0)),
-    );
-    await wrong(/an unknown tensor dense\/bias/, (t) => t.set("dense/bias", floats(210)));
-    await wrong(
-      /dense\/kernel is F32 \[7, 211\] .* not a whole number of pixels of 6 channels/,
-      (t) => t.set("dense/kernel", floats(7, 211)),
-    );
-    await wrong(/35 pixels are not a square/, (_, metadata) => delete metadata.image);
-    await wrong(
-      /35 pixels, doubled twice, are not the 28 x 24/,
-      (_, metadata) => metadata.image = "[28,24,3]",
-    );
-    await wrong(/images of "28 x 20"/, (_, m) => m.image = '"28 x 20"');
-    await wrong(/images of \[28,0.5\]/, (_, m) => m.image = "[28,0.5]");
-    await wrong(/is not JSON/, (_, m) => m.image = "{");
-    for (
-      const [name, at, value, reason] of [
-        ["dense/kernel", 9, NaN, "the run .* diverged"],
-        ["dense/kernel", 9, Infinity, "the run .* diverged"],
-        ["batch_normalization_1/moving_variance", 3, NaN, "the run .* diverged"],
-        ["batch_normalization_1/moving_variance", 3, -0.5, "a variance is at least 0"],
-      ] as const
-    ) {
-      await wrong(
-        new RegExp(`${name} \\[.*\\] holds ${value} at ${at}: ${reason}`),
-        (t) => t.get(name)!.data[at] = value,
-      );
+    for (const [message, change] of WRONG) {
+      await refused(await changed(saved, join(dir, "wrong.safetensors"), change), message);
     }
-    await wrong(/no tensor generator\/dense\/kernel/, (t) => t.set("generator/dense/b", floats(1)));
   }));
 
 Deno.test("weights: a saved file that lost a bit is refused, and the tensor named", () =>

@@ -23,8 +23,8 @@ function separate(gpu: Gpu, random: TestRandom): Variable[] {
   );
 }
 
-function sideBySide(gpu: Gpu, random: TestRandom): Variable[] {
-  return gpu.variables(SHAPES.map((shape, i) => ({
+function sideBySide(gpu: Gpu, random: TestRandom, shapes = SHAPES): Variable[] {
+  return gpu.variables(shapes.map((shape, i) => ({
     name: `variable ${i}`,
     shape,
     trainable: true,
@@ -78,15 +78,12 @@ async function compare(
   assertClose(corrections, expected, { rtol: 1e-5, what: "Adam's state" });
 }
 
-Deno.test("Adam: separate variables", async () => {
-  using gpu = await Gpu.request();
-  await compare(gpu, separate(gpu, new TestRandom(1)));
-});
-
-Deno.test("Adam: variables side by side", async () => {
-  using gpu = await Gpu.request();
-  await compare(gpu, sideBySide(gpu, new TestRandom(2)));
-});
+for (const [name, make] of Object.entries({ separate, sideBySide })) {
+  Deno.test(`Adam: variables, ${name}`, async () => {
+    using gpu = await Gpu.request();
+    await compare(gpu, make(gpu, new TestRandom(1)));
+  });
+}
 
 Deno.test("Adam: variables in another order than they lie in memory", async () => {
   using gpu = await Gpu.request();
@@ -169,16 +166,10 @@ Deno.test("Adam: one gradient for two variables", async () => {
   using gpu = await Gpu.request();
   const random = new TestRandom(11);
   for (const together of [true, false]) {
-    const spec = (name: string) => ({
-      name,
-      shape: [5, 3],
-      trainable: true,
-      data: random.fill(15),
-    });
-    const specs = [spec("a"), spec("b")];
+    const shape = [5, 3];
     const [a, b] = together
-      ? gpu.variables(specs)
-      : specs.map(({ shape, data, name }) => gpu.variable(shape, data, { name }));
+      ? sideBySide(gpu, random, [shape, shape])
+      : ["a", "b"].map((name) => gpu.variable(shape, random.fill(15), { name }));
     const loss = () => {
       const sum = ops.add(a, b);
       return ops.sum(ops.mul(sum, sum));
@@ -211,12 +202,7 @@ Deno.test("Adam: gradients that are variables, or each other's variables", async
 Deno.test("Adam: gradients through reshape and transpose", async () => {
   using gpu = await Gpu.request();
   const random = new TestRandom(12);
-  const [a, b, c] = gpu.variables([[6, 5], [30], [5, 6]].map((shape, i) => ({
-    name: `variable ${i}`,
-    shape,
-    trainable: true,
-    data: random.fill(30),
-  })));
+  const [a, b, c] = sideBySide(gpu, random, [[6, 5], [30], [5, 6]]);
   await compareRecorded(gpu, [a, b, c], () => {
     const product = ops.mul(ops.mul(ops.reshape(a, [30]), b), ops.reshape(ops.transpose(c), [30]));
     return ops.sum(ops.mul(product, product));
@@ -247,65 +233,51 @@ Deno.test("Adam: what is read before an update is the old value, afterwards the 
 Deno.test("Adam refuses what it cannot do", async () => {
   using gpu = await Gpu.request();
   const variable = gpu.variable([2, 3], undefined, { name: "kernel" });
-  const refused = (options: AdamOptions, message: string) =>
-    assert.throws(() => new Adam(gpu, [variable], options), { name: "RangeError", message });
-  refused({ beta1: 1 }, "Adam got beta1 1; it must be at least 0 and below 1");
-  refused({ beta2: -0.1 }, "Adam got beta2 -0.1; it must be at least 0 and below 1");
-  refused({ beta1: NaN }, "Adam got beta1 NaN; it must be at least 0 and below 1");
-  refused({ learningRate: -1 }, "Adam got learningRate -1; it must be a number of at least 0");
-  refused(
-    { learningRate: Infinity },
-    "Adam got learningRate Infinity; it must be a number of at least 0",
-  );
-  refused({ epsilon: NaN }, "Adam got epsilon NaN; it must be a number of at least 0");
-  assert.throws(() => new Adam(gpu, []), {
-    name: "TypeError",
-    message: "Adam needs at least one variable",
-  });
+  const options: [AdamOptions, string][] = [
+    [{ beta1: 1 }, "beta1 1; it must be at least 0 and below 1"],
+    [{ beta2: -0.1 }, "beta2 -0.1; it must be at least 0 and below 1"],
+    [{ beta1: NaN }, "beta1 NaN; it must be at least 0 and below 1"],
+    [{ learningRate: -1 }, "learningRate -1; it must be a number of at least 0"],
+    [{ learningRate: Infinity }, "learningRate Infinity; it must be a number of at least 0"],
+    [{ epsilon: NaN }, "epsilon NaN; it must be a number of at least 0"],
+  ];
+  for (const [option, reason] of options) {
+    const error = { name: "RangeError", message: `Adam got ${reason}` };
+    assert.throws(() => new Adam(gpu, [variable], option), error);
+  }
 
-  const adam = new Adam(gpu, [variable]);
-  const applied = (shape: number[] | undefined) => () =>
-    gpu.compile({}, () => {
-      adam.apply(shape ? [ops.constant(0, shape)] : []);
-      return {};
-    });
-  assert.throws(applied(undefined), {
-    name: "TypeError",
-    message: "Adam updates 1 variables, got 0 gradients: give one for each, in the order of " +
-      "adam.variables",
-  });
-  const given = (gradients: () => never) => () =>
-    gpu.compile({}, () => (adam.apply(gradients()), {}));
-  assert.throws(given(() => ops.constant(0, [2, 3]) as never), {
-    name: "TypeError",
-    message: /^Adam takes a list of gradients, one for each variable: /,
-  });
-  assert.throws(given(() => [ops.randomBits([2, 3])] as never), {
-    name: "TypeError",
-    message: "The gradient of kernel is u32: gradients are f32",
-  });
-  assert.throws(given(() => [undefined] as never), {
-    name: "TypeError",
-    message: /as the gradient of kernel, got undefined/,
-  });
-  assert.throws(() => new Adam(gpu, [gpu.variable([2], [0, 1], { name: "c", dtype: "u32" })]), {
-    name: "TypeError",
-    message: "Adam updates f32 variables, c is u32",
-  });
   const disposed = gpu.variable([2], undefined, { name: "old" });
   disposed.dispose();
-  assert.throws(() => new Adam(gpu, [disposed]), {
-    name: "TypeError",
-    message: /variable old \[2\], which was disposed/,
-  });
-  assert.throws(() => new Adam(gpu, [variable, variable]), {
-    name: "TypeError",
-    message: /got a variable twice/,
-  });
-  assert.throws(applied([3, 2]), {
-    name: "TypeError",
-    message: "The gradient of kernel has shape [3, 2], the variable [2, 3]",
-  });
+  const words = gpu.variable([2], [0, 1], { name: "c", dtype: "u32" });
+  const variables: [Variable[], string | RegExp][] = [
+    [[], "Adam needs at least one variable"],
+    [[words], "Adam updates f32 variables, c is u32"],
+    [[disposed], /variable old \[2\], which was disposed/],
+    [[variable, variable], /got a variable twice/],
+  ];
+  for (const [given, message] of variables) {
+    assert.throws(() => new Adam(gpu, given), { name: "TypeError", message });
+  }
+
+  const adam = new Adam(gpu, [variable]);
+  const gradients: [() => unknown, string | RegExp][] = [
+    [
+      () => [],
+      "Adam updates 1 variables, got 0 gradients: give one for each, in the order of " +
+      "adam.variables",
+    ],
+    [() => ops.constant(0, [2, 3]), /^Adam takes a list of gradients, one for each variable: /],
+    [() => [ops.randomBits([2, 3])], "The gradient of kernel is u32: gradients are f32"],
+    [() => [undefined], /as the gradient of kernel, got undefined/],
+    [
+      () => [ops.constant(0, [3, 2])],
+      "The gradient of kernel has shape [3, 2], the variable [2, 3]",
+    ],
+  ];
+  for (const [given, message] of gradients) {
+    const apply = () => gpu.compile({}, () => (adam.apply(given() as Tensor[]), {}));
+    assert.throws(apply, { name: "TypeError", message });
+  }
   assert.throws(() => adam.apply([variable]), {
     name: "TypeError",
     message: /call them inside gpu\.compile/,
