@@ -32,14 +32,19 @@ function near(what: string, actual: ArrayLike<number>, expected: ArrayLike<numbe
   assert(error < TOLERANCE, `${what} differs from tfjs by ${error.toExponential(2)} of its norm`);
 }
 
-/** Output, gradients of the input and of every weight, and moving statistics after a training call. */
-async function compareTraining(gpu: Gpu, ours: Sequential, theirs: TfSequential, batch: number) {
+/** Two models with the same weights, and an input for both. */
+async function prepare(ours: Sequential, theirs: TfSequential, batch: number) {
   const random = new TestRandom(ours.name);
   disturb(ours.variables, random);
   await copyWeights(ours.variables, theirs);
   const inputShape = [batch, ...ours.inputShape];
+  return { random, inputShape, x: Float32Array.from(random.fill(size(inputShape))) };
+}
+
+/** Output, gradients of the input and of every weight, and moving statistics after a training call. */
+async function compareTraining(gpu: Gpu, ours: Sequential, theirs: TfSequential, batch: number) {
+  const { random, inputShape, x } = await prepare(ours, theirs, batch);
   const outputShape = [batch, ...ours.outputShape];
-  const x = Float32Array.from(random.fill(size(inputShape)));
   const dy = Float32Array.from(random.fill(size(outputShape)));
 
   using program = gpu.compile({ x: inputShape, dy: outputShape }, ({ x, dy }) => {
@@ -73,22 +78,15 @@ async function compareTraining(gpu: Gpu, ours: Sequential, theirs: TfSequential,
 }
 
 async function compareInference(gpu: Gpu, ours: Sequential, theirs: TfSequential, batch: number) {
-  const random = new TestRandom(ours.name);
-  disturb(ours.variables, random);
-  await copyWeights(ours.variables, theirs);
-  const inputShape = [batch, ...ours.inputShape];
-  const x = Float32Array.from(random.fill(size(inputShape)));
+  const { inputShape, x } = await prepare(ours, theirs, batch);
   using program = gpu.compile(
     { x: inputShape },
     ({ x }) => ({ y: ours.call(x, { training: false }) }),
   );
   program.run({ x });
   const { y } = await program.read();
-  near(
-    `${ours.name} in inference`,
-    y,
-    await (theirs.apply(tf.tensor(x, inputShape)) as tf.Tensor).data(),
-  );
+  const expected = theirs.apply(tf.tensor(x, inputShape)) as tf.Tensor;
+  near(`${ours.name} in inference`, y, await expected.data());
   tf.disposeVariables();
 }
 
@@ -98,84 +96,59 @@ const HALF = { kernelSize: 5, strides: 2, padding: "same" } as const;
 const DOUBLE = { ...HALF, ...NO_BIAS };
 const KEEP = { ...DOUBLE, strides: 1 } as const;
 const VALID = { kernelSize: [3, 2] as [number, number], strides: [1, 2] as [number, number] };
+const RELU = { ...VALID, activation: "relu" } as const;
+const SIGMOID = { ...VALID, activation: "sigmoid" } as const;
+const TANH = { activation: "tanh" } as const;
+const SETTINGS = { momentum: 0.8, epsilon: 0.1 };
 
-/** A layer, at its places in the networks first, in both libraries. */
-type Case = readonly [
-  name: string,
-  inputShape: readonly number[],
-  batch: number,
-  ours: LayerFactory,
-  theirs: TfSequential["layers"][number],
+/** A layer in both libraries. */
+type Pair = readonly [ours: LayerFactory, theirs: TfSequential["layers"][number]];
+
+const dense = (units: number, options: layers.DenseOptions): Pair => [
+  layers.dense(units, options),
+  tfLayers.dense({ units, ...options, ...KERNEL }),
+];
+interface ConvOptions extends layers.ConvLayerOptions {
+  readonly kernelSize: number | [number, number];
+  readonly strides?: number | [number, number];
+}
+const conv = (filters: number, options: ConvOptions): Pair => [
+  layers.conv2D(filters, options),
+  tfLayers.conv2d({ filters, ...options }),
+];
+const transposed = (filters: number, options: ConvOptions): Pair => [
+  layers.conv2DTranspose(filters, options),
+  tfLayers.conv2dTranspose({ filters, ...options }),
+];
+const norm = (options = {}): Pair => [
+  layers.batchNormalization(options),
+  tfLayers.batchNormalization(options),
 ];
 
-const { dense, conv2D, conv2DTranspose, batchNormalization } = layers;
-const { dense: tfDense, conv2d, conv2dTranspose, batchNormalization: tfNorm } = tfLayers;
-const CASES: readonly Case[] = [
-  ["dense 100", [100], 4, dense(12544, NO_BIAS), tfDense({ units: 12544, ...NO_BIAS, ...KERNEL })],
-  ["dense 6272", [6272], 4, dense(1), tfDense({ units: 1, ...KERNEL })],
-  ["conv 1 to 64", [28, 28, 1], 2, conv2D(64, HALF), conv2d({ filters: 64, ...HALF })],
-  ["conv 64 to 128", [14, 14, 64], 2, conv2D(128, HALF), conv2d({ filters: 128, ...HALF })],
-  [
-    "transposed conv 256 to 128",
-    [7, 7, 256],
-    2,
-    conv2DTranspose(128, KEEP),
-    conv2dTranspose({ filters: 128, ...KEEP }),
-  ],
-  [
-    "transposed conv 128 to 64",
-    [7, 7, 128],
-    2,
-    conv2DTranspose(64, DOUBLE),
-    conv2dTranspose({ filters: 64, ...DOUBLE }),
-  ],
-  [
-    "transposed conv 64 to 1",
-    [14, 14, 64],
-    2,
-    conv2DTranspose(1, DOUBLE),
-    conv2dTranspose({ filters: 1, ...DOUBLE }),
-  ],
-  ["batch norm 12544", [12544], 4, batchNormalization(), tfNorm({})],
-  ["batch norm 7, 7, 128", [7, 7, 128], 4, batchNormalization(), tfNorm({})],
-  ["batch norm 14, 14, 64", [14, 14, 64], 4, batchNormalization(), tfNorm({})],
-  ["leaky relu", [14, 14, 64], 4, layers.leakyReLU(), tfLayers.leakyReLU({ alpha: 0.3 })],
-  // What the tutorial's networks do not use.
-  [
-    "batch norm with other settings",
-    [5, 4, 3],
-    4,
-    batchNormalization({ momentum: 0.8, epsilon: 0.1 }),
-    tfNorm({ momentum: 0.8, epsilon: 0.1 }),
-  ],
-  [
-    "conv, valid, relu",
-    [6, 5, 3],
-    2,
-    conv2D(4, { ...VALID, activation: "relu" }),
-    conv2d({ filters: 4, ...VALID, activation: "relu" }),
-  ],
-  [
-    "transposed conv, valid, sigmoid",
-    [6, 5, 3],
-    2,
-    conv2DTranspose(4, { ...VALID, activation: "sigmoid" }),
-    conv2dTranspose({ filters: 4, ...VALID, activation: "sigmoid" }),
-  ],
-  [
-    "dense, tanh",
-    [6],
-    3,
-    dense(5, { activation: "tanh" }),
-    tfDense({ units: 5, activation: "tanh", ...KERNEL }),
-  ],
-  ["relu", [6, 5, 3], 2, layers.relu(), tfLayers.reLU({})],
-  ["activation", [7], 2, layers.activation("tanh"), tfLayers.activation({ activation: "tanh" })],
-  ["reshape", [6], 2, layers.reshape([3, 2]), tfLayers.reshape({ targetShape: [3, 2] })],
-  ["flatten", [2, 3, 4], 2, layers.flatten(), tfLayers.flatten()],
+/** Layers at their places in the networks, then what the tutorial's networks do not use. */
+const CASES: readonly [name: string, inputShape: number[], batch: number, pair: Pair][] = [
+  ["dense 100", [100], 4, dense(12544, NO_BIAS)],
+  ["dense 6272", [6272], 4, dense(1, {})],
+  ["conv 1 to 64", [28, 28, 1], 2, conv(64, HALF)],
+  ["conv 64 to 128", [14, 14, 64], 2, conv(128, HALF)],
+  ["transposed conv 256 to 128", [7, 7, 256], 2, transposed(128, KEEP)],
+  ["transposed conv 128 to 64", [7, 7, 128], 2, transposed(64, DOUBLE)],
+  ["transposed conv 64 to 1", [14, 14, 64], 2, transposed(1, DOUBLE)],
+  ["batch norm 12544", [12544], 4, norm()],
+  ["batch norm 7, 7, 128", [7, 7, 128], 4, norm()],
+  ["batch norm 14, 14, 64", [14, 14, 64], 4, norm()],
+  ["leaky relu", [14, 14, 64], 4, [layers.leakyReLU(), tfLayers.leakyReLU({ alpha: 0.3 })]],
+  ["batch norm with other settings", [5, 4, 3], 4, norm(SETTINGS)],
+  ["conv, valid, relu", [6, 5, 3], 2, conv(4, RELU)],
+  ["transposed conv, valid, sigmoid", [6, 5, 3], 2, transposed(4, SIGMOID)],
+  ["dense, tanh", [6], 3, dense(5, TANH)],
+  ["relu", [6, 5, 3], 2, [layers.relu(), tfLayers.reLU({})]],
+  ["activation", [7], 2, [layers.activation("tanh"), tfLayers.activation(TANH)]],
+  ["reshape", [6], 2, [layers.reshape([3, 2]), tfLayers.reshape({ targetShape: [3, 2] })]],
+  ["flatten", [2, 3, 4], 2, [layers.flatten(), tfLayers.flatten()]],
 ];
 
-for (const [name, inputShape, batch, ours, theirs] of CASES) {
+for (const [name, inputShape, batch, [ours, theirs]] of CASES) {
   Deno.test(`tfjs agrees on ${name}`, async () => {
     using gpu = await Gpu.request();
     const model = new Sequential(gpu, inputShape, [ours], { name, seed: 1 });

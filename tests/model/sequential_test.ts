@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Gpu, layers, Sequential, type SequentialOptions } from "../../mod.ts";
+import { Gpu, type LayerFactory, layers, Sequential, type SequentialOptions } from "../../mod.ts";
 import { inFolder } from "../support/folder.ts";
 import { TestRandom } from "../support/random.ts";
 import { disturb } from "../support/tfjs.ts";
@@ -83,96 +83,56 @@ Deno.test("sequential: what is saved is loaded, from safetensors, bytes and tfjs
     assert.deepEqual(await readAll(other), before);
   }));
 
+const { dense, conv2D, conv2DTranspose, batchNormalization, reshape, flatten, dropout } = layers;
+const whole = "must be a whole number of at least 1, got";
+const activations = 'activation must be one of "linear", "relu", "sigmoid", "tanh", got';
+const positive = "every axis must be a positive integer";
+
+/** What a network of one layer is refused for. */
+const REFUSED: readonly [shape: number[], layer: () => LayerFactory, message: string][] = [
+  [[7, 7, 3], () => dense(1), "dense takes samples [size], got [7, 7, 3]: put flatten() before it"],
+  ...[conv2D, conv2DTranspose].flatMap((layer): typeof REFUSED => {
+    const conv = (filters: number, options: object) => () =>
+      layer(filters, { kernelSize: 3, ...options });
+    return [
+      [
+        [49],
+        conv(1, {}),
+        `${layer.name} takes samples [height, width, channels], got [49]: ` +
+        "put reshape([height, width, channels]) before it",
+      ],
+      [[7, 7, 3], conv(0, {}), `filters ${whole} 0`],
+      [[7, 7, 3], conv(1, { kernelSize: [3, 0.5] }), `kernelSize ${whole} 0.5`],
+      [[7, 7, 3], conv(1, { strides: -1 }), `strides ${whole} -1`],
+      [[7, 7, 3], conv(1, { padding: "full" }), 'padding must be "same" or "valid", got "full"'],
+    ];
+  }),
+  [
+    [2, 7, 3],
+    () => conv2D(1, { kernelSize: 3 }),
+    `The output of Conv2D in the sequential has shape [0, 5, 1]: ${positive}`,
+  ],
+  [
+    [6],
+    () => reshape([2, 2]),
+    "Cannot reshape samples [6] of 6 values to [2, 2] of 4: give a shape of as many values",
+  ],
+  [[0], flatten, `The input of the sequential has shape [0]: ${positive}`],
+  [[6], () => dense(1.5), `units ${whole} 1.5`],
+  [[6], () => dense(1, { activation: "gelu" as "relu" }), `${activations} "gelu"`],
+  [[6], () => layers.activation("toString" as "relu"), `${activations} "toString"`],
+  [[6], () => dropout(1), "dropout must be at least 0 and below 1, got 1"],
+  [[6], () => batchNormalization({ momentum: 2 }), "momentum must be from 0 to 1, got 2"],
+  [[6], () => batchNormalization({ epsilon: 0 }), "epsilon must be a number above 0, got 0"],
+];
+
 Deno.test("sequential: layers that do not fit are refused, and nothing is allocated", async () => {
   using gpu = await Gpu.request();
   const { count } = gpu.context.memory;
-  const refused = (
-    shape: number[],
-    layer: () => ReturnType<typeof layers.flatten>,
-    error: object,
-  ) => assert.throws(() => new Sequential(gpu, shape, [layer()]), error);
-  const type = (message: string) => ({ name: "TypeError", message });
-  const range = (message: string) => ({ name: "RangeError", message });
-  const whole = "must be a whole number of at least 1, got";
-  refused(
-    [7, 7, 3],
-    () => layers.dense(1),
-    type(
-      "dense takes samples [size], got [7, 7, 3]: put flatten() before it",
-    ),
-  );
-  for (const layer of ["conv2D", "conv2DTranspose"] as const) {
-    refused(
-      [49],
-      () => layers[layer](1, { kernelSize: 3 }),
-      type(
-        `${layer} takes samples [height, width, channels], got [49]: ` +
-          "put reshape([height, width, channels]) before it",
-      ),
-    );
-    const conv = (filters: number, options: object) => () =>
-      layers[layer](filters, { kernelSize: 3, ...options });
-    refused([7, 7, 3], conv(0, {}), range(`filters ${whole} 0`));
-    refused([7, 7, 3], conv(1, { kernelSize: [3, 0.5] }), range(`kernelSize ${whole} 0.5`));
-    refused([7, 7, 3], conv(1, { strides: -1 }), range(`strides ${whole} -1`));
-    refused(
-      [7, 7, 3],
-      conv(1, { padding: "full" }),
-      range(
-        'padding must be "same" or "valid", got "full"',
-      ),
-    );
+  for (const [shape, layer, message] of REFUSED) {
+    // A wrong option is a wrong value, a wrong shape a wrong type.
+    const name = /shape|samples/.test(message) ? "TypeError" : "RangeError";
+    assert.throws(() => new Sequential(gpu, shape, [layer()]), { name, message });
   }
-  refused(
-    [2, 7, 3],
-    () => layers.conv2D(1, { kernelSize: 3 }),
-    type(
-      "The output of Conv2D in the sequential has shape [0, 5, 1]: every axis must be a positive integer",
-    ),
-  );
-  refused(
-    [6],
-    () => layers.reshape([2, 2]),
-    type(
-      "Cannot reshape samples [6] of 6 values to [2, 2] of 4: give a shape of as many values",
-    ),
-  );
-  refused(
-    [0],
-    () => layers.flatten(),
-    type(
-      "The input of the sequential has shape [0]: every axis must be a positive integer",
-    ),
-  );
-  refused([6], () => layers.dense(1.5), range(`units ${whole} 1.5`));
-  refused(
-    [6],
-    () => layers.dense(1, { activation: "gelu" as "relu" }),
-    range(
-      'activation must be one of "linear", "relu", "sigmoid", "tanh", got "gelu"',
-    ),
-  );
-  refused(
-    [6],
-    () => layers.activation("toString" as "relu"),
-    range(
-      'activation must be one of "linear", "relu", "sigmoid", "tanh", got "toString"',
-    ),
-  );
-  refused([6], () => layers.dropout(1), range("dropout must be at least 0 and below 1, got 1"));
-  refused(
-    [6],
-    () => layers.batchNormalization({ momentum: 2 }),
-    range(
-      "momentum must be from 0 to 1, got 2",
-    ),
-  );
-  refused(
-    [6],
-    () => layers.batchNormalization({ epsilon: 0 }),
-    range(
-      "epsilon must be a number above 0, got 0",
-    ),
-  );
   assert.equal(gpu.context.memory.count, count);
 });
