@@ -65,12 +65,8 @@ export function architecture(
     return layer;
   });
   const names = layerNames(layers.map(({ base }) => base));
-  return {
-    name,
-    inputShape,
-    outputShape,
-    layers: layers.map((layer, i) => ({ name: names[i], layer })),
-  };
+  const named = layers.map((layer, i) => ({ name: names[i], layer }));
+  return { name, inputShape, outputShape, layers: named };
 }
 
 /** All weights of a model under their names in it: `dense/kernel`. */

@@ -150,14 +150,6 @@ export class Generator extends Sequential {
   }
 }
 
-/** The size of images from the Reshape layer, whose output is doubled twice. */
-function imageOf(layers: WeightFile["layers"]): [number, number] | undefined {
-  const shape = layers?.find(({ type }) => type === "Reshape")?.config.target_shape;
-  const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
-  if (!Array.isArray(shape) || shape.length < 2 || !shape.every(isSize)) return undefined;
-  return [4 * shape[0], 4 * shape[1]];
-}
-
 /**
  * Sizes of the generator in a file. Images are square if the file does not say their height and width.
  *
@@ -165,8 +157,7 @@ function imageOf(layers: WeightFile["layers"]): [number, number] | undefined {
  *   images is unknown. Shapes that do not fit together are found when the values are read.
  */
 export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions, "seed">> {
-  const { path, called } = file;
-  const image = file.image ?? imageOf(file.layers);
+  const { path, called, image } = file;
   const dense = requireTensor(file, "dense/kernel", ["noiseDim", "height/4 * width/4 * channels"]);
   const [first, second, third] = ["", "_1", "_2"].map((suffix) =>
     requireTensor(file, `conv2d_transpose${suffix}/kernel`, ["5", "5", "out", "in"]).shape

@@ -31,7 +31,6 @@ function check(a: ArrayLike<number>, b: ArrayLike<number>, t: number): void {
  * console.log([...lerp([0, 2], [4, 4], 0.25)]); // [ 1, 2.5 ]
  * ```
  *
- * @param a of any length
  * @param b as long as `a`
  * @param t 0 gives `a`, 1 gives `b`, both exactly
  * @throws {TypeError} when the vectors differ in length or are empty.
@@ -63,11 +62,7 @@ export function lerp(
  * console.log([...slerp([1, 0], [0, 1], 0.5)]); // [ 0.7071067690849304, 0.7071067690849304 ]
  * ```
  *
- * @param a of any length
- * @param b as long as `a`
- * @param t 0 gives `a`, 1 gives `b`, both exactly
- * @throws {TypeError} when the vectors differ in length or are empty.
- * @throws {RangeError} when `t` is not from 0 to 1.
+ * The parameters and errors are those of {@linkcode lerp}; both ends are exact, too.
  */
 export function slerp(
   a: ArrayLike<number>,
@@ -150,13 +145,8 @@ export function latentPath(
   return Float32Array.from(path.flatMap((vector) => [...vector]));
 }
 
-function norm(vector: ArrayLike<number>): number {
-  return Math.hypot(...Array.from(vector));
-}
-
-function scaled(vector: ArrayLike<number>, by: number): number[] {
-  return Array.from(vector, (x) => x * by);
-}
+const norm = (vector: ArrayLike<number>) => Math.hypot(...Array.from(vector));
+const scaled = (vector: ArrayLike<number>, by: number) => Array.from(vector, (x) => x * by);
 
 function combine(
   a: ArrayLike<number>,

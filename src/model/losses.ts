@@ -1,14 +1,11 @@
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { add } from "../ops/arithmetic.ts";
-import { constant } from "../ops/state.ts";
-import { sigmoidCrossEntropyWithLogits } from "../ops/loss.ts";
-import { mean } from "../ops/reduce.ts";
+import * as ops from "../ops/mod.ts";
 
 /** Mean binary cross-entropy of logits that should all be `label`. */
 export function crossEntropy(logits: TensorLike, label: number): Tensor {
   const tensor = toTensor(logits, "the logits");
-  return mean(sigmoidCrossEntropyWithLogits(tensor, constant(label, tensor.shape)));
+  return ops.mean(ops.sigmoidCrossEntropyWithLogits(tensor, ops.constant(label, tensor.shape)));
 }
 
 /**
@@ -51,5 +48,5 @@ export function generatorLoss(fakeLogits: TensorLike): Tensor {
  * @throws {TypeError} when the logits are not f32.
  */
 export function discriminatorLoss(realLogits: TensorLike, fakeLogits: TensorLike): Tensor {
-  return add(crossEntropy(realLogits, 1), crossEntropy(fakeLogits, 0));
+  return ops.add(crossEntropy(realLogits, 1), crossEntropy(fakeLogits, 0));
 }

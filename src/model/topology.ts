@@ -15,13 +15,7 @@ const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: stri
   Dense: ["dense", "kernel", "bias"],
   Conv2D: ["conv2d", "kernel", "bias"],
   Conv2DTranspose: ["conv2d_transpose", "kernel", "bias"],
-  BatchNormalization: [
-    "batch_normalization",
-    "gamma",
-    "beta",
-    "moving_mean",
-    "moving_variance",
-  ],
+  BatchNormalization: ["batch_normalization", "gamma", "beta", "moving_mean", "moving_variance"],
 };
 
 /**

@@ -29,43 +29,48 @@ export interface WeightFile {
   readonly ofRun?: boolean;
 }
 
+/** Whether a value of a file is the shape of an image. */
+function isImage(value: unknown): value is number[] {
+  const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
+  return Array.isArray(value) && value.length >= 2 && value.every(isSize);
+}
+
 /** Height and width from the metadata: `image` of a saved model, `configuration` of a run. */
 function imageOf(
-  { image, configuration }: Readonly<Record<string, string>>,
+  { image, configuration = "{}" }: Readonly<Record<string, string>>,
   path: string,
-): [number, number] | undefined {
+): WeightFile["image"] {
+  const fail = (reason: string, cause?: unknown): never => {
+    throw new CheckpointError(`The metadata of ${path} ${reason}`, { cause });
+  };
   let sizes: unknown;
   try {
-    if (image !== undefined) sizes = parseJSON(image);
-    else if (configuration !== undefined) {
+    if (image === undefined) {
       const { dataset } = (parseJSON(configuration) ?? {}) as { dataset?: unknown };
       sizes = Array.isArray(dataset) ? dataset.slice(1) : dataset;
-    }
+    } else sizes = parseJSON(image);
   } catch (cause) {
-    throw new CheckpointError(
-      `The metadata of ${path} ${(cause as Error).message}: the file is damaged`,
-      { cause },
-    );
+    fail(`${(cause as Error).message}: the file is damaged`, cause);
   }
   if (sizes === undefined) return undefined;
-  const valid = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
-  if (!Array.isArray(sizes) || sizes.length < 2 || !sizes.every(valid)) {
-    throw new CheckpointError(
-      `The metadata of ${path} gives images of ${quote(sizes)}: ` +
-        "height, width and channels must be positive whole numbers",
-    );
-  }
-  return [sizes[0], sizes[1]];
+  if (isImage(sizes)) return [sizes[0], sizes[1]];
+  return fail(
+    `gives images of ${quote(sizes)}: height, width and channels must be positive whole numbers`,
+  );
 }
 
 /** The weights of a tfjs model under Keras' names, as {@linkcode Sequential} counts them. */
 export function tfjsWeights(model: TfjsModel, path: string): WeightFile {
+  const { layers } = model;
   const weights = nameWeights(model);
   const tensors = new Map(
     [...weights].map(([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const),
   );
   const called = (name: string) => weights.get(name)?.name ?? name;
-  return { path, called, tensors, layers: model.layers };
+  // A generator doubles the height and width of its Reshape layer twice.
+  const shape = layers.find(({ type }) => type === "Reshape")?.config.target_shape;
+  const image = isImage(shape) ? [4 * shape[0], 4 * shape[1]] as const : undefined;
+  return { path, called, tensors, image, layers };
 }
 
 /**

@@ -120,14 +120,12 @@ export class Adam {
    */
   constructor(gpu: Gpu, variables: readonly Variable[], options: AdamOptions = {}) {
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
-    const requireNumber = (name: string, value: number, valid: boolean, needed: string) => {
-      if (!valid) throw new RangeError(`Adam got ${name} ${value}; it must be ${needed}`);
-    };
-    for (const [name, value] of Object.entries({ beta1, beta2 })) {
-      requireNumber(name, value, value >= 0 && value < 1, "at least 0 and below 1");
-    }
-    for (const [name, value] of Object.entries({ learningRate, epsilon })) {
-      requireNumber(name, value, value >= 0 && value < Infinity, "a number of at least 0");
+    for (const [name, value] of Object.entries({ beta1, beta2, learningRate, epsilon })) {
+      const [limit, needed] = name.startsWith("beta")
+        ? [1, "at least 0 and below 1"]
+        : [Infinity, "a number of at least 0"];
+      if (value >= 0 && value < limit) continue;
+      throw new RangeError(`Adam got ${name} ${value}; it must be ${needed}`);
     }
     if (!variables.length) throw new TypeError("Adam needs at least one variable");
     for (const variable of variables) {
@@ -145,13 +143,15 @@ export class Adam {
       trainable: false,
     });
     this.#groups = sideBySide(this.variables).map((parameters) => {
-      const slot = (suffix: string) =>
-        gpu.variables(parameters.map(({ name, shape }) => ({
-          name: `${name}/${suffix}`,
-          shape,
-          trainable: false,
-        })));
-      return { parameters, moments: slot("m"), squares: slot("v") };
+      const zeros = (suffix: string) =>
+        gpu.variables(
+          parameters.map(({ name, shape }) => ({
+            name: `${name}/${suffix}`,
+            shape,
+            trainable: false,
+          })),
+        );
+      return { parameters, moments: zeros("m"), squares: zeros("v") };
     });
   }
 
@@ -188,13 +188,10 @@ export class Adam {
     const tensors = this.variables.map((variable, i) => {
       const gradient = toTensor(gradients[i], `the gradient of ${variable.name}`);
       const { shape, dtype } = gradient;
-      const fail = (reason: string): never => {
-        throw new TypeError(`The gradient of ${variable.name} ${reason}`);
-      };
-      if (!sameShape(shape, variable.shape)) {
-        fail(`has shape ${show(shape)}, the variable ${show(variable.shape)}`);
-      }
-      if (dtype !== "f32") fail(`is ${dtype}: gradients are f32`);
+      const reason = !sameShape(shape, variable.shape)
+        ? `has shape ${show(shape)}, the variable ${show(variable.shape)}`
+        : dtype !== "f32" && `is ${dtype}: gradients are f32`;
+      if (reason) throw new TypeError(`The gradient of ${variable.name} ${reason}`);
       return gradient;
     });
     const written = [this.state, ...this.variables, ...this.moments];

@@ -93,17 +93,21 @@ Deno.test("latent path: passes through every point, and back with loop", () => {
 });
 
 Deno.test("latent: what cannot be is refused with both values", () => {
-  assert.throws(() => lerp([1], [1, 2], 0.5), /vectors of 1 and 2 numbers/);
-  assert.throws(() => slerp([], [], 0.5), TypeError);
-  assert.throws(() => slerp([1], [2], 1.5), /t must be from 0 to 1, got 1.5/);
-  assert.throws(() => lerp([1], [2], NaN), RangeError);
-  const path = (points: number[], options: object) =>
+  const path = (points: number[], options = {}) =>
     latentPath(points, { noiseDim: 2, steps: 2, ...options });
-  assert.throws(() => path([1, 2, 3], {}), /points of 2 numbers from 3/);
-  assert.throws(() => path([1, 2], {}), /at least 2 points, got 1/);
-  assert.throws(() => path([1, 2, 3, 4], { steps: 0 }), /steps must be/);
-  assert.throws(
-    () => path([1, 2, 3, 4], { mode: "cubic" as never }),
-    /"linear" or "spherical", got "cubic"/,
-  );
+  const refused: [() => unknown, string, RegExp][] = [
+    [() => lerp([1], [1, 2], 0.5), "TypeError", /vectors of 1 and 2 numbers/],
+    [() => slerp([], [], 0.5), "TypeError", /vectors of 0 and 0 numbers/],
+    [() => slerp([1], [2], 1.5), "RangeError", /t must be from 0 to 1, got 1.5/],
+    [() => lerp([1], [2], NaN), "RangeError", /t must be from 0 to 1, got NaN/],
+    [() => path([1, 2, 3]), "TypeError", /points of 2 numbers from 3/],
+    [() => path([1, 2]), "RangeError", /at least 2 points, got 1/],
+    [() => path([1, 2, 3, 4], { steps: 0 }), "RangeError", /steps must be/],
+    [
+      () => path([1, 2, 3, 4], { mode: "cubic" }),
+      "RangeError",
+      /"linear" or "spherical", got "cubic"/,
+    ],
+  ];
+  for (const [body, name, message] of refused) assert.throws(body, { name, message });
 });

@@ -10,22 +10,20 @@ import type { DiscriminatorOptions, GeneratorOptions, Variable } from "../../mod
 import { variableDigests } from "../support/digest.ts";
 import { assertClose, rms } from "../support/close.ts";
 
+const norm = (suffix: string, n: number) =>
+  ["gamma", "beta", "moving_mean", "moving_variance"].map((weight) => [
+    `batch_normalization${suffix}/${weight}`,
+    [n],
+    !weight.startsWith("moving"),
+  ]);
+
 const GENERATOR = [
   ["dense/kernel", [100, 12544], true],
-  ["batch_normalization/gamma", [12544], true],
-  ["batch_normalization/beta", [12544], true],
-  ["batch_normalization/moving_mean", [12544], false],
-  ["batch_normalization/moving_variance", [12544], false],
+  ...norm("", 12544),
   ["conv2d_transpose/kernel", [5, 5, 128, 256], true],
-  ["batch_normalization_1/gamma", [128], true],
-  ["batch_normalization_1/beta", [128], true],
-  ["batch_normalization_1/moving_mean", [128], false],
-  ["batch_normalization_1/moving_variance", [128], false],
+  ...norm("_1", 128),
   ["conv2d_transpose_1/kernel", [5, 5, 64, 128], true],
-  ["batch_normalization_2/gamma", [64], true],
-  ["batch_normalization_2/beta", [64], true],
-  ["batch_normalization_2/moving_mean", [64], false],
-  ["batch_normalization_2/moving_variance", [64], false],
+  ...norm("_2", 64),
   ["conv2d_transpose_2/kernel", [5, 5, 1, 64], true],
 ];
 
