@@ -18,7 +18,8 @@ import {
 } from "../formats/tfjs_model.ts";
 import type { ModelParts } from "../model/architecture.ts";
 import { encodeModel } from "../model/encode.ts";
-import { tfjsWeights, type WeightFile, weightsFromBytes } from "../model/weights.ts";
+import { tfjsWeights } from "../model/topology.ts";
+import { type WeightFile, weightsFromBytes } from "../model/weights.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { kindOf } from "./kind.ts";
 import { readFile, readTextFile } from "./regular.ts";

@@ -7,13 +7,8 @@ import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireCount, requireImage, requireWidths } from "./validate.ts";
-import {
-  requireSameModel,
-  requireTensor,
-  weightData,
-  type WeightFile,
-  weightsOf,
-} from "./weights.ts";
+import { requireSameModel } from "./topology.ts";
+import { requireTensor, weightData, type WeightFile, weightsOf } from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
 export interface GeneratorOptions {

@@ -20,7 +20,8 @@ import {
 import type { CallOptions, Initializer, LayerFactory } from "./layer.ts";
 import { modelToONNX } from "./onnx.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
-import { requireSameModel, weightData, weightsOf } from "./weights.ts";
+import { requireSameModel } from "./topology.ts";
+import { weightData, weightsOf } from "./weights.ts";
 
 /** Options of {@linkcode Sequential}. */
 export interface SequentialOptions {

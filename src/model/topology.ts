@@ -1,5 +1,6 @@
 /**
- * The topology in a tfjs model: whose weights are whose, and whether it computes what ours does.
+ * Whether a file is one of a model: whose weights are whose in a tfjs model, and whether its layers
+ * compute what ours do.
  *
  * @module
  */
@@ -8,7 +9,8 @@ import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { plain, quote } from "../formats/json.ts";
 import type { TfjsLayer, TfjsModel, TfjsWeight } from "../formats/tfjs_model.ts";
-import { type Architecture, layerNames } from "./architecture.ts";
+import { type Architecture, layerNames, weightSpecs } from "./architecture.ts";
+import { isImage, type WeightFile } from "./weights.ts";
 
 /** The layers with weights: how their names begin, and their weights in Keras' order. */
 const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: string[]]>> = {
@@ -19,11 +21,11 @@ const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: stri
 };
 
 /**
- * A model's weights under the names that they have here. A weight is found by the name of its layer,
- * with any prefix (`sequential/dense/kernel`). If no weight has such a name, the first kernel is taken
- * for that of the first layer with a kernel, and so on. Weights without a layer keep their names.
+ * The weights of a tfjs model under the names that they have here. A weight is found by the name of its
+ * layer, with any prefix (`sequential/dense/kernel`). If no weight has such a name, the first kernel is
+ * taken for that of the first layer with a kernel, and so on. Weights without a layer keep their names.
  */
-export function nameWeights({ layers, weights }: TfjsModel): Map<string, TfjsWeight> {
+export function tfjsWeights({ layers, weights }: TfjsModel, path: string): WeightFile {
   const weighted = layers.filter(({ type }) => Object.hasOwn(WEIGHTED, type));
   const names = layerNames(weighted.map(({ type }) => WEIGHTED[type][0]));
   const places = weighted.flatMap(({ type, name, config }, i) =>
@@ -35,17 +37,30 @@ export function nameWeights({ layers, weights }: TfjsModel): Map<string, TfjsWei
     `/${weight.name.replace(/:0$/, "")}`.endsWith(`/${name}`);
   const named = places.some(({ theirs }) => weights.some((weight) => ends(weight, theirs)));
   const left = new Set(weights);
-  const result = new Map<string, TfjsWeight>();
+  const found = new Map<string, TfjsWeight>();
   for (const { ours, theirs, weight } of places) {
     const next = [...left].find((each) => ends(each, named ? theirs : weight));
     if (!next) continue;
     left.delete(next);
-    result.set(ours, next);
+    found.set(ours, next);
   }
   for (const weight of left) {
-    result.set(result.has(weight.name) ? `${weight.name} (again)` : weight.name, weight);
+    found.set(found.has(weight.name) ? `${weight.name} (again)` : weight.name, weight);
   }
-  return result;
+  // A generator doubles the height and width of its Reshape layer twice.
+  const shape = layers.find(({ type }) => type === "Reshape")?.config.target_shape;
+  return {
+    path,
+    called: (name) => found.get(name)?.name ?? name,
+    tensors: new Map(
+      found.entries().map(([name, { shape, data }]) => [
+        name,
+        { dtype: "F32", shape, data },
+      ]),
+    ),
+    image: isImage(shape) ? [4 * shape[0], 4 * shape[1]] : undefined,
+    layers,
+  };
 }
 
 /** Keras' defaults of settings that a configuration leaves out. */
@@ -80,13 +95,8 @@ function setting(config: TfjsLayer["config"], key: string, inputShape: Shape): u
   return typeof value === "number" ? Math.fround(value) : value; // some versions write float32 numbers
 }
 
-/**
- * Refuses a topology that computes something else than ours in inference.
- *
- * @param path what messages call its file
- * @throws {CheckpointError} naming the first layer, or setting of one, that differs.
- */
-export function requireTopology(
+/** Refuses layers that compute something else than ours in inference. */
+function requireLayers(
   path: string,
   layers: readonly TfjsLayer[],
   { layers: ours, inputShape }: Architecture,
@@ -115,4 +125,17 @@ export function requireTopology(
     }
     shape = outputShape;
   }
+}
+
+/**
+ * Refuses a file of another model: other layers, where it says them, or tensors without a use here.
+ *
+ * @throws {CheckpointError} naming the first layer, setting of one, or tensor that differs.
+ */
+export function requireSameModel(file: WeightFile, model: Architecture): void {
+  if (file.layers) requireLayers(file.path, file.layers, model);
+  const used = new Set(weightSpecs(model).map(({ name }) => name));
+  const unknown = [...file.tensors.keys()].find((name) => !used.has(name));
+  if (unknown === undefined) return;
+  throw new CheckpointError(`${file.path} has an unknown tensor ${plain(file.called(unknown))}`);
 }

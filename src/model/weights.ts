@@ -9,9 +9,7 @@ import { type Shape, show } from "../graph/tensor.ts";
 import { requireChecksums } from "../formats/checksums.ts";
 import { parseJSON, plain, quote } from "../formats/json.ts";
 import { decodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
-import type { TfjsLayer, TfjsModel } from "../formats/tfjs_model.ts";
-import { type Architecture, weightSpecs } from "./architecture.ts";
-import { nameWeights, requireTopology } from "./topology.ts";
+import type { TfjsLayer } from "../formats/tfjs_model.ts";
 
 /** What a file holds of a model. */
 export interface WeightFile {
@@ -30,7 +28,7 @@ export interface WeightFile {
 }
 
 /** Whether a value of a file is the shape of an image. */
-function isImage(value: unknown): value is number[] {
+export function isImage(value: unknown): value is number[] {
   const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) > 0;
   return Array.isArray(value) && value.length >= 2 && value.every(isSize);
 }
@@ -57,20 +55,6 @@ function imageOf(
   return fail(
     `gives images of ${quote(sizes)}: height, width and channels must be positive whole numbers`,
   );
-}
-
-/** The weights of a tfjs model under Keras' names, as {@linkcode Sequential} counts them. */
-export function tfjsWeights(model: TfjsModel, path: string): WeightFile {
-  const { layers } = model;
-  const weights = nameWeights(model);
-  const tensors = new Map(
-    [...weights].map(([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const),
-  );
-  const called = (name: string) => weights.get(name)?.name ?? name;
-  // A generator doubles the height and width of its Reshape layer twice.
-  const shape = layers.find(({ type }) => type === "Reshape")?.config.target_shape;
-  const image = isImage(shape) ? [4 * shape[0], 4 * shape[1]] as const : undefined;
-  return { path, called, tensors, image, layers };
 }
 
 /**
@@ -155,17 +139,4 @@ export function weightData(file: WeightFile, name: string, shape: Shape): Float3
     : "a variance is at least 0. Use another file, or save it again from its source";
   const called = `${plain(file.called(name))} ${show(shape)}`;
   throw new CheckpointError(`In ${file.path}, ${called} holds ${data[at]} at ${at}: ${reason}`);
-}
-
-/**
- * Refuses a file of another model: other layers, where it says them, or tensors without a use here.
- *
- * @throws {CheckpointError} naming the first.
- */
-export function requireSameModel(file: WeightFile, model: Architecture): void {
-  if (file.layers) requireTopology(file.path, file.layers, model);
-  const used = new Set(weightSpecs(model).map(({ name }) => name));
-  const unknown = [...file.tensors.keys()].find((name) => !used.has(name));
-  if (unknown === undefined) return;
-  throw new CheckpointError(`${file.path} has an unknown tensor ${plain(file.called(unknown))}`);
 }

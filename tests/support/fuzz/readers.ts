@@ -26,7 +26,8 @@ import { readRunRecord, writeRunRecord } from "../../../src/files/run_record.ts"
 import { decodeSafetensors, encodeSafetensors } from "../../../src/formats/safetensors.ts";
 import { generatorArchitecture, generatorSizes } from "../../../src/model/generator.ts";
 import { readWeights } from "../../../src/files/model_files.ts";
-import { requireSameModel, weightData } from "../../../src/model/weights.ts";
+import { requireSameModel } from "../../../src/model/topology.ts";
+import { weightData } from "../../../src/model/weights.ts";
 import { type Position, requirePosition } from "../../../src/training/position.ts";
 import { RunFolder } from "../../../src/files/run_folder.ts";
 import { concat } from "./bytes.ts";
