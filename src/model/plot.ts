@@ -101,16 +101,17 @@ export function plotSVG(models: readonly Architecture[]): string {
   const parts: string[] = [];
   const text = (x: number, y: number, className: string, content: string) =>
     parts.push(`<text x="${x}" y="${y}" class="${className}">${escape(content)}</text>`);
+  const arrow = (className: string, line: string) =>
+    parts.push(`<path d="${line}" class="${className}" marker-end="url(#tip)"/>`);
   for (const [m, boxes] of columns.entries()) {
     text(left(m), 44, "title", models[m].name);
     text(left(m), 66, "facts", totals(models[m]));
     for (const [i, { name, type, shape, weights }] of boxes.entries()) {
       const [x, y] = [left(m), top(i)];
       const [fill, border] = COLORS[type] ?? OTHER;
+      const round = type ? 7 : HEIGHT / 2;
       parts.push(
-        `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${
-          type ? 7 : HEIGHT / 2
-        }" ` +
+        `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${round}" ` +
           `fill="${fill}" stroke="${border}"/>`,
       );
       const inset = type ? 14 : 22; // the text keeps off the round sides of an input
@@ -118,17 +119,17 @@ export function plotSVG(models: readonly Architecture[]): string {
       if (type) text(x + inset, y + 36, "facts", type);
       text(x + WIDTH - inset, y + (weights ? 20 : 28), "shape", shape);
       if (weights) text(x + WIDTH - inset, y + 36, "facts right", weights);
-      const arrow = `M${x + WIDTH / 2} ${y - GAP}V${y - 3}`;
-      if (i > 0) parts.push(`<path d="${arrow}" class="arrow" marker-end="url(#tip)"/>`);
+      if (i > 0) arrow("arrow", `M${x + WIDTH / 2} ${y - GAP}V${y - 3}`);
     }
   }
   if (joined(models)) {
     const from = top(columns[0].length - 1) + HEIGHT / 2;
     const to = top(0) + HEIGHT / 2;
     const [x0, x1, x2] = [left(0) + WIDTH, left(1) - GUTTER / 2, left(1) - 3];
-    parts.push(
-      `<path d="M${x0} ${from}H${x1 - 8}Q${x1} ${from} ${x1} ${from - 8}V${to + 8}` +
-        `Q${x1} ${to} ${x1 + 8} ${to}H${x2}" class="arrow dashed" marker-end="url(#tip)"/>`,
+    arrow(
+      "arrow dashed",
+      `M${x0} ${from}H${x1 - 8}Q${x1} ${from} ${x1} ${from - 8}V${to + 8}` +
+        `Q${x1} ${to} ${x1 + 8} ${to}H${x2}`,
     );
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +

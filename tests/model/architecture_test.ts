@@ -21,10 +21,9 @@ Deno.test("architecture: without a device it says what the models say", async ()
     ofGenerator.layers.flatMap(({ name, layer }) => layer.weights.map((w) => `${name}/${w.name}`)),
     generator.variables.map(({ name }) => name),
   );
-  const image = { channels: 3, height: 16, width: 12 };
-  const discriminator = new Discriminator(gpu, { ...image, widths: [4, 8] });
-  const ofDiscriminator = discriminatorArchitecture({ ...image, widths: [4, 8] });
-  assert.equal(architectureSummary(ofDiscriminator), discriminator.summary());
+  const options = { widths: [4, 8], channels: 3, height: 16, width: 12 } as const;
+  const discriminator = new Discriminator(gpu, options);
+  assert.equal(architectureSummary(discriminatorArchitecture(options)), discriminator.summary());
 });
 
 Deno.test("architecture: the tutorial's sizes", () => {
