@@ -1,5 +1,5 @@
 /**
- * Whether a file is one of a model: whose weights are whose in a tfjs model, and whether its layers
+ * Whether a file fits a model: which weight of a tfjs model is which of ours, and whether its layers
  * compute what ours do.
  *
  * @module
