@@ -6,8 +6,7 @@
 
 import { basename, dirname, extname, join } from "node:path";
 import { Generator, Gpu } from "../../mod.ts";
-import { kindOf } from "../files/kind.ts";
-import { requireNoLinks } from "../files/links.ts";
+import { kindOf, requireNoLinks } from "../files/kind.ts";
 import { requireForm } from "../files/model_files.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { MODEL_FILE, SHARD_FILE } from "../formats/tfjs_model.ts";

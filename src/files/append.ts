@@ -6,7 +6,7 @@
 
 import { concat } from "../formats/bytes.ts";
 import { cannotWrite, isStillAt } from "./atomic.ts";
-import { requireFile } from "./regular.ts";
+import { ifThere, requireFile } from "./kind.ts";
 
 /** Most bytes held in memory while a file cannot be written; then the oldest entries are dropped. */
 const HELD_BYTES = 2 ** 24;
@@ -38,7 +38,7 @@ export class AppendFile {
     let file: Deno.FsFile | undefined;
     try {
       // Opening a pipe waits until someone reads it.
-      if (length !== undefined) await requireNoPipe(path);
+      if (length !== undefined) await ifThere(requireFile(path));
       const kind = length === undefined ? { createNew: true } : { create: true };
       file = await Deno.open(path, { write: true, ...kind });
       const opened = new AppendFile(path, file, length ?? 0);
@@ -71,10 +71,7 @@ export class AppendFile {
    * @throws {Error} when it cannot be written; the file then ends with a whole entry, as before.
    */
   flush({ sync = false }: { readonly sync?: boolean } = {}): Promise<void> {
-    return this.#closed ? Promise.resolve() : this.#flush(sync);
-  }
-
-  #flush(sync: boolean): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     const turn = this.#writing.then(() => this.#write(sync));
     this.#writing = turn.catch(() => {}); // A later flush tries again.
     return turn;
@@ -88,8 +85,7 @@ export class AppendFile {
     } catch (cause) {
       // Readers would stop at half an entry.
       await this.#cut().catch(() => {});
-      this.#held = [...entries, ...this.#held];
-      this.#giveUpOldest();
+      this.#hold([...entries, ...this.#held]);
       throw cannotWrite(this.path, cause);
     }
     if (!sync) return;
@@ -117,31 +113,24 @@ export class AppendFile {
     this.#torn = false;
   }
 
-  #giveUpOldest(): void {
-    let bytes = this.#held.reduce((sum, { length }) => sum + length, 0);
+  /** Holds entries for the next flush, without the oldest ones if they are too many. */
+  #hold(entries: Uint8Array[]): void {
+    let bytes = entries.reduce((sum, { length }) => sum + length, 0);
     let count = 0;
-    while (bytes > HELD_BYTES) bytes -= this.#held[count++].length;
-    this.#held.splice(0, count);
+    while (bytes > HELD_BYTES) bytes -= entries[count++].length;
+    this.#held = entries.slice(count);
     this.#lost += count;
   }
 
   /** Writes the rest, waits until it is on the disk, and closes the file, whatever happens. */
   async close(): Promise<void> {
     if (this.#closed) return;
+    const last = this.flush({ sync: true });
     this.#closed = true;
     try {
-      await this.#flush(true);
+      await last;
     } finally {
       this.file.close();
     }
-  }
-}
-
-/** The file need not exist yet. */
-async function requireNoPipe(path: string): Promise<void> {
-  try {
-    await requireFile(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import { basename, dirname, join } from "node:path";
+import { ifThere } from "./kind.ts";
 
 /** What to do about a failed write, by the system's name for the reason. */
 function remedy(error: Error & { code?: string }, folder: string): string {
@@ -46,22 +47,28 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`);
   try {
-    await writeAndFlush(temporary, bytes);
+    {
+      using file = await Deno.open(temporary, { write: true, createNew: true });
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      await file.sync();
+    }
     await Deno.rename(temporary, path);
-    await removeLeftOver(path);
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {}); // It may not exist.
     throw cannotWrite(path, cause);
   }
+  await removeTemporary(folder, basename(path)).catch(() => {}); // The file itself is written.
 }
 
 /** The error of a file that cannot be written: the path, the system's reason and a way out. */
 export function cannotWrite(path: string, cause: unknown): Error {
+  return failure(`Cannot write ${path}`, cause as Error, dirname(path));
+}
+
+function failure(what: string, cause: Error, folder: string): Error {
   // The system's message ends with the paths it saw, a temporary one among them.
-  const reason = (cause as Error).message.replace(/: [a-z]+ '.*$/s, "");
-  return new Error(`Cannot write ${path}: ${reason}. ${remedy(cause as Error, dirname(path))}`, {
-    cause,
-  });
+  const reason = cause.message.replace(/: [a-z]+ '.*$/s, "");
+  return new Error(`${what}: ${reason}. ${remedy(cause, folder)}`, { cause });
 }
 
 /** Whether a path still leads to an open file, which may have been removed or replaced. */
@@ -87,50 +94,31 @@ export function isSystemError(error: unknown): error is Error {
  * @throws {Error} naming the path, the reason and a way out; the system's own error is its `cause`.
  */
 export async function makeFolder(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true });
-  } catch (cause) {
-    const reason = (cause as Error).message.replace(/: mkdir '.*$/s, "");
-    throw new Error(`Cannot make the folder ${path}: ${reason}. ${remedy(cause as Error, path)}`, {
-      cause,
-    });
-  }
+  await Deno.mkdir(path, { recursive: true }).catch((cause) => {
+    throw failure(`Cannot make the folder ${path}`, cause, path);
+  });
 }
 
 /** Of {@linkcode writeFileAtomic}'s temporary files. */
-const TEMPORARY = /^\..+\.[0-9a-f]{8}\.tmp$/;
+const TEMPORARY = /^\.(.+)\.[0-9a-f]{8}\.tmp$/;
 
 /** No write takes this long, so an older temporary file was left by a process that was killed. */
 const LEFT_OVER_MILLISECONDS = 600_000;
 
-/** Removes temporary files of a path that killed processes left. */
-async function removeLeftOver(path: string): Promise<void> {
-  const folder = dirname(path);
-  try {
-    for await (const { name, isFile } of Deno.readDir(folder)) {
-      if (!isFile || !TEMPORARY.test(name) || !name.startsWith(`.${basename(path)}.`)) continue;
-      const { mtime } = await Deno.stat(join(folder, name));
+/**
+ * Removes temporary files that a process left in a folder when it was killed while it wrote: of the file
+ * with this name, those that no process can still be writing; without a name all of them.
+ */
+export async function removeTemporary(folder: string, name?: string): Promise<void> {
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
+  for (const entry of entries) {
+    const of = entry.isFile && TEMPORARY.exec(entry.name)?.[1];
+    if (!of || (name !== undefined && of !== name)) continue;
+    const path = join(folder, entry.name);
+    if (name !== undefined) {
+      const { mtime } = await Deno.stat(path);
       if (Date.now() - mtime!.getTime() < LEFT_OVER_MILLISECONDS) continue;
-      await Deno.remove(join(folder, name));
     }
-  } catch {
-    // The file itself is written; the rest can wait.
+    await Deno.remove(path);
   }
-}
-
-/** Removes temporary files that a process left in a folder when it was killed while it wrote. */
-export async function removeTemporary(folder: string): Promise<void> {
-  try {
-    for await (const { name, isFile } of Deno.readDir(folder)) {
-      if (isFile && TEMPORARY.test(name)) await Deno.remove(join(folder, name));
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-async function writeAndFlush(path: string, bytes: Uint8Array): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true });
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-  await file.sync();
 }

@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { plain } from "../formats/json.ts";
-import { readFile } from "./regular.ts";
+import { readFile } from "./kind.ts";
 import {
   type Checkpoint,
   decodeCheckpoint,
@@ -24,14 +24,9 @@ import {
  * @throws {CheckpointError} when it cannot be opened, is damaged, foreign or newer.
  */
 export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw new CheckpointError(`Cannot open the checkpoint ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+  const bytes = await readFile(path).catch((cause) => {
+    throw new CheckpointError(`Cannot open the checkpoint ${path}: ${cause.message}`, { cause });
+  });
   return decodeCheckpoint(bytes, path);
 }
 
@@ -45,18 +40,9 @@ interface Entry {
   readonly step: number;
 }
 
-function entryOf(folder: string, name: string): Entry | undefined {
-  const match = NAME.exec(name);
-  if (!match) return undefined;
-  const step = match[2] === undefined ? Infinity : Number(match[2]);
-  return { path: join(folder, name), epoch: Number(match[1]), step };
-}
-
 function factsOf<P>({ distance = NaN, tensors }: Checkpoint<P>) {
   return { distance, finite: firstNonFinite(tensors) === undefined };
 }
-
-const byAge = (a: Entry, b: Entry) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1);
 
 /** Folder for checkpoints newer than the one that a run resumed from. */
 export const SUPERSEDED = "superseded";
@@ -105,14 +91,14 @@ export class CheckpointFolder {
       }
       readable.push(path);
     }
-    const distance = (path: string) => this.#facts.get(path)!.distance;
     const finite = readable.filter((path) => this.#facts.get(path)!.finite);
-    const measured = finite.filter((path) => !Number.isNaN(distance(path)));
-    const best = measured.reduce<string | undefined>(
+    let best: string | undefined;
+    let least = Infinity;
+    for (const path of finite) {
+      const { distance } = this.#facts.get(path)!;
       // The newer one of two that are equally good.
-      (a, b) => a !== undefined && distance(a) < distance(b) ? a : b,
-      undefined,
-    );
+      if (distance <= least) [best, least] = [path, distance];
+    }
     // In a run with `onNonFinite: "warn"`, the last finite checkpoint is the one to go back to.
     const kept = [best, written, finite.at(-1)];
     for (const path of readable.slice(0, -this.keep)) {
@@ -142,9 +128,10 @@ export class CheckpointFolder {
 
   /** Removes them all, and those moved aside. */
   async clear(): Promise<void> {
-    for (const path of await this.list()) await Deno.remove(path);
     const aside = new CheckpointFolder(join(this.path, SUPERSEDED));
-    for (const path of await aside.list()) await Deno.remove(path);
+    for (const folder of [this, aside]) {
+      for (const path of await folder.list()) await Deno.remove(path);
+    }
   }
 
   /** All checkpoints, the oldest first. */
@@ -156,8 +143,10 @@ export class CheckpointFolder {
     const entries: Entry[] = [];
     try {
       for await (const { name, isFile } of Deno.readDir(this.path)) {
-        const entry = isFile && entryOf(this.path, name);
-        if (entry) entries.push(entry);
+        const match = isFile && NAME.exec(name);
+        if (!match) continue;
+        const [, epoch, step = Infinity] = match;
+        entries.push({ path: join(this.path, name), epoch: Number(epoch), step: Number(step) });
       }
     } catch (cause) {
       if (cause instanceof Deno.errors.NotADirectory) {
@@ -169,7 +158,7 @@ export class CheckpointFolder {
       }
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     }
-    return entries.sort(byAge);
+    return entries.sort((a, b) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1));
   }
 
   /**

@@ -7,7 +7,7 @@
 import { basename, join } from "node:path";
 import { DataError } from "../errors.ts";
 import { plain } from "../formats/json.ts";
-import { requireFile } from "./regular.ts";
+import { requireFile } from "./kind.ts";
 
 /** Most bytes of a file that is read: far more than a camera writes. */
 const MAX_FILE = 2 ** 29;
@@ -33,16 +33,13 @@ const isPNGName = (name: string) => /\.png$/i.test(name);
 
 /** The contents of a folder without hidden files, links followed, sorted by name (code units). */
 async function list(dir: string): Promise<Entry[]> {
-  const found: Deno.DirEntry[] = [];
-  try {
-    for await (const entry of Deno.readDir(dir)) found.push(entry);
-  } catch (cause) {
+  const found = await Array.fromAsync(Deno.readDir(dir)).catch((cause) => {
     throw new DataError(
       `Cannot read the folder ${shown(dir)}: ${reasonOf(cause)}. ` +
         "Give a folder of PNG files that exists and may be read",
       { cause },
     );
-  }
+  });
   const entries: Entry[] = [];
   for (const entry of found.sort((a, b) => a.name < b.name ? -1 : 1)) {
     if (entry.name.startsWith(".")) continue;

@@ -6,12 +6,12 @@
 
 import { join } from "node:path";
 import { DataError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "./atomic.ts";
+import { writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "../formats/gif.ts";
 import { GRID_SCALE, imageGrid } from "../formats/grid.ts";
 import { describeImage, type Image } from "../formats/image.ts";
 import { decodePNG, encodePNG } from "../formats/png.ts";
-import { NotAFile, readFile } from "./regular.ts";
+import { ifThere, NotAFile, readFile } from "./kind.ts";
 import { stepsPerEpoch } from "./run_record.ts";
 
 /** Sizes of the images of one grid. */
@@ -41,25 +41,15 @@ const NAME = /^image_at_(step|epoch)_(\d+)\.png$/;
  * @throws {DataError} when there is no such folder.
  */
 export async function listImages(dir: string): Promise<ImageFile[]> {
-  const files: ImageFile[] = [];
-  try {
-    for await (const { name } of Deno.readDir(dir)) {
-      const match = NAME.exec(name);
-      if (!match) continue;
-      files.push({
-        path: join(dir, name),
-        kind: match[1] as ImageKind,
-        number: Number(match[2]),
-      });
-    }
-  } catch (cause) {
-    const absent = cause instanceof Deno.errors.NotFound ||
-      cause instanceof Deno.errors.NotADirectory;
-    if (!absent) throw cause;
-    throw new DataError(`There is no folder ${dir}: give the folder of a run, such as out`, {
-      cause,
-    });
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(dir)));
+  if (!entries) {
+    throw new DataError(`There is no folder ${dir}: give the folder of a run, such as out`);
   }
+  const files = entries.flatMap(({ name }): ImageFile[] => {
+    const [, kind, number] = NAME.exec(name) ?? [];
+    if (!kind) return [];
+    return [{ path: join(dir, name), kind: kind as ImageKind, number: Number(number) }];
+  });
   return files.sort((a, b) => b.kind.localeCompare(a.kind) || a.number - b.number);
 }
 
@@ -113,50 +103,34 @@ async function readFrames(paths: readonly string[]): Promise<Image[]> {
 /** How long a frame of a run's animation is shown, in milliseconds. */
 export const FRAME_MS = 200;
 
-/** Writes grids as PNG, and all of them as one GIF. */
-export class ImageFolder {
-  private constructor(readonly path: string, private readonly shape: ImageShape) {}
+/** Writes a grid of images on [-1, 1] as a PNG file. */
+export async function writeGrid(
+  path: string,
+  images: Float32Array,
+  shape: ImageShape,
+): Promise<void> {
+  const columns = Math.ceil(Math.sqrt(shape.count));
+  const options = { ...shape, columns, scale: GRID_SCALE, padding: GRID_SCALE };
+  await writeFileAtomic(path, encodePNG(imageGrid(images, options)));
+}
 
-  /** Makes the folder, so that a run fails early if it cannot be written to. */
-  static async open(path: string, shape: ImageShape): Promise<ImageFolder> {
-    await makeFolder(path);
-    return new ImageFolder(path, shape);
-  }
-
-  /** Writes images on [-1, 1] as `<name>.png` . */
-  async save(name: string, images: Float32Array): Promise<string> {
-    const columns = Math.ceil(Math.sqrt(this.shape.count));
-    const grid = imageGrid(images, {
-      ...this.shape,
-      columns,
-      scale: GRID_SCALE,
-      padding: GRID_SCALE,
-    });
-    const path = join(this.path, `${name}.png`);
-    await writeFileAtomic(path, encodePNG(grid));
-    return path;
-  }
-
-  /**
-   * Writes `dcgan.gif` from the images in the folder, by the tutorial's schedule. A folder without
-   * images gets no GIF. After a resume, images later than `upTo` are left out, because they are not of
-   * this run; and images of another size than the last one, because a resume may change their number.
-   *
-   * @throws {DataError} when a file is no PNG.
-   */
-  async writeGIF(
-    upTo: Readonly<Record<ImageKind, number>> = { step: Infinity, epoch: Infinity },
-  ): Promise<string | undefined> {
-    const files = await listImages(this.path);
-    const all = animated(
-      files.filter(({ kind, number }) => number <= upTo[kind]),
-      await stepsPerEpoch(this.path),
-    );
-    if (!all.length) return undefined;
-    const frames = await readFrames(tutorialFrames(all.length).map((i) => all[i].path));
-    const alike = frames.filter((frame) => describeImage(frame) === describeImage(frames.at(-1)!));
-    const path = join(this.path, "dcgan.gif");
-    await writeFileAtomic(path, encodeGIF(alike, { delayMs: FRAME_MS, loop: true }));
-    return path;
-  }
+/**
+ * Writes `dcgan.gif` from the images in a folder, by the tutorial's schedule. A folder without images
+ * gets no GIF. After a resume, images later than `upTo` are left out, because they are not of this run;
+ * and images of another size than the last one, because a resume may change their number.
+ *
+ * @throws {DataError} when a file is no PNG.
+ */
+export async function writeGIF(
+  dir: string,
+  upTo: Readonly<Record<ImageKind, number>>,
+): Promise<string | undefined> {
+  const files = (await listImages(dir)).filter(({ kind, number }) => number <= upTo[kind]);
+  const all = animated(files, await stepsPerEpoch(dir));
+  if (!all.length) return undefined;
+  const frames = await readFrames(tutorialFrames(all.length).map((i) => all[i].path));
+  const alike = frames.filter((frame) => describeImage(frame) === describeImage(frames.at(-1)!));
+  const path = join(dir, "dcgan.gif");
+  await writeFileAtomic(path, encodeGIF(alike, { delayMs: FRAME_MS, loop: true }));
+  return path;
 }

@@ -10,7 +10,7 @@ import type { Gpu } from "../graph/gpu.ts";
 import { type CalibrationRow, CANDIDATES } from "../ops/gemm/calibrate.ts";
 import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
-import { readTextFile } from "./regular.ts";
+import { readTextFile } from "./kind.ts";
 
 /** Measurements by adapter, driver, Deno, version and default variant: a file for each. */
 export class KernelCache {

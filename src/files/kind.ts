@@ -1,24 +1,84 @@
 /**
- * What lies at a path.
+ * What is at a path, and reading it if it is a file.
  *
  * @module
  */
 
-/**
- * What lies at a path, links followed: "other" is a pipe, a socket or a device. Nothing where there is
- * nothing, or a file stands where the path needs a folder.
- *
- * Permissions: read for the path.
- *
- * @throws what else the system says, such as that the path may not be read.
- */
-export async function kindOf(path: string): Promise<"file" | "directory" | "other" | undefined> {
+import { join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+
+/** Undefined where there is nothing, or a file stands where the path needs a folder. */
+export async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
   try {
-    const { isFile, isDirectory } = await Deno.stat(path);
-    return isFile ? "file" : isDirectory ? "directory" : "other";
+    return await result;
   } catch (error) {
     const { NotFound, NotADirectory } = Deno.errors;
     if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
     throw error;
   }
+}
+
+/**
+ * What is at a path, links followed: "other" is a pipe, a socket or a device. Undefined as in
+ * {@linkcode ifThere}.
+ *
+ * @throws what else the system says, such as that the path may not be read.
+ */
+export async function kindOf(path: string): Promise<"file" | "directory" | "other" | undefined> {
+  const info = await ifThere(Deno.stat(path));
+  return info && (info.isFile ? "file" : info.isDirectory ? "directory" : "other");
+}
+
+/** Whether there is a symbolic link at a path, even if it leads nowhere. */
+export async function isLink(path: string): Promise<boolean> {
+  return (await ifThere(Deno.lstat(path)))?.isSymlink ?? false;
+}
+
+/**
+ * Refuses symbolic links with these names in a folder: writing to one would change a file elsewhere. The
+ * folder itself may be a link, since the caller names it.
+ *
+ * @throws {CheckpointError} naming the link and the way out.
+ */
+export async function requireNoLinks(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const path = join(folder, name);
+    if (!await isLink(path)) continue;
+    throw new CheckpointError(
+      `${path} is a link, and nothing is written outside of ${folder}: remove it, or put what it ` +
+        "leads to into its place",
+    );
+  }
+}
+
+/** There is a pipe, a socket or a device at a path. The message is half a sentence about "it". */
+export class NotAFile extends Error {
+  constructor() {
+    super("it is not a file, but a pipe, a socket or a device; put a file in its place");
+  }
+}
+
+/**
+ * Refuses what is not a file, links followed: opening a pipe waits without end, and a device may have no
+ * end. A folder is left to the system, which does not open one.
+ *
+ * @throws {NotAFile} when it is a pipe, a socket or a device.
+ * @throws {Deno.errors.NotFound} when there is nothing; and what else the system says.
+ */
+export async function requireFile(path: string): Promise<Deno.FileInfo> {
+  const info = await Deno.stat(path);
+  if (!info.isFile && !info.isDirectory) throw new NotAFile();
+  return info;
+}
+
+/** The bytes of a file. Throws as {@linkcode requireFile}. */
+export async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  await requireFile(path);
+  return await Deno.readFile(path);
+}
+
+/** The text of a file. Throws as {@linkcode requireFile}. */
+export async function readTextFile(path: string): Promise<string> {
+  await requireFile(path);
+  return await Deno.readTextFile(path);
 }

@@ -10,7 +10,7 @@ import { decodeRow, type MetricsRow, RowOrder } from "../formats/metrics.ts";
 import type { MetricsLogOptions } from "../training/metrics_log.ts";
 import { AppendFile } from "./append.ts";
 import { cannotWrite } from "./atomic.ts";
-import { NotAFile, requireFile } from "./regular.ts";
+import { NotAFile, requireFile } from "./kind.ts";
 
 const LINE_BREAK = new Uint8Array([10]);
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type FoundFile, type MNISTFile, openFile, spellings } from "../data/mnist_files.ts";
 import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
-import { readFile } from "./regular.ts";
+import { readFile } from "./kind.ts";
 
 /** Environment variables with the place of caches, on any system. */
 export const CACHE_VARIABLES: readonly string[] = ["HOME", "LOCALAPPDATA", "XDG_CACHE_HOME"];

@@ -21,8 +21,7 @@ import { encodeModel } from "../model/encode.ts";
 import { tfjsWeights } from "../model/topology.ts";
 import { type WeightFile, weightsFromBytes } from "../model/weights.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
-import { kindOf } from "./kind.ts";
-import { readFile, readTextFile } from "./regular.ts";
+import { kindOf, readFile, readTextFile } from "./kind.ts";
 
 /** What a model can be written as; `folder` is a tfjs model in a folder of any name. */
 export type Form = "safetensors" | "onnx" | "tfjs" | "folder";

@@ -6,18 +6,17 @@
 
 import { basename, join } from "node:path";
 import { CheckpointError, DataError } from "../errors.ts";
-import { isSystemError, removeTemporary, writeFileAtomic } from "./atomic.ts";
+import { isSystemError, makeFolder, removeTemporary, writeFileAtomic } from "./atomic.ts";
 import { CheckpointFolder, SUPERSEDED } from "./checkpoints.ts";
 import { Curves } from "../formats/curves.ts";
 import { plain, quote } from "../formats/json.ts";
-import { kindOf } from "./kind.ts";
-import { isLink, requireNoLinks } from "./links.ts";
+import { isLink, kindOf, requireNoLinks } from "./kind.ts";
 import { FolderLock, LOCK } from "./lock.ts";
 import type { MetricsRow } from "../formats/metrics.ts";
 import { MetricsLog } from "../training/metrics_log.ts";
 import { TensorBoardLog } from "../training/tensorboard_log.ts";
-import { ImageFolder, type ImageShape, listImages } from "./images.ts";
-import { readRunRecord, writeRunRecord } from "./run_record.ts";
+import { type ImageShape, listImages, writeGIF, writeGrid } from "./images.ts";
+import { readRunRecord, RUN_RECORD, writeRunRecord } from "./run_record.ts";
 import { eventFiles } from "./tensorboard.ts";
 import type { EpochEvent, StepEvent } from "../training/events.ts";
 import type { Snapshot } from "../training/position.ts";
@@ -27,8 +26,8 @@ import type { Trainer } from "../training/trainer.ts";
 export const CHECKPOINTS = "training_checkpoints";
 
 /** The checkpoints in the folder of a run. */
-export function checkpointsOf(outDir: string): CheckpointFolder {
-  return new CheckpointFolder(join(outDir, CHECKPOINTS));
+export function checkpointsOf(outDir: string, keep?: number): CheckpointFolder {
+  return new CheckpointFolder(join(outDir, CHECKPOINTS), keep);
 }
 
 /** Options of {@linkcode RunFolder.open}. */
@@ -43,14 +42,17 @@ export interface RunFolderOptions {
 
 const TENSORBOARD = "tensorboard";
 
+const METRICS = "metrics.jsonl";
+const CURVES = "losses.svg";
+
 /** Files that are a run's, apart from its images, checkpoints and event files. */
-const NAMES = ["metrics.jsonl", "losses.svg", "run.json", "dcgan.gif"];
+const NAMES = [METRICS, CURVES, RUN_RECORD, "dcgan.gif"];
 
 /**
  * What a run opens and writes to, so that a link would lead elsewhere. The other files are written under
  * another name and renamed, which replaces a link.
  */
-const OPENED = [LOCK, "metrics.jsonl", TENSORBOARD, CHECKPOINTS, join(CHECKPOINTS, SUPERSEDED)];
+const OPENED = [LOCK, METRICS, TENSORBOARD, CHECKPOINTS, join(CHECKPOINTS, SUPERSEDED)];
 
 /** Seconds between flushes of the log. */
 const FLUSH_SECONDS = 0.5;
@@ -62,7 +64,9 @@ const FLUSH_SECONDS = 0.5;
  * that cannot be written throws; for other files a message is emitted, and training goes on.
  */
 export class RunFolder implements AsyncDisposable {
+  /** The folder of checkpoints. */
   readonly checkpoints: CheckpointFolder;
+  private readonly message: (text: string) => void;
   #metrics: MetricsLog | undefined;
   #tensorboard: TensorBoardLog | undefined;
   #curves = new Curves();
@@ -72,15 +76,12 @@ export class RunFolder implements AsyncDisposable {
 
   private constructor(
     readonly path: string,
-    private readonly images: ImageFolder,
     private readonly lock: FolderLock | undefined,
-    { keep, onMessage }: RunFolderOptions,
+    private readonly options: RunFolderOptions,
   ) {
-    this.checkpoints = new CheckpointFolder(join(path, CHECKPOINTS), keep);
-    this.message = onMessage;
+    this.checkpoints = checkpointsOf(path, options.keep);
+    this.message = options.onMessage;
   }
-
-  private readonly message: (text: string) => void;
 
   /**
    * Makes the folder, so that a run fails early if it cannot be written to, and takes it for itself.
@@ -89,10 +90,9 @@ export class RunFolder implements AsyncDisposable {
    * @throws {Error} when it cannot be written to, naming the path, the reason and a way out.
    */
   static async open(path: string, options: RunFolderOptions): Promise<RunFolder> {
-    const images = await ImageFolder.open(path, options.images);
+    await makeFolder(path);
     await requireNoLinks(path, OPENED);
-    const lock = await FolderLock.take(path, options.onMessage);
-    return new RunFolder(path, images, lock, options);
+    return new RunFolder(path, await FolderLock.take(path, options.onMessage), options);
   }
 
   /**
@@ -136,7 +136,7 @@ export class RunFolder implements AsyncDisposable {
     for (const key of keys) {
       const [there, here] = [record.configuration[key], configuration[key]];
       if (JSON.stringify(there) === JSON.stringify(here)) continue;
-      return `${join(this.path, "run.json")} is the record of another run, with ${plain(key)} ` +
+      return `${join(this.path, RUN_RECORD)} is the record of another run, with ${plain(key)} ` +
         `${quote(there)}, and this one has ${quote(here)}: resume into another folder (outDir; ` +
         "--resume FILE --out DIR), or move the record away if it is wrong";
     }
@@ -154,7 +154,13 @@ export class RunFolder implements AsyncDisposable {
     // What a process left that was killed while it wrote. Not before: where the folder was refused,
     // another one may be writing there.
     for (const dir of [this.path, this.checkpoints.path]) await removeTemporary(dir);
-    await this.#supersede(trainer);
+    const { folder, paths } = trainer.betweenEpochs
+      ? await this.checkpoints.supersede(trainer.currentEpoch - 1)
+      : await this.checkpoints.supersede(trainer.currentEpoch, fromStep);
+    if (paths.length) {
+      const names = paths.map((path) => basename(path)).join(", ");
+      this.message(`newer than what is resumed, and now in ${folder}: ${names}`);
+    }
     await writeRunRecord(
       this.path,
       { configuration, seed, adapter: gpu.info, kernels: gpu.tuning, fromStep, command },
@@ -166,19 +172,9 @@ export class RunFolder implements AsyncDisposable {
     });
   }
 
-  /** The log is cut after the trainer's step, and so are the checkpoints. */
-  async #supersede({ betweenEpochs, currentEpoch, steps }: Trainer): Promise<void> {
-    const { folder, paths } = betweenEpochs
-      ? await this.checkpoints.supersede(currentEpoch - 1)
-      : await this.checkpoints.supersede(currentEpoch, steps);
-    if (!paths.length) return;
-    const names = paths.map((path) => basename(path)).join(", ");
-    this.message(`newer than what is resumed, and now in ${folder}: ${names}`);
-  }
-
   /** A log that cannot be read must not stop a run: it is put aside. */
   async #openMetrics(afterStep: number): Promise<MetricsLog> {
-    const path = join(this.path, "metrics.jsonl");
+    const path = join(this.path, METRICS);
     const onRow = (row: MetricsRow) => this.#curves.addRow(row);
     try {
       return await MetricsLog.open(path, { afterStep, onRow });
@@ -205,10 +201,9 @@ export class RunFolder implements AsyncDisposable {
 
   /** Logs an epoch and draws the curves again. */
   async epoch(event: EpochEvent): Promise<void> {
-    const { step, epoch, distance } = event;
+    const { step, epoch, distance, image } = event;
     this.#metrics!.epoch(event);
     if (distance !== undefined) this.#tensorboard!.scalars(step, { distance });
-    const { image } = event;
     if (image !== undefined) {
       await this.#tolerate("TensorBoard's image", async () => {
         this.#tensorboard!.image(step, "images", await Deno.readFile(image));
@@ -231,7 +226,11 @@ export class RunFolder implements AsyncDisposable {
     const name = ofEpoch
       ? `image_at_epoch_${String(epoch).padStart(4, "0")}`
       : `image_at_step_${String(step).padStart(6, "0")}`;
-    return this.#tolerate("images", () => this.images.save(name, images));
+    const path = join(this.path, `${name}.png`);
+    return this.#tolerate("images", async () => {
+      await writeGrid(path, images, this.options.images);
+      return path;
+    });
   }
 
   /**
@@ -247,7 +246,7 @@ export class RunFolder implements AsyncDisposable {
   /** Draws the curves of both losses as `losses.svg`. */
   async writeCurves(): Promise<void> {
     const svg = new TextEncoder().encode(this.#curves.svg());
-    await this.#tolerate("curves", () => writeFileAtomic(join(this.path, "losses.svg"), svg));
+    await this.#tolerate("curves", () => writeFileAtomic(join(this.path, CURVES), svg));
   }
 
   /** Writes `dcgan.gif` from the images up to here. */
@@ -255,7 +254,7 @@ export class RunFolder implements AsyncDisposable {
     upTo: { readonly step: number; readonly epoch: number },
   ): Promise<string | undefined> {
     try {
-      return await this.#tolerate("the GIF", () => this.images.writeGIF(upTo));
+      return await this.#tolerate("the GIF", () => writeGIF(this.path, upTo));
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       this.message(`dcgan.gif is not written: ${error.message}`); // No reason to stop a run.

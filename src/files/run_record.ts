@@ -9,9 +9,10 @@ import { encodeJSON, plain } from "../formats/json.ts";
 import { decodeRunRecord, type RunRecord, type RunSession } from "../formats/run_record.ts";
 import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
-import { readTextFile } from "./regular.ts";
+import { readTextFile } from "./kind.ts";
 
-const RUN_RECORD = "run.json";
+/** The name of the record in the folder of a run. */
+export const RUN_RECORD = "run.json";
 
 /** Facts of a run for its record. */
 export interface RunFacts {

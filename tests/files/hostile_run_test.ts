@@ -11,7 +11,7 @@ import { CheckpointError, decodePNG, Gpu, trainDCGAN } from "../../mod.ts";
 import { hyperparametersOf } from "../../src/training/hyperparameters.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { encodeCheckpoint } from "../../src/training/checkpoint.ts";
-import { requireNoLinks } from "../../src/files/links.ts";
+import { requireNoLinks } from "../../src/files/kind.ts";
 import { mostImages } from "../../src/formats/grid.ts";
 import { commandsIn, type RunRecord } from "../../src/formats/run_record.ts";
 import { dcgan } from "../support/dcgan.ts";
