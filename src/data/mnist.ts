@@ -6,7 +6,7 @@
 
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
-import { parseIDX } from "./idx.ts";
+import { type IDX, parseIDX } from "./idx.ts";
 import { downloadFile, MNIST_MIRRORS, SILENCE } from "./mnist_download.ts";
 import {
   type FoundFile,
@@ -88,20 +88,19 @@ async function searcher(
     onMessage(text);
   };
 
-  function cacheFolder(): string | undefined {
-    try {
-      return options.cacheDir ?? disk.defaultCacheDir();
-    } catch (error) {
-      const remedy = (error as Error).name === "NotCapable"
-        ? `Run with ${disk.allowCacheVariables()}, or pass \`cacheDir\``
-        : "Pass `cacheDir`";
-      fail(`the cache folder is unknown: ${(error as Error).message}. ${remedy}`);
-    }
+  let cache = options.cacheDir;
+  try {
+    cache ??= disk.defaultCacheDir();
+  } catch (error) {
+    const { name, message } = error as Error;
+    const remedy = name === "NotCapable"
+      ? `Run with ${disk.allowCacheVariables()}, or pass \`cacheDir\``
+      : "Pass `cacheDir`";
+    fail(`the cache folder is unknown: ${message}. ${remedy}`);
   }
-  const cache = cacheFolder();
+
   /** The answer of `fallback`, once it was asked. */
   let other: Promise<string | undefined> | undefined;
-
   async function askFallback(): Promise<string | undefined> {
     try {
       return await options.fallback?.(onMessage);
@@ -110,52 +109,40 @@ async function searcher(
     }
   }
 
-  async function inFolder(dir: string | undefined, file: MNISTFile): Promise<Located | undefined> {
-    if (dir === undefined) return undefined;
-    let there = false;
-    for await (const found of disk.candidates(dir, file)) {
-      signal?.throwIfAborted();
-      there = true;
-      if (found instanceof Error) fail(found.message);
-      else if (found.verified) return { ...found, place: `from ${dir}` };
-      else fail(`${found.name} is not the original: its checksum differs`);
+  return async (file) => {
+    for (const folder of [() => cache, () => other ??= askFallback()]) {
+      const dir = await folder();
+      if (dir === undefined) continue;
+      let there = false;
+      for await (const found of disk.candidates(dir, file)) {
+        signal?.throwIfAborted();
+        there = true;
+        if (found instanceof Error) fail(found.message);
+        else if (found.verified) return { ...found, place: `from ${dir}` };
+        else fail(`${found.name} is not the original: its checksum differs`);
+      }
+      // A cache that is still empty is no news, so it is not reported.
+      if (!there) tried.push(`${dir}: it is not there`);
     }
-    // A cache that is still empty is no news, so it is not reported.
-    if (!there) tried.push(`${dir}: it is not there`);
-    return undefined;
-  }
-
-  /** A cache that cannot be written costs a download next time, not this run. */
-  async function keep(file: MNISTFile, body: Uint8Array): Promise<void> {
-    if (cache === undefined) return;
-    const name = body[0] === 0x1f ? `${file.name}.gz` : file.name;
-    await disk.store(cache, name, body).catch((error) =>
-      onMessage(`${name} could not be kept in ${cache}: ${error.message}`)
-    );
-  }
-
-  async function atMirrors(file: MNISTFile): Promise<Located | undefined> {
     if (!download) tried.push("the mirrors were not asked, because `download` is false");
     for (const mirror of download ? mirrors : []) {
       signal?.throwIfAborted();
       onMessage(`downloading ${file.name} from ${mirror}`);
       try {
         const { body, found } = await downloadFile(mirror, file, signal, silence);
-        await keep(file, body);
+        const name = body[0] === 0x1f ? `${file.name}.gz` : file.name;
+        // A cache that cannot be written costs a download next time, not this run.
+        if (cache !== undefined) {
+          await disk.store(cache, name, body).catch((error) =>
+            onMessage(`${name} could not be kept in ${cache}: ${error.message}`)
+          );
+        }
         return { ...found, place: `downloaded from ${mirror}` };
       } catch (error) {
         signal?.throwIfAborted();
         fail((error as Error).message);
       }
     }
-    return undefined;
-  }
-
-  return async (file) => {
-    const found = await inFolder(cache, file) ??
-      await inFolder(await (other ??= askFallback()), file) ??
-      await atMirrors(file);
-    if (found) return found;
     throw new DataError(
       [
         `MNIST's ${file.name} was not found. Tried:`,
@@ -166,20 +153,21 @@ async function searcher(
   };
 }
 
-function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
-  const pixels = parseIDX(images.bytes, images.name);
-  const classes = parseIDX(labels.bytes, labels.name);
-  for (
-    const [{ dims }, rank, name] of [[pixels, 3, images.name], [classes, 1, labels.name]] as const
-  ) {
-    if (dims.length !== rank || dims.includes(0)) {
-      throw new DataError(
-        `${name} has dimensions [${dims.join(", ")}], expected ${
-          rank === 3 ? "[count, height, width]" : "[count]"
-        }, none of them 0. Check that images and labels are not exchanged`,
-      );
-    }
+/** The array in a file, which must have these axes. */
+function parseArray({ bytes, name }: Located, axes: readonly string[]): IDX {
+  const array = parseIDX(bytes, name);
+  if (array.dims.length !== axes.length || array.dims.includes(0)) {
+    throw new DataError(
+      `${name} has dimensions [${array.dims.join(", ")}], expected [${axes.join(", ")}], ` +
+        "none of them 0. Check that images and labels are not exchanged",
+    );
   }
+  return array;
+}
+
+function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
+  const pixels = parseArray(images, ["count", "height", "width"]);
+  const classes = parseArray(labels, ["count"]);
   const [count, height, width] = pixels.dims;
   if (classes.dims[0] !== count) {
     throw new DataError(

@@ -25,57 +25,6 @@ export interface Download {
 /** Milliseconds without a byte after which a mirror is given up. */
 export const SILENCE = 30_000;
 
-/** Aborts when no data has arrived for so many milliseconds. */
-class Patience implements Disposable {
-  readonly #late = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(private readonly milliseconds: number) {
-    this.heard();
-  }
-
-  get signal(): AbortSignal {
-    return this.#late.signal;
-  }
-
-  /** Starts waiting again. */
-  heard(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#late.abort(new DataError(`nothing came for ${this.milliseconds / 1000} seconds`));
-    }, this.milliseconds);
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-  }
-}
-
-/** The body of a response of at most `limit` bytes. */
-async function fetchBody(
-  url: URL,
-  limit: number,
-  patience: Patience,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  const signals = signal ? [signal, patience.signal] : [patience.signal];
-  const response = await fetch(url, { signal: AbortSignal.any(signals) });
-  patience.heard();
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    throw new DataError(`the server answered ${response.status} ${response.statusText}`.trim());
-  }
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body) {
-    patience.heard();
-    length += chunk.length;
-    if (length > limit) throw new DataError(`the server sent more than ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return concat(chunks);
-}
-
 /** `fetch` says only that it failed; why is in the cause, after the address that is known. */
 function reason({ message, cause }: Error): string {
   return cause instanceof Error && message === "fetch failed"
@@ -89,8 +38,8 @@ function reason({ message, cause }: Error): string {
  * @param mirror URL of the folder that holds it.
  * @param signal Stops it; the promise is then rejected with the signal's reason.
  * @param silence Milliseconds without a byte after which it is given up.
- * @throws {DataError} when the mirror cannot be reached, falls silent, has not the file, or sends
- * another one, naming the address and the reason.
+ * @throws {DataError} when the mirror cannot be reached, sends nothing for too long, does not have the
+ * file, or sends another one, naming the address and the reason.
  */
 export async function downloadFile(
   mirror: string,
@@ -98,13 +47,32 @@ export async function downloadFile(
   signal?: AbortSignal,
   silence = SILENCE,
 ): Promise<Download> {
-  const base = mirror.endsWith("/") ? mirror : `${mirror}/`;
-  const address = `${base}${file.name}.gz`;
-  using patience = new Patience(silence);
+  const address = `${mirror.replace(/\/?$/, "/")}${file.name}.gz`;
+  // Compression never makes a file much longer, and a server may send it uncompressed.
+  const limit = file.size + 4096;
+  const late = new AbortController();
+  const wait = () =>
+    setTimeout(() => {
+      late.abort(new DataError(`nothing came for ${silence / 1000} seconds`));
+    }, silence);
+  let timer = wait();
   try {
-    const url = new URL(address);
-    // Compression never makes a file much longer, and a server may send it uncompressed.
-    const body = await fetchBody(url, file.size + 4096, patience, signal);
+    const signals = signal ? [signal, late.signal] : [late.signal];
+    const response = await fetch(new URL(address), { signal: AbortSignal.any(signals) });
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      throw new DataError(`the server answered ${response.status} ${response.statusText}`.trim());
+    }
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of response.body) {
+      clearTimeout(timer);
+      timer = wait();
+      length += chunk.length;
+      if (length > limit) throw new DataError(`the server sent more than ${limit} bytes`);
+      chunks.push(chunk);
+    }
+    const body = concat(chunks);
     const found = await openFile(body, file, "what it sent");
     if (!found.verified) {
       throw new DataError(`what it sent is not the original ${file.name}: its checksum differs`);
@@ -112,10 +80,12 @@ export async function downloadFile(
     return { body, found: { ...found, name: address } };
   } catch (failed) {
     signal?.throwIfAborted();
-    const cause = patience.signal.aborted ? patience.signal.reason : failed;
-    const remedy = (cause as Error).name === "NotCapable"
+    const cause = late.signal.aborted ? late.signal.reason : failed;
+    const remedy = cause.name === "NotCapable"
       ? `. Run with --allow-net=${new URL(address).host}`
       : "";
-    throw new DataError(`${address} cannot be used: ${reason(cause as Error)}${remedy}`, { cause });
+    throw new DataError(`${address} cannot be used: ${reason(cause)}${remedy}`, { cause });
+  } finally {
+    clearTimeout(timer);
   }
 }

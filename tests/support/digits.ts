@@ -16,6 +16,12 @@ export function idx(
   return bytes;
 }
 
+/** The same bytes, compressed. */
+export async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 /** A folder of IDX files: 12 images of 28 x 28. */
 export async function writeDigits(dir: string): Promise<void> {
   await Deno.mkdir(dir);
