@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../src/files/atomic.ts";
+import { inFolder } from "../support/folder.ts";
 import { noise, says } from "../support/image.ts";
 
-Deno.test("atomic write: a new file, an old one, none at all", async () => {
-  const dir = await Deno.makeTempDir();
-  const names = () => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
-  try {
+Deno.test("atomic write: a new file, an old one, none at all", () =>
+  inFolder(async (dir) => {
+    const names = () => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
     const path = join(dir, "image.png");
     for (const bytes of [noise(100_000), Uint8Array.of(1, 2, 3), new Uint8Array()]) {
       await writeFileAtomic(path, bytes);
@@ -26,10 +26,7 @@ Deno.test("atomic write: a new file, an old one, none at all", async () => {
       says(`Cannot write ${join(dir, "folder")}: `, "A folder is in the way"),
     );
     assert.deepEqual(names(), ["folder", "image.png"]);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
+  }));
 
 Deno.test({
   name: "atomic write: a missing permission is said, with the flag that gives it",

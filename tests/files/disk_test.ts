@@ -8,9 +8,9 @@ import { Gpu, NonFiniteError, trainDCGAN, type TrainOptions } from "../../mod.ts
 import { AppendFile } from "../../src/files/append.ts";
 import { writeFileAtomic } from "../../src/files/atomic.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
-import { BadDisk, full, nameOf } from "../support/bad_disk.ts";
+import { BadDisk, type DiskCall, full, nameOf } from "../support/bad_disk.ts";
 import { blobs } from "../support/dataset.ts";
-import { inFolder } from "../support/folder.ts";
+import { inFolder, put } from "../support/folder.ts";
 import {
   checkpoints,
   everything,
@@ -113,68 +113,79 @@ Deno.test("disk: a run makes the calls that fail below", () => {
   assert.ok(beginning > 0 && beginning < names.length);
 });
 
-Deno.test(`disk: each of ${names.length} calls that write fails once`, async (t) => {
-  for (const [at, name] of names.entries()) {
-    await t.step(`${at}: ${name}`, () =>
-      inFolder(async (outDir) => {
-        let outcome: Awaited<ReturnType<typeof train>>;
-        let path: string;
-        {
-          using disk = new BadDisk((index) => index === at);
-          outcome = await train({ outDir });
-          assert.equal(disk.failed.length, 1);
-          [{ path }] = disk.failed;
-        }
-        const { error, said } = outcome;
-        await requireWhole(outDir);
-        if (at < beginning) {
-          assert.ok(error, "it is thrown");
-          requireClear(error, path);
-          await goOn(outDir);
-          assert.deepEqual(await everything(outDir), plain);
-          return;
-        }
-        assert.equal(error, undefined);
-        // What is lost is that one file at most, and the GIF's frame.
-        assert.deepEqual(await stateOf(outDir), plain.state);
-        assert.deepEqual(await logged(outDir), plain.log);
-        const files = await images(outDir);
-        const lost = name.split(" ")[1];
-        for (const [file, hash] of plain.images) {
-          if (file !== lost && file !== "dcgan.gif") assert.equal(files.get(file), hash, file);
-        }
-        const told = said.filter((text) => text.includes("No space left on device"));
-        assert.equal(told.length, 1, said.join("\n"));
-      }));
-  }
-});
+/** A test of each call of a run that writes: what happens when some of the calls fail. */
+function eachCall(
+  name: string,
+  chosen: (name: string) => boolean,
+  fails: (index: number, at: number) => boolean,
+  body: (run: {
+    readonly outDir: string;
+    readonly at: number;
+    readonly error?: Error;
+    /** The messages of a full disk. */
+    readonly told: string[];
+    readonly failed: readonly DiskCall[];
+  }) => Promise<void>,
+): void {
+  Deno.test(name, async (t) => {
+    for (const [at, call] of names.entries()) {
+      if (!chosen(call)) continue;
+      await t.step(`${at}: ${call}`, () =>
+        inFolder(async (outDir) => {
+          const disk = new BadDisk((index) => fails(index, at));
+          const { error, said } = await train({ outDir });
+          disk[Symbol.dispose]();
+          await requireWhole(outDir);
+          const told = said.filter((text) => text.includes("No space left on device"));
+          await body({ outDir, at, error, told, failed: disk.failed });
+        }));
+    }
+  });
+}
 
-Deno.test(`disk: full from any of ${names.length} calls on, and then there is room again`, async (t) => {
-  for (const [at, name] of names.entries()) {
-    if (!LONG && !name.startsWith("write ")) continue;
-    await t.step(`${at}: ${name}`, () =>
-      inFolder(async (outDir) => {
-        let outcome: Awaited<ReturnType<typeof train>>;
-        {
-          using disk = new BadDisk((index) => index >= at);
-          outcome = await train({ outDir });
-          assert.ok(disk.failed.length > 0);
-        }
-        const { error, said } = outcome;
-        await requireWhole(outDir);
-        const lastCheckpoint = names.indexOf("rename ckpt-0002.safetensors");
-        assert.equal(error !== undefined, at <= lastCheckpoint, error?.message);
-        if (error) requireClear(error, join(outDir, at < beginning ? "" : "training_checkpoints"));
-        // Each kind of file once, and checkpoints each time.
-        const told = said.filter((text) => text.includes("No space left on device"));
-        const others = told.filter((text) => !text.includes("training_checkpoints"));
-        assert.equal(new Set(others).size, others.length);
-        assert.ok(others.length <= 5, told.join("\n"));
-        await goOn(outDir);
-        assert.deepEqual(await everything(outDir), plain);
-      }));
-  }
-});
+eachCall(
+  `disk: each of ${names.length} calls that write fails once`,
+  () => true,
+  (index, at) => index === at,
+  async ({ outDir, at, error, told, failed }) => {
+    assert.equal(failed.length, 1);
+    if (at < beginning) {
+      assert.ok(error, "it is thrown");
+      requireClear(error, failed[0].path);
+      await goOn(outDir);
+      assert.deepEqual(await everything(outDir), plain);
+      return;
+    }
+    assert.equal(error, undefined);
+    // What is lost is that one file at most, and the GIF's frame.
+    assert.deepEqual(await stateOf(outDir), plain.state);
+    assert.deepEqual(await logged(outDir), plain.log);
+    const files = await images(outDir);
+    const lost = names[at].split(" ")[1];
+    for (const [file, hash] of plain.images) {
+      if (file !== lost && file !== "dcgan.gif") assert.equal(files.get(file), hash, file);
+    }
+    assert.equal(told.length, 1, told.join("\n"));
+  },
+);
+
+eachCall(
+  `disk: full from any of ${names.length} calls on, and then there is room again`,
+  (name) => LONG || name.startsWith("write "),
+  (index, at) => index >= at,
+  async ({ outDir, at, error, told, failed }) => {
+    assert.ok(failed.length > 0);
+    const lastCheckpoint = names.indexOf("rename ckpt-0002.safetensors");
+    assert.equal(error !== undefined, at <= lastCheckpoint, error?.message);
+    if (error) requireClear(error, join(outDir, at < beginning ? "" : "training_checkpoints"));
+    // Each kind of file once, and checkpoints each time.
+    const others = told.filter((text) => !text.includes("training_checkpoints"));
+    assert.equal(new Set(others).size, others.length);
+    assert.ok(others.length <= 5, told.join("\n"));
+    await goOn(outDir);
+    assert.deepEqual(await everything(outDir), plain);
+  },
+);
 
 Deno.test("disk: a checkpoint that cannot be written is tried again after the next epoch", () =>
   inFolder(async (outDir) => {
@@ -196,24 +207,9 @@ Deno.test("disk: a checkpoint that cannot be written is tried again after the ne
 
 Deno.test("disk: a file is on the disk before it takes its name", () =>
   inFolder(async (dir) => {
-    const calls: string[] = [];
-    const { sync } = Deno.FsFile.prototype;
-    const { rename } = Deno;
-    Deno.FsFile.prototype.sync = function () {
-      calls.push("sync");
-      return sync.call(this);
-    };
-    Deno.rename = (...paths) => {
-      calls.push("rename");
-      return rename(...paths);
-    };
-    try {
-      await writeFileAtomic(join(dir, "a"), new Uint8Array(10));
-    } finally {
-      Deno.FsFile.prototype.sync = sync;
-      Deno.rename = rename;
-    }
-    assert.deepEqual(calls, ["sync", "rename"]);
+    using disk = new BadDisk(() => false);
+    await writeFileAtomic(join(dir, "a"), new Uint8Array(10));
+    assert.deepEqual(disk.calls.map(nameOf), ["open a", "write a", "sync a", "rename a"]);
   }));
 
 Deno.test("disk: what a killed process left of a file goes with the file's next version", () =>
@@ -299,18 +295,18 @@ Deno.test("disk: a file in place of a folder, and a folder in place of a file, a
     assert.match(error?.message ?? "", message);
     assert.equal([...Deno.readDirSync(dirname(outDir))].length, 1);
   };
-  await t.step("the output folder", () =>
-    inFolder(async (dir) => {
-      await Deno.writeTextFile(join(dir, "out"), "");
-      await refused(join(dir, "out"), /^Cannot make the folder .*out: .*A file is in the way/);
-    }));
-  await t.step("the checkpoints' folder", () =>
-    inFolder(async (dir) => {
-      const outDir = join(dir, "out");
-      await Deno.mkdir(outDir);
-      await Deno.writeTextFile(join(outDir, "training_checkpoints"), "");
-      await refused(outDir, /training_checkpoints is a file, .*move it away/);
-    }));
+  for (
+    const [file, message] of [
+      ["out", /^Cannot make the folder .*out: .*A file is in the way/],
+      ["out/training_checkpoints", /training_checkpoints is a file, .*move it away/],
+    ] as const
+  ) {
+    await t.step(file, () =>
+      inFolder(async (dir) => {
+        await put(dir, { [file]: "" });
+        await refused(join(dir, "out"), message);
+      }));
+  }
   for (const name of ["run.lock", "run.json", "metrics.jsonl"]) {
     await t.step(`${name} of a run that is resumed`, () =>
       inFolder(async (dir) => {
@@ -352,19 +348,11 @@ Deno.test("disk: a run that maxSteps cuts, killed after its last checkpoint, has
   inFolder(async (outDir) => {
     const options = { maxSteps: 5, checkpoint: { everyMinutes: 1e-9 } };
     const run = async (outDir: string, stopAt: string, resume = false) => {
-      try {
-        using _run = await trainDCGAN({
-          ...OPTIONS,
-          ...options,
-          outDir,
-          resume,
-          onMessage: (text) => {
-            if (text.includes(stopAt)) throw new Error("the end");
-          },
-        });
-      } catch (error) {
-        assert.equal((error as Error).message, "the end");
-      }
+      const onMessage = (text: string) => {
+        if (text.includes(stopAt)) throw new Error("the end");
+      };
+      const { error } = await train({ ...options, outDir, resume, onMessage });
+      if (error) assert.equal(error.message, "the end");
     };
     await run(join(outDir, "a"), "never");
     await run(join(outDir, "b"), "ckpt-0002-step-5.");
@@ -378,15 +366,8 @@ Deno.test("disk: a run without permission for its folder says which it needs", (
   inFolder(async (dir) => {
     const { code, stderr } = await new Deno.Command("deno", {
       args: [
-        "run",
-        "--quiet",
-        "--no-prompt",
-        "--allow-read",
-        "--lock=deno.lock",
-        "--frozen",
-        "tests/support/train_worker.ts",
-        dir,
-        "1",
+        ..."run --quiet --no-prompt --allow-read --lock=deno.lock --frozen".split(" "),
+        ...["tests/support/train_worker.ts", dir, "1"],
       ],
       env: { NO_COLOR: "1" },
     }).output();
@@ -400,15 +381,11 @@ Deno.test("disk: a run without permission for its folder says which it needs", (
 async function noMounts(): Promise<string | undefined> {
   const { state } = await Deno.permissions.query({ name: "run", command: "mount" });
   if (state !== "granted") return "without permission to run mount; deno task faults has it";
-  const dir = await Deno.makeTempDir();
   try {
-    await mount(dir, "size=64k");
-    await unmount(dir);
+    await mounted("64k", async () => {});
     return undefined;
   } catch (error) {
     return `it takes Linux and root to mount a tmpfs (${(error as Error).message.trim()})`;
-  } finally {
-    await Deno.remove(dir);
   }
 }
 
@@ -417,25 +394,19 @@ async function command(name: string, ...args: string[]): Promise<void> {
   if (code) throw new Error(new TextDecoder().decode(stderr));
 }
 
-const mount = (dir: string, options: string) =>
-  command("mount", "-t", "tmpfs", "-o", options, "tmpfs", dir);
-const unmount = (dir: string) => command("umount", dir);
+/** Runs with a file system of its own. */
+const mounted = (size: string, body: (dir: string) => Promise<void>) =>
+  inFolder(async (dir) => {
+    await command("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", dir);
+    try {
+      await body(dir);
+    } finally {
+      await command("umount", dir);
+    }
+  });
 
 const noMount = await noMounts();
 if (noMount !== undefined) console.log(`disk: no real file systems, ${noMount}`);
-
-/** Runs with a file system of its own. */
-function mounted(options: string, body: (dir: string) => Promise<void>): () => Promise<void> {
-  return () =>
-    inFolder(async (dir) => {
-      await mount(dir, options);
-      try {
-        await body(dir);
-      } finally {
-        await unmount(dir);
-      }
-    });
-}
 
 /** Fills a disk to the last byte. */
 async function fill(path: string): Promise<void> {
@@ -448,40 +419,38 @@ async function fill(path: string): Promise<void> {
   }
 }
 
-Deno.test({
-  name: "disk: a tmpfs that is full from step 4 on, and then has room again",
-  ignore: noMount !== undefined,
-  fn: mounted("size=8m", async (dir) => {
-    const outDir = join(dir, "out");
-    const ballast = join(dir, "ballast");
-    const { error, said } = await train({
-      outDir,
-      onImage: ({ step }) => step === 4 ? fill(ballast) : undefined,
-    });
-    assert.ok(error, "the last checkpoint found no room");
-    requireClear(error, join(outDir, "training_checkpoints"));
-    assert.ok(said.some((text) => text.includes("image_at_step_000006.png: No space left")));
-    await requireWhole(outDir);
-    assert.equal((await checkpoints(outDir)).length, 1, "that of epoch 1 is whole");
+/** A test on a small file system of its own. */
+const mountTest = (name: string, body: (dir: string) => Promise<void>) =>
+  Deno.test({ name, ignore: noMount !== undefined, fn: () => mounted("8m", body) });
 
-    // Another run finds no room to begin with.
-    const other = await train({ outDir: join(dir, "other") });
-    assert.match(
-      other.error?.message ?? "",
-      /^Cannot .*: No space left on device .*Free some space/,
-    );
+mountTest("disk: a tmpfs that is full from step 4 on, and then has room again", async (dir) => {
+  const outDir = join(dir, "out");
+  const ballast = join(dir, "ballast");
+  const { error, said } = await train({
+    outDir,
+    onImage: ({ step }) => step === 4 ? fill(ballast) : undefined,
+  });
+  assert.ok(error, "the last checkpoint found no room");
+  requireClear(error, join(outDir, "training_checkpoints"));
+  assert.ok(said.some((text) => text.includes("image_at_step_000006.png: No space left")));
+  await requireWhole(outDir);
+  assert.equal((await checkpoints(outDir)).length, 1, "that of epoch 1 is whole");
 
-    await Deno.remove(ballast);
-    await goOn(outDir);
-    assert.deepEqual(await everything(outDir), plain);
-  }),
+  // Another run finds no room to begin with.
+  const other = await train({ outDir: join(dir, "other") });
+  assert.match(
+    other.error?.message ?? "",
+    /^Cannot .*: No space left on device .*Free some space/,
+  );
+
+  await Deno.remove(ballast);
+  await goOn(outDir);
+  assert.deepEqual(await everything(outDir), plain);
 });
 
-Deno.test({
-  name:
-    "disk: a file system that is mounted read-only refuses a run at once, and keeps the old one",
-  ignore: noMount !== undefined,
-  fn: mounted("size=8m", async (dir) => {
+mountTest(
+  "disk: a file system that is mounted read-only refuses a run at once, and keeps the old one",
+  async (dir) => {
     const outDir = join(dir, "out");
     assert.equal((await train({ outDir, epochs: 1 })).error, undefined);
     await command("mount", "-o", "remount,ro", dir);
@@ -495,5 +464,5 @@ Deno.test({
     await command("mount", "-o", "remount,rw", dir);
     await goOn(outDir);
     assert.deepEqual(await everything(outDir), plain);
-  }),
-});
+  },
+);

@@ -3,20 +3,29 @@ import { join } from "node:path";
 import { CheckpointError, Gpu, trainDCGAN } from "../../mod.ts";
 import { FolderLock } from "../../src/files/lock.ts";
 import { blobs } from "../support/dataset.ts";
+import { errorOf } from "../support/errors.ts";
 import { inFolder } from "../support/folder.ts";
 
 const silent = () => {};
+
+const options = {
+  dataset: blobs(24),
+  batchSize: 8,
+  epochs: 2,
+  noiseDim: 4,
+  generatorWidths: [4, 4, 4],
+  discriminatorWidths: [4, 4],
+} as const;
 
 Deno.test("lock: a folder is for one at a time, and free again afterwards", () =>
   inFolder(async (dir) => {
     for (let turn = 0; turn < 3; turn++) {
       await using lock = await FolderLock.take(dir, silent);
       assert.ok(lock);
-      await assert.rejects(FolderLock.take(dir, silent), (error: Error) => {
-        assert.ok(error instanceof CheckpointError);
-        assert.match(error.message, new RegExp(`writing to .* \\(process ${Deno.pid}\\): wait`));
-        return true;
-      });
+      await assert.rejects(
+        FolderLock.take(dir, silent),
+        errorOf(CheckpointError, /writing to .*: wait/, `(process ${Deno.pid}): wait`),
+      );
     }
     assert.deepEqual([...Deno.readDirSync(dir)], []);
   }));
@@ -81,25 +90,16 @@ Deno.test("lock: another process is refused while the first lives, not when it w
     }).spawn();
     const reader = holder.stdout.getReader();
     assert.equal(new TextDecoder().decode((await reader.read()).value), "taken\n");
-    const options = {
-      dataset: blobs(8),
-      batchSize: 8,
-      epochs: 1,
-      noiseDim: 4,
-      generatorWidths: [4, 4, 4],
-      discriminatorWidths: [4, 4],
-      outDir: run,
-    } as const;
     using gpu = await Gpu.request();
     await assert.rejects(
-      trainDCGAN({ ...options, gpu }),
-      (error: Error) => error.message.includes(`(process ${holder.pid})`),
+      trainDCGAN({ ...options, gpu, outDir: run }),
+      errorOf(CheckpointError, `(process ${holder.pid})`),
     );
     assert.deepEqual([...Deno.readDirSync(run)].map(({ name }) => name), ["run.lock"]);
     holder.kill("SIGKILL");
     await holder.status;
     await reader.cancel();
-    using _run = await trainDCGAN({ ...options, gpu });
+    using _run = await trainDCGAN({ ...options, gpu, outDir: run });
     const left = [...Deno.readDirSync(run)].map(({ name }) => name);
     assert.ok(left.includes("run.json") && !left.includes("run.lock"), left.join());
   }));
@@ -107,18 +107,9 @@ Deno.test("lock: another process is refused while the first lives, not when it w
 Deno.test("lock: two runs of one process in one folder, and in two", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
-    const options = {
-      gpu,
-      dataset: blobs(24),
-      batchSize: 8,
-      epochs: 2,
-      noiseDim: 4,
-      generatorWidths: [4, 4, 4],
-      discriminatorWidths: [4, 4],
-    } as const;
     const both = (a: string, b: string) =>
       Promise.allSettled(
-        [a, b].map((outDir) => trainDCGAN({ ...options, outDir: join(dir, outDir) })),
+        [a, b].map((outDir) => trainDCGAN({ ...options, gpu, outDir: join(dir, outDir) })),
       );
     const same = await both("a", "a");
     assert.deepEqual(same.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);

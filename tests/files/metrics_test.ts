@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DataError, MetricsLog, type MetricsRow, readMetrics } from "../../mod.ts";
 import type { AppendFile } from "../../src/files/append.ts";
+import { errorOf } from "../support/errors.ts";
 import { inFolder } from "../support/folder.ts";
 
 /** A file in a folder of the test's own. */
@@ -24,27 +25,36 @@ const epochOf = (epoch: number, step = 3 * epoch) => ({
   seconds: 2.5,
 });
 
-/** Steps 1 to `last`, three an epoch. */
-async function write(path: string, last: number): Promise<void> {
-  await using log = await MetricsLog.open(path);
-  for (let step = 1; step <= last; step++) {
-    log.step(stepOf(step));
-    if (step % 3 === 0) log.epoch(epochOf(step / 3));
+/** A step to log by its number, or an epoch that ends at a step. */
+type Logged = number | readonly [epoch: number, step: number];
+
+/** Opens a log, adds to it and closes it; gives what the file has then. */
+async function log(path: string, afterStep: number, ...rows: Logged[]): Promise<string[]> {
+  {
+    await using log = await MetricsLog.open(path, { afterStep });
+    for (const row of rows) {
+      if (typeof row === "number") log.step(stepOf(row));
+      else log.epoch(epochOf(...row));
+    }
   }
+  return names(await read(path));
 }
+
+/** Steps 1 to `last`, three an epoch. */
+const write = (path: string, last: number) =>
+  log(
+    path,
+    0,
+    ...Array.from({ length: last }, (_, i): Logged[] =>
+      i % 3 === 2 ? [i + 1, [(i + 1) / 3, i + 1]] : [i + 1]).flat(),
+  );
 
 const read = (path: string): Promise<MetricsRow[]> => Array.fromAsync(readMetrics(path));
 const names = (rows: readonly MetricsRow[]) =>
   rows.map((row) => row.type === "step" ? `${row.step}` : `epoch ${row.epoch} at ${row.step}`);
 
-async function refused(path: string, message: RegExp): Promise<void> {
-  await assert.rejects(read(path), (error: Error) => {
-    assert.ok(error instanceof DataError, error.stack);
-    assert.match(error.message, message);
-    assert.ok(error.message.includes(path));
-    return true;
-  });
-}
+const refused = (path: string, message: RegExp) =>
+  assert.rejects(read(path), errorOf(DataError, message, path));
 
 Deno.test("metrics: what is logged is one JSON object a line, and is read back", () =>
   withFile(async (path) => {
@@ -129,58 +139,55 @@ Deno.test("metrics: what is logged while a flush writes comes with the next one"
     assert.deepEqual(names(await read(path)), ["1", "2"]);
   }));
 
-Deno.test("metrics: a new run starts with an empty file", () =>
-  withFile(async (path) => {
-    await Deno.writeTextFile(path, "rubbish\n");
-    await (await MetricsLog.open(path)).close();
-    await write(path, 5);
-    await using log = await MetricsLog.open(path);
-    assert.equal((await Deno.stat(path)).size, 0);
-    log.step(stepOf(1));
-  }));
-
 Deno.test("metrics: a resumed run's file has every step once, in order", () =>
   withFile(async (path) => {
     await write(path, 9);
     const kept: MetricsRow[] = [];
-    {
-      await using log = await MetricsLog.open(path, {
-        afterStep: 4,
-        onRow: (row) => kept.push(row),
-      });
-      assert.deepEqual(names(kept), ["1", "2", "3", "epoch 1 at 3", "4"]);
-      assert.deepEqual(kept, await read(path));
-      for (const step of [5, 6]) log.step(stepOf(step));
-      log.epoch(epochOf(2));
-    }
-    const rows = await read(path);
-    assert.deepEqual(names(rows), ["1", "2", "3", "epoch 1 at 3", "4", "5", "6", "epoch 2 at 6"]);
-    assert.deepEqual(rows.slice(0, kept.length), kept);
+    await (await MetricsLog.open(path, { afterStep: 4, onRow: (row) => kept.push(row) })).close();
+    assert.deepEqual(names(kept), ["1", "2", "3", "epoch 1 at 3", "4"]);
+    assert.deepEqual(await read(path), kept);
+    assert.deepEqual(await log(path, 4, 5, 6, [2, 6]), [...names(kept), "5", "6", "epoch 2 at 6"]);
+    assert.deepEqual((await read(path)).slice(0, kept.length), kept);
+  }));
+
+const change = async (path: string, by: (text: string) => string) =>
+  await Deno.writeTextFile(path, by(await Deno.readTextFile(path)));
+
+Deno.test("metrics: a new run starts with an empty file", () =>
+  withFile(async (path) => {
+    await Deno.writeTextFile(path, "rubbish\n");
+    assert.deepEqual(await log(path, 0), []);
+    await write(path, 5);
+    assert.deepEqual(await log(path, 0), []);
+    assert.equal((await Deno.stat(path)).size, 0);
   }));
 
 Deno.test("metrics: resuming after an epoch keeps its line, and does not write it again", () =>
   withFile(async (path) => {
     await write(path, 8);
-    await using log = await MetricsLog.open(path, { afterStep: 6 });
-    log.epoch(epochOf(2));
-    log.step(stepOf(7));
-    await log.flush();
-    assert.deepEqual(names(await read(path)).slice(-3), ["6", "epoch 2 at 6", "7"]);
+    assert.deepEqual((await log(path, 6, [2, 6], 7)).slice(-3), ["6", "epoch 2 at 6", "7"]);
+  }));
+
+Deno.test("metrics: a last line that lacks only its line break is kept", () =>
+  withFile(async (path) => {
+    await write(path, 2);
+    await change(path, (text) => text.trimEnd());
+    assert.equal((await read(path)).length, 2);
+    assert.deepEqual(await log(path, 2, 3), ["1", "2", "3"]);
+  }));
+
+Deno.test("metrics: damage beyond the step of a resume goes with the rest", () =>
+  withFile(async (path) => {
+    await write(path, 5);
+    await change(path, (text) => text + "rubbish\nmore\n");
+    assert.deepEqual(await log(path, 4, 5), ["1", "2", "3", "epoch 1 at 3", "4", "5"]);
   }));
 
 Deno.test("metrics: an epoch that was cut may end again, later", () =>
   withFile(async (path) => {
-    {
-      await using log = await MetricsLog.open(path);
-      for (const step of [1, 2]) log.step(stepOf(step));
-      log.epoch(epochOf(1, 2));
-    }
-    {
-      await using log = await MetricsLog.open(path, { afterStep: 2 });
-      log.step(stepOf(3));
-      log.epoch(epochOf(1, 3));
-    }
-    assert.deepEqual(names(await read(path)), ["1", "2", "epoch 1 at 2", "3", "epoch 1 at 3"]);
+    await log(path, 0, 1, 2, [1, 2]);
+    const all = ["1", "2", "epoch 1 at 2", "3", "epoch 1 at 3"];
+    assert.deepEqual(await log(path, 2, 3, [1, 3]), all);
   }));
 
 Deno.test("metrics: a line that was torn by a killed process is left out, and cut off", () =>
@@ -188,29 +195,14 @@ Deno.test("metrics: a line that was torn by a killed process is left out, and cu
     await write(path, 5);
     const whole = await Deno.readTextFile(path);
     const lastLine = whole.trimEnd().lastIndexOf("\n") + 1;
+    const rest = ["1", "2", "3", "epoch 1 at 3", "4"];
     for (let cut = lastLine; cut < whole.length - 1; cut++) {
       await Deno.writeTextFile(path, whole.slice(0, cut));
-      assert.deepEqual(names(await read(path)), ["1", "2", "3", "epoch 1 at 3", "4"]);
+      assert.deepEqual(names(await read(path)), rest);
     }
     await Deno.writeTextFile(path, whole.slice(0, lastLine) + "\0\0\0\0");
     assert.equal((await read(path)).length, 5);
-    {
-      await using log = await MetricsLog.open(path, { afterStep: 5 });
-      log.step(stepOf(6));
-    }
-    assert.deepEqual(names(await read(path)), ["1", "2", "3", "epoch 1 at 3", "4", "6"]);
-  }));
-
-Deno.test("metrics: a last line that lacks only its line break is kept", () =>
-  withFile(async (path) => {
-    await write(path, 2);
-    await Deno.writeTextFile(path, (await Deno.readTextFile(path)).trimEnd());
-    assert.equal((await read(path)).length, 2);
-    {
-      await using log = await MetricsLog.open(path, { afterStep: 2 });
-      log.step(stepOf(3));
-    }
-    assert.deepEqual(names(await read(path)), ["1", "2", "3"]);
+    assert.deepEqual(await log(path, 5, 6), [...rest, "6"]);
   }));
 
 Deno.test("metrics: damage elsewhere is an error with its line's number", () =>
@@ -248,17 +240,6 @@ Deno.test("metrics: damage elsewhere is an error with its line's number", () =>
     assert.deepEqual(await Deno.readFile(path), bytes); // refused, not changed
   }));
 
-Deno.test("metrics: damage beyond the step of a resume goes with the rest", () =>
-  withFile(async (path) => {
-    await write(path, 5);
-    await Deno.writeTextFile(path, (await Deno.readTextFile(path)) + "rubbish\nmore\n");
-    {
-      await using log = await MetricsLog.open(path, { afterStep: 4 });
-      log.step(stepOf(5));
-    }
-    assert.deepEqual(names(await read(path)), ["1", "2", "3", "epoch 1 at 3", "4", "5"]);
-  }));
-
 Deno.test("metrics: a run resumed in a folder without a log begins one at its step", () =>
   withFile(async (path) => {
     await using log = await MetricsLog.open(path, { afterStep: 7 });
@@ -272,11 +253,7 @@ Deno.test("metrics: steps out of order, twice or left out, and numbers of no sen
   withFile(async (path) => {
     await using log = await MetricsLog.open(path);
     const wrong = (act: () => void, message: RegExp) =>
-      assert.throws(act, (error: Error) => {
-        assert.ok(error instanceof RangeError, error.stack);
-        assert.match(error.message, message);
-        return true;
-      });
+      assert.throws(act, errorOf(RangeError, message));
     wrong(() => log.step(stepOf(2)), /step 2 .*the next one is 1/);
     log.step(stepOf(1));
     wrong(() => log.step(stepOf(1)), /step 1 .*the next one is 2/);
@@ -326,24 +303,16 @@ Deno.test("metrics: what could not be written leaves no half line, and the next 
     assert.deepEqual(names(await read(path)), ["1", "2", "3"]);
   }));
 
-Deno.test("metrics: a file without line breaks is not read into memory", async () => {
-  await inFolder(async (dir) => {
-    const path = join(dir, "metrics.jsonl");
+Deno.test("metrics: a file without line breaks is not read into memory", () =>
+  withFile(async (path) => {
     await Deno.writeFile(path, new Uint8Array(2 ** 22));
-    await assert.rejects(async () => {
-      for await (const _ of readMetrics(path)) assert.fail("it has no line");
-    }, /Line 1 of .* is damaged: it has more than 1048576 bytes/);
-  });
-});
+    await refused(path, /Line 1 of .* is damaged: it has more than 1048576 bytes/);
+  }));
 
-Deno.test("metrics: a line nested too deep for whoever goes through it is damaged", async () => {
-  await inFolder(async (dir) => {
-    const path = join(dir, "metrics.jsonl");
-    const row = '{"type":"step","time":"2026-11-24T14:40:00Z","step":1,"epoch":1,"images":1,' +
-      '"generatorLoss":1,"discriminatorLoss":1,"more":';
-    await Deno.writeTextFile(path, `${row}${"[".repeat(9000)}${"]".repeat(9000)}}\n`);
-    await assert.rejects(async () => {
-      for await (const _ of readMetrics(path)) assert.fail("it was read");
-    }, /Line 1 of .* is damaged: it is nested more than 64 levels deep/);
-  });
-});
+Deno.test("metrics: a line nested too deep for whoever goes through it is damaged", () =>
+  withFile(async (path) => {
+    const row = { type: "step", time: "2026-11-24T14:40:00Z", ...stepOf(1) };
+    const more = `${"[".repeat(9000)}${"]".repeat(9000)}`;
+    await Deno.writeTextFile(path, `${JSON.stringify(row).slice(0, -1)},"more":${more}}\n`);
+    await refused(path, /Line 1 of .* is damaged: it is nested more than 64 levels deep/);
+  }));

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CheckpointError } from "../../mod.ts";
 import { readTfjsModel } from "../../src/files/model_files.ts";
-import { inFolder } from "../support/folder.ts";
+import { errorOf } from "../support/errors.ts";
+import { inFolder, put } from "../support/folder.ts";
 
 const layer = { class_name: "Dense", config: { name: "dense" } };
 const model = (change: { layers?: unknown; paths?: unknown; weights?: unknown }) => ({
@@ -12,20 +13,17 @@ const model = (change: { layers?: unknown; paths?: unknown; weights?: unknown })
   weightsManifest: [{ paths: change.paths ?? ["a.bin"], weights: change.weights ?? [] }],
 });
 
-async function refusedModel(content: unknown, reason: RegExp): Promise<void> {
-  await inFolder(async (dir) => {
+/** Expects that a model is refused in a short sentence that names it and the reason. */
+const refusedModel = (content: unknown, reason: RegExp) =>
+  inFolder(async (dir) => {
     const path = join(dir, "model.json");
     const text = typeof content === "string" ? content : JSON.stringify(content);
-    await Deno.writeTextFile(path, text);
-    await Deno.writeFile(join(dir, "a.bin"), new Uint8Array(400));
-    await assert.rejects(readTfjsModel(path), (error: Error) => {
-      assert.ok(error instanceof CheckpointError, error.stack);
-      assert.ok(error.message.includes(path) && error.message.length < 1500, error.message);
-      assert.match(error.message, reason);
-      return true;
-    });
+    await put(dir, { "model.json": text, "a.bin": new Uint8Array(400) });
+    await assert.rejects(
+      readTfjsModel(path),
+      errorOf(CheckpointError, path, reason, /^[^]{0,1500}$/),
+    );
   });
-}
 
 Deno.test("tfjs models: a shard that is named often does not grow", async () => {
   const weights = [{ name: "w", shape: [300], dtype: "float32" }];

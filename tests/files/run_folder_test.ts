@@ -1,9 +1,10 @@
-import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { deepEqual, rejects } from "node:assert/strict";
 import { join } from "node:path";
 import { CheckpointError } from "../../mod.ts";
 import { CheckpointFolder } from "../../src/files/checkpoints.ts";
 import { RunFolder } from "../../src/files/run_folder.ts";
-import { inFolder } from "../support/folder.ts";
+import { errorOf } from "../support/errors.ts";
+import { inFolder, put } from "../support/folder.ts";
 
 const options = {
   images: { count: 1, height: 4, width: 4, channels: 1 },
@@ -11,12 +12,8 @@ const options = {
 };
 
 /** Files of a run and of others, in a folder. */
-async function lay(dir: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    await Deno.mkdir(join(dir, path, ".."), { recursive: true });
-    await Deno.writeTextFile(join(dir, path), "text");
-  }
-}
+const lay = (dir: string, paths: readonly string[]) =>
+  put(dir, Object.fromEntries(paths.map((path) => [path, "text"])));
 
 async function contents(dir: string, under = ""): Promise<string[]> {
   const paths: string[] = [];
@@ -77,11 +74,7 @@ Deno.test("run folder: stopped before its first checkpoint, both refusals name t
       () => new CheckpointFolder(join(dir, "training_checkpoints")).latest(() => {}),
     ];
     for (const refusal of refusals) {
-      await rejects(refusal(), (error: Error) => {
-        equal(error.constructor, CheckpointError);
-        match(error.message, /\(overwrite: true, --force\)/);
-        return true;
-      });
+      await rejects(refusal(), errorOf(CheckpointError, "(overwrite: true, --force)"));
     }
     await rejects(folder.clear(false), /stopped before its first checkpoint: overwrite it/);
     await lay(dir, RUN);

@@ -3,16 +3,13 @@ import { join } from "node:path";
 import { encodePNG, TensorBoardLog } from "../../mod.ts";
 import type { AppendFile } from "../../src/files/append.ts";
 import { encodeRecord } from "../../src/formats/tfrecord.ts";
+import { errorOf } from "../support/errors.ts";
+import { inFolder } from "../support/folder.ts";
 import { readEvents } from "../support/tensorboard.ts";
 
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(join(folder, "tensorboard"));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+/** A folder that does not exist yet. */
+const withFolder = (test: (folder: string) => Promise<void>) =>
+  inFolder((dir) => test(join(dir, "tensorboard")));
 
 const filesIn = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 
@@ -74,11 +71,7 @@ Deno.test("tensorboard: what is no PNG file, or no step, is refused", () =>
     await using log = await TensorBoardLog.open(folder);
     const png = encodePNG({ width: 2, height: 2, channels: 1, data: new Uint8Array(4) });
     const refused = (act: () => void, message: RegExp) =>
-      assert.throws(act, (error: Error) => {
-        assert.ok(error instanceof RangeError, error.stack);
-        assert.match(error.message, message);
-        return true;
-      });
+      assert.throws(act, errorOf(RangeError, message));
     refused(() => log.image(1, "p", new Uint8Array(100)), /100 bytes is not a PNG file/);
     for (const size of [0, 3, 15, 20]) {
       refused(() => log.image(1, "p", png.slice(0, size)), / \d+ bytes is not a PNG file/);
