@@ -7,30 +7,21 @@
 import { basename, dirname, join } from "node:path";
 import { ifThere } from "./kind.ts";
 
-/** What to do about a failed write, by the system's name for the reason. */
+/** What to do about a failed write, by the system's names for the reason. */
+const REMEDIES: readonly [codes: readonly string[], remedy: string][] = [
+  [["ENOSPC", "EDQUOT"], "Free some space, or write to another disk"],
+  [["EROFS", "EACCES", "EPERM"], "Write to a folder that you may write to"],
+  [["EEXIST", "ENOTDIR"], "A file is in the way: choose another name"],
+  [["EISDIR", "ENOTEMPTY"], "A folder is in the way: choose another name"],
+];
+
 function remedy(error: Error & { code?: string }, folder: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return `Run with --allow-read=${folder} --allow-write=${folder}`;
   }
-  switch (error.code) {
-    case "ENOSPC":
-    case "EDQUOT":
-      return "Free some space, or write to another disk";
-    case "EROFS":
-    case "EACCES":
-    case "EPERM":
-      return "Write to a folder that you may write to";
-    case "ENOENT":
-      return `Create the folder ${folder} first`;
-    case "EEXIST":
-    case "ENOTDIR":
-      return "A file is in the way: choose another name";
-    case "EISDIR":
-    case "ENOTEMPTY":
-      return "A folder is in the way: choose another name";
-    default:
-      return "Check the folder, or write to another one";
-  }
+  if (error.code === "ENOENT") return `Create the folder ${folder} first`;
+  const [, found] = REMEDIES.find(([codes]) => codes.includes(error.code ?? "")) ?? [];
+  return found ?? "Check the folder, or write to another one";
 }
 
 /**

@@ -114,16 +114,17 @@ export class CheckpointFolder {
    * them for the newest.
    *
    * @param step in the middle of the epoch; omit it at the end
-   * @returns The folder in which they are, and their old paths.
+   * @returns their names, which they keep in the folder `superseded`
    */
-  async supersede(epoch: number, step = Infinity): Promise<{ folder: string; paths: string[] }> {
+  async supersede(epoch: number, step = Infinity): Promise<string[]> {
     const folder = join(this.path, SUPERSEDED);
     const newer = (await this.#entries()).filter((entry) =>
       entry.epoch > epoch || (entry.epoch === epoch && entry.step > step)
     );
     if (newer.length) await makeFolder(folder);
-    for (const { path } of newer) await Deno.rename(path, join(folder, basename(path)));
-    return { folder, paths: newer.map(({ path }) => path) };
+    const names = newer.map(({ path }) => basename(path));
+    for (const name of names) await Deno.rename(join(this.path, name), join(folder, name));
+    return names;
   }
 
   /** Removes them all, and those moved aside. */

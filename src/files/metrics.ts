@@ -12,8 +12,6 @@ import { AppendFile } from "./append.ts";
 import { cannotWrite } from "./atomic.ts";
 import { NotAFile, requireFile } from "./kind.ts";
 
-const LINE_BREAK = new Uint8Array([10]);
-
 interface Line {
   readonly row: MetricsRow;
   /** Where the next line begins, in bytes. */
@@ -38,19 +36,12 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
   const order = new RowOrder();
   let number = 0;
   let end = 0;
-
-  const damaged = (reason: string, cause?: unknown) =>
-    new DataError(
-      `Line ${number} of ${path} is damaged: ${reason}. Repair or remove the line, or move the ` +
-        "file away",
-      { cause },
-    );
   const parse = (bytes: Uint8Array, ended: boolean): Line | undefined => {
     number++;
     end += bytes.length + (ended ? 1 : 0);
     if (!ended && bytes.length === 0) return undefined;
-    if (bytes.length > MOST_LINE) throw damaged(`it has more than ${MOST_LINE} bytes`);
     try {
+      if (bytes.length > MOST_LINE) throw new Error(`it has more than ${MOST_LINE} bytes`);
       const row = decodeRow(decoder.decode(bytes));
       const objection = order.objection(row);
       if (objection) throw new Error(objection);
@@ -59,7 +50,11 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
     } catch (cause) {
       if (!ended) return undefined; // The process was killed while it wrote.
       const reason = cause instanceof TypeError ? "it is not UTF-8" : (cause as Error).message;
-      throw damaged(reason, cause);
+      throw new DataError(
+        `Line ${number} of ${path} is damaged: ${reason}. Repair or remove the line, or move the ` +
+          "file away",
+        { cause },
+      );
     }
   };
 
@@ -112,13 +107,8 @@ export async function openMetrics(
   // Lines are in order, so those to keep are the beginning of the file, and cutting is atomic.
   const file = await AppendFile.open(path, length);
   if (!ended) {
-    try {
-      file.add(LINE_BREAK);
-      await file.flush();
-    } catch (error) {
-      await file.close().catch(() => {});
-      throw error;
-    }
+    file.add(new TextEncoder().encode("\n"));
+    await file.flush();
   }
   return { file, order };
 }

@@ -6,6 +6,7 @@
 
 import { basename, dirname, extname, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
+import { concat } from "../formats/bytes.ts";
 import { plain } from "../formats/json.ts";
 import {
   cannotReadTfjs,
@@ -77,38 +78,30 @@ export async function saveModel(
 
 /** The bytes of a group's shards, one after another. */
 async function readShards({ shards, bytes: needed }: TfjsGroup, path: string): Promise<Uint8Array> {
-  const fail = (reason: string): never => {
-    throw cannotReadTfjs(path, reason);
-  };
   const open = <T>(name: string, promise: Promise<T>): Promise<T> =>
-    promise.catch(({ message }) =>
-      fail(`its shard ${plain(name)} cannot be opened: ${plain(message, 400)}`)
-    );
+    promise.catch(({ message }) => {
+      const reason = `its shard ${plain(name)} cannot be opened: ${plain(message, 400)}`;
+      throw cannotReadTfjs(path, reason);
+    });
   const at = (name: string) => join(dirname(path), name);
   const sizes: number[] = [];
   // All are measured before one is read: a few words must not make this need any amount of memory.
   for (const name of shards) {
     const { isFile, size } = await open(name, Deno.stat(at(name)));
-    if (!isFile) fail(`its shard ${plain(name)} is not a file`);
+    if (!isFile) throw cannotReadTfjs(path, `its shard ${plain(name)} is not a file`);
     sizes.push(size);
   }
   const held = sizes.reduce((sum, size) => sum + size, 0);
   if (held !== needed) {
     const list = shards.map((name, i) => `${plain(name)} (${sizes[i]} bytes)`).join(", ");
-    fail(`its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`);
+    throw cannotReadTfjs(
+      path,
+      `its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`,
+    );
   }
-  const bytes = new Uint8Array(needed);
-  let end = 0;
-  for (const [i, name] of shards.entries()) {
-    const shard = await open(name, Deno.readFile(at(name)));
-    // It may have been replaced since it was measured.
-    if (shard.length !== sizes[i]) {
-      fail(`its shard ${plain(name)} had ${sizes[i]} bytes and now has ${shard.length}`);
-    }
-    bytes.set(shard, end);
-    end += shard.length;
-  }
-  return bytes;
+  const parts: Uint8Array[] = [];
+  for (const name of shards) parts.push(await open(name, Deno.readFile(at(name))));
+  return concat(parts);
 }
 
 /**

@@ -154,12 +154,13 @@ export class RunFolder implements AsyncDisposable {
     // What a process left that was killed while it wrote. Not before: where the folder was refused,
     // another one may be writing there.
     for (const dir of [this.path, this.checkpoints.path]) await removeTemporary(dir);
-    const { folder, paths } = trainer.betweenEpochs
-      ? await this.checkpoints.supersede(trainer.currentEpoch - 1)
-      : await this.checkpoints.supersede(trainer.currentEpoch, fromStep);
-    if (paths.length) {
-      const names = paths.map((path) => basename(path)).join(", ");
-      this.message(`newer than what is resumed, and now in ${folder}: ${names}`);
+    const { currentEpoch, betweenEpochs } = trainer;
+    const aside = betweenEpochs
+      ? await this.checkpoints.supersede(currentEpoch - 1)
+      : await this.checkpoints.supersede(currentEpoch, fromStep);
+    if (aside.length) {
+      const folder = join(this.checkpoints.path, SUPERSEDED);
+      this.message(`newer than what is resumed, and now in ${folder}: ${aside.join(", ")}`);
     }
     await writeRunRecord(
       this.path,
@@ -217,16 +218,12 @@ export class RunFolder implements AsyncDisposable {
   /** Writes images on [-1, 1] and gives their path, unless they cannot be written. */
   image(
     images: Float32Array,
-    { step, epoch, ofEpoch }: {
-      readonly step: number;
-      readonly epoch: number;
-      readonly ofEpoch: boolean;
-    },
+    { step, epoch, ofEpoch }: Readonly<{ step: number; epoch: number; ofEpoch: boolean }>,
   ): Promise<string | undefined> {
     const name = ofEpoch
-      ? `image_at_epoch_${String(epoch).padStart(4, "0")}`
-      : `image_at_step_${String(step).padStart(6, "0")}`;
-    const path = join(this.path, `${name}.png`);
+      ? `epoch_${String(epoch).padStart(4, "0")}`
+      : `step_${String(step).padStart(6, "0")}`;
+    const path = join(this.path, `image_at_${name}.png`);
     return this.#tolerate("images", async () => {
       await writeGrid(path, images, this.options.images);
       return path;
@@ -251,7 +248,7 @@ export class RunFolder implements AsyncDisposable {
 
   /** Writes `dcgan.gif` from the images up to here. */
   async writeGIF(
-    upTo: { readonly step: number; readonly epoch: number },
+    upTo: Readonly<{ step: number; epoch: number }>,
   ): Promise<string | undefined> {
     try {
       return await this.#tolerate("the GIF", () => writeGIF(this.path, upTo));
@@ -295,22 +292,21 @@ export class RunFolder implements AsyncDisposable {
     }
   }
 
-  /** Writes and closes the logs; each is closed even if another cannot be. */
+  /** Writes and closes the logs. */
   async #closeLogs(): Promise<void> {
-    await using closing = new AsyncDisposableStack();
     for (const [what, log] of this.#logs()) {
-      closing.defer(async () => {
-        await this.#tolerate(what, () => log.close(), () => log.lost);
-      });
+      await this.#tolerate(what, () => log.close(), () => log.lost);
     }
     this.#metrics = this.#tensorboard = undefined;
     this.#curves = new Curves();
   }
 
-  /** Writes and closes the logs, and gives the folder free. */
+  /** Writes and closes the logs, and releases the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await using closing = new AsyncDisposableStack();
-    closing.use(this.lock); // The last to go.
-    closing.defer(() => this.#closeLogs());
+    try {
+      await this.#closeLogs();
+    } finally {
+      await this.lock?.[Symbol.asyncDispose]();
+    }
   }
 }

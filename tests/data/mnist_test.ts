@@ -62,6 +62,24 @@ async function withServer(
   await body(`http://127.0.0.1:${server.addr.port}`, asked);
 }
 
+/** A server of one's own protocol: it answers each request as `answer` does. */
+async function rawServer(answer: (socket: Socket) => void) {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("data", () => answer(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    mirror: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 const names = (dir: string) => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
 
 const dataError = (...said: string[]) => errorOf(DataError, ...said);
@@ -203,16 +221,10 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
   const good = COMPRESSED[IMAGES];
   const tampered = idx([10000, 28, 28]);
   const endless = new Uint8Array(test.images.size + 5000);
-  // Promises more than it sends.
-  const cut = createServer((socket) => {
-    socket.on("error", () => {});
-    socket.once("data", () => {
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${good.length}\r\n\r\n`);
-      socket.end(good.subarray(0, 5000));
-    });
+  await using cut = await rawServer((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${good.length}\r\n\r\n`);
+    socket.end(good.subarray(0, 5000)); // It promised more.
   });
-  await new Promise<void>((resolve) => cut.listen(0, "127.0.0.1", resolve));
-  const { port } = cut.address() as { port: number };
   // A port where nobody listens any more.
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const closed = `http://127.0.0.1:${gone.addr.port}`;
@@ -226,7 +238,7 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
       const kinds = ["short", "tampered", "endless", "missing"];
       const mirrors = [
         closed,
-        `http://127.0.0.1:${port}`,
+        cut.mirror,
         ...kinds.map((kind) => `${server}/${kind}`),
       ];
       await assert.rejects(
@@ -242,7 +254,7 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
           "the fallback failed: no",
           `${closed}/${name} cannot be used: `,
           "refused",
-          `http://127.0.0.1:${port}/${name} cannot be used`,
+          `${cut.mirror}/${name} cannot be used`,
           `short/${name} cannot be used: what it sent declares dimensions [10000, 28, 28]`,
           `tampered/${name} cannot be used: what it sent is not the original`,
           `endless/${name} cannot be used: the server sent more than`,
@@ -252,69 +264,50 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
       );
       assert.deepEqual(names(cacheDir), []);
     }));
-  await new Promise((resolve) => cut.close(resolve));
 });
 
 Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked", async () => {
   // One takes a connection and says nothing, the other stops after the first bytes.
-  const sockets = new Set<Socket>();
-  const serve = async (answer: string) => {
-    const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.on("error", () => {});
-      socket.once("data", () => answer && socket.write(answer));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as { port: number };
-    return { server, mirror: `http://127.0.0.1:${port}` };
-  };
-  const mute = await serve("");
-  const slow = await serve("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nsome bytes");
-  const says = (mirror: string, name: string) =>
-    `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`;
-  try {
-    await withFolder({}, (cacheDir) =>
-      withServer(COMPRESSED, async (good) => {
-        const messages: string[] = [];
-        const options = {
-          cacheDir,
-          split: "test",
-          onMessage: (text: string) => messages.push(text),
-        } as const;
-        const silent = [mute.mirror, slow.mirror];
-        await assert.rejects(
-          loadPatiently({ ...options, mirrors: silent }, 500),
-          dataError(...silent.map((mirror) => says(mirror, test.images.name))),
-        );
-        messages.length = 0;
-        const { source } = await loadPatiently({ ...options, mirrors: [...silent, good] }, 500);
-        assert.equal(source, `MNIST downloaded from ${good} (checksum verified)`);
-        for (const { name } of [test.images, test.labels]) {
-          for (const mirror of silent) assert.ok(messages.includes(says(mirror, name)));
-        }
-      }));
-    // One that goes on sending is waited for, however long it takes.
-    const bytes = COMPRESSED[LABELS];
-    await using server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      () => {
-        const size = Math.ceil(bytes.length / 9);
-        const parts = Array.from({ length: 9 }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
-        return new Response(ReadableStream.from((async function* () {
-          for (const part of parts) {
-            await new Promise((resolve) => setTimeout(resolve, 100));
-            yield part;
-          }
-        })()));
-      },
-    );
-    const mirror = `http://127.0.0.1:${server.addr.port}`;
-    const { found } = await downloadFile(mirror, test.labels, undefined, 600);
-    assert.ok(found.verified);
-  } finally {
-    for (const socket of sockets) socket.destroy();
-    for (const { server } of [mute, slow]) await new Promise((resolve) => server.close(resolve));
+  await using mute = await rawServer(() => {});
+  await using slow = await rawServer((socket) =>
+    void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nsome bytes")
+  );
+  const silent = [mute.mirror, slow.mirror];
+  const says = (name: string) =>
+    silent.map((mirror) => `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`);
+  await withFolder({}, (cacheDir) =>
+    withServer(COMPRESSED, async (good) => {
+      const messages: string[] = [];
+      const onMessage = (text: string) => void messages.push(text);
+      const options = { cacheDir, split: "test", onMessage } as const;
+      await assert.rejects(
+        loadPatiently({ ...options, mirrors: silent }, 500),
+        dataError(...says(test.images.name)),
+      );
+      messages.length = 0;
+      const { source } = await loadPatiently({ ...options, mirrors: [...silent, good] }, 500);
+      assert.equal(source, `MNIST downloaded from ${good} (checksum verified)`);
+      for (const { name } of [test.images, test.labels]) {
+        for (const text of says(name)) assert.ok(messages.includes(text), text);
+      }
+    }));
+});
+
+Deno.test("MNIST: a mirror that goes on sending is waited for, however long it takes", async () => {
+  const bytes = COMPRESSED[LABELS];
+  const size = Math.ceil(bytes.length / 9);
+  async function* parts() {
+    for (let at = 0; at < bytes.length; at += size) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      yield bytes.subarray(at, at + size);
+    }
   }
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response(ReadableStream.from(parts())),
+  );
+  const mirror = `http://127.0.0.1:${server.addr.port}`;
+  assert.ok((await downloadFile(mirror, test.labels, undefined, 600)).found.verified);
 });
 
 Deno.test("MNIST: the fallback is asked once, and reports", async () => {

@@ -70,24 +70,41 @@ Deno.test("run record: what others added to it stays", () =>
     assert.equal((await read(folder) as unknown as { note: string }).note, "mine");
   }));
 
-Deno.test("run record: a damaged one is said, and never stops a run", () =>
-  inFolder(async (folder) => {
-    const damages: [string, RegExp][] = [
-      [`{"format":1,"sess`, /run\.json cannot be read \(.*\): a new one takes its place/],
-      ["", /cannot be read/],
-      ["null", /its format is undefined/],
-      [`{"format":2,"sessions":[]}`, /its format is 2/],
-      [`{"format":1,"sessions":{}}`, /it has no list of sessions/],
-    ];
-    for (const [text, message] of damages) {
-      await Deno.writeTextFile(join(folder, "run.json"), text);
+/** Damaged records, and what is said of them. */
+const DAMAGED: [text: string, message: RegExp][] = [
+  [`{"format":1,"sess`, /run\.json cannot be read \(.*\): a new one takes its place/],
+  ["", /cannot be read/],
+  ["null", /its format is undefined/],
+  [`{"format":2,"sessions":[]}`, /its format is 2/],
+  [`{"format":1,"sessions":{}}`, /it has no list of sessions/],
+  [`{"format":1,"sessions":[{}]}`, /cannot be read/],
+  [`{"format":1,"configuration":{},"sessions":[${"{},".repeat(10_000)}{}]}`, /cannot be read/],
+  [`{"format":1,"configuration":{},"sessions":[null]}`, /cannot be read/],
+  [
+    `{"format":1,"configuration":{},"sessions":[{"a":${"[".repeat(3000)}${"]".repeat(3000)}}]}`,
+    /cannot be read/,
+  ],
+];
+
+Deno.test("run record: a damaged one is said, never stops a run, and is not blown up", async () => {
+  for (const [text, message] of DAMAGED) {
+    await inFolder(async (dir) => {
+      const path = join(dir, "run.json");
+      await Deno.writeTextFile(path, text);
       const said: string[] = [];
-      await writeRunRecord(folder, { ...FACTS, fromStep: 9 }, (text) => said.push(text));
-      assert.equal(said.length, 1);
-      assert.match(said[0], message);
-      assert.deepEqual((await read(folder)).sessions.map(({ fromStep }) => fromStep), [9]);
-    }
-  }));
+      const say = (text: string) => void said.push(text);
+      assert.equal(await readRunRecord(dir, say), undefined, text);
+      const images = { count: 1, height: 4, width: 4, channels: 1 };
+      await using folder = await RunFolder.open(dir, { images, onMessage: say });
+      assert.equal(await folder.objection({ seed: 1 }), undefined, text);
+      await writeRunRecord(dir, { ...FACTS, fromStep: 9 }, say);
+      assert.equal(said.length, 2, text);
+      for (const line of said) assert.match(line, message);
+      assert.deepEqual((await read(dir)).sessions.map(({ fromStep }) => fromStep), [9]);
+      assert.ok((await Deno.stat(path)).size < 2000, text);
+    });
+  }
+});
 
 Deno.test("run record: a run resumed in a new folder has a record from its step on", () =>
   inFolder(async (folder) => {
@@ -97,30 +114,3 @@ Deno.test("run record: a run resumed in a new folder has a record from its step 
     assert.equal((await read(folder)).sessions[0].fromStep, 9);
     await assert.rejects(writeRunRecord(join(folder, "missing"), FACTS), /Cannot write/);
   }));
-
-Deno.test("run record: one that is damaged stops no run, and is not blown up", async () => {
-  const session = "{}";
-  const texts = {
-    "no configuration": `{"format":1,"sessions":[${session}]}`,
-    "too many": `{"format":1,"configuration":{},"sessions":[${"{},".repeat(10_000)}{}]}`,
-    "no sessions": `{"format":1,"configuration":{},"sessions":[null]}`,
-    "a deep one": `{"format":1,"configuration":{},"sessions":[{"a":${"[".repeat(3000)}${
-      "]".repeat(3000)
-    }}]}`,
-  };
-  for (const [what, text] of Object.entries(texts)) {
-    await inFolder(async (dir) => {
-      await Deno.writeTextFile(join(dir, "run.json"), text);
-      const said: string[] = [];
-      const say = (text: string) => void said.push(text);
-      assert.equal(await readRunRecord(dir, say), undefined, what);
-      const images = { count: 1, height: 4, width: 4, channels: 1 };
-      const folder = await RunFolder.open(dir, { images, onMessage: say });
-      assert.equal(await folder.objection({ seed: 1 }), undefined, what);
-      const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 3 };
-      const path = await writeRunRecord(dir, facts, say);
-      assert.equal(said.length, 2, what);
-      assert.ok((await Deno.stat(path)).size < 2000, what);
-    });
-  }
-});
