@@ -5,7 +5,7 @@
  * @module
  */
 
-import { MNIST_MIRRORS } from "../data/mnist_download.ts";
+import { MNIST_MIRRORS } from "../data/mnist_files.ts";
 import { CACHE_VARIABLES } from "../files/mnist_cache.ts";
 
 /** The least that a command needs to do all that its help promises. */

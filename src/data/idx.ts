@@ -7,6 +7,7 @@
  */
 
 import { DataError } from "../errors.ts";
+import { concat } from "../formats/bytes.ts";
 
 /** An array read from an IDX file. */
 export interface IDX {
@@ -28,42 +29,37 @@ const MAX_INFLATION = 1032;
 const PIECE = 1 << 12;
 
 /** The longest typed array that every engine can hold. */
-const MAX_BYTES = 2 ** 31 - 1;
+export const MAX_BYTES = 2 ** 31 - 1;
 
 const hex = (bytes: Uint8Array) => `0x${bytes.toHex()}`;
 
 /** Checks the start of an uncompressed file; the rest may be missing. */
 function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: number } {
-  if (bytes.length < 4) {
-    throw new DataError(
-      `${name} is truncated: it has ${bytes.length} bytes, an IDX header at least 8. ` +
-        "Download it again",
-    );
-  }
+  const fail = (what: string): never => {
+    throw new DataError(`${name} ${what}`);
+  };
+  const truncated = (least: string) =>
+    fail(`is truncated: it has ${bytes.length} bytes, ${least}. Download it again`);
+  if (bytes.length < 4) truncated("an IDX header at least 8");
   const [zero0, zero1, type, rank] = bytes;
   if (zero0 !== 0 || zero1 !== 0) {
-    throw new DataError(
-      `${name} is not an IDX file: it begins with ${hex(bytes.subarray(0, 4))}, ` +
+    fail(
+      `is not an IDX file: it begins with ${hex(bytes.subarray(0, 4))}, ` +
         `expected 0x00000801 to 0x0000080${MAX_RANK}. ` +
         "Use the MNIST files as published, raw or gzip-compressed",
     );
   }
   if (type !== BYTES) {
-    throw new DataError(
-      `${name} holds values of IDX type ${hex(bytes.subarray(2, 3))}, ` +
-        "expected 0x08 (unsigned bytes). Convert the values to bytes",
+    fail(
+      `holds values of IDX type ${hex(bytes.subarray(2, 3))}, expected 0x08 (unsigned bytes). ` +
+        "Convert the values to bytes",
     );
   }
   if (rank < 1 || rank > MAX_RANK) {
-    throw new DataError(`${name} declares ${rank} dimensions, expected 1 to ${MAX_RANK}`);
+    fail(`declares ${rank} dimensions, expected 1 to ${MAX_RANK}`);
   }
   const start = 4 + 4 * rank;
-  if (bytes.length < start) {
-    throw new DataError(
-      `${name} is truncated: it has ${bytes.length} bytes, ` +
-        `the header of ${rank} dimensions alone has ${start}. Download it again`,
-    );
-  }
+  if (bytes.length < start) truncated(`the header of ${rank} dimensions alone has ${start}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return { dims: Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis)), start };
 }
@@ -128,14 +124,12 @@ async function* inflate(bytes: Uint8Array, name: string): AsyncGenerator<Uint8Ar
 export async function decompressIDX(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
 
-  const head = new Uint8Array(MAX_HEADER);
-  let filled = 0;
+  let head: Uint8Array = new Uint8Array();
   for await (const chunk of inflate(bytes, name)) {
-    head.set(chunk.subarray(0, MAX_HEADER - filled), filled);
-    filled = Math.min(MAX_HEADER, filled + chunk.length);
-    if (filled === MAX_HEADER) break;
+    head = concat([head, chunk.subarray(0, MAX_HEADER - head.length)]);
+    if (head.length === MAX_HEADER) break;
   }
-  const { dims, start } = readHeader(head.subarray(0, filled), name);
+  const { dims, start } = readHeader(head, name);
   const size = start + product(dims);
   const most = Math.min(MAX_BYTES, bytes.length * MAX_INFLATION);
   if (size > most) {
@@ -147,7 +141,7 @@ export async function decompressIDX(bytes: Uint8Array, name: string): Promise<Ui
   }
 
   const raw = new Uint8Array(size);
-  filled = 0;
+  let filled = 0;
   for await (const chunk of inflate(bytes, name)) {
     if (filled + chunk.length > size) {
       throw new DataError(

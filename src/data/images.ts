@@ -11,6 +11,7 @@ import { decodePNG } from "../formats/png.ts";
 import { MAX_PIXELS } from "../formats/png_chunks.ts";
 import type { Dataset } from "./dataset.ts";
 import { fitImage, toChannels } from "./fit.ts";
+import { MAX_BYTES } from "./idx.ts";
 
 /** Images from a folder; see {@linkcode loadImages}. */
 export interface Images extends Dataset {
@@ -42,9 +43,6 @@ export interface LoadImagesOptions {
   /** Stops the loading; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal;
 }
-
-/** The longest typed array that every engine can hold. */
-const MAX_BYTES = 2 ** 31 - 1;
 
 /** A path for messages: a name may contain control sequences of a terminal. */
 const shown = (path: string) => plain(path, 1000);

@@ -7,12 +7,14 @@
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
 import { type IDX, parseIDX } from "./idx.ts";
-import { downloadFile, MNIST_MIRRORS, SILENCE } from "./mnist_download.ts";
 import {
+  downloadFile,
   type FoundFile,
   MNIST_FILES,
+  MNIST_MIRRORS,
   type MNISTFile,
   type MNISTSplit,
+  SILENCE,
   spellings,
 } from "./mnist_files.ts";
 

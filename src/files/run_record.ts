@@ -14,24 +14,13 @@ import { readTextFile } from "./kind.ts";
 /** The name of the record in the folder of a run. */
 export const RUN_RECORD = "run.json";
 
-/** Facts of a run for its record. */
-export interface RunFacts {
-  /** Options that a resumed run must share with the one it continues. */
-  readonly configuration: Readonly<Record<string, unknown>>;
-  /** Of weights, order, noise and dropout. */
-  readonly seed: number;
-  /** The adapter's name and kind, as `gpu.info`. */
-  readonly adapter: unknown;
-  /** Kernel choices, as `gpu.tuning`. */
-  readonly kernels: unknown;
-  /** Steps trained before this session. 0 is a new run: a record that is there is replaced. */
-  readonly fromStep: number;
-  /** The command line, if there was one. */
-  readonly command?: readonly string[];
-}
+/** What a session writes into the record of its run. */
+export type RunFacts =
+  & Pick<RunRecord, "configuration" | "seed">
+  & Pick<RunSession, "fromStep" | "command" | "adapter" | "kernels">;
 
 /**
- * Writes `run.json`, or adds a session to it when the run is resumed. A record that cannot be read
+ * Writes `run.json`, or adds a session to it when the run is resumed (`fromStep` is not 0). A record that cannot be read
  * never stops a run: it is reported to `onMessage`, and a new one replaces it.
  *
  * Permissions: read and write for the folder.
@@ -45,18 +34,15 @@ export async function writeRunRecord(
   onMessage: (text: string) => void = () => {},
 ): Promise<string> {
   const path = join(outDir, RUN_RECORD);
-  const { configuration, seed, adapter, kernels, fromStep, command } = facts;
+  const { configuration, seed, ...rest } = facts;
   const session: RunSession = {
     started: new Date().toISOString(),
-    fromStep,
-    ...(command ? { command } : {}),
+    ...rest,
     versions: { library: VERSION, ...Deno.version },
     os: Deno.build.os,
     arch: Deno.build.arch,
-    adapter,
-    kernels,
   };
-  const old = fromStep > 0 ? await readRunRecord(outDir, onMessage) : undefined;
+  const old = facts.fromStep > 0 ? await readRunRecord(outDir, onMessage) : undefined;
   const record = old
     ? { ...old, sessions: [...old.sessions, session] }
     : { format: 1, configuration, seed, sessions: [session] } satisfies RunRecord;
@@ -78,9 +64,8 @@ export async function readRunRecord(
     return decodeRunRecord(await readTextFile(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    onMessage(
-      `${path} cannot be read (${plain((error as Error).message, 400)}): a new one takes its place`,
-    );
+    const reason = plain((error as Error).message, 400);
+    onMessage(`${path} cannot be read (${reason}): a new one takes its place`);
     return undefined;
   }
 }

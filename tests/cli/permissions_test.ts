@@ -16,7 +16,7 @@ import {
   type Permissions,
 } from "../../src/cli/permissions.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
-import { MNIST_MIRRORS } from "../../src/data/mnist_download.ts";
+import { MNIST_MIRRORS } from "../../src/data/mnist_files.ts";
 import { writeDigits } from "../support/digits.ts";
 import { inFolder } from "../support/folder.ts";
 import { deno as run, type Ended, output, ROOT } from "../support/process.ts";
