@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { basename, dirname, join } from "node:path";
-import { Gpu, NonFiniteError, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { type EpochEvent, Gpu, NonFiniteError, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import { AppendFile } from "../../src/files/append.ts";
 import { writeFileAtomic } from "../../src/files/atomic.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
@@ -48,12 +48,9 @@ async function train(options: Options): Promise<{ said: string[]; error?: Error 
   // Logs are flushed, and losses read, by the clock: one that stands makes every run alike.
   const { now } = performance;
   performance.now = () => 0;
+  const onMessage = (text: string) => void said.push(text);
   try {
-    using _run = await trainDCGAN({
-      ...OPTIONS,
-      onMessage: (text) => said.push(text),
-      ...options,
-    });
+    using _run = await trainDCGAN({ ...OPTIONS, onMessage, ...options });
     return { said };
   } catch (error) {
     return { said, error: error as Error };
@@ -96,20 +93,12 @@ function requireClear(error: Error, path: string): void {
 }
 
 Deno.test("disk: a run makes the calls that fail below", () => {
-  for (
-    const name of [
-      "write run.lock",
-      "write run.json",
-      "write events",
-      "write metrics.jsonl",
-      "write image_at_step_000002.png",
-      "write image_at_epoch_0001.png",
-      "write losses.svg",
-      "rename ckpt-0001.safetensors",
-      "sync metrics.jsonl",
-      "write dcgan.gif",
-    ]
-  ) assert.ok(names.includes(name), `${name} is not in ${names.join(", ")}`);
+  const files = ["run.lock", "run.json", "events", "metrics.jsonl", "image_at_step_000002.png"];
+  files.push("image_at_epoch_0001.png", "losses.svg", "dcgan.gif");
+  const expected = files.map((file) => `write ${file}`);
+  for (const name of [...expected, "rename ckpt-0001.safetensors", "sync metrics.jsonl"]) {
+    assert.ok(names.includes(name), `${name} is not in ${names.join(", ")}`);
+  }
   assert.ok(beginning > 0 && beginning < names.length);
 });
 
@@ -193,11 +182,8 @@ Deno.test("disk: a checkpoint that cannot be written is tried again after the ne
     using disk = new BadDisk((_, { path }) =>
       once && path.includes("ckpt-0002") && !(once = false)
     );
-    const { error, said } = await train({
-      outDir,
-      epochs: 5,
-      checkpoint: { everyEpochs: 2, keep: 9 },
-    });
+    const checkpoint = { everyEpochs: 2, keep: 9 };
+    const { error, said } = await train({ outDir, epochs: 5, checkpoint });
     assert.equal(error, undefined);
     assert.equal(disk.failed.length, 1);
     assert.equal(said.filter((text) => text.includes("tries again")).length, 1, said.join("\n"));
@@ -258,12 +244,10 @@ Deno.test("disk: a run that diverges on a full disk says both, and throws what i
 Deno.test("disk: a folder deleted under way comes again with the next checkpoint", () =>
   inFolder(async (dir) => {
     const outDir = join(dir, "out");
-    const { error, said } = await train({
-      outDir,
-      onEpoch: async ({ epoch }) => {
-        if (epoch === 1) await Deno.remove(outDir, { recursive: true });
-      },
-    });
+    const onEpoch = async ({ epoch }: EpochEvent) => {
+      if (epoch === 1) await Deno.remove(outDir, { recursive: true });
+    };
+    const { error, said } = await train({ outDir, onEpoch });
     assert.equal(error, undefined);
     assert.deepEqual(await stateOf(outDir), plain.state);
     assert.match(said.join("\n"), /Cannot write .*metrics\.jsonl: it was removed during the run/);
@@ -273,14 +257,12 @@ Deno.test("disk: a folder deleted under way comes again with the next checkpoint
 Deno.test("disk: a folder that became a file under way is an error at the end, with the way out", () =>
   inFolder(async (dir) => {
     const outDir = join(dir, "out");
-    const { error, said } = await train({
-      outDir,
-      onEpoch: async ({ epoch }) => {
-        if (epoch !== 1) return;
-        await Deno.remove(outDir, { recursive: true });
-        await Deno.writeTextFile(outDir, "a file");
-      },
-    });
+    const onEpoch = async ({ epoch }: EpochEvent) => {
+      if (epoch !== 1) return;
+      await Deno.remove(outDir, { recursive: true });
+      await Deno.writeTextFile(outDir, "a file");
+    };
+    const { error, said } = await train({ outDir, onEpoch });
     const text = `Cannot make the folder ${join(outDir, "training_checkpoints")}: `;
     assert.ok(error);
     assert.ok(error.message.startsWith(text), error.message);
@@ -381,12 +363,9 @@ Deno.test("disk: a run without permission for its folder says which it needs", (
 async function noMounts(): Promise<string | undefined> {
   const { state } = await Deno.permissions.query({ name: "run", command: "mount" });
   if (state !== "granted") return "without permission to run mount; deno task faults has it";
-  try {
-    await mounted("64k", async () => {});
-    return undefined;
-  } catch (error) {
-    return `it takes Linux and root to mount a tmpfs (${(error as Error).message.trim()})`;
-  }
+  return await mounted("64k", async () => {}).then(() => undefined, (error) => {
+    return `it takes Linux and root to mount a tmpfs (${error.message.trim()})`;
+  });
 }
 
 async function command(name: string, ...args: string[]): Promise<void> {
