@@ -5,7 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { mnistPackageDir } from "../../src/cli/mnist_package.ts";
 import { validateDataset } from "../../src/data/dataset.ts";
-import { loadMNIST, loadPatiently } from "../../src/data/mnist.ts";
+import { loadMNIST, type LoadMNISTOptions, loadPatiently } from "../../src/data/mnist.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { downloadFile, MNIST_FILES } from "../../src/data/mnist_files.ts";
 import { gzip, idx as idxOf } from "../support/digits.ts";
@@ -79,6 +79,13 @@ async function rawServer(answer: (socket: Socket) => void) {
   };
 }
 
+/** Loads the test set without `dir`; gives it, and the messages on the way. */
+async function search(options: LoadMNISTOptions) {
+  const messages: string[] = [];
+  const onMessage = (text: string) => void messages.push(text);
+  return { ...await loadMNIST({ split: "test", onMessage, ...options }), messages };
+}
+
 const names = (dir: string) => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
 
 const dataError = (...said: string[]) => errorOf(DataError, ...said);
@@ -126,16 +133,10 @@ Deno.test("MNIST: one changed byte is seen", async () => {
   await withFolder(files, async (tampered) => {
     assert.equal((await loadMNIST({ dir: tampered, split: "test" })).verified, false);
     // In a cache it is passed over.
-    const messages: string[] = [];
-    const mnist = await loadMNIST({
-      cacheDir: tampered,
-      split: "test",
-      download: false,
-      fallback: () => Promise.resolve(dir),
-      onMessage: (text) => messages.push(text),
-    });
+    const fallback = () => Promise.resolve(dir);
+    const mnist = await search({ cacheDir: tampered, download: false, fallback });
     assert.equal(mnist.verified, true);
-    assert.deepEqual(messages, [
+    assert.deepEqual(mnist.messages, [
       `${join(tampered, test.images.name)} is not the original: its checksum differs`,
     ]);
     assert.equal(mnist.source, `MNIST from ${dir} and from ${tampered} (checksum verified)`);
@@ -183,16 +184,14 @@ Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
       { [LABELS]: RAW[LABELS] },
       (poor) =>
         withServer(files, async (rich, asked) => {
-          const options = { cacheDir, split: "test", mirrors: [poor, `${rich}/`] } as const;
-          const messages: string[] = [];
-          const onMessage = (text: string) => messages.push(text);
-          const mnist = await loadMNIST({ ...options, onMessage });
+          const options = { cacheDir, mirrors: [poor, `${rich}/`] };
+          const mnist = await search(options);
           assert.deepEqual([mnist.count, mnist.verified], [10000, true]);
           assert.equal(
             mnist.source,
             `MNIST downloaded from ${rich}/ and downloaded from ${poor} (checksum verified)`,
           );
-          assert.deepEqual(messages, [
+          assert.deepEqual(mnist.messages, [
             `downloading ${test.images.name} from ${poor}`,
             `${poor}/${IMAGES} cannot be used: the server answered 404 Not Found`,
             `downloading ${test.images.name} from ${rich}/`,
@@ -200,7 +199,7 @@ Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
           ]);
           assert.deepEqual(names(cacheDir), [IMAGES, test.labels.name]);
 
-          const again = await loadMNIST({ ...options, download: false });
+          const again = await search({ ...options, download: false });
           assert.equal(again.source, `MNIST from ${cacheDir} (checksum verified)`);
           assert.deepEqual(again.images, mnist.images);
           assert.deepEqual(asked, [IMAGES]);
@@ -208,7 +207,7 @@ Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
           // A damaged cache is mended.
           const cached = join(cacheDir, IMAGES);
           await Deno.writeFile(cached, images.subarray(0, 1000));
-          assert.equal((await loadMNIST(options)).verified, true);
+          assert.equal((await search(options)).verified, true);
           assert.deepEqual(await Deno.readFile(cached), images);
         }),
     );
@@ -241,12 +240,7 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
         ...kinds.map((kind) => `${server}/${kind}`),
       ];
       await assert.rejects(
-        loadMNIST({
-          cacheDir,
-          mirrors,
-          split: "test",
-          fallback: () => Promise.reject(Error("no")),
-        }),
+        search({ cacheDir, mirrors, fallback: () => Promise.reject(Error("no")) }),
         dataError(
           `MNIST's ${test.images.name} was not found`,
           `${cacheDir}: it is not there`,
@@ -311,19 +305,15 @@ Deno.test("MNIST: a mirror that goes on sending is waited for, however long it t
 
 Deno.test("MNIST: the fallback is asked once, and reports", async () => {
   await withFolder({}, async (cacheDir) => {
-    const messages: string[] = [];
-    const mnist = await loadMNIST({
-      cacheDir,
-      split: "test",
-      download: false,
-      fallback: (report) => {
-        report("looking elsewhere");
-        return Promise.resolve(dir);
-      },
-      onMessage: (text) => messages.push(text),
-    });
-    assert.equal(mnist.source, `MNIST from ${dir} (checksum verified)`);
-    assert.deepEqual(messages, ["looking elsewhere"]);
+    let asked = 0;
+    const fallback = (report: (text: string) => void) => {
+      asked++;
+      report("looking elsewhere");
+      return Promise.resolve(dir);
+    };
+    const { source, messages } = await search({ cacheDir, download: false, fallback });
+    assert.equal(source, `MNIST from ${dir} (checksum verified)`);
+    assert.deepEqual([asked, messages], [1, ["looking elsewhere"]]);
     assert.deepEqual(names(cacheDir), []);
   });
 });
@@ -344,14 +334,9 @@ Deno.test("MNIST: a cache that cannot be written to does not stop the run", asyn
     { occupied: new Uint8Array(1) },
     (folder) =>
       withServer(RAW, async (mirror) => {
-        const messages: string[] = [];
-        const mnist = await loadMNIST({
-          cacheDir: join(folder, "occupied"),
-          mirrors: [mirror],
-          split: "test",
-          onMessage: (text) => messages.push(text),
-        });
-        assert.equal(mnist.verified, true);
+        const occupied = join(folder, "occupied");
+        const { verified, messages } = await search({ cacheDir: occupied, mirrors: [mirror] });
+        assert.equal(verified, true);
         assert(messages.some((text) => text.includes("could not be kept")), messages.join("\n"));
         assert.deepEqual(names(folder), ["occupied"]);
 
@@ -359,8 +344,7 @@ Deno.test("MNIST: a cache that cannot be written to does not stop the run", asyn
         const inside = join(folder, "cache", test.images.name, "inside");
         await Deno.mkdir(inside, { recursive: true });
         const cacheDir = join(folder, "cache");
-        const again = await loadMNIST({ cacheDir, mirrors: [mirror], split: "test" });
-        assert.equal(again.verified, true);
+        assert.equal((await search({ cacheDir, mirrors: [mirror] })).verified, true);
         assert.deepEqual(names(cacheDir), [test.images.name, test.labels.name]);
       }),
   );

@@ -6,6 +6,7 @@
  */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { cp } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { Gpu, readMetrics, trainDCGAN } from "../../mod.ts";
@@ -30,14 +31,6 @@ const OPTIONS = {
   seed: 3,
 } as const;
 
-async function copy(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to);
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    const [source, target] = [join(from, name), join(to, name)];
-    await (isDirectory ? copy(source, target) : Deno.copyFile(source, target));
-  }
-}
-
 const losses = async (dir: string) =>
   (await Array.fromAsync(readMetrics(join(dir, "metrics.jsonl")))).map((
     { type, step, generatorLoss, discriminatorLoss },
@@ -58,16 +51,11 @@ Deno.test("files of the version before: record, log and checkpoint are read", as
 Deno.test("files of the version before: its run is resumed, on the same adapter to the same bits", () =>
   inFolder(async (dir) => {
     const outDir = join(dir, "run");
-    await copy(RUN, outDir);
+    await cp(RUN, outDir, { recursive: true });
     using gpu = await Gpu.request();
     const said: string[] = [];
-    using run = await trainDCGAN({
-      ...OPTIONS,
-      gpu,
-      outDir,
-      resume: true,
-      onMessage: (text) => said.push(text),
-    });
+    const onMessage = (text: string) => void said.push(text);
+    using run = await trainDCGAN({ ...OPTIONS, gpu, outDir, resume: true, onMessage });
     deepEqual([run.steps, run.history.map(({ epoch }) => epoch)], [6, [1, 2]]);
     ok(said.some((text) => /^resumed .*ckpt-0002-step-4/.test(text)), said.join("\n"));
     const record = await readRunRecord(outDir);
