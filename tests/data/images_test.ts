@@ -11,7 +11,7 @@ import {
   validateDataset,
 } from "../../mod.ts";
 import { errorOf } from "../support/errors.ts";
-import { inFolder, put } from "../support/folder.ts";
+import { inFolder, put, withFiles } from "../support/folder.ts";
 
 type Pixel = readonly [number, number, number, number?];
 
@@ -35,16 +35,6 @@ function png(
 const gray = (value: number): Pixel => [value, value, value];
 const plain = (value: number, width = 4, height = 4) => png(width, height, () => gray(value), 0);
 
-/** Runs `body` in a folder with these files. */
-const withFiles = (
-  files: Record<string, Uint8Array | string>,
-  body: (dir: string) => Promise<void>,
-) =>
-  inFolder(async (dir) => {
-    await put(dir, files);
-    await body(dir);
-  });
-
 /** Expects a DataError that says all of this. */
 const refused = (dir: string, options: LoadImagesOptions, ...said: (string | RegExp)[]) =>
   assert.rejects(loadImages(dir, options), errorOf(DataError, ...said));
@@ -60,12 +50,7 @@ Deno.test("images: files come in the order of their names, pixels row by row", (
     const loaded = await loadImages(dir);
     validateDataset(loaded);
     const { images, labels, count, height, width, channels, classes, files } = loaded;
-    assert.deepEqual({ count, height, width, channels }, {
-      count: 2,
-      height: 4,
-      width: 8,
-      channels: 1,
-    });
+    assert.deepEqual([count, height, width, channels], [2, 4, 8, 1]);
     assert.deepEqual([...images], Array.from({ length: 64 }, (_, i) => i < 32 ? i : 68 + i));
     assert.deepEqual([[...labels], classes], [[], []]);
     assert.deepEqual(files, [join(dir, "a.png"), join(dir, "b.PNG")]);

@@ -10,7 +10,7 @@ import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { downloadFile, MNIST_FILES } from "../../src/data/mnist_files.ts";
 import { gzip, idx as idxOf } from "../support/digits.ts";
 import { errorOf } from "../support/errors.ts";
-import { inFolder, put } from "../support/folder.ts";
+import { withFiles } from "../support/folder.ts";
 import { DataError } from "../../src/errors.ts";
 
 const { test } = MNIST_FILES;
@@ -31,16 +31,6 @@ const LABELS = `${test.labels.name}.gz`;
 
 /** An IDX file of sevens. */
 const idx = (dims: number[]) => idxOf(dims, () => 7);
-
-/** Runs `body` in a folder that holds `files`. */
-const withFolder = (
-  files: Record<string, Uint8Array | string>,
-  body: (dir: string) => Promise<void>,
-) =>
-  inFolder(async (dir) => {
-    await put(dir, files);
-    await body(dir);
-  });
 
 /** Runs `body` with the address of a server that sends `files`; `asked` are the paths so far. */
 async function withServer(
@@ -109,7 +99,7 @@ Deno.test("MNIST: the original test set, compressed, with a dot in its names", a
   const files = Object.fromEntries(
     Object.entries(COMPRESSED).map(([name, bytes]) => [name.replace("-idx", ".idx"), bytes]),
   );
-  await withFolder(files, async (dir) => {
+  await withFiles(files, async (dir) => {
     const mnist = await loadMNIST({ dir, split: "test" });
     assert.deepEqual([mnist.count, mnist.split, mnist.verified], [10000, "test", true]);
     assert.deepEqual([...mnist.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
@@ -118,7 +108,7 @@ Deno.test("MNIST: the original test set, compressed, with a dot in its names", a
 
 Deno.test("MNIST: another data set of the same form is taken, but not as MNIST", async () => {
   const files = { [test.images.name]: idx([3, 4, 5]), [test.labels.name]: idx([3]) };
-  await withFolder(files, async (dir) => {
+  await withFiles(files, async (dir) => {
     const set = await loadMNIST({ dir, split: "test" });
     assert.deepEqual([set.count, set.height, set.width, set.verified], [3, 4, 5, false]);
     assert.equal(set.source, `MNIST from ${dir} (not the original MNIST: checksum differs)`);
@@ -130,7 +120,7 @@ Deno.test("MNIST: one changed byte is seen", async () => {
   const images = RAW[IMAGES].slice();
   images[5000] ^= 1;
   const files = { [test.images.name]: images, [test.labels.name]: RAW[LABELS] };
-  await withFolder(files, async (tampered) => {
+  await withFiles(files, async (tampered) => {
     assert.equal((await loadMNIST({ dir: tampered, split: "test" })).verified, false);
     // In a cache it is passed over.
     const fallback = () => Promise.resolve(dir);
@@ -160,12 +150,12 @@ Deno.test("MNIST: what is wrong in `dir` is said", async () => {
     [{ ...rest, [`${images}.gz`]: cut }, `${images}.gz`, "cannot be decompressed"],
   ];
   for (const [files, ...said] of refusals) {
-    await withFolder(
+    await withFiles(
       files,
       (dir) => assert.rejects(loadMNIST({ dir, split: "test" }), dataError(...said)),
     );
   }
-  await withFolder({}, async (dir) => {
+  await withFiles({}, async (dir) => {
     await Deno.mkdir(join(dir, images));
     await assert.rejects(loadMNIST({ dir, split: "test" }), dataError(images, "cannot be read"));
     const missing = join(dir, "missing");
@@ -178,7 +168,7 @@ Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
   const images = COMPRESSED[IMAGES];
   // A server may undo the compression; and the first mirror has only the labels.
   const files = { [IMAGES]: images, [LABELS]: RAW[LABELS] };
-  await withFolder({}, async (folder) => {
+  await withFiles({}, async (folder) => {
     const cacheDir = join(folder, "not", "yet", "there");
     await withServer(
       { [LABELS]: RAW[LABELS] },
@@ -227,7 +217,7 @@ Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told",
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const closed = `http://127.0.0.1:${gone.addr.port}`;
   gone.close();
-  await withFolder({}, (cacheDir) =>
+  await withFiles({}, (cacheDir) =>
     withServer({
       [`short/${name}`]: good.subarray(0, 5000),
       [`tampered/${name}`]: tampered,
@@ -268,7 +258,7 @@ Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked
   const silent = [mute.mirror, slow.mirror];
   const says = (name: string) =>
     silent.map((mirror) => `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`);
-  await withFolder({}, (cacheDir) =>
+  await withFiles({}, (cacheDir) =>
     withServer(COMPRESSED, async (good) => {
       const messages: string[] = [];
       const onMessage = (text: string) => void messages.push(text);
@@ -304,7 +294,7 @@ Deno.test("MNIST: a mirror that goes on sending is waited for, however long it t
 });
 
 Deno.test("MNIST: the fallback is asked once, and reports", async () => {
-  await withFolder({}, async (cacheDir) => {
+  await withFiles({}, async (cacheDir) => {
     let asked = 0;
     const fallback = (report: (text: string) => void) => {
       asked++;
@@ -319,7 +309,7 @@ Deno.test("MNIST: the fallback is asked once, and reports", async () => {
 });
 
 Deno.test("MNIST: `download: false` asks no mirror", async () => {
-  await withFolder({}, (cacheDir) =>
+  await withFiles({}, (cacheDir) =>
     withServer({}, async (mirror, asked) => {
       await assert.rejects(
         loadMNIST({ cacheDir, mirrors: [mirror], download: false }),
@@ -330,7 +320,7 @@ Deno.test("MNIST: `download: false` asks no mirror", async () => {
 });
 
 Deno.test("MNIST: a cache that cannot be written to does not stop the run", async () => {
-  await withFolder(
+  await withFiles(
     { occupied: new Uint8Array(1) },
     (folder) =>
       withServer(RAW, async (mirror) => {
@@ -353,7 +343,7 @@ Deno.test("MNIST: a cache that cannot be written to does not stop the run", asyn
 Deno.test("MNIST: the default cache is in the user's cache folder", async () => {
   const variables = ["XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"];
   const before = variables.map((name) => Deno.env.get(name));
-  await withFolder({}, async (dir) => {
+  await withFiles({}, async (dir) => {
     try {
       for (const name of variables) Deno.env.set(name, dir);
       const caches = Deno.build.os === "darwin" ? join(dir, "Library", "Caches") : dir;
@@ -375,7 +365,7 @@ Deno.test("MNIST: the default cache is in the user's cache folder", async () => 
 });
 
 Deno.test("MNIST: the signal stops it", async () => {
-  await withFolder({}, async (cacheDir) => {
+  await withFiles({}, async (cacheDir) => {
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
     await assert.rejects(loadMNIST({ cacheDir, signal }), reason);

@@ -22,3 +22,13 @@ export async function put(
     await Deno.writeFile(path, bytes);
   }
 }
+
+/** Runs `body` with a folder that holds these files. */
+export const withFiles = <T>(
+  files: Readonly<Record<string, Uint8Array | string>>,
+  body: (dir: string) => Promise<T>,
+) =>
+  inFolder(async (dir) => {
+    await put(dir, files);
+    return await body(dir);
+  });
