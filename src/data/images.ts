@@ -54,25 +54,24 @@ const SIGNATURE = "89504e470d0a1a0a";
  * refused.
  */
 function sizeOf(bytes: Uint8Array, name: string): { width: number; height: number } {
+  const refuse = (what: string): never => {
+    throw new DataError(`${name} ${what}, or take it out of the folder`);
+  };
   if (bytes.length < 24) {
-    throw new DataError(
-      `${name} is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. ` +
-        "Copy it again, or take it out of the folder",
-    );
+    refuse(`is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. Copy it again`);
   }
   const begin = bytes.subarray(0, 8).toHex();
   if (begin !== SIGNATURE) {
-    throw new DataError(
-      `${name} is no PNG file: it begins with 0x${begin}, expected 0x${SIGNATURE}. ` +
-        "Convert it (another name does not), or take it out of the folder",
+    refuse(
+      `is no PNG file: it begins with 0x${begin}, expected 0x${SIGNATURE}. ` +
+        "Convert it (another name does not)",
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   if (width * height > MAX_PIXELS) {
-    throw new DataError(
-      `${name} says that it has ${width} x ${height} pixels; at most ${MAX_PIXELS} are read. ` +
-        "Scale it down, or take it out of the folder",
+    refuse(
+      `says that it has ${width} x ${height} pixels; at most ${MAX_PIXELS} are read. Scale it down`,
     );
   }
   return { width, height };

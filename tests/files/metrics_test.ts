@@ -71,35 +71,14 @@ Deno.test("metrics: what is logged is one JSON object a line, and is read back",
     const time = lines[0].time;
     assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     assert.ok(Date.parse(time) >= before && Date.parse(time) <= Date.now(), time);
-    assert.deepEqual({ ...lines[0], time: "" }, {
-      type: "step",
-      time: "",
-      step: 1,
-      epoch: 1,
-      images: 10,
-      generatorLoss: 1.5,
-      discriminatorLoss: 2.5,
-    });
+    assert.deepEqual(lines[0], { type: "step", time, ...stepOf(1) });
     assert.deepEqual([lines[1].generatorLoss, lines[1].discriminatorLoss], ["NaN", "-Infinity"]);
-    assert.deepEqual({ ...lines[2], time: "" }, {
-      type: "epoch",
-      time: "",
-      step: 2,
-      epoch: 1,
-      steps: 3,
-      generatorLoss: 0.7,
-      discriminatorLoss: "Infinity",
-      seconds: 2.5,
-      distance: 0.25,
-    });
+    const epoch = { ...epochOf(1, 2), discriminatorLoss: "Infinity", distance: 0.25 };
+    assert.deepEqual(lines[2], { type: "epoch", time: lines[2].time, ...epoch });
 
     const rows = await read(path);
     assert.deepEqual(rows[0], lines[0]);
-    assert.deepEqual(rows[1], {
-      ...lines[1],
-      generatorLoss: NaN,
-      discriminatorLoss: -Infinity,
-    });
+    assert.deepEqual(rows[1], { ...lines[1], generatorLoss: NaN, discriminatorLoss: -Infinity });
     assert.deepEqual(rows[2], { ...lines[2], discriminatorLoss: Infinity });
   }));
 
