@@ -8,6 +8,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
+import { concat } from "./bytes.ts";
 import { isObject, parseJSON, plain, quote } from "./json.ts";
 
 /** Element types that are read and written. */
@@ -55,6 +56,7 @@ const ARRAYS = { F32: Float32Array, U32: Uint32Array };
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array<ArrayBuffer> {
   const header: [string, unknown][] = [[METADATA, metadata]];
+  const parts: Uint8Array[] = [];
   let end = 0;
   for (const [name, tensor] of tensors) {
     requireEncodable(name, tensor);
@@ -62,19 +64,14 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
     const begin = end;
     end += data.byteLength;
     header.push([name, { dtype, shape, data_offsets: [begin, end] }]);
+    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   // Spaces fill the header up, so that the data is aligned.
-  const headerLength = Math.ceil(text.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerLength + end).fill(0x20, 8, 8 + headerLength);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
-  bytes.set(text, 8);
-  let at = 8 + headerLength;
-  for (const { data } of tensors.values()) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return bytes;
+  const head = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(text, 8);
+  return concat([head, ...parts]);
 }
 
 function requireEncodable(name: string, { dtype, shape, data }: SafeTensor): void {

@@ -6,16 +6,6 @@ import type { MetricsRow } from "../../src/formats/metrics.ts";
 import { grouped, ticks } from "../../src/formats/svg.ts";
 import { RandomSequence } from "../../src/model/threefry.ts";
 
-interface Drawn {
-  /** Every text, in the order of the file. */
-  readonly texts: string[];
-  readonly title: string;
-  readonly description: string;
-  readonly root: Record<string, string>;
-  /** Thick and thin lines and bands of both networks, by color: points of each stretch. */
-  points(kind: "mean" | "raw" | "band" | "dot", color: string): [x: number, y: number][][];
-}
-
 const BLUE = "#0072b2"; // the generator
 const RED = "#d55e00"; // the discriminator
 /** The plot's corners. */
@@ -33,14 +23,14 @@ function nodes(value: unknown, name: string, found: unknown[] = []): unknown[] {
 }
 
 /** Reads a figure as any program would, after a check that it is well-formed. */
-function look(svg: string): Drawn {
+function look(svg: string) {
   assert.equal(XMLValidator.validate(svg), true);
   assert.ok(svg.length <= 100_000, `${svg.length} characters`);
   assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
   const options = { ignoreAttributes: false, attributeNamePrefix: "", parseTagValue: false };
   const parsed = new XMLParser({ ...options, htmlEntities: true }).parse(svg).svg;
-  const text = (node: unknown) => typeof node === "string" ? node : (node as Text)["#text"];
-  type Text = { "#text": string };
+  const text = (node: string | { "#text": string }) =>
+    typeof node === "string" ? node : node["#text"];
   const paths = nodes(parsed.g, "path") as Record<string, string>[];
   const kinds = {
     mean: { stroke: "stroke-width", value: "2" },
@@ -49,11 +39,12 @@ function look(svg: string): Drawn {
     band: { stroke: "opacity", value: "0.2" },
   };
   return {
-    texts: nodes(parsed, "text").map(text),
+    texts: nodes(parsed, "text").map((node) => text(node as string)),
     title: text(parsed.title),
     description: text(parsed.desc),
-    root: parsed,
-    points(kind, color) {
+    root: parsed as Record<string, string>,
+    /** Thick and thin lines, bands and dots of a network's color: points of each stretch. */
+    points(kind: keyof typeof kinds, color: string): [x: number, y: number][][] {
       const { stroke, value } = kinds[kind];
       const d = paths.filter((path) =>
         path[stroke] === value && (kind === "band" ? path.fill : path.stroke) === color

@@ -6,12 +6,7 @@ import { encodeGIF, tutorialFrames } from "../../src/formats/gif.ts";
 import { image, noise, rgba, says } from "../support/image.ts";
 
 /** The file as omggif reads it. */
-function readGIF(bytes: Uint8Array): {
-  width: number;
-  height: number;
-  loop: number | null;
-  frames: { pixels: number[]; delay: number }[];
-} {
+function readGIF(bytes: Uint8Array) {
   const reader = new GifReader(bytes);
   const frames = Array.from({ length: reader.numFrames() }, (_, i) => {
     const pixels = new Uint8Array(reader.width * reader.height * 4);

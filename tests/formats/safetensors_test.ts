@@ -1,11 +1,12 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
-import { CheckpointError } from "../../mod.ts";
 import {
+  CheckpointError,
   decodeSafetensors,
   encodeSafetensors,
   type SafeTensor,
-} from "../../src/formats/safetensors.ts";
+} from "../../mod.ts";
+import { concat, utf8, word } from "../support/fuzz/bytes.ts";
 
 const tensors = new Map<string, SafeTensor>([
   ["a/kernel", { dtype: "F32", shape: [2, 3], data: Float32Array.from([1, -2, 3, NaN, 5, 6e-40]) }],
@@ -16,13 +17,8 @@ const file = encodeSafetensors({ tensors, metadata: { note: "ü" } });
 
 /** A file with a header of the test's own. */
 function withHeader(header: unknown, data = 0): Uint8Array {
-  const text = new TextEncoder().encode(
-    typeof header === "string" ? header : JSON.stringify(header),
-  );
-  const bytes = new Uint8Array(8 + text.length + data);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
-  bytes.set(text, 8);
-  return bytes;
+  const text = utf8(typeof header === "string" ? header : JSON.stringify(header));
+  return concat(word(text.length).reverse(), new Uint8Array(4), text, new Uint8Array(data));
 }
 
 function refused(bytes: Uint8Array, message: RegExp): void {
@@ -50,11 +46,7 @@ Deno.test("safetensors: the layout is that of the format", () => {
 });
 
 Deno.test("safetensors: damaged files are refused, whatever the damage", () => {
-  const f32 = (shape: unknown, offsets: unknown) => ({
-    dtype: "F32",
-    shape,
-    data_offsets: offsets,
-  });
+  const f32 = (shape: unknown, data_offsets: unknown) => ({ dtype: "F32", shape, data_offsets });
   refused(file.subarray(0, 5), /has 5 bytes/);
   refused(file.subarray(0, file.length - 1), /ends at byte/);
   refused(new Uint8Array([...file, 0]), /tensors end at byte/);
@@ -62,6 +54,7 @@ Deno.test("safetensors: damaged files are refused, whatever the damage", () => {
   const large = new Uint8Array(8 + 100_000_001);
   new DataView(large.buffer).setUint32(0, 100_000_001, true);
   refused(large, /header has 100000001 bytes, at most 100000000 are read/);
+  refused(concat(word(1).reverse(), Uint8Array.of(0, 0, 0, 0, 255)), /its header is not UTF-8/);
   refused(withHeader("{"), /not JSON/);
   refused(withHeader("[]"), /not a JSON object/);
   refused(withHeader({ a: 1 }), /"a" is not an object/);
@@ -79,10 +72,8 @@ Deno.test("safetensors: names of prototype properties are names like others", ()
   const header = `{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`;
   const read = decodeSafetensors(withHeader(header, 4), "file");
   assert.deepEqual([...read.tensors.keys()], ["__proto__"]);
-  const { metadata } = decodeSafetensors(
-    withHeader(`{"__metadata__":{"__proto__":"text"}}`),
-    "file",
-  );
+  const text = withHeader(`{"__metadata__":{"__proto__":"text"}}`);
+  const { metadata } = decodeSafetensors(text, "file");
   assert.deepEqual(Object.entries(metadata), [["__proto__", "text"]]);
 });
 
@@ -96,12 +87,10 @@ Deno.test("safetensors: of a name that appears twice the last entry counts, and 
 });
 
 Deno.test("safetensors: 100,000 tensors are views of one copy of the values", () => {
-  const many = new Map(
-    Array.from(
-      { length: 100_000 },
-      (_, i) => [`${i}`, { dtype: "F32", shape: [], data: Float32Array.of(i) } as const],
-    ),
-  );
+  const many = new Map<string, SafeTensor>();
+  for (let i = 0; i < 100_000; i++) {
+    many.set(`${i}`, { dtype: "F32", shape: [], data: Float32Array.of(i) });
+  }
   const bytes = encodeSafetensors({ tensors: many, metadata: {} });
   const read = [...decodeSafetensors(bytes, "file").tensors.values()];
   assert.equal(read.length, many.size);

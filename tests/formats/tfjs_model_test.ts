@@ -218,11 +218,8 @@ Deno.test("tfjs model: layers are found by name before order", () =>
       [weights[a.i], weights[b.i]] = [weights[b.i], weights[a.i]];
     });
     await Deno.writeFile(shard, bytes);
-    assertClose(
-      await draw(gpu, await Generator.load(gpu, path)),
-      await drawTheirs(theirs),
-      TOLERANCE,
-    );
+    const loaded = await Generator.load(gpu, path);
+    assertClose(await draw(gpu, loaded), await drawTheirs(theirs), TOLERANCE);
   }));
 
 type Wrong = readonly [message: RegExp, change: (model: Json) => void];
