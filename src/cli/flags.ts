@@ -90,7 +90,6 @@ export interface Help {
   readonly what: string;
   /** Command lines without what starts the program. */
   readonly examples: readonly string[];
-  /** What else there is to know. */
   readonly more?: string;
 }
 

@@ -28,7 +28,6 @@ export const DATA_HOSTS: readonly string[] = MNIST_MIRRORS.map((mirror) => {
   return `${hostname}:${port || 443}`;
 });
 
-/** By command. */
 export const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   train: { ...FILES, env: CACHE_VARIABLES, net: DATA_HOSTS },
   calibrate: { ...FILES, env: CACHE_VARIABLES },

@@ -11,7 +11,6 @@ import type { EpochEvent, ImageEvent, StepEvent, TrainResult } from "../../mod.t
 /** Begin and end of a style: Select Graphic Rendition (ECMA-48). */
 const STYLES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39] };
 
-/** Gives text a style. */
 export type Paint = (style: keyof typeof STYLES, text: string) => string;
 
 /**
@@ -23,15 +22,12 @@ export function painter(stream: { isTerminal(): boolean }, noColor = Deno.noColo
   return (style, text) => `\x1b[${STYLES[style][0]}m${text}\x1b[${STYLES[style][1]}m`;
 }
 
-/** Where text goes. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** Columns of the terminal. */
   columns(): number;
   write(text: string): void;
 }
 
-/** Standard output. */
 export function standardOutput(): Output {
   const encoder = new TextEncoder();
   return {
@@ -163,7 +159,6 @@ export class RunReport {
     if (this.#forPerson("message", { text })) this.#line(text);
   }
 
-  /** A trained step. */
   step(event: StepEvent): void {
     if (!this.#forPerson("step", event)) return;
     const { step, totalSteps, generatorLoss, discriminatorLoss } = event;
@@ -206,7 +201,6 @@ export class RunReport {
     this.#shown = drawn.length + text.length;
   }
 
-  /** A trained epoch. */
   epoch(event: EpochEvent): void {
     if (!this.#forPerson("epoch", event)) return;
     const { epoch, generatorLoss, discriminatorLoss, seconds, image } = event;

@@ -9,7 +9,6 @@ import { MOST_IMAGES } from "../formats/grid.ts";
 import { type Command, FLAGS } from "./flags.ts";
 import { oneOf, path, positive, real, seed, whole } from "./values.ts";
 
-/** Adds the flags of `train` to a command. */
 export const trainFlags = (command: Command) =>
   command
     .option(
@@ -91,7 +90,6 @@ export type TrainFlags = ReturnType<ReturnType<typeof trainFlags>["opts"]>;
 /** Options of a run but its data set; those that are undefined have their defaults. */
 export type RunOptions = Omit<TrainOptions, "dataset">;
 
-/** What `--preset` stands for. */
 export const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
   tutorial: {},
   // The learning rate and beta1 of the DCGAN paper (Radford et al. 2015) learn faster at this size.

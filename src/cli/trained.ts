@@ -99,7 +99,6 @@ export class Trained {
     }
   }
 
-  /** Noise vectors [count, noiseDim] of a seed. */
   noise(count: number, seed: number): Float32Array {
     return seedNoise(count, this.generator.noiseDim, seed);
   }
@@ -116,7 +115,6 @@ export class Trained {
     return imageGrid(images, { count, height, width, channels, columns, scale, padding });
   }
 
-  /** The images one by one. */
   single(images: Float32Array, scale: number): Image[] {
     const size = this.generator.outputShape.reduce((a, b) => a * b);
     return Array.from(
@@ -125,7 +123,6 @@ export class Trained {
     );
   }
 
-  /** Frees the device. */
   [Symbol.dispose](): void {
     this.generator.dispose();
     this.gpu[Symbol.dispose]();

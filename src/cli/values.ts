@@ -62,7 +62,6 @@ export function wholes(count: number): (text: string) => number[] {
   };
 }
 
-/** One of some words. */
 export function oneOf<T extends string>(...words: T[]): (text: string) => T {
   return (text) => {
     if (words.includes(text as T)) return text as T;
@@ -100,7 +99,6 @@ export function pathTo(suffix: ".png" | ".gif"): (text: string) => string {
   };
 }
 
-/** Channels of PNG files: 1 (gray) or 3 (RGB). */
 export function channels(text: string): 1 | 3 {
   return Number(oneOf("1", "3")(text)) as 1 | 3;
 }
