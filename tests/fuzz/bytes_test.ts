@@ -7,10 +7,9 @@ import { gzipSync } from "node:zlib";
 import fc from "npm:fast-check@4.10.2";
 import { concat, damaged, utf8, word } from "../support/fuzz/bytes.ts";
 import { chunks, chunksOf, pngFile, promisedBytes } from "../support/fuzz/png.ts";
-import { type Files, Victim } from "../support/fuzz/victim.ts";
+import { type Files, fuzz, named } from "../support/fuzz/victim.ts";
 
-const victim = new Victim();
-Deno.test.afterAll(() => victim[Symbol.dispose]());
+const errors = ["DataError"];
 
 const small = fc.oneof(fc.nat(3), fc.nat(9));
 
@@ -39,28 +38,25 @@ const bomb: fc.Arbitrary<Uint8Array> = fc.tuple(
   concat(Uint8Array.of(0, 0, 8, dims.length), ...dims.map(word), new Uint8Array(held))
 );
 
-Deno.test("fuzz: IDX files", async () => {
-  const files = fc.oneof(
-    { weight: 30, arbitrary: damaged(idxFile) },
-    { weight: 1, arbitrary: bomb },
-    { weight: 5, arbitrary: fc.uint8Array({ maxLength: 30 }) },
-  );
-  const promises = { errors: ["DataError"], allowed: () => 0 };
-  await victim.holds("idx", files.map((file) => ({ file })), promises, 4000);
-});
+const plain = fc.oneof(
+  { weight: 30, arbitrary: damaged(idxFile) },
+  { weight: 1, arbitrary: bomb },
+  { weight: 5, arbitrary: fc.uint8Array({ maxLength: 30 }) },
+);
+fuzz("IDX files", "idx", named("file", plain), 4000, { errors, allowed: () => 0 });
 
-Deno.test("fuzz: compressed IDX files", async () => {
-  const files = fc.oneof(
-    damaged(gzipped(damaged(idxFile))),
-    gzipped(idxFile),
-    gzipped(bomb),
-    gzipped(gzipped(idxFile)),
-    fc.tuple(gzipped(idxFile), gzipped(idxFile)).map((both) => concat(...both)),
-    fc.uint8Array({ maxLength: 30 }).map((bytes) => concat(Uint8Array.of(0x1f, 0x8b, 8), bytes)),
-  );
+const compressed = fc.oneof(
+  damaged(gzipped(damaged(idxFile))),
+  gzipped(idxFile),
+  gzipped(bomb),
+  gzipped(gzipped(idxFile)),
+  fc.tuple(gzipped(idxFile), gzipped(idxFile)).map((both) => concat(...both)),
+  fc.uint8Array({ maxLength: 30 }).map((bytes) => concat(Uint8Array.of(0x1f, 0x8b, 8), bytes)),
+);
+fuzz("compressed IDX files", "idx", named("file", compressed), 2000, {
+  errors,
   // The pieces that are given to the decompressor, twice, and what comes out.
-  const promises = { errors: ["DataError"], allowed: (n: number) => 1034 * n + 64 };
-  await victim.holds("idx", files.map((file) => ({ file })), promises, 2000);
+  allowed: (n) => 1034 * n + 64,
 });
 
 /** A promise for each file. */
@@ -73,37 +69,27 @@ const imageBytes = (file: Uint8Array) => {
   return bytes + 16 * pixels + 3 * pixels + 4 * 3 * 12 * Math.max(12, pixels) + 3 * 96;
 };
 
-Deno.test("fuzz: PNG files", async () => {
-  const files = fc.oneof(
-    { weight: 4, arbitrary: chunks.map(pngFile) },
-    { weight: 2, arbitrary: damaged(chunks.map(pngFile)) },
-    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 100 }) },
-    { weight: 1, arbitrary: fc.string({ maxLength: 200 }).map(utf8) },
-  );
-  const promises = { errors: ["DataError"], allowed: sum((file) => promisedBytes(file).bytes) };
-  await victim.holds("png", files.map((file) => ({ "file.png": file })), promises, 3000);
-});
+const text = fc.string({ maxLength: 200 }).map(utf8);
+const pngs = fc.oneof(
+  { weight: 4, arbitrary: chunks.map(pngFile) },
+  { weight: 2, arbitrary: damaged(chunks.map(pngFile)) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 100 }) },
+  { weight: 1, arbitrary: text },
+);
+const pngBytes = sum((file) => promisedBytes(file).bytes);
+fuzz("PNG files", "png", named("file.png", pngs), 3000, { errors, allowed: pngBytes });
 
 const imageName = fc.constantFrom(
-  "a.png",
-  "b.PNG",
-  "g.png",
-  "c.txt",
-  "sub/d.png",
-  "tub/e.png",
-  ".f.png",
+  ...["a.png", "b.PNG", "g.png", "c.txt", "sub/d.png", "tub/e.png", ".f.png"],
   "\u001b[31mh\u0007.png",
 );
 
-Deno.test("fuzz: folders of images", async () => {
-  const plain = chunksOf(fc.constantFrom(4, 4, 4, 8, 5)).map(pngFile);
-  const file = fc.oneof(
-    { weight: 6, arbitrary: plain },
-    { weight: 1, arbitrary: damaged(plain) },
-    { weight: 1, arbitrary: fc.string({ maxLength: 200 }).map(utf8) },
-  );
-  const files = fc.array(fc.tuple(imageName, file), { minLength: 1, maxLength: 3 })
-    .map((all) => Object.fromEntries(all));
-  const promises = { errors: ["DataError"], allowed: sum(imageBytes) };
-  await victim.holds("images", files, promises, 1500);
-});
+const smallPng = chunksOf(fc.constantFrom(4, 4, 4, 8, 5)).map(pngFile);
+const image = fc.oneof(
+  { weight: 6, arbitrary: smallPng },
+  { weight: 1, arbitrary: damaged(smallPng) },
+  { weight: 1, arbitrary: text },
+);
+const folders = fc.array(fc.tuple(imageName, image), { minLength: 1, maxLength: 3 })
+  .map((all) => Object.fromEntries(all));
+fuzz("folders of images", "images", folders, 1500, { errors, allowed: sum(imageBytes) });

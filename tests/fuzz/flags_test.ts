@@ -41,15 +41,7 @@ const flag = fc.constantFrom(
 const value = fc.oneof(
   fc.constantFrom("1", "0", "-1", "1.5", "1e400", "9007199254740993", "", " ", "4,4", "4,,4"),
   fc.constantFrom(
-    "quick",
-    "__proto__",
-    "0x10",
-    "NaN",
-    "Infinity",
-    "--",
-    "-",
-    "latest",
-    "\u001b[2J",
+    ...["quick", "__proto__", "0x10", "NaN", "Infinity", "--", "-", "latest", "\u001b[2J"],
   ),
   fc.string({ maxLength: 6, unit: "binary" }),
 );

@@ -60,7 +60,6 @@ class Frozen {
 const chosen = <T>(values: readonly T[]): Record<string, T> =>
   Object.fromEntries(values.slice(-3).map((value, i) => [`y${i}`, value]));
 
-/** Counts what is called. */
 const counting = new Proxy(ops as Algebra<Tensor>, {
   get(target, name: keyof Algebra<Tensor>) {
     called.set(name, (called.get(name) ?? 0) + 1);

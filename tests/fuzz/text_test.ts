@@ -16,52 +16,31 @@ import {
   tfjsModels,
 } from "../support/fuzz/models.ts";
 import { CONFIGURATION, IDENTITY } from "../support/fuzz/readers.ts";
-import { Victim } from "../support/fuzz/victim.ts";
+import { fuzz, named } from "../support/fuzz/victim.ts";
 
-const victim = new Victim();
-Deno.test.afterAll(() => victim[Symbol.dispose]());
-
-/** What these make is at most so many times the files, and nothing beyond. */
-const times = (factor: number, constant = 0) => (bytes: number) => factor * bytes + constant;
-
-Deno.test("fuzz: safetensors files", async () => {
-  const files = fc.oneof(tensorFiles, placedTensors, damaged(tensorFiles));
-  const promises = { errors: ["CheckpointError"], allowed: times(1) }; // the values
-  await victim.holds("safetensors", files.map((file) => ({ file })), promises, 4000);
+/** What a reader throws, and the most that it makes: so many times the files, and nothing beyond. */
+const promises = (error: string | undefined, times: number, constant = 0) => ({
+  errors: error === undefined ? [] : [error],
+  allowed: (bytes: number) => times * bytes + constant,
 });
+const OF_WEIGHTS = promises("CheckpointError", 1); // the values
 
-Deno.test("fuzz: checkpoints", async () => {
-  const files = fc.oneof(checkpoints, checkpoints, checkpoints, damaged(checkpoints));
-  const promises = { errors: ["CheckpointError"], allowed: times(1) };
-  await victim.holds(
-    "checkpoint",
-    files.map((file) => ({ "ckpt-0001.safetensors": file })),
-    promises,
-    3000,
-  );
-});
+const anyTensors = named("file", fc.oneof(tensorFiles, placedTensors, damaged(tensorFiles)));
+fuzz("safetensors files", "safetensors", anyTensors, 4000, OF_WEIGHTS);
 
-Deno.test("fuzz: generators in safetensors files", async () => {
-  const files = fc.oneof(generators, damaged(generators));
-  const promises = { errors: ["CheckpointError"], allowed: times(1) };
-  await victim.holds(
-    "weights",
-    files.map((file) => ({ "generator.safetensors": file })),
-    promises,
-    1500,
-  );
-});
+const ofRuns = fc.oneof(checkpoints, checkpoints, checkpoints, damaged(checkpoints));
+fuzz("checkpoints", "checkpoint", named("ckpt-0001.safetensors", ofRuns), 3000, OF_WEIGHTS);
 
-Deno.test("fuzz: tfjs models", async () => {
-  // All weights of a group side by side, a shard, and the values.
-  const promises = { errors: ["CheckpointError"], allowed: times(3) };
-  const files = fc.oneof(
-    { weight: 9, arbitrary: tfjsModels },
-    { weight: 1, arbitrary: elsewhere },
-    { weight: 1, arbitrary: pretending },
-  );
-  await victim.holds("weights", files, promises, 3000);
-});
+const ofGenerators = named("generator.safetensors", fc.oneof(generators, damaged(generators)));
+fuzz("generators in safetensors files", "weights", ofGenerators, 1500, OF_WEIGHTS);
+
+const models = fc.oneof(
+  { weight: 9, arbitrary: tfjsModels },
+  { weight: 1, arbitrary: elsewhere },
+  { weight: 1, arbitrary: pretending },
+);
+// All weights of a group side by side, a shard, and the values.
+fuzz("tfjs models", "weights", models, 3000, promises("CheckpointError", 3));
 
 const time = "2026-11-24T14:40:00.000Z";
 const losses = { generatorLoss: 0.69, discriminatorLoss: "NaN" };
@@ -82,12 +61,9 @@ const log = fc.array(
   return fc.tuple(...lines).map((all) => utf8(all.map((line) => line + "\n").join("")));
 });
 
-Deno.test("fuzz: metrics logs", async () => {
-  const files = fc.oneof(log, damaged(log)).map((file) => ({ "metrics.jsonl": file }));
-  // A buffer of 64 KiB, and each line at most twice.
-  const promises = { errors: ["DataError"], allowed: times(2, 65_536) };
-  await victim.holds("metrics", files, promises, 2000);
-});
+// A buffer of 64 KiB, and each line at most twice.
+const logs = named("metrics.jsonl", fc.oneof(log, damaged(log)));
+fuzz("metrics logs", "metrics", logs, 2000, promises("DataError", 2, 65_536));
 
 const session = {
   started: time,
@@ -102,12 +78,10 @@ const session = {
 };
 const record = { format: 1, configuration: CONFIGURATION, seed: 1, sessions: [session, session] };
 
-Deno.test("fuzz: records of runs", async () => {
-  const text = damagedJson(fc.constant(record)).map(utf8);
-  const files = fc.oneof(text, text, damaged(text)).map((file) => ({ "run.json": file }));
-  // It throws nothing: a record that cannot be read is as if there were none.
-  await victim.holds("run", files, { errors: [], allowed: times(0) }, 800);
-});
+const text = damagedJson(fc.constant(record)).map(utf8);
+const records = named("run.json", fc.oneof(text, text, damaged(text)));
+// It throws nothing: a record that cannot be read is as if there were none.
+fuzz("records of runs", "run", records, 800, promises(undefined, 0));
 
 const rows = [1, 2].map((i) => ({
   key: `conv2d ${i}`,
@@ -116,8 +90,6 @@ const rows = [1, 2].map((i) => ({
   milliseconds: { texture: 1, winograd: 2 },
 }));
 
-Deno.test("fuzz: caches of kernels", async () => {
-  const text = damagedJson(fc.constant({ identity: IDENTITY, rows })).map(utf8);
-  const files = fc.oneof(text, damaged(text)).map((file) => ({ file }));
-  await victim.holds("kernels", files, { errors: [], allowed: times(0) }, 2000);
-});
+const cache = damagedJson(fc.constant({ identity: IDENTITY, rows })).map(utf8);
+const caches = named("file", fc.oneof(cache, damaged(cache)));
+fuzz("caches of kernels", "kernels", caches, 2000, promises(undefined, 0));

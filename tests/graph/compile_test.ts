@@ -18,12 +18,8 @@ Deno.test.afterAll(() => gpu[Symbol.dispose]());
 /** Three n x n variables, the first two side by side in one buffer. */
 function makeVariables(n: number, values: readonly NdArray[]): Variable<"f32">[] {
   const shape = [n, n];
-  const specs = [0, 1].map((i) => ({
-    name: `v${i}`,
-    shape,
-    trainable: true,
-    data: values[i].data,
-  }));
+  const spec = (i: number) => ({ name: `v${i}`, shape, trainable: true, data: values[i].data });
+  const specs = [spec(0), spec(1)];
   return [...gpu.variables(specs), gpu.variable(shape, values[2].data, { name: "v2" })];
 }
 
@@ -145,12 +141,9 @@ Deno.test("a matrix product after an assignment takes the new matrix", async () 
 });
 
 Deno.test("variables that live side by side", async () => {
-  const specs = [[1, 2, 3], [4, 5, 6], [7, 8, 9]].map((data, i) => ({
-    name: `v${i}`,
-    shape: [3],
-    trainable: true,
-    data,
-  }));
+  const specs = [[1, 2, 3], [4, 5, 6], [7, 8, 9]].map((data, i) => {
+    return { name: `v${i}`, shape: [3], trainable: true, data };
+  });
   const [a, b, c] = gpu.variables(specs);
   equal(a.view.buffer, b.view.buffer);
   using swap = gpu.compile({}, () => {

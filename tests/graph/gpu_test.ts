@@ -91,15 +91,8 @@ Deno.test("gpu: a disposed one refuses to work", async () => {
 
 Deno.test("gpu: what is no device is refused", async () => {
   const adapter = await navigator.gpu.requestAdapter();
-  for (
-    const [value, what] of [
-      [{}, "Object"],
-      [adapter, "GPUAdapter"],
-      [undefined, "undefined"],
-      [null, "null"],
-      ["gpu", 'string "gpu"'],
-    ] as const
-  ) {
+  const values = { Object: {}, GPUAdapter: adapter, undefined, null: null, 'string "gpu"': "gpu" };
+  for (const [what, value] of Object.entries(values)) {
     assert.throws(() => Gpu.from(value as unknown as GPUDevice), {
       name: "TypeError",
       message: `Gpu.from expects a GPUDevice, got ${what}: request one from an adapter, or use ` +
@@ -171,11 +164,10 @@ Deno.test("gpu: variables side by side are checked before anything is allocated"
   for (const shape of [[2, -1], [0], [1.5], undefined as unknown as number[]]) {
     let called = false;
     const data = () => (called = true, [1, 2]);
-    const specs = [{ name: "a", shape: [2], trainable: true, data }, {
-      name: "b",
-      shape,
-      trainable: true,
-    }];
+    const specs = [
+      { name: "a", shape: [2], trainable: true, data },
+      { name: "b", shape, trainable: true },
+    ];
     assert.throws(() => gpu.variables(specs), { name: "TypeError", message: /^Variable b has sh/ });
     assert.ok(!called);
   }

@@ -10,10 +10,8 @@ import type { Input, OpCase } from "../support/gradcheck.ts";
 import type { TestRandom } from "../support/random.ts";
 import { type Algebra, convAxis, count } from "../support/reference.ts";
 
-/** Names of the ops that the library exports. */
 export type OpName = keyof typeof ops;
 
-/** A row; or where the op is tested instead, and why not here. */
 export type Case = OpCase | { readonly elsewhere: string; readonly why: string };
 
 type Shape = readonly number[];
@@ -35,12 +33,9 @@ export function row(
 }
 
 const list = (values: readonly number[]): Input => ({ shape: [values.length], values });
-const indices = (shape: Shape, values: readonly number[], dtype: "u32" | "f32" = "u32"): Input => ({
-  shape,
-  values,
-  dtype,
-  fixed: true,
-});
+function indices(shape: Shape, values: readonly number[], dtype: "u32" | "f32" = "u32"): Input {
+  return { shape, values, dtype, fixed: true };
+}
 
 /** Away from 0, where a kink or a pole may be. */
 const away: Draw = (r) => (r.uniform() < 0.5 ? -1 : 1) * r.between(0.3, 2);
@@ -54,14 +49,12 @@ const share: Draw = (r) => r.uniform();
 type Unary = <T>(o: Algebra<T>, x: T) => T;
 
 /** A size that is no multiple of four, one that is, and a scalar; then single values. */
-function unary(f: Unary, values?: Draw, extremes: readonly number[] = [], options?: Options) {
-  const rows = [[5, 7], [3, 4, 16], []].map((shape) =>
-    row(`[${shape}]`, { x: { shape, values } }, (o, { x }) => f(o, x), options)
-  );
-  if (!extremes.length) return rows;
+function unary(f: Unary, values: Draw | undefined, extremes: readonly number[], options?: Options) {
   const compute: OpCase["compute"] = (o, { x }) => f(o, x);
   return [
-    ...rows,
+    ...[[5, 7], [3, 4, 16], []].map((shape) =>
+      row(`[${shape}]`, { x: { shape, values } }, compute, options)
+    ),
     row("extremes", { x: list(extremes) }, compute, { pointwise: true, gradient: "none" }),
   ];
 }
@@ -176,19 +169,12 @@ function reductions(f: Reduction, values?: Draw): OpCase[] {
 
 /** Longer than a loop may be on some software adapters (65,535 iterations, silently). */
 function longReductions(f: Reduction): OpCase[] {
+  const million: Options = { terms: 1e6, gradient: "none" };
+  const long: Options = { terms: 1e5, gradient: "none" };
   return [
-    row("a million", { x: { shape: [1_000_003], values: share } }, (o, { x }) => f(o, x), {
-      terms: 1e6,
-      gradient: "none",
-    }),
-    row("long rows", { x: [3, 100_003] }, (o, { x }) => f(o, x, 1), {
-      terms: 1e5,
-      gradient: "none",
-    }),
-    row("long columns", { x: [100_001, 4] }, (o, { x }) => f(o, x, 0), {
-      terms: 1e5,
-      gradient: "none",
-    }),
+    row("a million", { x: { shape: [1_000_003], values: share } }, (o, { x }) => f(o, x), million),
+    row("long rows", { x: [3, 100_003] }, (o, { x }) => f(o, x, 1), long),
+    row("long columns", { x: [100_001, 4] }, (o, { x }) => f(o, x, 0), long),
   ];
 }
 
@@ -287,24 +273,17 @@ const LONG_SMALL_SIDES: readonly Conv[] = [
 ];
 
 const strideOf = ([h, w]: Shape) => h === w ? h : [h, w] as const;
-const convolutions = (all: readonly Conv[], options?: Options): OpCase[] =>
-  all.map(([what, x, kernel, out, strides, padding]) =>
-    row(
-      `${what} (${padding})`,
-      { x, w: [...kernel, x[3], out] },
-      (o, { x, w }) => o.conv2d(x, w, { strides: strideOf(strides), padding }),
-      { terms: kernel[0] * kernel[1] * x[3], ...options },
-    )
-  );
-const transposed = (all: readonly Conv[], options?: Options): OpCase[] =>
-  all.map(([what, x, kernel, out, strides, padding]) =>
-    row(
-      `${what} (${padding})`,
-      { x, w: [...kernel, out, x[3]] },
-      (o, { x, w }) => o.conv2dTranspose(x, w, { strides: strideOf(strides), padding }),
-      { terms: kernel[0] * kernel[1] * x[3], ...options },
-    )
-  );
+const convolutionsBy =
+  (op: "conv2d" | "conv2dTranspose") => (all: readonly Conv[], options?: Options) =>
+    all.map(([what, x, kernel, out, strides, padding]) => {
+      const w = [...kernel, ...(op === "conv2d" ? [x[3], out] : [out, x[3]])];
+      const compute: OpCase["compute"] = (o, { x, w }) =>
+        o[op](x, w, { strides: strideOf(strides), padding });
+      const terms = kernel[0] * kernel[1] * x[3];
+      return row(`${what} (${padding})`, { x, w }, compute, { terms, ...options });
+    });
+const convolutions = convolutionsBy("conv2d");
+const transposed = convolutionsBy("conv2dTranspose");
 const filterGradients = (all: readonly Conv[], options?: Options): OpCase[] =>
   all.map(([what, x, kernel, out, strides, padding]) => {
     const small = [0, 1].map((i) => convAxis(x[i + 1], kernel[i], strides[i], padding).out);
@@ -330,9 +309,8 @@ function norm(what: string, x: Shape, values?: Draw, epsilon?: number, options?:
   );
 }
 
-/** The table. */
 export const cases = {
-  neg: unary((o, x) => o.neg(x)),
+  neg: unary((o, x) => o.neg(x), undefined, [...TINY, ...HUGE]),
   exp: unary((o, x) => o.exp(x), undefined, [-80, -20, -1, ...TINY, 1, 20, 80]),
   log: unary((o, x) => o.log(x), positive, [
     ...[1e-30, 1e-6, 0.5, 2, 10, 1e6, 1e30],
@@ -551,12 +529,7 @@ export const cases = {
     row(
       "bytes",
       {
-        images: {
-          shape: [5, 3, 3, 1],
-          values: (r) => r.below(256),
-          dtype: "u8",
-          fixed: true,
-        },
+        images: { shape: [5, 3, 3, 1], values: (r) => r.below(256), dtype: "u8", fixed: true },
         i: indices([4], [4, 0, 3, 3]),
       },
       (o, { images, i }) => o.gatherImages(images, i),

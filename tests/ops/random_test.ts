@@ -8,6 +8,7 @@ import { deepEqual, equal, notDeepEqual, ok, throws } from "node:assert/strict";
 import { CommandList } from "../../src/gpu/commands.ts";
 import { kernel } from "../../src/gpu/shader.ts";
 import { Gpu } from "../../src/graph/gpu.ts";
+import type { TensorLike } from "../../src/graph/graph.ts";
 import code from "../../src/kernels/random.wgsl" with { type: "text" };
 import { grad } from "../../src/ops/grad.ts";
 import * as ops from "../../src/ops/mod.ts";
@@ -16,6 +17,13 @@ import { dropout, nd } from "../support/reference.ts";
 
 const gpu = await Gpu.request();
 Deno.test.afterAll(() => gpu[Symbol.dispose]());
+
+/** What the first run of a recording without inputs gives. */
+async function drawn<T extends Readonly<Record<string, TensorLike>>>(body: () => T) {
+  using program = gpu.compile({}, body);
+  program.run();
+  return await program.read();
+}
 
 const MILLION = 1_000_000;
 const list = (values: ArrayLike<number>) => Array.from(values);
@@ -96,12 +104,10 @@ Deno.test("randomBits are threefry of element, step, seed and stream", async () 
 });
 
 Deno.test("uniform and normal numbers are made of those words", async () => {
-  using program = gpu.compile({}, () => ({
+  const { uniform, normal } = await drawn(() => ({
     uniform: ops.randomUniform([9], { seed: 5 }),
     normal: ops.randomNormal([9], { seed: 5 }),
   }));
-  program.run();
-  const { uniform, normal } = await program.read();
   const unit = (word: number) => (word >>> 8) / 2 ** 24;
   deepEqual(list(uniform), expectedWords(9, 5, 0, 0).map(unit));
   const u = expectedWords(10, 5, 1, 0).map(unit);
@@ -176,14 +182,12 @@ Deno.test("a state that is also an output still moves on", async () => {
 
 Deno.test("the step wraps around, and seeds of one program keep apart", async () => {
   const state = gpu.variable([2], [1, 0xffffffff], { dtype: "u32", trainable: false });
-  using program = gpu.compile({}, () => ({
+  const { own, a, b, again } = await drawn(() => ({
     own: ops.randomBits([4], { state }),
     a: ops.randomBits([4], { seed: 1 }),
     b: ops.randomBits([4], { seed: 2 }),
     again: ops.randomBits([4], { seed: 1 }),
   }));
-  program.run();
-  const { own, a, b, again } = await program.read();
   deepEqual(list(own), expectedWords(4, 1, 0, 0xffffffff));
   deepEqual(list(a), expectedWords(4, 1, 0, 0));
   deepEqual(list(b), expectedWords(4, 2, 0, 0));
@@ -245,9 +249,7 @@ function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 Deno.test("a million normal numbers have the moments of the normal distribution", async () => {
-  using program = gpu.compile({}, () => ({ y: ops.randomNormal([MILLION], { seed: 1 }) }));
-  program.run();
-  const { y } = await program.read();
+  const { y } = await drawn(() => ({ y: ops.randomNormal([MILLION], { seed: 1 }) }));
   const { mean, variance, skewness, kurtosis } = moments(y);
   within(mean, 0, Math.sqrt(1 / MILLION), "mean");
   within(variance, 1, Math.sqrt(2 / MILLION), "variance");
@@ -264,12 +266,10 @@ Deno.test("a million normal numbers have the moments of the normal distribution"
 
 Deno.test("mean, stddev, minimum and maximum", async () => {
   const count = 100_000;
-  using program = gpu.compile({}, () => ({
+  const { normal, uniform } = await drawn(() => ({
     normal: ops.randomNormal([count], { seed: 2, mean: -3, stddev: 0.5 }),
     uniform: ops.randomUniform([count], { seed: 2, minimum: -2, maximum: 6 }),
   }));
-  program.run();
-  const { normal, uniform } = await program.read();
   within(moments(normal).mean, -3, 0.5 / Math.sqrt(count), "mean");
   within(moments(normal).variance, 0.25, 0.25 * Math.sqrt(2 / count), "variance");
   ok(uniform.every((v) => v >= -2 && v < 6));
@@ -283,20 +283,16 @@ Deno.test("uniform numbers never round up to the maximum", async () => {
   // A few float32 apart, so that about every fourth number would.
   const ranges = [[1000, 1000 + 2 ** -13], [-1000 - 2 ** -13, -1000], [-(2 ** 24), 2 - 2 ** 24]];
   for (const [minimum, maximum] of [...ranges, [0.1, 0.1 + 2 ** -26], [-1, 0], [1e38, 3e38]]) {
-    using program = gpu.compile({}, () => ({
+    const { y } = await drawn(() => ({
       y: ops.randomUniform([10_000], { seed: 9, minimum, maximum }),
     }));
-    program.run();
-    const { y } = await program.read();
     ok(y.every((v) => v >= minimum && v < maximum), `[${minimum}, ${maximum})`);
     ok(new Set(y).size > 1);
   }
 });
 
 Deno.test("a million uniform numbers are in [0, 1) and fill 64 bins evenly", async () => {
-  using program = gpu.compile({}, () => ({ y: ops.randomUniform([MILLION], { seed: 3 }) }));
-  program.run();
-  const { y } = await program.read();
+  const { y } = await drawn(() => ({ y: ops.randomUniform([MILLION], { seed: 3 }) }));
   ok(y.every((v) => v >= 0 && v < 1));
   const bins = new Array(64).fill(0);
   const low = new Array(64).fill(0); // of the digits behind the first 18 bits

@@ -47,7 +47,6 @@ function mixed(
   return (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * STEP ** 2);
 }
 
-/** Checks the derivative of the gradient of each input along each input. */
 async function checkSecond(op: OpCase): Promise<void> {
   const random = new TestRandom(op.name);
   const inputs = draw(op, random);

@@ -2,7 +2,6 @@
 
 import { basename } from "node:path";
 
-/** A call that writes. */
 export interface DiskCall {
   readonly name: "mkdir" | "open" | "write" | "sync" | "truncate" | "rename";
   readonly path: string;
@@ -23,9 +22,7 @@ export function nameOf({ name, path }: DiskCall): string {
 
 /** Stands between this process and the disk until it is disposed. */
 export class BadDisk implements Disposable {
-  /** All calls so far. */
   readonly calls: DiskCall[] = [];
-  /** Those that failed. */
   readonly failed: DiskCall[] = [];
   readonly #mkdir = Deno.mkdir;
   readonly #open = Deno.open;
@@ -77,7 +74,6 @@ export class BadDisk implements Disposable {
     return file;
   }
 
-  /** Makes the disk good again. */
   [Symbol.dispose](): void {
     Deno.mkdir = this.#mkdir;
     Deno.open = this.#open;

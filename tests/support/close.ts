@@ -3,10 +3,8 @@
 import { AssertionError } from "node:assert/strict";
 
 /** How far apart two numbers may be: `atol + rtol * |expected|`. */
-export interface Tolerance {
-  /** Relative to each expected value. Default 0. */
+interface Tolerance {
   readonly rtol?: number;
-  /** Absolute. Default 0. */
   readonly atol?: number;
   /** What is compared; the message begins with it. */
   readonly what?: string;
@@ -60,7 +58,6 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return Number.isFinite(error) ? error : Infinity;
 }
 
-/** Root of the mean square. */
 export function rms(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i] ** 2;

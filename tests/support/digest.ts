@@ -6,13 +6,11 @@
 import { createHash } from "node:crypto";
 import type { Trainer, Variable } from "../../mod.ts";
 
-/** A short name of some bytes. */
 export function digest(data: ArrayBufferView<ArrayBuffer>): string {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
-/** By name, shape and digest of each tensor. */
 export function digestsOf(
   tensors: ReadonlyMap<string, { shape: readonly number[]; data: ArrayBufferView<ArrayBuffer> }>,
 ): Record<string, string> {
@@ -21,12 +19,10 @@ export function digestsOf(
   );
 }
 
-/** The digests of all state of a trainer. */
 export async function stateDigests(trainer: Trainer): Promise<Record<string, string>> {
   return digestsOf((await trainer.snapshot()).tensors);
 }
 
-/** The digests of variables, in their order. */
 export async function variableDigests(variables: readonly Variable[]): Promise<string[]> {
   return await Promise.all(
     variables.map(async (variable) => `${variable.name} ${digest(await variable.read())}`),

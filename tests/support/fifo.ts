@@ -8,7 +8,6 @@
 
 import { fileURLToPath } from "node:url";
 
-/** Whether the system has them. */
 export const HAS_FIFOS = Deno.build.os !== "windows";
 
 async function run(command: string, args: readonly string[]): Promise<void> {

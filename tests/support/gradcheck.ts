@@ -14,7 +14,6 @@ import { TestRandom } from "./random.ts";
 import * as float64 from "./reference.ts";
 import type { Algebra, NdArray } from "./reference.ts";
 
-/** An input of a case. */
 export interface Input {
   readonly shape: readonly number[];
   /** Its values, one by one or by a distribution; default normal. */
@@ -26,7 +25,6 @@ export interface Input {
 
 /** One row of the table: an expression, and what to evaluate it on. */
 export interface OpCase {
-  /** What is special about it. */
   readonly name: string;
   readonly inputs: Readonly<Record<string, Input>>;
   readonly compute: <T extends { readonly shape: readonly number[] }>(
@@ -72,10 +70,8 @@ const GRADIENT_TOLERANCE = 1e-4;
 /** Step of the central differences, for inputs of about 1. */
 const STEP = 1e-4;
 
-/** Directions and cotangents tried for each case. */
 const TRIALS = 2;
 
-/** Inputs with gradients to be checked. */
 export const differentiable = (op: OpCase) =>
   op.gradient === "none" ? [] : Object.keys(op.inputs).filter((name) => !op.inputs[name].fixed);
 
@@ -95,7 +91,6 @@ export function draw(op: OpCase, random: TestRandom): Record<string, NdArray> {
   return Object.fromEntries(entries);
 }
 
-/** The reference's values of a case. */
 export function evaluate(
   op: OpCase,
   inputs: Record<string, NdArray>,
@@ -112,7 +107,6 @@ export function drawCotangents(values: Record<string, NdArray>, random: TestRand
   return Object.fromEntries(entries);
 }
 
-/** The sum of the values times their cotangents. */
 export function lossOf(
   values: Record<string, NdArray>,
   cotangents: Record<string, Float64Array>,
@@ -151,19 +145,16 @@ export function direction(gradient: ArrayLike<number>, random: TestRandom): Floa
   return d.map((v, i) => turn * v + gradient[i] / norm);
 }
 
-/** Sum of the products. */
 export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
 }
 
-/** x + step * d. */
 export function moved(x: NdArray, d: Float64Array, step: number): NdArray {
   return { shape: x.shape, data: x.data.map((v, i) => v + step * d[i]) };
 }
 
-/** Evaluates a case on the device and compares with the reference. */
 export async function check(
   gpu: Gpu,
   op: OpCase,

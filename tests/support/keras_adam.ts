@@ -2,15 +2,10 @@
 
 import type { AdamOptions } from "../../mod.ts";
 
-/** Weights with their moments, updated by gradients that are given. */
 export class KerasAdam {
-  /** Steps taken. */
   t = 0;
-  /** The weights, one array a variable. */
   readonly weights: readonly Float64Array[];
-  /** First moments. */
   readonly m: readonly Float64Array[];
-  /** Second moments. */
   readonly v: readonly Float64Array[];
   readonly #options: Required<AdamOptions>;
 
@@ -21,7 +16,6 @@ export class KerasAdam {
     this.v = weights.map((w) => new Float64Array(w.length));
   }
 
-  /** One update. */
   apply(gradients: readonly ArrayLike<number>[]): void {
     const { learningRate, beta1, beta2, epsilon } = this.#options;
     this.t++;

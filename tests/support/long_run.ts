@@ -37,9 +37,7 @@ export const TINY = {
   learningRate: 1e-5,
 } satisfies TrainOptions;
 
-/** What is held at one moment. */
 export interface Held {
-  /** Steps trained so far. */
   readonly steps: number;
   /** Milliseconds a step since the last one. */
   readonly milliseconds: number;
@@ -163,11 +161,8 @@ export async function longRun(
       since = performance.now();
     },
   } satisfies TrainOptions;
-  using run = outDir === undefined ? await trainDCGAN(common) : await trainDCGAN({
-    ...common,
-    outDir,
-    checkpoint: { everyEpochs: 10, keep: 2 },
-  });
+  const files = outDir === undefined ? {} : { outDir, checkpoint: { everyEpochs: 10, keep: 2 } };
+  using run = await trainDCGAN({ ...common, ...files });
   assert.equal(run.steps, steps);
   assert.equal(seen, steps);
   assert.ok(losses.every((loss) => loss > 0 && loss < 100), "all losses are there");
@@ -201,7 +196,6 @@ class Yardstick implements Disposable {
     return one;
   }
 
-  /** Milliseconds of one run. */
   async measure(): Promise<number> {
     const w = new Float32Array(64).fill(0.125);
     const runs = 150;
@@ -217,11 +211,7 @@ class Yardstick implements Disposable {
 }
 
 /** The log of a run has every step once, in order, with the losses of the events. */
-async function checkFolder(
-  outDir: string,
-  stepsAnEpoch: number,
-  losses: Float64Array,
-): Promise<void> {
+async function checkFolder(outDir: string, stepsAnEpoch: number, losses: Float64Array) {
   const steps = losses.length / 2;
   let [step, epoch] = [0, 0];
   for await (const row of readMetrics(join(outDir, "metrics.jsonl"))) {

@@ -3,24 +3,20 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 
-/** The checkout. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Where a process runs, and with which variables beside those of the tests. */
-export interface ProcessOptions {
-  /** Default: the checkout. */
+interface ProcessOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** How a process ended, and what it wrote. */
 export interface Ended {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs `deno` to its end. */
 export async function deno(
   args: readonly string[],
   { cwd = ROOT, env }: ProcessOptions = {},

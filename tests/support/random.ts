@@ -11,7 +11,6 @@ export class TestRandom {
     this.#state = typeof seed === "number" ? seed : hash(seed);
   }
 
-  /** On [0, 1). */
   uniform(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -20,7 +19,6 @@ export class TestRandom {
     return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
   }
 
-  /** On [low, high). */
   between(low: number, high: number): number {
     return low + (high - low) * this.uniform();
   }
@@ -30,24 +28,20 @@ export class TestRandom {
     return Math.floor(this.uniform() * n);
   }
 
-  /** One of a list. */
   pick<T>(list: readonly T[]): T {
     return list[this.below(list.length)];
   }
 
-  /** Mean 0, standard deviation 1. */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
   }
 
-  /** `n` numbers of a distribution. */
   fill(n: number, draw: (random: TestRandom) => number = (r) => r.normal()): Float64Array {
     return Float64Array.from({ length: n }, () => draw(this));
   }
 }
 
-/** FNV-1a. */
 function hash(text: string): number {
   let h = 0x811c9dc5;
   for (const char of text) h = Math.imul(h ^ char.codePointAt(0)!, 0x01000193) >>> 0;

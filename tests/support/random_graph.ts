@@ -8,14 +8,12 @@ import * as ops from "../../src/ops/mod.ts";
 import { TestRandom } from "./random.ts";
 import type { Algebra } from "./reference.ts";
 
-/** Variables as a graph sees them. */
 export interface State<T> {
   read(variable: number): T;
   assign(variable: number, value: T): void;
 }
 
 type Shaped = { readonly shape: readonly number[] };
-/** How many variables a graph reads and assigns. */
 export const VARIABLES = 3;
 
 /**

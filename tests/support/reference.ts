@@ -69,14 +69,11 @@ export function nd(shape: Shape, data?: ArrayLike<number>): NdArray {
   return { shape, data: data ? Float64Array.from(data) : new Float64Array(count(shape)) };
 }
 
-/** Number of elements. */
 export function count(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-function rowMajor(shape: Shape): number[] {
-  return shape.map((_, axis) => count(shape.slice(axis + 1)));
-}
+const rowMajor = (shape: Shape) => shape.map((_, axis) => count(shape.slice(axis + 1)));
 
 /** For each element of a box, in order, the sum of its coordinates times some strides. */
 function addresses(box: Shape, strides: Shape): Int32Array {
@@ -91,9 +88,9 @@ function addresses(box: Shape, strides: Shape): Int32Array {
   return result;
 }
 
-function map(x: NdArray, f: (value: number) => number): NdArray {
-  return { shape: x.shape, data: x.data.map(f) };
-}
+const map = ({ shape, data }: NdArray, f: (value: number, i: number) => number): NdArray => {
+  return { shape, data: data.map(f) };
+};
 
 /** Elements of x at addresses, under a shape. */
 function pick(x: NdArray, shape: Shape, at: Int32Array): NdArray {
@@ -124,7 +121,6 @@ export const constant = (value: number | ArrayLike<number>, shape?: Shape): NdAr
 
 // Elementwise, two operands that broadcast
 
-/** A broadcast operand: an array or a number. */
 type Operand = NdArray | number;
 
 function zip(a: Operand, b: Operand, f: (a: number, b: number) => number): NdArray {
@@ -136,9 +132,8 @@ function zip(a: Operand, b: Operand, f: (a: number, b: number) => number): NdArr
   return { shape, data: Float64Array.from(i, (at, e) => f(x.data[at], y.data[j[e]])) };
 }
 
-function broadcastStrides(shape: Shape): number[] {
-  return rowMajor(shape).map((stride, axis) => shape[axis] === 1 ? 0 : stride);
-}
+const broadcastStrides = (shape: Shape) =>
+  rowMajor(shape).map((stride, axis) => shape[axis] === 1 ? 0 : stride);
 
 export const add = (a: Operand, b: Operand) => zip(a, b, (x, y) => x + y);
 export const sub = (a: Operand, b: Operand) => zip(a, b, (x, y) => x - y);
@@ -171,9 +166,8 @@ export function softmaxCrossEntropyWithLogits(logits: NdArray, labels: NdArray):
   return result;
 }
 
-export function dropout(x: NdArray, mask: ArrayLike<number>, rate: number): NdArray {
-  return { shape: x.shape, data: x.data.map((v, i) => mask[i] ? v / (1 - rate) : 0) };
-}
+export const dropout = (x: NdArray, mask: ArrayLike<number>, rate: number) =>
+  map(x, (v, i) => mask[i] ? v / (1 - rate) : 0);
 
 // Moving elements
 
@@ -241,9 +235,8 @@ export function gather(x: NdArray, indices: NdArray, axis = 0): NdArray {
   return nd([...before, ...indices.shape, ...after], data);
 }
 
-export function gatherImages(images: NdArray, indices: NdArray): NdArray {
-  return map(gather(images, indices), (byte) => (byte - 127.5) / 127.5);
-}
+export const gatherImages = (images: NdArray, indices: NdArray) =>
+  map(gather(images, indices), (byte) => (byte - 127.5) / 127.5);
 
 // Reductions
 
@@ -265,13 +258,10 @@ function reduce(
   return { shape: keepDims ? kept : x.shape.filter((_, i) => !reduced.includes(i)), data };
 }
 
-export function sum(x: NdArray, axes?: Axes, keepDims = false): NdArray {
-  return reduce(x, axes, keepDims, 0, (a, b) => a + b);
-}
-
-export function max(x: NdArray, axes?: Axes, keepDims = false): NdArray {
-  return reduce(x, axes, keepDims, -Infinity, Math.max);
-}
+export const sum = (x: NdArray, axes?: Axes, keepDims = false) =>
+  reduce(x, axes, keepDims, 0, (a, b) => a + b);
+export const max = (x: NdArray, axes?: Axes, keepDims = false) =>
+  reduce(x, axes, keepDims, -Infinity, Math.max);
 
 export function mean(x: NdArray, axes?: Axes, keepDims = false): NdArray {
   const total = sum(x, axes, keepDims);
@@ -336,7 +326,6 @@ function stridePair({ strides = 1 }: ConvOptions): readonly [number, number] {
   return typeof strides === "number" ? [strides, strides] : strides;
 }
 
-/** Shape of conv2d's result and its padding before. */
 function convShape(x: Shape, kernel: Shape, options: ConvOptions) {
   const { padding = "valid" } = options;
   const [sh, sw] = stridePair(options);
@@ -368,10 +357,7 @@ export function conv2dTranspose(x: NdArray, w: NdArray, options: ConvOptions = {
   const height = size(x.shape[1], kh, strides[0]);
   const width = size(x.shape[2], kw, strides[1]);
   const shape = [x.shape[0], height, width, outer];
-  const before = [
-    convAxis(height, kh, strides[0], padding).before,
-    convAxis(width, kw, strides[1], padding).before,
-  ];
+  const { before } = convShape(shape, w.shape, options);
   // Each input pixel is scattered over the taps.
   const y = nd(shape);
   for (const at of meetings(shape, x.shape, w.shape, strides, before)) {
@@ -429,10 +415,9 @@ export function batchNormInference(
   { epsilon = 1e-3 }: NormOptions = {},
 ): NdArray {
   const channels = gamma.data.length;
-  const data = x.data.map((v, e) => {
+  return map(x, (v, e) => {
     const c = e % channels;
     const normal = (v - average.data[c]) / Math.sqrt(variance.data[c] + epsilon);
     return gamma.data[c] * normal + beta.data[c];
   });
-  return { shape: x.shape, data };
 }

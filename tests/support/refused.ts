@@ -11,7 +11,6 @@ export async function leastDevice(limits: Record<string, number> = {}): Promise<
   return await adapter!.requestDevice({ requiredLimits: limits });
 }
 
-/** The error that a promise rejects with. */
 export async function refusal(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise;

@@ -1,11 +1,12 @@
 /** What a run left in its folder, as far as it must be the same in another run. */
 
-import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readMetrics } from "../../mod.ts";
 import { CheckpointFolder, readCheckpoint } from "../../src/files/checkpoints.ts";
 import type { Position } from "../../src/training/position.ts";
-import { digestsOf } from "./digest.ts";
+import { digest, digestsOf } from "./digest.ts";
+import { namesIn } from "./training.ts";
 
 /** Paths of a run's checkpoints, the oldest first. */
 export function checkpoints(dir: string): Promise<string[]> {
@@ -33,31 +34,21 @@ export async function logged(dir: string): Promise<unknown[]> {
   return rows;
 }
 
-/** SHA-256 of the images, the GIF and the curves. */
+/** Digests of the images, the GIF and the curves. */
 export async function images(dir: string): Promise<Map<string, string>> {
-  const hashes = new Map<string, string>();
-  for (const { name } of [...Deno.readDirSync(dir)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+  const digests = new Map<string, string>();
+  for (const name of namesIn(dir)) {
     if (!/\.(png|gif|svg)$/.test(name)) continue;
-    const bytes = await Deno.readFile(join(dir, name));
-    hashes.set(name, createHash("sha256").update(bytes).digest("hex"));
+    digests.set(name, digest(await Deno.readFile(join(dir, name))));
   }
-  return hashes;
+  return digests;
 }
 
-/** All of these. */
 export async function everything(dir: string) {
   return { state: await stateOf(dir), log: await logged(dir), images: await images(dir) };
 }
 
-/** Temporary files in a run's folders. */
 export function temporary(dir: string): string[] {
-  const names: string[] = [];
-  for (const folder of [dir, join(dir, "training_checkpoints")]) {
-    try {
-      names.push(...[...Deno.readDirSync(folder)].map(({ name }) => name));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return names.filter((name) => name.endsWith(".tmp"));
+  const folders = [dir, join(dir, "training_checkpoints")].filter((folder) => existsSync(folder));
+  return folders.flatMap(namesIn).filter((name) => name.endsWith(".tmp"));
 }

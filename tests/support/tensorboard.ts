@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { namesIn } from "./training.ts";
 import protobuf from "npm:protobufjs@8.8.1";
 // @ts-types="./tfrecord.d.ts"
 import { RecordReader } from "npm:tfrecord@0.2.0/lib/record_reader.js";
@@ -34,8 +35,7 @@ const Event = protobuf.parse(`
   }
 `).root.lookupType("Event");
 
-/** One event. */
-export interface Read {
+interface Read {
   readonly wallTime: number;
   readonly step: number;
   readonly fileVersion?: string;
@@ -54,7 +54,6 @@ export interface Read {
   };
 }
 
-/** The events of a file. */
 export async function readEvents(path: string): Promise<Read[]> {
   const reader = await RecordReader.create(path);
   const events: Read[] = [];
@@ -68,7 +67,7 @@ export async function readEvents(path: string): Promise<Read[]> {
 /** The steps and values of each tag that TensorBoard shows of a folder; an image's value is its bytes. */
 export async function scalarsIn(folder: string): Promise<Record<string, [number, unknown][]>> {
   const shown: Record<string, [number, unknown][]> = {};
-  for (const name of [...Deno.readDirSync(folder)].map(({ name }) => name).sort()) {
+  for (const name of namesIn(folder)) {
     for (const { step, sessionLog, summary } of await readEvents(join(folder, name))) {
       // A start takes back what was said of its step and later ones.
       if (sessionLog?.status === "START") {

@@ -22,7 +22,6 @@ export { layers, loadLayersModel, type Sequential, sequential, tf };
 /** Layers start from zeros here: their weights are copied from ours. */
 const kernelInitializer = "zeros";
 
-/** The tutorial's generator. */
 export function tutorialGenerator(
   {
     noiseDim = 100,

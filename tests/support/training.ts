@@ -7,7 +7,6 @@ import { variableDigests } from "./digest.ts";
 export const stepsTo = (last: number, first = 1): number[] =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-/** The digests of both networks' weights. */
 export function weightsOf(
   { generator, discriminator }: Pick<TrainResult, "generator" | "discriminator">,
 ): Promise<string[]> {
@@ -20,7 +19,6 @@ export function timeless(event: object): Record<string, unknown> {
   return rest;
 }
 
-/** The names in a folder, sorted. */
 export const namesIn = (dir: string): string[] =>
   [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
 

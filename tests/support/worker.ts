@@ -12,7 +12,7 @@ import { LossRing } from "../../src/training/loss_ring.ts";
 import { compileStep, type StepState } from "../../src/training/step.ts";
 
 /** Bytes of `count` images, each a bright disc at a place of its own. */
-export function discs(count: number): Uint8Array<ArrayBuffer> {
+function discs(count: number): Uint8Array<ArrayBuffer> {
   const images = new Uint8Array(count * 28 * 28);
   for (let i = 0; i < images.length; i++) {
     const [n, y, x] = [Math.floor(i / 784), Math.floor(i / 28) % 28, i % 28];
@@ -22,8 +22,7 @@ export function discs(count: number): Uint8Array<ArrayBuffer> {
   return images;
 }
 
-/** What a small run is made of. */
-export interface SmallOptions {
+interface SmallOptions {
   readonly seed?: number;
   readonly noiseDim?: number;
   readonly learningRate?: number;
@@ -31,7 +30,6 @@ export interface SmallOptions {
   readonly discriminatorWidths?: readonly [number, number];
 }
 
-/** Number of images that {@linkcode SmallRun} trains on. */
 const COUNT = 40;
 
 /** Models, optimizers and images of a small run, with its compiled steps. */

@@ -12,7 +12,7 @@ import { resolveVariant } from "../../../src/ops/gemm/choose.ts";
 import type { Geometry } from "../../../src/ops/gemm/geometry.ts";
 import { VERSION } from "../../../src/version.ts";
 import { variableDigests } from "../../support/digest.ts";
-import { assertClose } from "../../support/close.ts";
+import { assertClose, rms } from "../../support/close.ts";
 import { blobs } from "../../support/dataset.ts";
 import { inFolder } from "../../support/folder.ts";
 import { TestRandom } from "../../support/random.ts";
@@ -21,8 +21,14 @@ const random = new TestRandom(9);
 const INPUTS = { x: [16, 7, 7, 128], w: [5, 5, 128, 64] };
 const DATA = { x: random.fill(16 * 49 * 128), w: random.fill(25 * 128 * 64) };
 
-function compile(gpu: Gpu) {
-  return gpu.compile(INPUTS, ({ x, w }) => ({ y: ops.conv2d(x, w, { padding: "same" }) }));
+function compile(gpu: Gpu, inputs = INPUTS) {
+  return gpu.compile(inputs, ({ x, w }) => ({ y: ops.conv2d(x, w, { padding: "same" }) }));
+}
+
+/** A listener that keeps what it hears. */
+function listener() {
+  const messages: string[] = [];
+  return { messages, onMessage: (text: string) => void messages.push(text) };
 }
 
 Deno.test("the version in the code is that of deno.json", () =>
@@ -34,11 +40,8 @@ Deno.test("calibration measures once, and keeps what it found", () =>
     const before = gpu.context.memory.count;
     const { gemms } = compile(gpu);
     assert.equal(gemms.length, 1);
-    const messages: string[] = [];
-    const options = {
-      cacheDir: join(dir, "new"),
-      onMessage: (text: string) => messages.push(text),
-    };
+    const { messages, onMessage } = listener();
+    const options = { cacheDir: join(dir, "new"), onMessage };
     const held = gpu.context.memory.count;
     const rows = await calibrate(gpu, [...gemms, ...gemms], options);
     assert.equal(gpu.context.memory.count, held, "its programs are freed");
@@ -57,9 +60,7 @@ Deno.test("calibration measures once, and keeps what it found", () =>
     assert.equal(messages.length, 1, "nothing was measured");
 
     // Measuring another op anew keeps what the file has of this one.
-    using wider = other.compile({ x: [32, 7, 7, 128], w: [5, 5, 128, 64] }, ({ x, w }) => ({
-      y: ops.conv2d(x, w, { padding: "same" }),
-    }));
+    using wider = compile(other, { ...INPUTS, x: [32, 7, 7, 128] });
     assert.equal((await calibrate(other, wider.gemms, { ...options, fresh: true })).length, 1);
     assert.deepEqual(await calibrate(other, gemms, options), rows);
     assert.equal(messages.length, 2, "only the other op was measured");
@@ -79,9 +80,8 @@ Deno.test("calibration measures once, and keeps what it found", () =>
 Deno.test("calibration without time keeps the default and says so", async () => {
   using gpu = await Gpu.request();
   const { gemms } = compile(gpu);
-  const messages: string[] = [];
-  const options = { seconds: 0, onMessage: (text: string) => messages.push(text) };
-  const [row] = await calibrate(gpu, gemms, options);
+  const { messages, onMessage } = listener();
+  const [row] = await calibrate(gpu, gemms, { seconds: 0, onMessage });
   assert.deepEqual(row.milliseconds, {});
   assert.equal(row.choice, resolveVariant(gpu.tuning.gemm, gemms[0].geometry as Geometry));
   assert.match(messages[1], /no time left for 1 of them, which keep the default/);
@@ -98,9 +98,8 @@ Deno.test("every choice gives the same result, but for rounding", async () => {
     results.push((await program.read("y")).y);
   }
   const [expected, ...others] = results;
-  const rms = Math.sqrt(expected.reduce((sum, y) => sum + y * y, 0) / expected.length);
   for (const y of others) {
-    assertClose(y, expected, { rtol: 1e-4, atol: 1e-4 * rms, what: "y" });
+    assertClose(y, expected, { rtol: 1e-4, atol: 1e-4 * rms(expected), what: "y" });
     assert.notDeepEqual(y, expected, "another kernel was used");
   }
 });
@@ -112,10 +111,10 @@ Deno.test("a resumed run uses the kernels of its checkpoint", () =>
       epochs: 2,
       batchSize: 8,
       noiseDim: 8,
-      generatorWidths: [16, 16, 16] as const,
-      discriminatorWidths: [16, 16] as const,
+      generatorWidths: [16, 16, 16],
+      discriminatorWidths: [16, 16],
       learningRate: 1e-3,
-    };
+    } as const;
     const train = async (gpu: Gpu, options: object) => {
       using result = await trainDCGAN({ ...run, ...options, gpu });
       return await variableDigests(result.generator.variables);
@@ -124,8 +123,7 @@ Deno.test("a resumed run uses the kernels of its checkpoint", () =>
     const expected = await train(direct, {});
     await train(direct, { outDir: dir, maxSteps: 4 });
     using other = await Gpu.request({ tuning: { gemm: "tiled" } });
-    const messages: string[] = [];
-    const onMessage = (text: string) => messages.push(text);
+    const { messages, onMessage } = listener();
     assert.deepEqual(await train(other, { outDir: dir, resume: true, onMessage }), expected);
     assert.match(messages.join("\n"), /kernels as in .*ckpt/);
     using plain = await Gpu.request({ tuning: { gemm: "tiled" } });
@@ -166,8 +164,7 @@ Deno.test("kernel choices that are none are refused, or left alone in a checkpoi
     ) {
       const file = join(dir, "changed.safetensors");
       await Deno.writeFile(file, encodeCheckpoint({ ...checkpoint, kernels }));
-      const messages: string[] = [];
-      const onMessage = (text: string) => messages.push(text);
+      const { messages, onMessage } = listener();
       using _ = await trainDCGAN({ ...run, resume: file, onMessage });
       assert.match(messages.join("\n"), /made with other kernels/, kernels);
       assert.deepEqual(gpu.tuning, before);

@@ -8,7 +8,7 @@ import { Gpu, ops, type Tensor } from "../../../mod.ts";
 import { resolveVariant } from "../../../src/ops/gemm/choose.ts";
 import { geometry } from "../../../src/ops/gemm/geometry.ts";
 import { transforms } from "../../../src/ops/gemm/winograd.ts";
-import { assertClose } from "../../support/close.ts";
+import { assertClose, rms } from "../../support/close.ts";
 import { TestRandom } from "../../support/random.ts";
 
 const random = new TestRandom(5);
@@ -43,8 +43,7 @@ async function compare(
     results.push((await program.read("y")).y);
   }
   const [actual, expected] = results;
-  const rms = Math.sqrt(expected.reduce((sum, y) => sum + y * y, 0) / expected.length);
-  assertClose(actual, expected, { rtol: 1e-4, atol: 1e-4 * rms, what: "y" });
+  assertClose(actual, expected, { rtol: 1e-4, atol: 1e-4 * rms(expected), what: "y" });
 }
 
 const SAME = { padding: "same" as const };

@@ -13,7 +13,6 @@ function add(more: number): void {
   if (bytes > MOST) throw new RangeError(`Array buffer allocation failed: ${bytes} bytes`);
 }
 
-/** Bytes allocated since the last call. */
 export function takeAllocated(): number {
   const taken = bytes;
   bytes = 0;

@@ -33,14 +33,12 @@ function apply(bytes: Uint8Array, { kind, at: place, value }: Damage): Uint8Arra
   return concat(before, kind === "little" ? number.reverse() : number, after.subarray(4));
 }
 
-/** A number in four bytes, big-endian. */
 export function word(value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value);
   return bytes;
 }
 
-/** Joins arrays. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
@@ -51,7 +49,6 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   return whole;
 }
 
-/** Text in UTF-8. */
 export const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 /** A valid file with up to three pieces of damage. */

@@ -33,7 +33,6 @@ const OFF = 0.1234567;
 /** More elements than this are not worth the wait. */
 const MOST = 600;
 
-/** Whether b is broadcast to a's shape. */
 function fits(b: Shape, a: Shape): boolean {
   return b.length <= a.length &&
     b.every((n, i) => n === 1 || n === a[a.length - b.length + i]);

@@ -6,7 +6,6 @@ import { concat, utf8 } from "./bytes.ts";
 import { damagedJson, type Json, pretenders } from "./json.ts";
 import { CONFIGURATION } from "./readers.ts";
 
-/** A safetensors file from the text of its header. */
 export function safetensors(header: string, data: Uint8Array): Uint8Array<ArrayBuffer> {
   const text = utf8(header);
   const length = new Uint8Array(8);
@@ -51,7 +50,6 @@ function headed(content: fc.Arbitrary<{ header: Json; size: number }>, most = 2)
   );
 }
 
-/** Files of any tensors. */
 export const tensorFiles = headed(
   fc.tuple(
     fc.uniqueArray(spec, { maxLength: 5, selector: ({ name }) => name }),
@@ -126,7 +124,6 @@ export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
 
 const SIZES = { noiseDim: 3, widths: [4, 2, 3], channels: 1, height: 4, width: 8 } as const;
 
-/** The layers of a small generator, and its weights in their order. */
 const generator = generatorArchitecture(SIZES);
 const weights: readonly Spec[] = generator.layers.flatMap(({ name, layer }) =>
   layer.weights.map((weight) => ({
@@ -194,18 +191,8 @@ export const elsewhere = fc.tuple(
 /** Models in which one value is an object that may be taken for what should be there. */
 export const pretending = fc.tuple(
   fc.constantFrom(
-    "format",
-    "modelTopology",
-    "class_name",
-    "config",
-    "layers",
-    "name",
-    "target_shape",
-    "weightsManifest",
-    "paths",
-    "weights",
-    "shape",
-    "dtype",
+    ...["format", "modelTopology", "class_name", "config", "layers", "name", "target_shape"],
+    ...["weightsManifest", "paths", "weights", "shape", "dtype"],
   ),
   fc.nat(3),
   fc.constantFrom(...pretenders),
@@ -219,7 +206,6 @@ export const pretending = fc.tuple(
   };
 });
 
-/** Folders of a tfjs model in two shards. */
 export const tfjsModels = fc.tuple(
   damagedJson(fc.constant<Json>(MODEL)),
   fc.nat(total),

@@ -10,14 +10,11 @@ export interface Chunk {
   readonly data: Uint8Array;
   /** A length that the chunk claims in place of its own. */
   readonly length?: number;
-  /** Its checksum is wrong. */
   readonly damaged?: boolean;
 }
 
-/** The bytes every PNG begins with. */
 export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
-/** A file of chunks. */
 export function pngFile(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
   return concat(
     SIGNATURE,
@@ -28,7 +25,6 @@ export function pngFile(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** The fields of IHDR. */
 export interface Header {
   readonly width: number;
   readonly height: number;
@@ -37,7 +33,6 @@ export interface Header {
   readonly interlaced?: boolean;
 }
 
-/** The first chunk. */
 export function ihdr({ width, height, depth, color, interlaced }: Header): Chunk {
   const rest = Uint8Array.of(depth, color, 0, 0, interlaced ? 1 : 0);
   return { type: "IHDR", data: concat(word(width), word(height), rest) };
@@ -163,7 +158,6 @@ export const chunksOf = (side: fc.Arbitrary<number>): fc.Arbitrary<Chunk[]> =>
     return list;
   });
 
-/** The header of a file, if it is one. */
 export function headerOf(file: Uint8Array): Header {
   const view = new DataView(file.buffer, file.byteOffset);
   const [depth, color, , , interlacing] = file.subarray(24);
@@ -203,5 +197,4 @@ export function promisedBytes(
   return { bytes: bytes + 6 * rows + 8 * pixels, pixels };
 }
 
-/** Chunks of an image of any size. */
 export const chunks = chunksOf(side);

@@ -299,7 +299,6 @@ function kernels(_: string, files: Files, measured: () => void): Promise<void> {
   return Promise.resolve();
 }
 
-/** Readers by name. */
 export const readers = {
   idx,
   safetensors,
@@ -312,5 +311,4 @@ export const readers = {
   kernels,
 } satisfies Record<string, Reader>;
 
-/** Name of a reader. */
 export type ReaderName = keyof typeof readers;

@@ -25,7 +25,6 @@ const asked = (name: "runs" | "seed"): number | undefined => {
 
 const long = Deno.args.includes("--long");
 
-/** Of all random choices. */
 export const SEED = asked("seed") ?? (long ? Date.now() % 2 ** 31 : 20261124);
 
 /** Cases of a property: what the ordinary tests try, or what the command line asks for. */

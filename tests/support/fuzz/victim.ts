@@ -5,24 +5,18 @@ import fc from "npm:fast-check@4.10.2";
 import type { ReaderName } from "./readers.ts";
 import { parameters, runs } from "./settings.ts";
 
-/** Files of a case by name. */
 export type Files = Readonly<Record<string, Uint8Array>>;
 
-/** What the worker answers. */
 export interface Outcome {
-  /** What was thrown. */
   readonly error?: { readonly name: string; readonly message: string; readonly stack?: string };
   /** How the value that was read breaks the reader's promise. */
   readonly broken?: string;
   /** Bytes of all arrays that the reader allocated, freed ones included. */
   readonly allocated: number;
-  /** The folder that the files were in. */
   readonly folder: string;
 }
 
-/** What a reader promises. */
-export interface Promises {
-  /** Names of the error classes that it throws. */
+interface Promises {
   readonly errors: readonly string[];
   /** Bytes that it may make for files of so many. */
   readonly allowed: (bytes: number, files: Files) => number;
@@ -31,11 +25,9 @@ export interface Promises {
 /** Much longer than the slowest case takes on a busy machine. */
 const HANG_MS = 20_000;
 
-/** The longest message that a person should see. */
 const MOST_SAID = 2000;
 
-/** A worker that reads. */
-export class Victim implements Disposable {
+class Victim implements Disposable {
   #worker: Worker | undefined;
   #folder = "";
   #hung = false;
@@ -94,26 +86,6 @@ export class Victim implements Disposable {
     return error === undefined;
   }
 
-  /** Tries the promises on many files, of which a part must be read and a part refused. */
-  async holds(
-    reader: ReaderName,
-    files: fc.Arbitrary<Files>,
-    promises: Promises,
-    cases: number,
-  ): Promise<void> {
-    let read = 0;
-    await fc.assert(
-      fc.asyncProperty(files, async (files) => {
-        if (await this.expectSafe(reader, files, promises)) read++;
-      }),
-      parameters(cases),
-    );
-    const tried = runs(cases);
-    if (tried < 500) return; // too few for a conclusion
-    ok(read > tried / 50, `only ${read} of ${tried} files were read`);
-    if (promises.errors.length) ok(read < tried * 49 / 50, `${read} of ${tried} files were read`);
-  }
-
   [Symbol.dispose](): void {
     if (!this.#worker) return;
     this.#worker.terminate();
@@ -122,7 +94,34 @@ export class Victim implements Disposable {
   }
 }
 
-/** Starts a worker, and waits until it listens. */
+const victim = new Victim();
+Deno.test.afterAll(() => victim[Symbol.dispose]());
+
+/** A test of a reader's promises on many files, of which a part must be read and a part refused. */
+export function fuzz(
+  what: string,
+  reader: ReaderName,
+  files: fc.Arbitrary<Files>,
+  cases: number,
+  promises: Promises,
+): void {
+  Deno.test(`fuzz: ${what}`, async () => {
+    let read = 0;
+    const property = fc.asyncProperty(files, async (files) => {
+      if (await victim.expectSafe(reader, files, promises)) read++;
+    });
+    await fc.assert(property, parameters(cases));
+    const tried = runs(cases);
+    if (tried < 500) return; // too few for a conclusion
+    ok(read > tried / 50, `only ${read} of ${tried} files were read`);
+    if (promises.errors.length) ok(read < tried * 49 / 50, `${read} of ${tried} files were read`);
+  });
+}
+
+/** Folders of one file each. */
+export const named = (name: string, file: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Files> =>
+  file.map((bytes) => ({ [name]: bytes }));
+
 async function start(folder: string): Promise<Worker> {
   const worker = new Worker(new URL("victim_worker.ts", import.meta.url), {
     type: "module",
