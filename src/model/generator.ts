@@ -6,8 +6,8 @@ import { type Architecture, architecture } from "./architecture.ts";
 import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
-import { requireCount, requireImage, requireWidths } from "./validate.ts";
 import { requireSameModel } from "./topology.ts";
+import { requireCount, requireImage, requireWidths } from "./validate.ts";
 import { requireTensor, weightData, type WeightFile, weightsOf } from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */

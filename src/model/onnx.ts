@@ -49,10 +49,9 @@ class Recorder {
   order(layer: string, channelsFirst: boolean): void {
     if (this.shape.length !== 3 || this.#channelsFirst === channelsFirst) return;
     this.#channelsFirst = channelsFirst;
-    const [suffix, perm] = channelsFirst
-      ? ["channels_first", [0, 3, 1, 2]]
-      : ["channels_last", [0, 2, 3, 1]];
-    this.node(`${layer}/${suffix}`, "Transpose", [], { perm: { ints: perm as number[] } });
+    const suffix = channelsFirst ? "channels_first" : "channels_last";
+    const perm = channelsFirst ? [0, 3, 1, 2] : [0, 2, 3, 1];
+    this.node(`${layer}/${suffix}`, "Transpose", [], { perm: { ints: perm } });
   }
 }
 

@@ -144,13 +144,11 @@ export class Adam {
     });
     this.#groups = sideBySide(this.variables).map((parameters) => {
       const zeros = (suffix: string) =>
-        gpu.variables(
-          parameters.map(({ name, shape }) => ({
-            name: `${name}/${suffix}`,
-            shape,
-            trainable: false,
-          })),
-        );
+        gpu.variables(parameters.map(({ name, shape }) => ({
+          name: `${name}/${suffix}`,
+          shape,
+          trainable: false,
+        })));
       return { parameters, moments: zeros("m"), squares: zeros("v") };
     });
   }

@@ -8,13 +8,13 @@ import {
   plotSVG,
 } from "../../mod.ts";
 
+const models = [generatorArchitecture(), discriminatorArchitecture()];
+
 Deno.test("plot: Mermaid has a box for each layer and an arrow between each two", () => {
-  const models = [generatorArchitecture(), discriminatorArchitecture()];
   const text = plotMermaid(models);
   assert.match(text, /^flowchart TB\n/);
-  const boxes = [...text.matchAll(/^ {4}(m\d+_\d+)(\(\["[^"]*"\]\)|\["[^"]*"\])$/gm)].map((m) =>
-    m[1]
-  );
+  const box = /^ {4}(m\d+_\d+)(\(\["[^"]*"\]\)|\["[^"]*"\])$/gm;
+  const boxes = [...text.matchAll(box)].map((m) => m[1]);
   assert.equal(boxes.length, 12 + 9);
   assert.equal(new Set(boxes).size, boxes.length);
   const chains = [...text.matchAll(/^ {4}(m\d+_\d+ -->.*)$/gm)].map((m) => m[1].split(" --> "));
@@ -33,11 +33,8 @@ Deno.test("plot: Mermaid has a box for each layer and an arrow between each two"
 function elements(xml: string): { name: string; attributes: string; text: string }[] {
   const found: { name: string; attributes: string; text: string }[] = [];
   const open: (typeof found)[number][] = [];
-  for (
-    const [, close, name, attributes, alone, text] of xml.matchAll(
-      /<(\/?)(\w+)((?:\s[\w:-]+="[^"<]*")*)\s*(\/?)>([^<]*)/g,
-    )
-  ) {
+  const tag = /<(\/?)(\w+)((?:\s[\w:-]+="[^"<]*")*)\s*(\/?)>([^<]*)/g;
+  for (const [, close, name, attributes, alone, text] of xml.matchAll(tag)) {
     if (close) {
       assert.equal(open.pop()?.name, name);
       continue;
@@ -50,7 +47,6 @@ function elements(xml: string): { name: string; attributes: string; text: string
 }
 
 Deno.test("plot: SVG has a box for each layer inside the drawing, and its numbers", () => {
-  const models = [generatorArchitecture(), discriminatorArchitecture()];
   const svg = plotSVG(models);
   const all = elements(svg);
   const number = (attributes: string, name: string) =>

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { Adam, type AdamOptions, Discriminator, Gpu, grad, ops } from "../../mod.ts";
 import type { Tensor, Variable } from "../../mod.ts";
+import { sizeOf } from "../../src/graph/tensor.ts";
 import { assertClose } from "../support/close.ts";
 import { KerasAdam } from "../support/keras_adam.ts";
 import { TestRandom } from "../support/random.ts";
@@ -14,12 +15,11 @@ import { TestRandom } from "../support/random.ts";
 /** Sizes that are no multiple of four, and none of the 64 floats that storage is aligned to. */
 const SHAPES = [[3], [1], [5, 7], [2, 3, 11], [129], [64]];
 
-const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const readAll = (variables: readonly Variable[]) => Promise.all(variables.map((v) => v.read()));
 
 function separate(gpu: Gpu, random: TestRandom): Variable[] {
   return SHAPES.map((shape, i) =>
-    gpu.variable(shape, random.fill(size(shape)), { name: `separate ${i}` })
+    gpu.variable(shape, random.fill(sizeOf(shape)), { name: `separate ${i}` })
   );
 }
 
@@ -28,7 +28,7 @@ function sideBySide(gpu: Gpu, random: TestRandom, shapes = SHAPES): Variable[] {
     name: `variable ${i}`,
     shape,
     trainable: true,
-    data: random.fill(size(shape)),
+    data: random.fill(sizeOf(shape)),
   })));
 }
 
