@@ -40,26 +40,6 @@ function indexed({ data }: Image): { readonly index: Uint8Array; readonly palett
   return { index: applyPalette(rgba, palette), palette };
 }
 
-function validate(frames: readonly Image[], delayMs: number): void {
-  if (frames.length === 0) throw new RangeError("Cannot write a GIF of 0 frames: give at least 1");
-  if (!(delayMs >= 0 && delayMs <= 655_350)) {
-    throw new RangeError(`delayMs must be from 0 to 655350, got ${delayMs}`);
-  }
-  const first = describeImage(frames[0]);
-  for (const [i, frame] of frames.entries()) {
-    requireImage(frame, [1, 3]);
-    const other = describeImage(frame);
-    if (other !== first) {
-      const difference = `frame 0 is ${first}, frame ${i} is ${other}`;
-      throw new TypeError(`The frames of a GIF must be alike: ${difference}`);
-    }
-  }
-  const { width, height } = frames[0];
-  if (Math.max(width, height) > 65_535) {
-    throw new RangeError(`A GIF has at most 65535 x 65535 pixels, got ${width} x ${height}`);
-  }
-}
-
 /**
  * Writes images as an animated GIF. Gray ones, and RGB ones of at most 256 colors each, are
  * written without loss; others with their 256 most representative colors.
@@ -83,12 +63,28 @@ function validate(frames: readonly Image[], delayMs: number): void {
  */
 export function encodeGIF(frames: readonly Image[], options: GIFOptions): Uint8Array {
   const { delayMs, loop = true } = options;
-  validate(frames, delayMs);
+  if (frames.length === 0) throw new RangeError("Cannot write a GIF of 0 frames: give at least 1");
+  if (!(delayMs >= 0 && delayMs <= 655_350)) {
+    throw new RangeError(`delayMs must be from 0 to 655350, got ${delayMs}`);
+  }
+  const first = describeImage(frames[0]);
+  for (const [i, frame] of frames.entries()) {
+    requireImage(frame, [1, 3]);
+    const other = describeImage(frame);
+    if (other !== first) {
+      const difference = `frame 0 is ${first}, frame ${i} is ${other}`;
+      throw new TypeError(`The frames of a GIF must be alike: ${difference}`);
+    }
+  }
+  const { width, height } = frames[0];
+  if (Math.max(width, height) > 65_535) {
+    throw new RangeError(`A GIF has at most 65535 x 65535 pixels, got ${width} x ${height}`);
+  }
   const encoder = GIFEncoder();
   for (const [i, frame] of frames.entries()) {
     const gray = frame.channels === 1;
     const { index, palette } = gray ? { index: frame.data, palette: GRAYS } : indexed(frame);
-    encoder.writeFrame(index, frame.width, frame.height, {
+    encoder.writeFrame(index, width, height, {
       // The first frame's palette is the file's: gray frames share it.
       palette: gray && i > 0 ? undefined : palette,
       delay: delayMs,

@@ -71,7 +71,7 @@ const BOTH = {
   generatorLoss: "number",
   discriminatorLoss: "number",
 } as const;
-const FIELDS: Readonly<Record<MetricsRow["type"], Readonly<Record<string, keyof typeof KINDS>>>> = {
+const FIELDS: Record<MetricsRow["type"], Record<string, keyof typeof KINDS>> = {
   step: { ...BOTH, images: "count" },
   epoch: { ...BOTH, steps: "count", seconds: "number", distance: "number" },
 };

@@ -43,9 +43,7 @@ export interface SoundPNG {
   readonly key?: readonly number[];
 }
 
-type Header = Readonly<
-  Record<"width" | "height" | "depth" | "color" | "interlacing", number>
->;
+type Header = Record<"width" | "height" | "depth" | "color" | "interlacing", number>;
 
 /** @throws {Error} saying what is wrong with it. */
 function readHeader(data: Uint8Array, fileBytes: number): Header {
@@ -98,14 +96,8 @@ function rowBytes({ width, height, depth, color, interlacing }: Header): number 
   }, 0);
 }
 
-interface Chunk {
-  readonly type: string;
-  readonly data: Uint8Array;
-  /** With its length and checksum. */
-  readonly whole: Uint8Array;
-}
-
-function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
+/** The chunks up to the last: their data alone, and whole with length, type and checksum. */
+function* chunksOf(bytes: Uint8Array) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 8; at < bytes.length;) {
     const length = at + 12 <= bytes.length ? view.getUint32(at) : Infinity;

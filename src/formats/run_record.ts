@@ -40,8 +40,6 @@ export interface RunRecord {
 
 /** Most levels of nesting: indentation costs two bytes a level for each value. */
 const MOST_LEVELS = 16;
-
-/** Most sessions that are read. */
 const MOST_SESSIONS = 10_000;
 
 /**
@@ -68,7 +66,6 @@ export function decodeRunRecord(text: string): RunRecord {
 /** Longer commands are ignored. */
 const MOST_WORDS = 100;
 const MOST_LETTERS = 4096;
-
 /** Most commands that are returned: the first session's, and those of the newest. */
 const MOST_COMMANDS = 1000;
 

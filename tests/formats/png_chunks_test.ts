@@ -82,6 +82,8 @@ Deno.test("PNG: one transparent color becomes an alpha channel", () => {
     END,
   ]);
   assert.deepEqual([...decodePNG(gray).data], [85, 255, 170, 0, 255, 255]);
+  const damaged = { ...chunk("tRNS", [0, 2]), damaged: true };
+  refusedPNG([ihdr(GRAY), damaged, idat(rowsOf(GRAY, 0)), END], /checksum .* of its chunk tRNS/);
   const rgb = pngFile([
     ihdr({ width: 2, height: 1, depth: 8, color: 2 }),
     chunk("tRNS", [0, 4, 0, 5, 0, 6]),
