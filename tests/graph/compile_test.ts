@@ -92,32 +92,38 @@ Deno.test("what is read before an assignment is the old value, afterwards the ne
   deepEqual(list((await program.read("old")).old), [70, 80, 90]);
 });
 
-Deno.test("a reader that is fused into a later op still sees the old value", async () => {
+/** Runs once with x, of v's shape: the outputs must be these. */
+async function gives(
+  v: Variable,
+  x: readonly number[],
+  body: (x: Tensor) => Record<string, Tensor>,
+  expected: Record<string, readonly number[]>,
+): Promise<void> {
+  using program = gpu.compile({ x: v.shape }, ({ x }) => body(x));
+  program.run({ x });
+  const outputs = Object.entries(await program.read()).map(([name, data]) => [name, list(data)]);
+  deepEqual(Object.fromEntries(outputs), expected);
+}
+
+Deno.test("a reader that is fused into a later op still sees the old value", () => {
   const v = gpu.variable([4], [1, 2, 3, 4]);
-  using program = gpu.compile({ x: [4] }, ({ x }) => {
+  return gives(v, [5, 6, 7, 8], (x) => {
     const old = ops.neg(v);
     ops.assign(v, x);
     // One dispatch, behind the assignment, with the old value and the new one.
     return { y: ops.add(ops.mul(old, 100), v) };
-  });
-  program.run({ x: [5, 6, 7, 8] });
-  deepEqual(list((await program.read("y")).y), [-95, -194, -293, -392]);
+  }, { y: [-95, -194, -293, -392] });
 });
 
-Deno.test("an old value is seen through reshape, stopGradient and slices", async () => {
+Deno.test("an old value is seen through reshape, stopGradient and slices", () => {
   const v = gpu.variable([2, 3], [1, 2, 3, 4, 5, 6]);
-  using program = gpu.compile({ x: [2, 3] }, ({ x }) => {
+  return gives(v, [1, 0, 0, 0, 0, 10], (x) => {
     const column = ops.reshape(v, [6, 1]);
     const same = ops.stopGradient(ops.reshape(v, [3, 2]));
     ops.assign(v, x);
     const product = ops.matmul(ops.reshape(v, [1, 6]), column);
     return { product, same, cut: ops.slice(column, [4, 0], [2, 1]) };
-  });
-  program.run({ x: [1, 0, 0, 0, 0, 10] });
-  const { product, same, cut } = await program.read();
-  deepEqual(list(product), [61]);
-  deepEqual(list(same), [1, 2, 3, 4, 5, 6]);
-  deepEqual(list(cut), [5, 6]);
+  }, { product: [61], same: [1, 2, 3, 4, 5, 6], cut: [5, 6] });
 });
 
 Deno.test("a matrix product after an assignment takes the new matrix", async () => {
@@ -126,17 +132,12 @@ Deno.test("a matrix product after an assignment takes the new matrix", async () 
   for (const beside of [false, true]) {
     const specs = ["v", "w"].map((name) => ({ name, shape: [4, 4], trainable: true, data: eye }));
     const [v] = beside ? gpu.variables(specs) : [gpu.variable([4, 4], eye)];
-    using program = gpu.compile({ x: [4, 4] }, ({ x }) => {
+    const [x, after, square] = [3, 18, 36].map((factor) => eye.map((e) => factor * e));
+    await gives(v, x, (x) => {
       const before = ops.matmul(v, x);
       ops.assign(v, ops.mul(before, 2));
       return { before, after: ops.matmul(v, x), square: ops.matmul(v, v) };
-    });
-    const x = eye.map((e) => 3 * e);
-    program.run({ x });
-    const { before, after, square } = await program.read();
-    deepEqual(list(before), x);
-    deepEqual(list(after), eye.map((e) => 18 * e));
-    deepEqual(list(square), eye.map((e) => 36 * e));
+    }, { before: x, after, square });
   }
 });
 
@@ -193,36 +194,29 @@ Deno.test("a counter counts runs, in f32 and in u32", async () => {
   deepEqual(list(await u.read()), [0xfffffffe, 0xfffffffe]);
 });
 
-Deno.test("a gradient belongs to the value that the loss has seen", async () => {
+Deno.test("a gradient belongs to the value that the loss has seen", () => {
   const v = gpu.variable([2], [3, 4]);
-  using program = gpu.compile({ x: [2] }, ({ x }) => {
+  return gives(v, [1, 2], (x) => {
     const before = ops.sum(ops.mul(v, v));
     ops.assign(v, x);
     const after = ops.sum(ops.mul(ops.mul(v, v), v));
     const [old] = grad(before, [v]);
     const [now] = grad(after, [v]);
     return { old, now };
-  });
-  program.run({ x: [1, 2] });
-  const { old, now } = await program.read();
-  deepEqual(list(old), [6, 8]);
-  deepEqual(list(now), [3, 12]);
+  }, { old: [6, 8], now: [3, 12] });
 });
 
-Deno.test("a variable stands for the newest value that the loss has seen", async () => {
+Deno.test("a variable stands for the newest value that the loss has seen", () => {
   const v = gpu.variable([2], [3, 4]);
-  using program = gpu.compile({ x: [2] }, ({ x }) => {
+  return gives(v, [5, 6], (x) => {
     const old = ops.reshape(v, [2]); // the value itself, before it is overwritten
     const square = ops.mul(v, v);
     ops.assign(v, x);
     const loss = ops.sum(ops.mul(square, v));
     const [byName, byValue] = grad(loss, [v, old]);
     return { byName, byValue };
-  });
-  program.run({ x: [5, 6] });
-  const { byName, byValue } = await program.read();
-  deepEqual(list(byName), [9, 16], "old squared");
-  deepEqual(list(byValue), [30, 48], "2 old new");
+    // The old value squared, and 2 old new.
+  }, { byName: [9, 16], byValue: [30, 48] });
 });
 
 Deno.test("a variable that is read and never needed is left alone", async () => {
