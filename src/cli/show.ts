@@ -13,7 +13,7 @@ import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report, standardOutput } from "./report.ts";
 import { oneOf, path, whole } from "./values.ts";
 
-/** More than that, and the image no longer fits on a screen from top to bottom. */
+/** A wider image would be taller than most screens. */
 const MOST_COLUMNS = 100;
 
 export function addShow(program: Command): void {
@@ -23,7 +23,7 @@ export function addShow(program: Command): void {
   })
     .argument(
       "[RUN]",
-      "folder of a run, or a PNG file (default: of out, out-2, out-3 ... the one with the newest " +
+      "folder of a run, or a PNG file (default: the folder among out, out-2 ... with the newest " +
         "image)",
       path,
     )
@@ -60,7 +60,7 @@ export function addShow(program: Command): void {
 }
 
 /**
- * An image in true colors (xterm's 38;2 and 48;2): each character shows two pixels, the upper one in the
+ * An image in 24-bit color (escape codes 38;2 and 48;2): each character shows two pixels, the upper one in the
  * color of the text and the lower one in the color behind it.
  *
  * @param columns characters a line at most; larger images are scaled down
@@ -111,7 +111,7 @@ async function find(
   throw new DataError(`${dir} has no image after ${kind} ${n}: ${there}`);
 }
 
-/** The image written last; of two at the same time the later one in the list, an epoch's. */
+/** The image written last. If two have the same time, the later one in the list, which is an epoch's. */
 async function newest(files: readonly ImageFile[]): Promise<ImageFile> {
   const times = await Promise.all(
     files.map(async ({ path }) => (await Deno.stat(path)).mtime?.getTime() ?? 0),

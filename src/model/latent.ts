@@ -49,12 +49,12 @@ export function lerp(
  * The point at fraction `t` of the arc from `a` to `b`: the direction turns at a constant speed, and
  * the length changes at a constant speed.
  *
- * Noise of many dimensions lies near a sphere, so the generator saw hardly anything from its inside in
- * training. A straight line crosses the inside, an arc does not (White 2016, "Sampling Generative
+ * Noise of many dimensions lies near a sphere, so in training the generator hardly ever saw points
+ * inside it. A straight line crosses the inside, an arc does not (White 2016, "Sampling Generative
  * Networks").
  *
  * Where a vector is zero, or both have the same direction, the arc is the straight line. Of the many
- * arcs between opposite vectors the same one is always taken.
+ * arcs between opposite vectors, this function always chooses the same one.
  *
  * ```ts
  * import { slerp } from "@dcgan/webgpu";
@@ -128,7 +128,7 @@ export function latentPath(
   }
   if (points.length % noiseDim !== 0) {
     throw new TypeError(
-      `Cannot take points of ${noiseDim} numbers from ${points.length}: give whole points`,
+      `${points.length} numbers are not a whole number of points of ${noiseDim} numbers each`,
     );
   }
   const count = points.length / noiseDim;

@@ -100,7 +100,7 @@ Deno.test("latent: what cannot be is refused with both values", () => {
     [() => slerp([], [], 0.5), "TypeError", /vectors of 0 and 0 numbers/],
     [() => slerp([1], [2], 1.5), "RangeError", /t must be from 0 to 1, got 1.5/],
     [() => lerp([1], [2], NaN), "RangeError", /t must be from 0 to 1, got NaN/],
-    [() => path([1, 2, 3]), "TypeError", /points of 2 numbers from 3/],
+    [() => path([1, 2, 3]), "TypeError", /^3 numbers are not a whole number of points of 2/],
     [() => path([1, 2]), "RangeError", /at least 2 points, got 1/],
     [() => path([1, 2, 3, 4], { steps: 0 }), "RangeError", /steps must be/],
     [
