@@ -12,7 +12,7 @@ import { requireFile } from "./kind.ts";
 /** Most bytes of a file that is read: far more than a camera writes. */
 const MAX_FILE = 2 ** 29;
 
-/** Labels are bytes. */
+/** A label is one byte. */
 const MAX_CLASSES = 256;
 
 interface Entry {
@@ -72,17 +72,17 @@ async function follow(path: string): Promise<Deno.FileInfo | undefined> {
 const isPNG = ({ path, isDirectory }: Entry) => !isDirectory && isPNGName(path);
 
 /** A file and the label that its subfolder gives it. */
-export interface LabelledFile {
+export interface LabeledFile {
   readonly path: string;
   readonly label: number;
 }
 
 /** What {@linkcode findImages} finds. */
 export interface ImageFolderContents {
-  readonly files: readonly LabelledFile[];
+  readonly files: readonly LabeledFile[];
   /** Names of the subfolders in the order of the labels. */
   readonly classes: readonly string[];
-  /** Paths of files that are no PNG by their names. */
+  /** Paths of files whose names do not end in .png. */
   readonly skipped: readonly string[];
 }
 
@@ -108,7 +108,7 @@ export async function findImages(dir: string): Promise<ImageFolderContents> {
     if (here.length) {
       throw new DataError(
         `${called} holds images (${here[0].name}) and a folder of images (${folder.name}): ` +
-          "put all of them into subfolders, one a class, or none",
+          "put all images into subfolders (one per class), or all directly into the folder",
       );
     }
     files.push(...inside.map(({ path }) => ({ path, label: classes.length })));
@@ -116,7 +116,7 @@ export async function findImages(dir: string): Promise<ImageFolderContents> {
   }
   if (classes.length > MAX_CLASSES) {
     throw new DataError(
-      `${called} has ${classes.length} subfolders with images, labels tell ${MAX_CLASSES} apart: ` +
+      `${called} has ${classes.length} subfolders with images, at most ${MAX_CLASSES} are supported: ` +
         "merge some, or put all images into one folder",
     );
   }
@@ -125,7 +125,7 @@ export async function findImages(dir: string): Promise<ImageFolderContents> {
     throw new DataError(
       `No PNG file in ${called} or its subfolders: ` +
         (other
-          ? `${other} and the others are of another kind. Convert them to PNG`
+          ? `its files (such as ${other}) are not PNG. Convert them`
           : "it is empty. Put the images there, or give another folder"),
     );
   }

@@ -33,8 +33,8 @@ export interface EpochMetrics {
   /** The last step trained in it. */
   readonly step: number;
   /**
-   * Counted from 1. An epoch that was stopped has a second line after a resumed run finishes it; the
-   * later one counts.
+   * Counted from 1. A log of version 0.1.0 may have two lines of an epoch that was stopped and resumed;
+   * the later one counts.
    */
   readonly epoch: number;
   /** Steps trained in it. */
