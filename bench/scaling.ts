@@ -37,7 +37,7 @@ async function measure(batch: number, width: number) {
     const state = gpu.context.memory.bytes - before - dataset.images.length;
     const indices = batchOf(batch);
     const seconds = await secondsAmongMany(gpu, () => model.step(indices), steps);
-    const { plannedBytes } = model.stats(batch);
+    const { plannedBytes } = model.program(batch).stats;
     const flops = stepFlops(batch, width);
     return {
       batch,

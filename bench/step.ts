@@ -88,7 +88,7 @@ const many = await generation(256);
 const few = await generation(16);
 const peak = Math.max(peakBefore, await measurePeak(gpu));
 
-const { dispatches, plannedBytes, tensorBytes } = model.stats(batch);
+const { dispatches, plannedBytes, tensorBytes } = model.program(batch).stats;
 const flops = stepFlops(batch);
 const seconds = median(stepTimes);
 const gflops = flops / seconds / 1e9;

@@ -17,7 +17,7 @@ import {
   resolveTrainOptions,
   type TrainOptions,
 } from "./training/options.ts";
-import type { Position, Snapshot } from "./training/position.ts";
+import { type Position, readSnapshot, type Snapshot } from "./training/position.ts";
 import { Trainer } from "./training/trainer.ts";
 
 /**
@@ -151,10 +151,7 @@ class Run implements AsyncDisposable {
   async #source(): Promise<{ snapshot: Snapshot; name: string } | undefined> {
     const { resume, outDir, onMessage, onNonFinite } = this.options;
     if (resume === false) return undefined;
-    if (typeof resume === "string") {
-      const { readCheckpoint } = await import("./files/checkpoints.ts");
-      return { snapshot: await readCheckpoint<Position>(resume), name: resume };
-    }
+    if (typeof resume === "string") return { snapshot: await readSnapshot(resume), name: resume };
     const { checkpointsOf } = await import("./files/run_folder.ts");
     const { path, checkpoint } = await checkpointsOf(outDir!).latest<Position>(
       (error) => onMessage(`skipped: ${error.message}`),

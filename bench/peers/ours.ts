@@ -48,9 +48,7 @@ function prepare({ weights, images, batch, dropout }: Setup): void {
   const image = { height: 28, width: 28, channels: 1 };
   model = new DCGAN(gpu, { images, labels: new Uint8Array(), count: batch, ...image }, {
     seed: SEED,
-    generator: {},
-    discriminator: { dropout },
-    adam: { learningRate: 1e-4 },
+    dropout,
   });
   for (const network of [model.generator, model.discriminator]) {
     for (const variable of network.variables) {

@@ -46,10 +46,8 @@ export function makeModel(gpu: Gpu, { batch = 256, width = 1, dataset }: ModelOp
   const [a, b, c] = GENERATOR.map((n) => Math.round(n * width));
   const [d, e] = DISCRIMINATOR.map((n) => Math.round(n * width));
   return new DCGAN(gpu, dataset ?? syntheticDataset(Math.max(1024, batch)), {
-    seed: 0,
-    generator: { widths: [a, b, c] },
-    discriminator: { widths: [d, e] },
-    adam: { learningRate: 1e-4 },
+    generatorWidths: [a, b, c],
+    discriminatorWidths: [d, e],
   });
 }
 

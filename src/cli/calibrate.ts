@@ -32,7 +32,7 @@ export function kernelCacheDir(report: (text: string) => void): string | undefin
 export function tutorialModel(gpu: Gpu, count: number): DCGAN {
   const images = Uint8Array.from({ length: count * 784 }, (_, i) => i % 251);
   const dataset = { images, count, height: 28, width: 28, channels: 1 };
-  return new DCGAN(gpu, dataset, { seed: 0, generator: {}, discriminator: {}, adam: {} });
+  return new DCGAN(gpu, dataset, {});
 }
 
 export function addCalibrate(program: Command): void {
@@ -52,7 +52,7 @@ export function addCalibrate(program: Command): void {
       using model = tutorialModel(gpu, 1);
       // On standard error, so that the table, or the JSON, is all that a program reads.
       const onMessage = (text: string) => console.error(text);
-      const rows = await calibrate(gpu, model.gemms(batch), {
+      const rows = await calibrate(gpu, model.program(batch).gemms, {
         cacheDir: kernelCacheDir(onMessage),
         onMessage,
         fresh: true,

@@ -208,12 +208,12 @@ async function* checkStep(gpu: Gpu, batch: number): AsyncGenerator<Check> {
   const count = 60_000;
   try {
     using model = tutorialModel(gpu, count);
-    const needs = { maxBufferSize: 0, ...model.needs(batch) };
+    const needs = { maxBufferSize: 0, ...model.program(batch).needs };
     const { memory } = gpu.context;
     needs.maxBufferSize = memory.largestBuffer;
     // The device's limits: an adapter may offer more than it was asked for.
     yield* checkLimits(needs, gpu.device.limits as unknown as Readonly<Record<string, number>>);
-    const planned = megabytes(model.stats(batch).plannedBytes);
+    const planned = megabytes(model.program(batch).stats.plannedBytes);
     model.step(Uint32Array.from({ length: batch }, (_, i) => i % count));
     const [[generator, discriminator]] = await model.losses.take(1);
     const found = `losses ${generator.toFixed(3)} and ${discriminator.toFixed(3)}`;

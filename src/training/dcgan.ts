@@ -8,25 +8,16 @@
 import type { Dataset } from "../data/dataset.ts";
 import type { Timing } from "../gpu/commands.ts";
 import type { Gpu } from "../graph/gpu.ts";
-import type { GemmUse } from "../graph/tuning.ts";
-import type { ProgramNeeds } from "../graph/limits.ts";
-import type { Program, ProgramStats } from "../graph/program.ts";
+import type { Program } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";
 import { requireState } from "./checkpoint.ts";
 import type { SafeTensor } from "../formats/safetensors.ts";
-import { Adam, type AdamOptions } from "../optim/adam.ts";
-import { Discriminator, type DiscriminatorOptions } from "../model/discriminator.ts";
-import { Generator, type GeneratorOptions } from "../model/generator.ts";
+import { Adam } from "../optim/adam.ts";
+import { Discriminator } from "../model/discriminator.ts";
+import { Generator } from "../model/generator.ts";
+import { type Hyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { LossRing } from "./loss_ring.ts";
 import { compileStep, type StepState } from "./step.ts";
-
-/** Options of {@linkcode DCGAN}. */
-export interface DCGANOptions {
-  readonly seed: number;
-  readonly generator: GeneratorOptions;
-  readonly discriminator: DiscriminatorOptions;
-  readonly adam: AdamOptions;
-}
 
 /** The networks under training. */
 export class DCGAN {
@@ -38,17 +29,20 @@ export class DCGAN {
   readonly #programs = new Map<number, Program<"indices">>();
 
   /** Makes the weights and puts the data set on the device. */
-  constructor(private readonly gpu: Gpu, dataset: Dataset, options: DCGANOptions) {
+  constructor(private readonly gpu: Gpu, dataset: Dataset, options: Hyperparameters) {
     const { count, height, width, channels } = dataset;
-    const { seed, adam } = options;
+    const resolved = resolveHyperparameters(options);
+    const { seed, noiseDim, dropout, learningRate, beta1, beta2 } = resolved;
+    const adam = { learningRate, beta1, beta2 };
     const image = { height, width, channels, seed };
     const hidden = { trainable: false };
     // Frees the parts made so far when a later one refuses its options.
     using made = new DisposableStack();
     const own = <T extends { dispose(): void }>(part: T): T =>
       made.adopt(part, (part) => part.dispose());
-    this.generator = own(new Generator(gpu, { ...image, ...options.generator }));
-    this.discriminator = own(new Discriminator(gpu, { ...image, ...options.discriminator }));
+    const [g, d] = [resolved.generatorWidths, resolved.discriminatorWidths];
+    this.generator = own(new Generator(gpu, { ...image, noiseDim, widths: g }));
+    this.discriminator = own(new Discriminator(gpu, { ...image, dropout, widths: d }));
     this.losses = own(new LossRing(gpu));
     const { generator, discriminator, losses } = this;
     this.state = {
@@ -69,22 +63,17 @@ export class DCGAN {
 
   /** Enqueues one step on the images with these indices; its losses go to the ring. */
   step(indices: Uint32Array): void {
-    this.#program(indices.length).run({ indices });
+    this.program(indices.length).run({ indices });
   }
 
-  /** What a step of a batch size costs. */
-  stats(batch: number): ProgramStats {
-    return this.#program(batch).stats;
-  }
-
-  /** What a step of a batch size needs of the device. */
-  needs(batch: number): ProgramNeeds {
-    return this.#program(batch).needs;
-  }
-
-  /** The GEMM-like ops of a step. */
-  gemms(batch: number): readonly GemmUse[] {
-    return this.#program(batch).gemms;
+  /** The step of a batch size, compiled when it is first used. */
+  program(batch: number): Program<"indices"> {
+    let program = this.#programs.get(batch);
+    if (!program) {
+      program = compileStep(this.gpu, this.state, batch);
+      this.#programs.set(batch, program);
+    }
+    return program;
   }
 
   /** Drops compiled steps; the next ones are compiled with the kernels that are chosen by then. */
@@ -96,7 +85,7 @@ export class DCGAN {
   /** Runs one step with timestamps around each dispatch. */
   profile(indices: Uint32Array): Promise<Timing[]> {
     this.step(indices);
-    return this.#program(indices.length).profile();
+    return this.program(indices.length).profile();
   }
 
   /** All state by name, as it stands after everything enqueued so far. */
@@ -138,15 +127,6 @@ export class DCGAN {
     this.finish();
     this.generator.dispose();
     this.discriminator.dispose();
-  }
-
-  #program(batch: number): Program<"indices"> {
-    let program = this.#programs.get(batch);
-    if (!program) {
-      program = compileStep(this.gpu, this.state, batch);
-      this.#programs.set(batch, program);
-    }
-    return program;
   }
 
   /** All state by name: weights, moments, statistics, random state. */

@@ -137,8 +137,7 @@ export type ResolvedTrainOptions =
   & Pick<TrainOptions, "outDir" | "command">
   & { readonly checkpoint: ResolvedPolicy };
 
-/** A count, or infinite where there is no bound. */
-function requireBound(name: string, value: number): void {
+function requireCountOrInfinity(name: string, value: number): void {
   if (value !== Infinity) requireCount(name, value);
 }
 
@@ -156,7 +155,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const { signal = new AbortController().signal, onMessage = ignore } = options;
   validateDataset(dataset);
   requireCount("epochs", epochs);
-  requireBound("maxSteps", maxSteps);
+  requireCountOrInfinity("maxSteps", maxSteps);
   if (onNonFinite !== "stop" && onNonFinite !== "warn") {
     throw new RangeError(
       `onNonFinite must be "stop" or "warn", got ${JSON.stringify(onNonFinite)}`,
@@ -184,7 +183,7 @@ export function resolveTrainOptions(options: TrainOptions): ResolvedTrainOptions
   const { imageCount = pictureCount, imageEverySteps = pictureEverySteps } = options;
   const { onStep = ignore, onEpoch = ignore, onImage = onPictures ?? ignore } = options;
   const { outDir, resume = false, overwrite = false, deviceLosses = 3, command } = options;
-  requireBound("imageEverySteps", imageEverySteps);
+  requireCountOrInfinity("imageEverySteps", imageEverySteps);
   requireCount("imageCount", imageCount, MOST_IMAGES);
   const { height, width } = resolved.dataset;
   const most = mostImages(height, width);

@@ -29,9 +29,4 @@ export class Order {
     }
     return this.#indices.subarray(at, at + this.batchSize);
   }
-
-  /** So many batches, one after another. */
-  batches(epoch: number, at: number, count: number): Uint32Array<ArrayBuffer>[] {
-    return Array.from({ length: count }, (_, i) => this.batch(epoch, at + i * this.batchSize));
-  }
 }

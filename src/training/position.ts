@@ -30,33 +30,31 @@ export interface Position {
 /** All state of a run at one moment. */
 export type Snapshot = Checkpoint<Position>;
 
+/** Reads a checkpoint file. */
+export async function readSnapshot(path: string): Promise<Snapshot> {
+  const { readCheckpoint } = await import("../files/checkpoints.ts");
+  return await readCheckpoint<Position>(path);
+}
+
 const NO_STEPS: Position["sums"] = { steps: 0, generator: 0, discriminator: 0 };
 
 /** Where a run begins. */
 export const BEGINNING: Position = { epoch: 1, at: 0, steps: 0, sums: NO_STEPS, history: [] };
 
 /** With the losses of one more step of the epoch under way. */
-export function afterLosses(
-  position: Position,
-  generatorLoss: number,
-  discriminatorLoss: number,
-): Position {
+export function afterLosses(position: Position, [g, d]: readonly [number, number]): Position {
   const { steps, generator, discriminator } = position.sums;
-  const sums = {
-    steps: steps + 1,
-    generator: generator + generatorLoss,
-    discriminator: discriminator + discriminatorLoss,
-  };
+  const sums = { steps: steps + 1, generator: generator + g, discriminator: discriminator + d };
   return { ...position, sums };
 }
 
-/** The event of the epoch under way, whose last step was trained. */
-export function epochOf(
-  { epoch, steps, sums }: Position,
+/** The beginning of the next epoch, and the event of the one whose last step was trained. */
+export function afterEpoch(
+  { epoch, steps, sums, history }: Position,
   seconds: number,
   distance: number | undefined,
-): EpochEvent {
-  return {
+): { readonly position: Position; readonly event: EpochEvent } {
+  const event = {
     epoch,
     step: steps,
     steps: sums.steps,
@@ -65,15 +63,14 @@ export function epochOf(
     seconds,
     ...(distance === undefined ? {} : { distance }),
   };
+  const next = { epoch: epoch + 1, at: 0, steps, sums: NO_STEPS };
+  return { position: { ...next, history: [...history, event] }, event };
 }
 
-/** The beginning of the next epoch. */
-export function afterEpoch({ epoch, steps, history }: Position, event: EpochEvent): Position {
-  return { epoch: epoch + 1, at: 0, steps, sums: NO_STEPS, history: [...history, event] };
-}
-
-const isWhole = (value: unknown, least: number): value is number =>
+const isWhole = (value: unknown, least = 0): value is number =>
   Number.isSafeInteger(value) && (value as number) >= least;
+
+const areNumbers = (...values: unknown[]) => values.every((value) => typeof value === "number");
 
 /**
  * A position as a file or a caller has it, checked and copied. Version 0.1.0 kept an epoch that was cut
@@ -91,19 +88,14 @@ export function requirePosition(position: Position, count: number, file: string)
   };
   const { epoch, at, steps, sums, history } = position ?? {};
   if (!isWhole(epoch, 1)) refuse("its epoch is", epoch);
-  if (!isWhole(at, 0) || at >= count) refuse(`of ${count} images it has trained`, at);
-  if (!isWhole(steps, 0)) refuse("its steps are", steps);
-  const { generator, discriminator } = sums ?? {};
-  if (!isWhole(sums?.steps, 0) || ![generator, discriminator].every((n) => typeof n === "number")) {
+  if (!isWhole(at) || at >= count) refuse(`of ${count} images it has trained`, at);
+  if (!isWhole(steps)) refuse("its steps are", steps);
+  if (!isWhole(sums?.steps) || !areNumbers(sums.generator, sums.discriminator)) {
     refuse("its sums are", sums);
   }
   const isEpoch = (entry?: Partial<EpochEvent>) =>
-    isWhole(entry?.epoch, 1) && isWhole(entry.step, 0) && isWhole(entry.steps, 0) &&
-    [entry.generatorLoss, entry.discriminatorLoss, entry.seconds, entry.distance ?? 0]
-      .every((n) => typeof n === "number");
+    isWhole(entry?.epoch, 1) && isWhole(entry.step) && isWhole(entry.steps) &&
+    areNumbers(entry.generatorLoss, entry.discriminatorLoss, entry.seconds, entry.distance ?? 0);
   if (!Array.isArray(history) || !history.every(isEpoch)) refuse("its history is", history);
-  return structuredClone({
-    ...position,
-    history: history.filter((entry) => entry.epoch < epoch),
-  });
+  return structuredClone({ ...position, history: history.filter((entry) => entry.epoch < epoch) });
 }

@@ -1,23 +1,33 @@
 /**
- * Images of a generator under training.
+ * Images of a generator under training, and how far they are from the data.
  *
  * @module
  */
 
+import type { Dataset } from "../data/dataset.ts";
 import type { Gpu } from "../graph/gpu.ts";
+import { energyDistance } from "../metrics/distance.ts";
 import type { Generator } from "../model/generator.ts";
 import { Sampler, seedNoise } from "../model/sampler.ts";
 
 /** Numbers of images whose samplers stay compiled, and on the device: grids, distances, two more. */
 const KEPT = 4;
 
+/** Images on each side of a distance. */
+const COMPARED = 256;
+
 /** Samplers by number of images. They are compiled when needed, and the ones used last stay. */
 export class Samples implements Disposable {
   /** The one that was used last comes last. */
   readonly #samplers = new Map<number, Sampler>();
   #reading = 0;
+  #distance: { readonly weights: string; readonly value: number } | undefined;
 
-  constructor(private readonly gpu: Gpu, private readonly generator: Generator) {}
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly generator: Generator,
+    private readonly dataset: Dataset,
+  ) {}
 
   /**
    * Images of the generator as it stands after everything enqueued so far.
@@ -36,6 +46,30 @@ export class Samples implements Disposable {
       // Nothing is freed while images are still read from it.
       if (--this.#reading === 0) this.#free(KEPT);
     }
+  }
+
+  /**
+   * The energy distance of such images from the data, measured once for the same weights. NaN for a
+   * data set of a single image, which has no distribution.
+   */
+  async distance(seed: number): Promise<number> {
+    // Each write to a buffer raises its version. It is read first: while images are on their way, the
+    // weights may change.
+    const weights = this.generator.variables.map(({ view }) => view.buffer.version).join();
+    if (this.#distance?.weights === weights) return this.#distance.value;
+    const { images, count, height, width, channels } = this.dataset;
+    if (count < 2) return NaN;
+    const size = height * width * channels;
+    const n = Math.min(COMPARED, count);
+    const real = new Float32Array(n * size);
+    for (let i = 0; i < n; i++) {
+      // Evenly over the whole set, which may be sorted.
+      const from = Math.floor(i * count / n) * size;
+      for (let j = 0; j < size; j++) real[i * size + j] = images[from + j] / 127.5 - 1;
+    }
+    const value = energyDistance(await this.sample(n, seed), real, size);
+    this.#distance = { weights, value };
+    return value;
   }
 
   /** Frees all samplers. The next ones are compiled with the kernels that are chosen by then. */

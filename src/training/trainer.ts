@@ -5,14 +5,14 @@
  */
 
 import { Gpu } from "../graph/gpu.ts";
-import type { ProgramStats } from "../graph/program.ts";
+import type { Program, ProgramStats } from "../graph/program.ts";
 import type { Discriminator } from "../model/discriminator.ts";
 import type { Generator } from "../model/generator.ts";
 import { requireCount } from "../model/validate.ts";
+import { calibrate } from "../ops/gemm/calibrate.ts";
 import { VERSION } from "../version.ts";
 import { encodeCheckpoint, requireFinite, requireSameConfiguration } from "./checkpoint.ts";
 import { DCGAN } from "./dcgan.ts";
-import { Distance } from "./distance.ts";
 import type { EpochEvent, StepEvent, TrainEvent } from "./events.ts";
 import { FiniteCheck } from "./finite_check.ts";
 import { LossMonitor } from "./loss_monitor.ts";
@@ -27,13 +27,13 @@ import {
   afterEpoch,
   afterLosses,
   BEGINNING,
-  epochOf,
   type Position,
+  readSnapshot,
   requirePosition,
   type Snapshot,
 } from "./position.ts";
 import { ReadInterval } from "./read_interval.ts";
-import { RunKernels } from "./run_kernels.ts";
+import { adoptKernels, describeKernels } from "./run_kernels.ts";
 import { Samples } from "./samples.ts";
 import { Turns } from "./turns.ts";
 
@@ -52,38 +52,38 @@ import { Turns } from "./turns.ts";
  * const images = await trainer.sample({ count: 16 }); // [16, 28, 28, 1] on [-1, 1]
  * ```
  *
- * A step, an epoch, an iteration, a snapshot or a restore must end before the next one begins. A call
- * that overlaps another throws an `Error` and changes nothing. Images and distances may be asked for at
- * any time: they are of the state after the steps enqueued so far.
+ * A step, an epoch, an iteration, a snapshot or a restore must end before the next one begins: a call
+ * that overlaps another throws an `Error` and changes nothing. Only `sample` and `distance` may be
+ * called at any time: they are of the state after the steps enqueued so far.
  *
- * A disposed trainer refuses every call with a `TypeError`; steps and epochs that are still waiting
- * then are refused too. When the device is lost, every call rejects with a `DeviceLostError`: make
- * another trainer and restore a snapshot, as `trainDCGAN` does.
+ * After it is disposed, every call throws a `TypeError`, and those still waiting do, too. After the
+ * device is lost, every call throws a `DeviceLostError`: make another trainer and restore a snapshot,
+ * as `trainDCGAN` does.
  */
 export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
-  /** What a checkpoint must share with this run to be restored; see `requireSameConfiguration`. */
+  /** What a checkpoint must share with this run to be restored. */
   readonly configuration: Readonly<Record<string, unknown>>;
   /** The device that holds everything. */
   readonly gpu: Gpu;
   readonly #options: ResolvedOptions;
   readonly #model: DCGAN;
   readonly #samples: Samples;
-  readonly #distance: Distance;
   readonly #finite: FiniteCheck;
   readonly #order: Order;
-  readonly #kernels: RunKernels;
   readonly #turns: Turns;
   readonly #interval = new ReadInterval();
   #monitor: LossMonitor;
+  /** The run's kernel choices, once they are made; see `describeKernels`. */
+  #kernels: string | undefined;
   #position = BEGINNING;
   /** Where the copy on the device stands that `FiniteCheck` goes back to. */
   #backedUp: Position | undefined;
-  /** Steps enqueued whose losses are not read yet; all of one epoch. */
-  #pending = 0;
+  /** Batches of the steps enqueued whose losses are not read yet; all of one epoch. */
+  #pending: Uint32Array[] = [];
   /** Errors of the device before the first of those steps. */
   #failures = 0;
   /** When the first of those steps began. */
-  #begun: number | undefined;
+  #begun = 0;
   /** Milliseconds that the epoch under way has taken, as far as its losses are read. */
   #taken = 0;
   /** Events that the iteration has still to emit. */
@@ -94,26 +94,16 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     configuration: Readonly<Record<string, unknown>>,
     gpu: Gpu,
   ) {
-    const { dataset, seed, batchSize, noiseDim, learningRate, beta1, beta2, dropout } = options;
+    const { dataset, seed, batchSize } = options;
     this.#options = options;
     this.configuration = configuration;
     this.gpu = gpu;
-    this.#model = new DCGAN(gpu, dataset, {
-      seed,
-      generator: { noiseDim, widths: options.generatorWidths },
-      discriminator: { widths: options.discriminatorWidths, dropout },
-      adam: { learningRate, beta1, beta2 },
-    });
-    this.#samples = new Samples(gpu, this.generator);
-    this.#distance = new Distance(this.#samples, this.generator, dataset, seed);
+    this.#model = new DCGAN(gpu, dataset, options);
+    this.#samples = new Samples(gpu, this.generator, dataset);
     this.#finite = new FiniteCheck(gpu, this.#model);
     this.#monitor = new LossMonitor(options.onMessage);
     this.#order = new Order(seed, dataset.count, batchSize);
-    this.#kernels = new RunKernels(gpu, () => {
-      this.#model.recompile();
-      this.#samples[Symbol.dispose]();
-    });
-    this.#turns = new Turns(gpu, () => this.#pending > 0);
+    this.#turns = new Turns(gpu, () => this.#pending.length > 0);
   }
 
   /**
@@ -174,11 +164,11 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /** What one full step costs: dispatches, and memory with and without sharing. */
   get stats(): ProgramStats {
-    return this.#model.stats(this.#fullBatch);
+    return this.#fullStep.stats;
   }
 
-  get #fullBatch(): number {
-    return Math.min(this.#options.batchSize, this.#options.dataset.count);
+  get #fullStep(): Program {
+    return this.#model.program(Math.min(this.#options.batchSize, this.#options.dataset.count));
   }
 
   /**
@@ -187,27 +177,27 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   async prepare(): Promise<void> {
     this.#turns.requireUsable();
-    if (!this.#kernels.chosen) await this.#turns.take("a preparation", () => this.#prepare());
+    if (this.#kernels === undefined) await this.#turns.take("a preparation", () => this.#prepare());
   }
 
   async #prepare(): Promise<void> {
-    const { calibrate, onMessage } = this.#options;
-    await this.#kernels.choose(
-      calibrate && { onMessage, ...calibrate },
-      () => this.#model.gemms(this.#fullBatch),
-    );
+    if (this.#kernels !== undefined) return;
+    const { calibrate: options, onMessage } = this.#options;
+    if (options) {
+      await calibrate(this.gpu, this.#fullStep.gemms, { onMessage, ...options });
+      this.#recompile();
+    }
+    this.#kernels = describeKernels(this.gpu);
+  }
+
+  #recompile(): void {
+    this.#model.recompile();
+    this.#samples[Symbol.dispose]();
   }
 
   /**
    * Trains one batch and waits for its losses. A wait takes 10 ms or more, however small the network:
    * `epoch` and the iteration read the losses of many steps with one wait.
-   *
-   * ```ts
-   * import { loadMNIST, Trainer } from "@dcgan/webgpu";
-   *
-   * using trainer = await Trainer.create({ dataset: await loadMNIST() });
-   * const { generatorLoss, discriminatorLoss } = await trainer.step();
-   * ```
    *
    * @throws the signal's reason, when it is aborted.
    */
@@ -235,18 +225,18 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     });
   }
 
-  /**
-   * Trains until the epochs or `maxSteps` are done or the signal is aborted, and emits every step and
-   * complete epoch in order. Steps are emitted some steps late, since the losses of many are read at
-   * once. After a `break`, another iteration goes on where this one was.
-   */
+  /** The same as {@linkcode Trainer.run} without a pause. */
   [Symbol.asyncIterator](): AsyncGenerator<TrainEvent, void, void> {
     return this.run();
   }
 
   /**
-   * The iteration, with a "pause" event after each step for which `pauseAfter` returns true: no later
-   * step has begun then, so that images and snapshots are of exactly that step.
+   * Trains until the epochs or `maxSteps` are done or the signal is aborted, and emits every step and
+   * complete epoch in order. Steps are emitted some steps late, since the losses of many are read at
+   * once. After a `break`, another iteration goes on where this one was.
+   *
+   * @param options.pauseAfter emit a "pause" event after each step for which it returns true: no later
+   *   step has begun then, so that images and snapshots are of exactly that step
    */
   async *run(
     { pauseAfter = () => false }: { readonly pauseAfter?: (step: number) => boolean } = {},
@@ -260,12 +250,10 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       await this.#turns.take("an iteration", async () => {
         let pause = false;
         const { epoch } = this.#position;
-        const events = await this.#train((step) => (pause = pauseAfter(step)) || !running());
-        if (pause) {
-          const last = events.findLastIndex(({ type }) => type === "step");
-          events.splice(last + 1, 0, { type: "pause", step: this.steps, epoch });
-        }
-        this.#events = events;
+        this.#events = await this.#train((step) => (pause = pauseAfter(step)) || !running());
+        if (!pause) return;
+        const at = this.#events.findLastIndex(({ type }) => type === "step") + 1;
+        this.#events.splice(at, 0, { type: "pause", step: this.steps, epoch });
       });
     }
   }
@@ -278,25 +266,26 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   async #train(stop: (step: number) => boolean): Promise<TrainEvent[]> {
     await this.#prepare();
-    const { dataset: { count } } = this.#options;
-    let stopped: boolean;
+    const { count } = this.#options.dataset;
     do {
       this.#enqueue();
-      stopped = stop(this.steps);
-    } while (!stopped && this.#pending < this.#interval.steps && this.#position.at < count);
+      if (stop(this.steps)) break;
+    } while (this.#pending.length < this.#interval.steps && this.#position.at < count);
     return await this.#read();
   }
 
   #enqueue(): void {
     this.#turns.requireUsable();
     const { epoch, at, steps } = this.#position;
-    this.#begun ??= performance.now();
-    if (this.#pending === 0) this.#failures = this.gpu.context.errors.count;
+    if (this.#pending.length === 0) {
+      this.#begun = performance.now();
+      this.#failures = this.gpu.context.errors.count;
+    }
     if (!this.#backedUp) this.#backUp();
     const batch = this.#order.batch(epoch, at);
     this.#model.step(batch);
     this.#position = { ...this.#position, at: at + batch.length, steps: steps + 1 };
-    this.#pending++;
+    this.#pending.push(batch);
   }
 
   /** Reads and checks the losses of the steps enqueued since the last time, and ends a complete epoch. */
@@ -306,7 +295,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     const { epoch, steps } = this.#position;
     // Both reads share one wait.
     const [losses, notFinite] = await Promise.all([
-      this.#model.losses.take(this.#pending),
+      this.#model.losses.take(this.#pending.length),
       this.#monitor.diverged ? undefined : this.#finite.first(),
     ]);
     this.#turns.requireUsable();
@@ -317,28 +306,31 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     const events: TrainEvent[] = [];
     for (const [generatorLoss, discriminatorLoss] of losses) {
       const step = steps - losses.length + events.length + 1;
-      this.#position = afterLosses(this.#position, generatorLoss, discriminatorLoss);
+      this.#position = afterLosses(this.#position, [generatorLoss, discriminatorLoss]);
       this.#monitor.add(step, generatorLoss, discriminatorLoss);
       const images = (epoch - 1) * count + Math.min(this.#position.sums.steps * batchSize, count);
       const event = { step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
       events.push({ type: "step", ...event });
     }
     if (notFinite !== undefined) this.#monitor.diverge(`${notFinite} is not finite`, steps);
-    this.#taken += performance.now() - (this.#begun ?? performance.now());
-    this.#begun = undefined;
+    this.#taken += performance.now() - this.#begun;
     this.#interval.adapt();
     if (this.#position.at === count) events.push(await this.#endEpoch());
     this.#backUp();
-    this.#pending = 0;
+    this.#pending = [];
     return events;
   }
 
   async #endEpoch(): Promise<TrainEvent> {
-    const distance = this.#options.distance ? await this.#distance.measure() : undefined;
-    const event = epochOf(this.#position, this.#taken / 1000, distance);
-    this.#position = afterEpoch(this.#position, event);
+    const distance = await this.#measure();
+    const { position, event } = afterEpoch(this.#position, this.#taken / 1000, distance);
+    this.#position = position;
     this.#taken = 0;
     return { type: "epoch", ...event };
+  }
+
+  async #measure(): Promise<number | undefined> {
+    return this.#options.distance ? await this.#samples.distance(this.#options.seed) : undefined;
   }
 
   #backUp(): void {
@@ -351,12 +343,9 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /** Goes back to the last finite state. @throws {NonFiniteError} always */
   async #goBack(holder: string | undefined): Promise<never> {
     const backedUp = this.#backedUp!;
-    const { epoch, at, steps } = backedUp;
-    const batches = this.#order.batches(epoch, at, this.#pending);
-    const error = await this.#finite.rollBack(batches, steps + 1, holder);
+    const error = await this.#finite.rollBack(this.#pending, backedUp.steps + 1, holder);
     this.#position = backedUp;
-    this.#pending = 0;
-    this.#begun = undefined;
+    this.#pending = [];
     throw error;
   }
 
@@ -382,7 +371,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * do not tell that: they only say which network is ahead.
    */
   async distance(): Promise<number> {
-    return await this.#turns.share(() => this.#distance.measure());
+    return await this.#turns.share(() => this.#samples.distance(this.#options.seed));
   }
 
   /**
@@ -393,9 +382,9 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     return await this.#turns.take("a snapshot", async () => ({
       tensors: await this.#model.save(),
       configuration: this.configuration,
-      kernels: this.#kernels.description,
+      kernels: this.#kernels ?? describeKernels(this.gpu),
       version: VERSION,
-      distance: this.#options.distance ? await this.#distance.measure() : undefined,
+      distance: await this.#measure(),
       position: this.#position,
     }));
   }
@@ -432,11 +421,15 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       this.#turns.requireUsable();
       this.#model.restore(snapshot.tensors, path);
       this.#position = position;
-      this.#backedUp = this.#begun = undefined;
-      this.#pending = this.#taken = 0;
+      this.#backedUp = undefined;
+      this.#taken = 0;
+      this.#pending = [];
       this.#events = [];
       this.#monitor = new LossMonitor(onMessage);
-      this.#kernels.adopt(snapshot.kernels, path, onMessage);
+      const { changed, message } = adoptKernels(this.gpu, snapshot.kernels, path);
+      if (changed) this.#recompile();
+      this.#kernels = describeKernels(this.gpu);
+      if (message !== undefined) onMessage(message);
     }, { repairs: true });
   }
 
@@ -458,9 +451,4 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.#model[Symbol.dispose]();
     if (!(this.#options.gpu instanceof Gpu)) this.gpu[Symbol.dispose]();
   }
-}
-
-async function readSnapshot(path: string): Promise<Snapshot> {
-  const { readCheckpoint } = await import("../files/checkpoints.ts");
-  return await readCheckpoint<Position>(path);
 }

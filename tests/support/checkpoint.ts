@@ -11,9 +11,9 @@ import { blobs } from "./dataset.ts";
 export async function writeCheckpoint(gpu: Gpu, run: string): Promise<string> {
   using model = new DCGAN(gpu, blobs(2), {
     seed: 1,
-    generator: { widths: [8, 8, 8], noiseDim: 8 },
-    discriminator: { widths: [4, 12] },
-    adam: {},
+    noiseDim: 8,
+    generatorWidths: [8, 8, 8],
+    discriminatorWidths: [4, 12],
   });
   const bytes = encodeCheckpoint({
     tensors: await model.save(),
