@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readMetrics } from "../../mod.ts";
+import { type MetricsRow, readMetrics } from "../../mod.ts";
 import { CheckpointFolder, readCheckpoint } from "../../src/files/checkpoints.ts";
 import type { Position } from "../../src/training/position.ts";
 import { digest, digestsOf } from "./digest.ts";
@@ -26,12 +26,9 @@ export async function stateOf(dir: string): Promise<unknown> {
 }
 
 /** The lines of the log, but for times. */
-export async function logged(dir: string): Promise<unknown[]> {
-  const rows: unknown[] = [];
-  for await (const row of readMetrics(join(dir, "metrics.jsonl"))) {
-    rows.push({ ...row, time: undefined, seconds: undefined });
-  }
-  return rows;
+export async function logged(dir: string): Promise<Omit<MetricsRow, "time" | "seconds">[]> {
+  const rows = await Array.fromAsync(readMetrics(join(dir, "metrics.jsonl")));
+  return rows.map((row) => ({ ...row, time: undefined, seconds: undefined }));
 }
 
 /** Digests of the images, the GIF and the curves. */

@@ -3,17 +3,12 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { GifReader } from "npm:omggif@1.0.10";
-import { decodePNG, Gpu, trainDCGAN, type TrainOptions, tutorialFrames } from "../../mod.ts";
+import { decodePNG, trainDCGAN, tutorialFrames } from "../../mod.ts";
 import { animated, listImages } from "../../src/files/images.ts";
 import { stepsPerEpoch } from "../../src/files/run_record.ts";
-import { SMALL as ENDLESS } from "../support/dataset.ts";
 import { inFolder } from "../support/folder.ts";
-import { namesIn, weightsOf } from "../support/training.ts";
-
-const gpu = await Gpu.request();
-
-/** Three epochs of five steps. */
-const SMALL = { ...ENDLESS, gpu, epochs: 3 } satisfies TrainOptions;
+import { SMALL } from "../support/small.ts";
+import { listen, namesIn, weightsOf } from "../support/training.ts";
 
 const straight = await trainDCGAN(SMALL);
 const expected = await weightsOf(straight);
@@ -65,8 +60,7 @@ Deno.test("train: an image that cannot be read costs the GIF, not the run", () =
   inFolder(async (dir) => {
     await trainDCGAN({ ...SMALL, outDir: dir, epochs: 1 });
     await Deno.writeTextFile(join(dir, "image_at_epoch_0001.png"), "rubbish");
-    const messages: string[] = [];
-    const onMessage = (text: string) => messages.push(text);
+    const { messages, onMessage } = listen();
     const run = await trainDCGAN({ ...SMALL, outDir: dir, resume: true, onMessage });
     assert.deepEqual(await weightsOf(run), expected);
     assert.equal(run.gif, undefined);

@@ -2,23 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import {
-  CheckpointError,
-  Gpu,
-  MetricsLog,
-  readMetrics,
-  TensorBoardLog,
-  trainDCGAN,
-  type TrainOptions,
-} from "../../mod.ts";
-import { SMALL as ENDLESS } from "../support/dataset.ts";
+import { CheckpointError, MetricsLog, readMetrics, TensorBoardLog, trainDCGAN } from "../../mod.ts";
 import { inFolder } from "../support/folder.ts";
-import { namesIn, weightsOf } from "../support/training.ts";
-
-const gpu = await Gpu.request();
-
-/** Three epochs of five steps. */
-const SMALL = { ...ENDLESS, gpu, epochs: 3 } satisfies TrainOptions;
+import { SMALL } from "../support/small.ts";
+import { listen, namesIn, weightsOf } from "../support/training.ts";
 
 const straight = await trainDCGAN(SMALL);
 const expected = await weightsOf(straight);
@@ -116,8 +103,7 @@ Deno.test("train: a log that cannot be read is put aside, and training goes on",
     const lines = (await Deno.readTextFile(path)).split("\n");
     lines[2] = "rubbish";
     await Deno.writeTextFile(path, lines.join("\n"));
-    const messages: string[] = [];
-    const onMessage = (text: string) => messages.push(text);
+    const { messages, onMessage } = listen();
     const run = await trainDCGAN({ ...SMALL, outDir: dir, resume: true, onMessage });
     assert.deepEqual(await weightsOf(run), expected);
     assert.ok(messages.some((m) => /Line 3.*it is now .*\.damaged/.test(m)), messages.join("\n"));

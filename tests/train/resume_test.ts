@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
   CheckpointError,
-  Gpu,
   readMetrics,
   type StepEvent,
   trainDCGAN,
@@ -13,14 +12,9 @@ import {
 } from "../../mod.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { encodeCheckpoint } from "../../src/training/checkpoint.ts";
-import { SMALL as ENDLESS } from "../support/dataset.ts";
 import { inFolder } from "../support/folder.ts";
-import { namesIn, weightsOf } from "../support/training.ts";
-
-const gpu = await Gpu.request();
-
-/** Three epochs of five steps. */
-const SMALL = { ...ENDLESS, gpu, epochs: 3 } satisfies TrainOptions;
+import { SMALL } from "../support/small.ts";
+import { listen, namesIn, weightsOf } from "../support/training.ts";
 
 const straight = await trainDCGAN(SMALL);
 const expected = await weightsOf(straight);
@@ -86,12 +80,12 @@ Deno.test("train: a damaged newest checkpoint is skipped, and that is said", () 
     await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } });
     const newest = join(folder, "ckpt-0003.safetensors");
     await Deno.truncate(newest, 1000);
-    const messages: string[] = [];
+    const { messages, onMessage } = listen();
     const resumed = await trainDCGAN({
       ...SMALL,
       outDir: dir,
       resume: true,
-      onMessage: (text) => messages.push(text),
+      onMessage,
     });
     assert.match(messages[0], /^skipped: Cannot read .*ckpt-0003/);
     assert.match(messages[1], /^resumed .*ckpt-0002/);
@@ -174,12 +168,12 @@ Deno.test("train: gone back to an older checkpoint, the run goes on from there f
     const folder = join(dir, "training_checkpoints");
     const options = { ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } };
     await trainDCGAN(options);
-    const messages: string[] = [];
+    const { messages, onMessage } = listen();
     await trainDCGAN({
       ...options,
       resume: join(folder, "ckpt-0001.safetensors"),
       maxSteps: 7,
-      onMessage: (text) => messages.push(text),
+      onMessage,
     });
     assert.ok(messages.some((m) => /superseded: ckpt-0002.safetensors, ckpt-0003/.test(m)));
     assert.deepEqual(namesIn(folder), [
@@ -195,7 +189,7 @@ Deno.test("train: gone back to an older checkpoint, the run goes on from there f
     const resumed = await trainDCGAN({
       ...options,
       resume: true,
-      onMessage: (m) => messages.push(m),
+      onMessage,
     });
     assert.ok(messages.some((m) => /^resumed .*ckpt-0002-step-7/.test(m)), messages.join("\n"));
     assert.deepEqual(await weightsOf(resumed), expected);
@@ -228,8 +222,7 @@ Deno.test("train: a record that says nothing does not stop a resume", () =>
     await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 2 });
     const path = join(dir, "run.json");
     await Deno.writeTextFile(path, '{"format":1,"sessions":[]}');
-    const messages: string[] = [];
-    const onMessage = (text: string) => messages.push(text);
+    const { messages, onMessage } = listen();
     using _run = await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 3, resume: true, onMessage });
     assert.ok(messages.some((text) => /run.json .*it has no configuration/.test(text)));
     assert.equal(JSON.parse(await Deno.readTextFile(path)).configuration.seed, 3);

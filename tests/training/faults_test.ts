@@ -10,19 +10,10 @@ import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import type { Position } from "../../src/training/position.ts";
 import { DCGAN, TINY } from "../support/dcgan.ts";
 import { inFolder } from "../support/folder.ts";
+import { signaled } from "../support/process.ts";
 import { TestRandom } from "../support/random.ts";
 import { checkpoints, everything, logged, temporary } from "../support/run_state.ts";
-
-const WORKER = [
-  "run",
-  "--quiet",
-  "--no-prompt",
-  "--allow-read",
-  "--allow-write",
-  "--lock=deno.lock",
-  "--frozen",
-  "tests/support/train_worker.ts",
-];
+import { namesIn, WORKER } from "../support/training.ts";
 
 /** Three epochs of five steps, and a cut one. */
 const STEPS = 17;
@@ -70,7 +61,7 @@ async function requireReadable(dir: string): Promise<void> {
 }
 
 Deno.test(`faults: killed at ${KILLS} random moments and resumed each time, a run gives the same bits`, async () => {
-  const straight = await inFolderOf(async (dir) => {
+  const straight = await inFolder(async (dir) => {
     await train(dir, "new");
     return await everything(dir);
   });
@@ -91,38 +82,10 @@ Deno.test(`faults: killed at ${KILLS} random moments and resumed each time, a ru
   }
 });
 
-async function inFolderOf<T>(body: (dir: string) => Promise<T>): Promise<T> {
-  let value: T;
-  await inFolder(async (dir) => void (value = await body(dir)));
-  return value!;
-}
-
 const TRAIN = [...DCGAN, "train", ...TINY, "--no-calibrate", "--json", "--out=a"];
 
-/** Starts a program whose output has steps of a run, and stops it with a signal after the first. */
-async function stopped(
-  program: string,
-  args: string[],
-  { dir, signal }: { readonly dir: string; readonly signal: Deno.Signal },
-): Promise<{ code: number; text: string }> {
-  const process = new Deno.Command(program, {
-    args,
-    env: { NO_COLOR: "1", INIT_CWD: dir },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  let text = "";
-  let sent = false;
-  for await (const chunk of process.stdout) {
-    text += new TextDecoder().decode(chunk);
-    if (sent || !text.includes('"type":"step"')) continue;
-    sent = true;
-    process.kill(signal);
-  }
-  assert.ok(sent, text);
-  return { code: (await process.status).code, text };
-}
+/** The first step of a run in the output. */
+const STEP = /"type":"step"/;
 
 for (const [signal, exitCode] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
   Deno.test({
@@ -130,7 +93,7 @@ for (const [signal, exitCode] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     ignore: Deno.build.os === "windows",
     fn: () =>
       inFolder(async (dir) => {
-        const { code, text } = await stopped("deno", TRAIN, { dir, signal });
+        const { code, text } = await signaled(TRAIN, STEP, signal, { env: { INIT_CWD: dir } });
         assert.equal(code, exitCode, text);
         assert.equal(JSON.parse(text.trim().split("\n").at(-1)!).aborted, true);
         const [path] = await checkpoints(join(dir, "a"));
@@ -150,11 +113,12 @@ Deno.test({
   fn: () =>
     inFolder(async (dir) => {
       const line = ["deno", ...TRAIN].join(" ");
-      await stopped("script", ["-qec", line, "/dev/null"], { dir, signal: "SIGKILL" });
+      const how = { program: "script", env: { INIT_CWD: dir } };
+      await signaled(["-qec", line, "/dev/null"], STEP, "SIGKILL", how);
       const run = join(dir, "a");
       // The lock's file goes last; it is a process of its own whose end cannot be waited for.
       for (let tries = 0; tries < 300; tries++) {
-        const names = [...Deno.readDirSync(run)].map(({ name }) => name);
+        const names = namesIn(run);
         if (names.includes("dcgan.gif") || !names.includes("run.lock")) break;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }

@@ -7,10 +7,10 @@
 import assert from "node:assert/strict";
 import { DeviceLostError, Gpu, grad, ops } from "../../mod.ts";
 import { compileStep } from "../../src/training/step.ts";
+import { live } from "../support/training.ts";
 import { SmallRun } from "../support/worker.ts";
 
 const TINY = { noiseDim: 4, generatorWidths: [2, 2, 2], discriminatorWidths: [2, 2] } as const;
-const live = ({ context: { memory: { count, bytes } } }: Gpu) => ({ count, bytes });
 
 Deno.test("a thousand steps allocate nothing", async () => {
   using gpu = await Gpu.request();

@@ -6,6 +6,7 @@ import type { TrainerOptions, TrainEvent } from "../../mod.ts";
 import { SMALL as ENDLESS } from "../support/dataset.ts";
 import { stateDigests } from "../support/digest.ts";
 import { inFolder } from "../support/folder.ts";
+import { ACTS, counted, drain, listen, live, stepsTo } from "../support/training.ts";
 import { guarded } from "../support/watchdog.ts";
 
 function test(name: string, body: () => Promise<void>): void {
@@ -172,26 +173,22 @@ test("sample and distance during a step are of the state before or after it", as
   using trainer = await Trainer.create({ ...SMALL, gpu });
   using other = await Trainer.create({ ...SMALL, gpu });
   const step = trainer.step();
-  const during = await Promise.all([
-    trainer.sample({ count: 4 }),
-    trainer.sample({ count: 4, seed: 5 }),
-    trainer.sample({ count: 2 }),
-    trainer.distance(),
-    trainer.distance(),
-    step,
-  ]);
+  const results = (trainer: Trainer) =>
+    Promise.all([
+      trainer.sample({ count: 4 }),
+      trainer.sample({ count: 4, seed: 5 }),
+      trainer.sample({ count: 2 }),
+      trainer.distance(),
+      trainer.distance(),
+    ]);
+  const during = await results(trainer);
+  await step;
   const states: unknown[][] = [];
   for (let i = 0; i < 2; i++) {
-    states.push([
-      await other.sample({ count: 4 }),
-      await other.sample({ count: 4, seed: 5 }),
-      await other.sample({ count: 2 }),
-      await other.distance(),
-      await other.distance(),
-    ]);
+    states.push(await results(other));
     await other.step();
   }
-  for (const [i, result] of during.slice(0, 5).entries()) {
+  for (const [i, result] of during.entries()) {
     const fits = states.some((state) => Deno.inspect(state[i]) === Deno.inspect(result));
     assert.ok(fits, `result ${i}`);
   }
@@ -235,9 +232,9 @@ test("a restore between two events of an iteration: it goes on from there", asyn
     steps.push(event.step);
     if (steps.length === 6) await trainer.restore(start);
   }
-  assert.deepEqual(steps, [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  assert.deepEqual(steps, [...stepsTo(6), ...stepsTo(10)]);
   using straight = await Trainer.create({ ...SMALL, gpu });
-  for await (const _ of straight);
+  await drain(straight);
   assert.deepEqual(await stateDigests(trainer), await stateDigests(straight));
 });
 
@@ -256,37 +253,33 @@ test("an iteration that is left while its read is pending is gone on with", asyn
     assert.deepEqual(await left, { done: true, value: undefined });
   }
   for await (const event of trainer) tell({ done: false, value: event });
-  assert.deepEqual(told, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  assert.deepEqual(told, stepsTo(10));
 });
 
 test("an abort while a read is pending: the step under way is told, then the run stops", async () => {
   using gpu = await Gpu.request();
-  const begin = async () => {
-    const abort = new AbortController();
-    const trainer = await Trainer.create({ ...SMALL, gpu, signal: abort.signal });
-    return { abort, trainer };
-  };
   const reason = new Error("enough");
   {
-    const { abort, trainer } = await begin();
+    const abort = new AbortController();
+    using trainer = await Trainer.create({ ...SMALL, gpu, signal: abort.signal });
     const step = trainer.step();
     abort.abort(reason);
     assert.equal((await step).step, 1);
     await assert.rejects(trainer.step(), reason);
     await assert.rejects(trainer.epoch(), reason);
     assert.equal((await trainer.snapshot()).position.steps, 1, "it can still be saved");
-    trainer[Symbol.dispose]();
   }
   {
-    const { abort, trainer } = await begin();
+    const abort = new AbortController();
+    using trainer = await Trainer.create({ ...SMALL, gpu, signal: abort.signal });
     const epoch = trainer.epoch();
     abort.abort(reason);
     await assert.rejects(epoch, reason);
     assert.equal((await trainer.snapshot()).position.steps, trainer.steps);
-    trainer[Symbol.dispose]();
   }
   {
-    const { abort, trainer } = await begin();
+    const abort = new AbortController();
+    using trainer = await Trainer.create({ ...SMALL, gpu, signal: abort.signal });
     const told: number[] = [];
     const iterator = trainer[Symbol.asyncIterator]();
     const pending = iterator.next();
@@ -294,19 +287,13 @@ test("an abort while a read is pending: the step under way is told, then the run
     for (let next = await pending; !next.done; next = await iterator.next()) {
       if (next.value.type === "step") told.push(next.value.step);
     }
-    assert.deepEqual(told, Array.from({ length: trainer.steps }, (_, i) => i + 1));
-    trainer[Symbol.dispose]();
+    assert.deepEqual(told, stepsTo(trainer.steps));
   }
   await inFolder(async (dir) => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(reason), 100);
-    using run = await trainDCGAN({
-      ...SMALL,
-      gpu,
-      epochs: 1000,
-      outDir: dir,
-      signal: abort.signal,
-    });
+    const options = { ...SMALL, gpu, epochs: 1000, outDir: dir, signal: abort.signal };
+    using run = await trainDCGAN(options);
     assert.ok(run.aborted && run.checkpoint);
   });
 });
@@ -314,31 +301,14 @@ test("an abort while a read is pending: the step under way is told, then the run
 for (const owned of [true, false]) {
   test(`a trainer (${owned ? "its own" : "the caller's"} device) that is disposed while work is queued and reads are pending`, async () => {
     using shared = await Gpu.request();
-    const devices: Gpu[] = [];
-    const request = async () => {
-      devices.push(await Gpu.request());
-      return devices.at(-1)!;
-    };
-    const messages: string[] = [];
-    const begin = () =>
-      Trainer.create({
-        ...SMALL,
-        gpu: owned ? request : shared,
-        onMessage: (text) => messages.push(text),
-      });
-    const acts = {
-      step: (trainer: Trainer) => trainer.step(),
-      epoch: (trainer: Trainer) => trainer.epoch(),
-      iteration: (trainer: Trainer) => trainer[Symbol.asyncIterator]().next(),
-      sample: (trainer: Trainer) => trainer.sample({ count: 4 }),
-      distance: (trainer: Trainer) => trainer.distance(),
-      snapshot: (trainer: Trainer) => trainer.snapshot(),
-    };
-    const before = { count: shared.context.memory.count, bytes: shared.context.memory.bytes };
-    for (const [name, act] of Object.entries(acts)) {
+    const { request, given } = counted();
+    const { messages, onMessage } = listen();
+    const before = live(shared);
+    for (const [name, act] of Object.entries(ACTS)) {
       // Some turns later the work is queued and its read is under way.
       for (const turns of [1, 10]) {
-        const trainer = await begin();
+        const gpu = owned ? request : shared;
+        const trainer = await Trainer.create({ ...SMALL, gpu, onMessage });
         const start = await trainer.snapshot();
         const pending = act(trainer);
         for (let i = 0; i < turns; i++) await Promise.resolve();
@@ -350,7 +320,7 @@ for (const owned of [true, false]) {
           assert.match(result.message, /The trainer was disposed/);
         }
         const later = await outcomes([
-          ...Object.values(acts).map((act) => act(trainer)),
+          ...Object.values(ACTS).map((act) => act(trainer)),
           trainer.restore(start),
           trainer.prepare(),
         ]);
@@ -358,12 +328,9 @@ for (const owned of [true, false]) {
         for (const error of later) assert.match(String(error), /The trainer was disposed/);
       }
     }
-    assert.deepEqual(
-      { count: shared.context.memory.count, bytes: shared.context.memory.bytes },
-      before,
-    );
-    if (owned) assert.equal(devices.length, 2 * Object.keys(acts).length, "none was replaced");
+    assert.deepEqual(live(shared), before);
+    if (owned) assert.equal(given.length, 2 * Object.keys(ACTS).length, "none was replaced");
     assert.deepEqual(messages, []);
-    assert.ok(devices.every(({ context }) => context.memory.count === 0));
+    assert.ok(given.every((gpu) => live(gpu).count === 0));
   });
 }

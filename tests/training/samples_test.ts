@@ -1,18 +1,10 @@
-/** Images of a generator under training. */
+/** Images of a generator under training, and how far they are from the data. */
 
 import assert from "node:assert/strict";
-import { Gpu, Trainer, type TrainerOptions } from "../../mod.ts";
-import { SMALL as ENDLESS } from "../support/dataset.ts";
+import { Trainer } from "../../mod.ts";
 import { stateDigests } from "../support/digest.ts";
-
-const gpu = await Gpu.request();
-
-/** Three epochs of five steps. */
-const SMALL = { ...ENDLESS, gpu, epochs: 3 } satisfies TrainerOptions;
-
-async function train(trainer: Trainer): Promise<void> {
-  for await (const _ of trainer);
-}
+import { gpu, SMALL } from "../support/small.ts";
+import { drain } from "../support/training.ts";
 
 Deno.test("samples: samples depend on the seed only, and do not disturb training", async () => {
   using trainer = await Trainer.create(SMALL);
@@ -23,9 +15,9 @@ Deno.test("samples: samples depend on the seed only, and do not disturb training
   assert.notDeepEqual(await trainer.sample({ count: 3, seed: 6 }), a);
   assert.equal((await trainer.sample()).length, 16 * 784);
   await assert.rejects(trainer.sample({ count: 0 }), /count must be a whole number/);
-  await train(trainer);
+  await drain(trainer);
   using other = await Trainer.create(SMALL);
-  await train(other);
+  await drain(other);
   assert.deepEqual(await stateDigests(trainer), await stateDigests(other));
   assert.notDeepEqual(await trainer.sample({ count: 3, seed: 5 }), a);
 });
@@ -56,4 +48,47 @@ Deno.test("samples: more images than one run makes are those of several, of one 
   assert.deepEqual(await other.sample({ count: 600 }), many);
   assert.ok(many.subarray(599 * 784).some((x) => x !== 0));
   assert.notDeepEqual(await trainer.sample({ count: 600 }), many);
+});
+
+Deno.test("samples: the distance falls as training goes on; it can be left out", async () => {
+  using trainer = await Trainer.create({ ...SMALL, learningRate: 2e-3, beta1: 0.5, epochs: 20 });
+  const before = await trainer.distance();
+  await drain(trainer);
+  const after = await trainer.distance();
+  assert.ok(after < before / 2, `${before} to ${after}`);
+  assert.equal(trainer.history.at(-1)!.distance, after);
+  using without = await Trainer.create({ ...SMALL, distance: false });
+  await without.epoch();
+  assert.ok(!("distance" in without.history[0]));
+  assert.equal((await without.snapshot()).distance, undefined);
+});
+
+Deno.test("samples: a distance that overlaps a restore, or a write, is not taken for a later one", async () => {
+  using trainer = await Trainer.create(SMALL);
+  await trainer.epoch();
+  const first = await trainer.snapshot();
+  await trainer.epoch();
+  const second = await trainer.snapshot();
+  assert.notEqual(first.distance, second.distance);
+  await trainer.restore(first);
+  await trainer.restore(second);
+  const [kernel] = trainer.generator.variables;
+  kernel.write(await kernel.read()); // the same weights, written anew
+  const overlapping = trainer.distance();
+  await trainer.restore(first);
+  assert.equal(await overlapping, second.distance);
+  assert.equal(await trainer.distance(), first.distance);
+  kernel.write(new Float32Array(kernel.size));
+  assert.notEqual(await trainer.distance(), first.distance);
+});
+
+Deno.test("samples: a distance is of the weights as they were when it was asked for", async () => {
+  using trainer = await Trainer.create(SMALL);
+  const before = trainer.distance();
+  await trainer.step(); // begins while the images are on their way
+  const [first, second] = [await before, await trainer.distance()];
+  using other = await Trainer.create(SMALL);
+  assert.equal(first, await other.distance());
+  await other.step();
+  assert.equal(second, await other.distance());
 });

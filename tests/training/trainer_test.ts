@@ -1,76 +1,42 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import {
-  CheckpointError,
-  Gpu,
-  type Snapshot,
-  type StepEvent,
-  trainDCGAN,
-  Trainer,
-  type TrainerOptions,
-  type TrainEvent,
-} from "../../mod.ts";
+import { type Snapshot, type StepEvent, trainDCGAN, Trainer } from "../../mod.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import type { Position } from "../../src/training/position.ts";
 import { VERSION } from "../../src/version.ts";
-import { blobs, OVERPOWERED, SMALL as ENDLESS } from "../support/dataset.ts";
-import { digestsOf, variableDigests } from "../support/digest.ts";
+import { blobs, OVERPOWERED } from "../support/dataset.ts";
+import { digestsOf } from "../support/digest.ts";
 import { inFolder } from "../support/folder.ts";
-
-const gpu = await Gpu.request();
-
-/** Three epochs of five steps. */
-const SMALL = { ...ENDLESS, gpu, epochs: 3 } satisfies TrainerOptions;
+import { gpu, SMALL } from "../support/small.ts";
+import { drain, listen, live, stepsTo, timeless, weightsOf } from "../support/training.ts";
 
 /** Every bit of a state: tensors and position, times aside. */
 function bits({ tensors, position }: Snapshot): unknown {
-  const history = position.history.map(({ seconds: _, ...rest }) => rest);
+  const history = position.history.map(timeless);
   // A copy: what it is of must not change with it.
-  return structuredClone([
-    digestsOf(tensors),
-    { ...position, history },
-  ]);
-}
-
-async function collect(trainer: Trainer): Promise<TrainEvent[]> {
-  const events: TrainEvent[] = [];
-  for await (const event of trainer) events.push(event);
-  return events;
+  return structuredClone([digestsOf(tensors), { ...position, history }]);
 }
 
 const whole = await Trainer.create(SMALL);
-const events = await collect(whole);
+const events = await Array.fromAsync(whole);
 const expected = bits(await whole.snapshot());
 
 Deno.test("trainer: the iteration tells every step and epoch in order", () => {
   const order = events.map((e) => e.type === "step" ? e.step : e.type);
-  assert.deepEqual(
-    order,
-    [
-      [1, 2, 3, 4, 5, "epoch"],
-      [6, 7, 8, 9, 10, "epoch"],
-      [11, 12, 13, 14, 15, "epoch"],
-    ].flat(),
-  );
+  const epochs = [1, 6, 11].map((first) => [...stepsTo(first + 4, first), "epoch"]);
+  assert.deepEqual(order, epochs.flat());
   assert.equal(whole.steps, 15);
   assert.equal(whole.totalSteps, 15);
   assert.equal(whole.currentEpoch, 4);
   assert.ok(whole.betweenEpochs);
-  assert.deepEqual(whole.history.map((e) => [e.epoch, e.step, e.steps]), [
-    [1, 5, 5],
-    [2, 10, 5],
-    [3, 15, 5],
-  ]);
+  const history = whole.history.map((e) => [e.epoch, e.step, e.steps]);
+  assert.deepEqual(history, [[1, 5, 5], [2, 10, 5], [3, 15, 5]]);
 });
 
 Deno.test("trainer: it trains as trainDCGAN does, to the bit", async () => {
   using run = await trainDCGAN(SMALL);
-  const weights = (of: { readonly generator: Trainer["generator"] }) =>
-    variableDigests(of.generator.variables);
-  assert.deepEqual(await weights(run), await weights(whole));
-  const losses = ({ history }: { history: Trainer["history"] }) =>
-    history.map((e) => [e.generatorLoss, e.discriminatorLoss, e.distance]);
-  assert.deepEqual(losses(run), losses(whole));
+  assert.deepEqual(await weightsOf(run), await weightsOf(whole));
+  assert.deepEqual(run.history.map(timeless), whole.history.map(timeless));
 });
 
 Deno.test("trainer: steps, epochs and iterations mix, and give the same bits", async () => {
@@ -116,7 +82,7 @@ for (const cut of [1, 5, 7]) {
       await other.step(); // of no account
       await other.restore(path);
       assert.equal(other.steps, cut);
-      await collect(other);
+      await drain(other);
       assert.deepEqual(bits(await other.snapshot()), expected);
       const { version, distance } = await readCheckpoint(path);
       assert.equal(version, VERSION);
@@ -130,7 +96,7 @@ Deno.test("trainer: a snapshot in memory is a point to come back to, more than o
   const snapshot = await trainer.snapshot();
   const before = bits(snapshot);
   for (let turn = 0; turn < 2; turn++) {
-    await collect(trainer);
+    await drain(trainer);
     assert.deepEqual(bits(await trainer.snapshot()), expected);
     assert.deepEqual(bits(snapshot), before);
     await trainer.restore(snapshot);
@@ -145,8 +111,7 @@ Deno.test("trainer: what was not told before a restore is not told after it", as
   for await (const event of trainer) if (event.type === "step" && event.step === 6) break;
   assert.ok(trainer.steps > 6, "there is something left to tell");
   await trainer.restore(snapshot);
-  const steps = (await collect(trainer)).flatMap((e) => e.type === "step" ? e.step : []);
-  assert.deepEqual(steps, [6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+  assert.deepEqual(await drain(trainer), stepsTo(15, 6));
 });
 
 Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
@@ -156,44 +121,42 @@ Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
     const snapshot = await trainer.snapshot();
     await trainer.step(); // so that the snapshot's state is another one
     const now = bits(await trainer.snapshot());
-    const refused = async (change: object, message: RegExp) => {
-      await assert.rejects(trainer.restore({ ...snapshot, ...change }), (error: Error) => {
-        assert.ok(error instanceof CheckpointError, error.stack);
-        assert.match(error.message, message);
-        return true;
-      });
-      assert.deepEqual(bits(await trainer.snapshot()), now);
-    };
     const { configuration, position, tensors } = snapshot;
-    await refused(
-      { configuration: { ...configuration, dropout: 0.5 } },
-      /dropout 0.5, this run asks for 0.3/,
-    );
-    const without = new Map(tensors);
-    without.delete("random");
-    await refused({ tensors: without }, /no tensor random/);
-    const foreign = new Map(tensors).set("foreign", tensors.get("random")!);
-    await refused({ tensors: foreign }, /unknown tensor "?foreign/);
-    const turned = new Map(tensors).set("random", { ...tensors.get("random")!, shape: [1, 2] });
-    await refused({ tensors: turned }, /random is U32 \[1, 2\]; this network needs U32 \[2\]/);
+    const random = tensors.get("random")!;
     const wrong = (change: Partial<Record<keyof Position, unknown>>) => ({
-      position: { ...position, ...change } as unknown as Position,
+      position: { ...position, ...change },
     });
-    await refused(wrong({ epoch: 0 }), /its epoch is 0/);
-    await refused(wrong({ at: 70 }), /of 70 images it has trained 70/);
-    await refused(wrong({ steps: 1.5 }), /its steps are 1.5/);
-    await refused(wrong({ sums: {} }), /its sums are \{\}/);
-    await refused(wrong({ sums: { steps: 1, generator: 1 } as never }), /its sums are/);
-    await refused(wrong({ history: [{}] }), /its history is/);
-    const nameless = { generatorLoss: 1, discriminatorLoss: 1 };
-    await refused(wrong({ history: [nameless] }), /its history is/);
-    await refused({ position: null }, /its epoch is undefined/);
+    const refused: [change: object, message: RegExp][] = [
+      [{ configuration: { ...configuration, dropout: 0.5 } }, /dropout 0.5, this run asks for 0.3/],
+      [
+        { tensors: new Map([...tensors].filter(([name]) => name !== "random")) },
+        /no tensor random/,
+      ],
+      [{ tensors: new Map(tensors).set("foreign", random) }, /unknown tensor "?foreign/],
+      [
+        { tensors: new Map(tensors).set("random", { ...random, shape: [1, 2] }) },
+        /random is U32 \[1, 2\]; this network needs U32 \[2\]/,
+      ],
+      [wrong({ epoch: 0 }), /its epoch is 0/],
+      [wrong({ at: 70 }), /of 70 images it has trained 70/],
+      [wrong({ steps: 1.5 }), /its steps are 1.5/],
+      [wrong({ sums: {} }), /its sums are \{\}/],
+      [wrong({ sums: { steps: 1, generator: 1 } }), /its sums are/],
+      [wrong({ history: [{}] }), /its history is/],
+      [wrong({ history: [{ generatorLoss: 1, discriminatorLoss: 1 }] }), /its history is/],
+      [{ position: null }, /its epoch is undefined/],
+    ];
+    for (const [change, message] of refused) {
+      const restore = trainer.restore({ ...snapshot, ...change });
+      await assert.rejects(restore, { name: "CheckpointError", message });
+      assert.deepEqual(bits(await trainer.snapshot()), now);
+    }
     await assert.rejects(trainer.restore(join(dir, "none")), /Cannot open the checkpoint/);
   }));
 
 Deno.test("trainer: a cut epoch that version 0.1.0 kept in the history is left out until it is over", async () => {
   using trainer = await Trainer.create({ ...SMALL, maxSteps: 7 });
-  await collect(trainer);
+  await drain(trainer);
   const snapshot = await trainer.snapshot();
   const { position } = snapshot;
   const cut = { ...position.history[0], epoch: 2, step: 7, steps: 2 };
@@ -201,26 +164,22 @@ Deno.test("trainer: a cut epoch that version 0.1.0 kept in the history is left o
   using other = await Trainer.create(SMALL);
   await other.restore(old);
   assert.deepEqual(other.history.map((e) => e.epoch), [1]);
-  await collect(other);
+  await drain(other);
   assert.deepEqual(bits(await other.snapshot()), expected);
 });
 
 Deno.test("trainer: a signal stops it between steps; then it can be saved", async () => {
   const stop = new AbortController();
-  const trainer = await Trainer.create({ ...SMALL, signal: stop.signal });
-  try {
-    await trainer.step();
-    stop.abort(new Error("enough"));
-    await assert.rejects(trainer.step(), /enough/);
-    await assert.rejects(trainer.epoch(), /enough/);
-    assert.deepEqual(await collect(trainer), []);
-    using other = await Trainer.create(SMALL);
-    await other.restore(await trainer.snapshot());
-    await collect(other);
-    assert.deepEqual(bits(await other.snapshot()), expected);
-  } finally {
-    trainer[Symbol.dispose]();
-  }
+  using trainer = await Trainer.create({ ...SMALL, signal: stop.signal });
+  await trainer.step();
+  stop.abort(new Error("enough"));
+  await assert.rejects(trainer.step(), /enough/);
+  await assert.rejects(trainer.epoch(), /enough/);
+  assert.deepEqual(await Array.fromAsync(trainer), []);
+  using other = await Trainer.create(SMALL);
+  await other.restore(await trainer.snapshot());
+  await drain(other);
+  assert.deepEqual(bits(await other.snapshot()), expected);
 });
 
 Deno.test("trainer: an epoch is aborted after the step under way", async () => {
@@ -233,24 +192,10 @@ Deno.test("trainer: an epoch is aborted after the step under way", async () => {
   assert.equal((await trainer.snapshot()).position.sums.steps, trainer.steps);
 });
 
-Deno.test("trainer: calls that overlap are refused", async () => {
-  using trainer = await Trainer.create(SMALL);
-  const step = trainer.step();
-  await assert.rejects(trainer.step(), /Cannot begin a step while a step is under way/);
-  await assert.rejects(trainer.snapshot(), /Cannot begin a snapshot while a step is under way/);
-  assert.equal((await step).step, 1);
-  assert.equal((await trainer.step()).step, 2);
-});
-
 Deno.test("trainer: after a restore, a network that overpowers the other is said again", async () => {
-  const messages: string[] = [];
-  const onMessage = (text: string) => messages.push(text);
-  using trainer = await Trainer.create({
-    ...SMALL,
-    ...OVERPOWERED,
-    distance: false,
-    onMessage,
-  });
+  const { messages, onMessage } = listen();
+  const options = { ...SMALL, ...OVERPOWERED, distance: false, onMessage };
+  using trainer = await Trainer.create(options);
   const beginning = await trainer.snapshot();
   const train = async () => {
     for await (const _ of trainer) if (messages.length) break;
@@ -275,29 +220,23 @@ Deno.test("trainer: an epoch's seconds are those of training, not of its caller"
 });
 
 Deno.test("trainer: after a restore, losses that are not finite are said again", async () => {
-  const messages: string[] = [];
-  const onMessage = (text: string) => messages.push(text);
-  using trainer = await Trainer.create({
-    onNonFinite: "warn",
-    ...SMALL,
-    learningRate: 1e30,
-    onMessage,
-  });
+  const { messages, onMessage } = listen();
+  const options = { ...SMALL, learningRate: 1e30, onNonFinite: "warn", onMessage } as const;
+  using trainer = await Trainer.create(options);
   const snapshot = await trainer.snapshot();
   await trainer.epoch();
-  const said = messages.length;
-  assert.equal(said, 1);
+  assert.equal(messages.length, 1);
   await trainer.restore(snapshot);
   await trainer.epoch();
   assert.deepEqual(messages, [messages[0], messages[0]]);
 });
 
 Deno.test("trainer: everything is freed", async () => {
-  const before = [gpu.context.memory.count, gpu.context.memory.bytes];
+  const before = live(gpu);
   const trainer = await Trainer.create({ ...SMALL, epochs: 1 });
-  await collect(trainer);
+  await drain(trainer);
   trainer[Symbol.dispose]();
-  assert.deepEqual([gpu.context.memory.count, gpu.context.memory.bytes], before);
+  assert.deepEqual(live(gpu), before);
 });
 
 Deno.test("trainer: wrong options are compile errors where they can be", () => {

@@ -1,0 +1,13 @@
+/**
+ * A device, and a run on it that takes a second or two.
+ *
+ * @module
+ */
+
+import { Gpu, type TrainOptions } from "../../mod.ts";
+import { SMALL as ENDLESS } from "./dataset.ts";
+
+export const gpu = await Gpu.request();
+
+/** Three epochs of five steps. */
+export const SMALL = { ...ENDLESS, gpu, epochs: 3 } satisfies TrainOptions;
