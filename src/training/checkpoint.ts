@@ -69,52 +69,32 @@ export function decodeCheckpoint<P>(bytes: Uint8Array, path: string): Checkpoint
     );
   }
   requireChecksums(file, path);
+  const damaged = (what: string, cause?: unknown) =>
+    new CheckpointError(`${what}: the file is damaged. Use another checkpoint`, { cause });
+  const parse = (text: string, reviver: (key: string, value: unknown) => unknown): unknown => {
+    try {
+      return parseJSON(text, { reviver });
+    } catch (cause) {
+      throw damaged(`The metadata of ${path} ${(cause as Error).message}`, cause);
+    }
+  };
+  const options = parse(configuration, (_key, value) => decodeNumber(value));
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw damaged(`The configuration in ${path} is ${quote(options)}, no object`);
+  }
+  // It decides which checkpoint is the best one, so nothing else may be taken for a number.
+  const { distance } = metadata;
+  if (distance?.trim() === "" || (Number.isNaN(Number(distance ?? 0)) && distance !== "NaN")) {
+    throw damaged(`The distance in ${path} is ${quote(distance)}`);
+  }
   return {
     tensors,
-    configuration: configurationOf(
-      parse(configuration, path, (_key, value) => decodeNumber(value)),
-      path,
-    ),
+    configuration: options as Record<string, unknown>,
     kernels,
     version,
-    distance: distanceOf(metadata.distance, path),
-    position: parse(position, path, reviveNumber) as P,
+    distance: distance === undefined ? undefined : Number(distance),
+    position: parse(position, reviveNumber) as P,
   };
-}
-
-function parse(
-  text: string,
-  path: string,
-  reviver?: (key: string, value: unknown) => unknown,
-): unknown {
-  try {
-    return parseJSON(text, { reviver });
-  } catch (cause) {
-    throw new CheckpointError(
-      `The metadata of ${path} ${(cause as Error).message}: the file is damaged. ` +
-        "Use another checkpoint",
-      { cause },
-    );
-  }
-}
-
-function configurationOf(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
-  throw new CheckpointError(
-    `The configuration in ${path} is ${quote(value)}, no object: the file is damaged`,
-  );
-}
-
-/** It decides which checkpoint is the best one, so nothing else may be taken for a number. */
-function distanceOf(text: string | undefined, path: string): number | undefined {
-  if (text === undefined) return undefined;
-  const distance = Number(text);
-  if (text.trim() === "" || (Number.isNaN(distance) && text !== "NaN")) {
-    throw new CheckpointError(`The distance in ${path} is ${quote(text)}: the file is damaged`);
-  }
-  return distance;
 }
 
 /**
@@ -191,9 +171,8 @@ export function requireFinite(tensors: ReadonlyMap<string, SafeTensor>, path: st
   const name = firstNonFinite(tensors);
   if (name === undefined) return;
   throw new CheckpointError(
-    `${path} holds numbers that are not finite (in ${
-      plain(name)
-    }): training cannot go on from it. ` +
-      'Resume an older checkpoint, or let it go on regardless (onNonFinite "warn", --non-finite warn)',
+    `${path} holds numbers that are not finite (in ${plain(name)}): training cannot go on from ` +
+      "it. Resume an older checkpoint, or let it go on regardless " +
+      '(onNonFinite "warn", --non-finite warn)',
   );
 }

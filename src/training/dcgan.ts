@@ -131,18 +131,16 @@ export class DCGAN {
 
   /** All state by name: weights, moments, statistics, random state. */
   variables(): Map<string, Variable> {
-    const { generatorOptimizer, discriminatorOptimizer, random } = this.state;
-    const all = new Map<string, Variable>();
-    const put = (prefix: string, variables: readonly Variable[]) => {
-      for (const variable of variables) all.set(`${prefix}/${variable.name}`, variable);
+    const { generatorOptimizer: g, discriminatorOptimizer: d, random } = this.state;
+    const parts = {
+      generator: this.generator.variables,
+      discriminator: this.discriminator.variables,
+      generator_optimizer: [g.state, ...g.moments],
+      discriminator_optimizer: [d.state, ...d.moments],
     };
-    put("generator", this.generator.variables);
-    put("discriminator", this.discriminator.variables);
-    put("generator_optimizer", [generatorOptimizer.state, ...generatorOptimizer.moments]);
-    put("discriminator_optimizer", [
-      discriminatorOptimizer.state,
-      ...discriminatorOptimizer.moments,
-    ]);
-    return all.set("random", random);
+    const named = Object.entries(parts).flatMap(([part, variables]) =>
+      variables.map((variable): [string, Variable] => [`${part}/${variable.name}`, variable])
+    );
+    return new Map([...named, ["random", random]]);
   }
 }

@@ -7,7 +7,7 @@
 import { CheckpointError } from "../errors.ts";
 import { quote } from "../formats/json.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import type { EpochEvent } from "./events.ts";
+import type { EpochEvent, StepEvent } from "./events.ts";
 
 /** Where a run stands, kept in its checkpoints. */
 export interface Position {
@@ -41,11 +41,23 @@ const NO_STEPS: Position["sums"] = { steps: 0, generator: 0, discriminator: 0 };
 /** Where a run begins. */
 export const BEGINNING: Position = { epoch: 1, at: 0, steps: 0, sums: NO_STEPS, history: [] };
 
-/** With the losses of one more step of the epoch under way. */
-export function afterLosses(position: Position, [g, d]: readonly [number, number]): Position {
-  const { steps, generator, discriminator } = position.sums;
-  const sums = { steps: steps + 1, generator: generator + g, discriminator: discriminator + d };
-  return { ...position, sums };
+/** With the losses of the last steps, which are of the epoch under way; and the events of those. */
+export function afterLosses(
+  position: Position,
+  losses: readonly (readonly [generator: number, discriminator: number])[],
+  { batchSize, count, totalSteps }: Record<"batchSize" | "count" | "totalSteps", number>,
+): { readonly position: Position; readonly events: StepEvent[] } {
+  const { epoch } = position;
+  const sums = { ...position.sums };
+  const events = losses.map(([generatorLoss, discriminatorLoss], i) => {
+    sums.steps++;
+    sums.generator += generatorLoss;
+    sums.discriminator += discriminatorLoss;
+    const step = position.steps - losses.length + i + 1;
+    const images = (epoch - 1) * count + Math.min(sums.steps * batchSize, count);
+    return { step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
+  });
+  return { position: { ...position, sums }, events };
 }
 
 /** The beginning of the next epoch, and the event of the one whose last step was trained. */

@@ -291,8 +291,6 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /** Reads and checks the losses of the steps enqueued since the last time, and ends a complete epoch. */
   async #read(): Promise<TrainEvent[]> {
     const { batchSize, dataset: { count }, onNonFinite } = this.#options;
-    const { totalSteps } = this;
-    const { epoch, steps } = this.#position;
     // Both reads share one wait.
     const [losses, notFinite] = await Promise.all([
       this.#model.losses.take(this.#pending.length),
@@ -303,16 +301,14 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.gpu.context.errors.check(this.#failures);
     const finite = notFinite === undefined && losses.flat().every(Number.isFinite);
     if (onNonFinite === "stop" && !finite) return await this.#goBack(notFinite);
-    const events: TrainEvent[] = [];
-    for (const [generatorLoss, discriminatorLoss] of losses) {
-      const step = steps - losses.length + events.length + 1;
-      this.#position = afterLosses(this.#position, [generatorLoss, discriminatorLoss]);
+    const sizes = { batchSize, count, totalSteps: this.totalSteps };
+    const { position, events: steps } = afterLosses(this.#position, losses, sizes);
+    this.#position = position;
+    for (const { step, generatorLoss, discriminatorLoss } of steps) {
       this.#monitor.add(step, generatorLoss, discriminatorLoss);
-      const images = (epoch - 1) * count + Math.min(this.#position.sums.steps * batchSize, count);
-      const event = { step, epoch, generatorLoss, discriminatorLoss, images, totalSteps };
-      events.push({ type: "step", ...event });
     }
-    if (notFinite !== undefined) this.#monitor.diverge(`${notFinite} is not finite`, steps);
+    if (notFinite !== undefined) this.#monitor.diverge(`${notFinite} is not finite`, this.steps);
+    const events: TrainEvent[] = steps.map((event) => ({ type: "step", ...event }));
     this.#taken += performance.now() - this.#begun;
     this.#interval.adapt();
     if (this.#position.at === count) events.push(await this.#endEpoch());
