@@ -6,17 +6,12 @@
  */
 
 import assert from "node:assert/strict";
-import {
-  Adam,
-  Discriminator,
-  discriminatorLoss,
-  Generator,
-  generatorLoss,
-  Gpu,
-} from "../../mod.ts";
-import type { Tensor, Variable } from "../../mod.ts";
+import { discriminatorLoss, generatorLoss, Gpu } from "../../mod.ts";
+import type { Hyperparameters, Tensor, Variable } from "../../mod.ts";
+import { DCGAN } from "../../src/training/dcgan.ts";
 import { gradientsOf } from "../../src/training/step.ts";
 import { assertClose, relativeError } from "../support/close.ts";
+import { blobs } from "../support/dataset.ts";
 import { KerasAdam } from "../support/keras_adam.ts";
 import { TestRandom } from "../support/random.ts";
 import {
@@ -28,43 +23,15 @@ import {
   weightsOf,
 } from "../support/tfjs.ts";
 
-/** Both models and their optimizers. */
-interface Networks {
-  readonly generator: Generator;
-  readonly discriminator: Discriminator;
-  readonly generatorAdam: Adam;
-  readonly discriminatorAdam: Adam;
-}
-
 const LEARNING_RATE = 1e-4;
 
-function makeNetworks(
-  gpu: Gpu,
-  { noiseDim = 100, generatorWidths, discriminatorWidths }: {
-    noiseDim?: number;
-    generatorWidths?: [number, number, number];
-    discriminatorWidths?: [number, number];
-  } = {},
-): Networks {
-  const generator = new Generator(gpu, { noiseDim, widths: generatorWidths, seed: 5 });
-  const discriminator = new Discriminator(gpu, {
-    widths: discriminatorWidths,
-    dropout: 0,
-    seed: 5,
-  });
-  const adam = (variables: readonly Variable[]) =>
-    new Adam(gpu, variables, { learningRate: LEARNING_RATE });
-  return {
-    generator,
-    discriminator,
-    generatorAdam: adam(generator.trainableVariables),
-    discriminatorAdam: adam(discriminator.trainableVariables),
-  };
-}
+/** The networks without dropout, which tfjs would draw otherwise; of a data set that is not used. */
+const makeNetworks = (gpu: Gpu, options: Hyperparameters = {}) =>
+  new DCGAN(gpu, blobs(1), { learningRate: LEARNING_RATE, dropout: 0, seed: 5, ...options });
 
 /** The library's own step (see `compileStep`) with noise and images as inputs and all gradients as outputs. */
-function compileOpenStep(gpu: Gpu, networks: Networks, batch: number) {
-  const { generator, discriminator, generatorAdam, discriminatorAdam } = networks;
+function compileOpenStep(gpu: Gpu, networks: DCGAN, batch: number) {
+  const { generator, discriminator, generatorOptimizer, discriminatorOptimizer } = networks.state;
   return gpu.compile(
     { noise: [batch, generator.noiseDim], real: [batch, 28, 28, 1] },
     ({ noise, real }) => {
@@ -76,8 +43,8 @@ function compileOpenStep(gpu: Gpu, networks: Networks, batch: number) {
       const lossOfDiscriminator = discriminatorLoss(realLogits, fakeLogits);
       const parts = { generator, discriminator, fake, realLogits, fakeLogits };
       const { generator: ofGenerator, discriminator: ofDiscriminator } = gradientsOf(parts);
-      generatorAdam.apply(ofGenerator);
-      discriminatorAdam.apply(ofDiscriminator);
+      generatorOptimizer.apply(ofGenerator);
+      discriminatorOptimizer.apply(ofDiscriminator);
       const outputs: Record<string, Tensor> = { lossOfGenerator, lossOfDiscriminator };
       ofGenerator.forEach((g, i) => outputs[`generator ${i}`] = g);
       ofDiscriminator.forEach((g, i) => outputs[`discriminator ${i}`] = g);
@@ -183,7 +150,7 @@ Deno.test("consecutive steps move every weight as Keras' formula of Adam says", 
   for (const name of ["generator", "discriminator"] as const) {
     const { trainableVariables: variables } = networks[name];
     const keras = new KerasAdam(await readAll(variables), { learningRate: LEARNING_RATE });
-    sides.push({ name, variables, keras, adam: networks[`${name}Adam`] });
+    sides.push({ name, variables, keras, adam: networks.state[`${name}Optimizer`] });
   }
   for (let t = 1; t <= 3; t++) {
     step.run(makeBatch(5, 7, random));

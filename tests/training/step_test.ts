@@ -1,10 +1,5 @@
-/**
- * Parts of the training step: the ring of losses, and the backward pass that gives both gradients.
- *
- * @module
- */
+/** The part of the training step that is not the tutorial's: one backward pass for both gradients. */
 
-import assert from "node:assert/strict";
 import {
   Discriminator,
   discriminatorLoss,
@@ -14,26 +9,8 @@ import {
   grad,
   type Tensor,
 } from "../../mod.ts";
-import { LossRing } from "../../src/training/loss_ring.ts";
 import { gradientsOf } from "../../src/training/step.ts";
 import { assertClose, rms } from "../support/close.ts";
-
-Deno.test("the loss ring wraps around", async () => {
-  using gpu = await Gpu.request();
-  const ring = new LossRing(gpu, 8);
-  using program = gpu.compile({ a: [], b: [] }, ({ a, b }) => (ring.record(a, b), {}));
-  let step = 0;
-  for (const piece of [5, 8, 1, 6]) {
-    const expected: [number, number][] = [];
-    for (let i = 0; i < piece; i++) {
-      expected.push([++step, -step]);
-      program.run({ a: [step], b: [-step] });
-    }
-    assert.deepEqual(await ring.take(piece), expected);
-  }
-  assert.equal(step, 20);
-  await assert.rejects(ring.take(9), { name: "RangeError", message: /holds 8 steps, 9 were/ });
-});
 
 for (const logit of [0, 30, -30, 1e4, -1e4]) {
   Deno.test(`one backward pass gives the gradients of both losses, logits near ${logit}`, async () => {
