@@ -31,6 +31,11 @@ export async function logged(dir: string): Promise<Omit<MetricsRow, "time" | "se
   return rows.map((row) => ({ ...row, time: undefined, seconds: undefined }));
 }
 
+/** The steps of the log, in its order. */
+export async function loggedSteps(dir: string): Promise<number[]> {
+  return (await logged(dir)).flatMap((row) => row.type === "step" ? row.step : []);
+}
+
 /** Digests of the images, the GIF and the curves. */
 export async function images(dir: string): Promise<Map<string, string>> {
   const digests = new Map<string, string>();

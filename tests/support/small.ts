@@ -1,8 +1,4 @@
-/**
- * A device, and a run on it that takes a second or two.
- *
- * @module
- */
+/** A device, and a run on it that takes a second or two. */
 
 import { Gpu, type TrainOptions } from "../../mod.ts";
 import { SMALL as ENDLESS } from "./dataset.ts";

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { CheckpointError, MetricsLog, readMetrics, TensorBoardLog, trainDCGAN } from "../../mod.ts";
+import { type EpochEvent, MetricsLog, readMetrics, TensorBoardLog, trainDCGAN } from "../../mod.ts";
 import { inFolder } from "../support/folder.ts";
+import { loggedSteps } from "../support/run_state.ts";
 import { SMALL } from "../support/small.ts";
-import { listen, namesIn, weightsOf } from "../support/training.ts";
+import { listen, namesIn, stepsTo, weightsOf } from "../support/training.ts";
 
 const straight = await trainDCGAN(SMALL);
 const expected = await weightsOf(straight);
@@ -15,15 +16,12 @@ Deno.test("train: the log, curves and record of a resumed run are whole", () =>
     await trainDCGAN({ ...SMALL, outDir: dir, maxSteps: 7, command: ["train", "--seed=3"] });
     await Deno.writeTextFile(join(dir, "metrics.jsonl"), '{"type":"st', { append: true });
     const { history } = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
-    const steps: number[] = [];
-    const epochs: unknown[] = [];
-    for await (const row of readMetrics(join(dir, "metrics.jsonl"))) {
-      if (row.type === "step") steps.push(row.step);
-      else epochs.push([row.epoch, row.steps, row.generatorLoss, row.distance]);
-    }
-    assert.deepEqual(steps, Array.from({ length: 15 }, (_, i) => i + 1));
-    const whole = history.map((e) => [e.epoch, e.steps, e.generatorLoss, e.distance]);
-    assert.deepEqual(epochs, whole);
+    assert.deepEqual(await loggedSteps(dir), stepsTo(15));
+    const rows = await Array.fromAsync(readMetrics(join(dir, "metrics.jsonl")));
+    const epochs = rows.flatMap((row) => row.type === "epoch" ? [row] : []);
+    const facts = (of: readonly EpochEvent[]) =>
+      of.map((e) => [e.epoch, e.steps, e.generatorLoss, e.distance]);
+    assert.deepEqual(facts(epochs), facts(history));
     assert.equal(history[1].image, join(dir, "image_at_epoch_0002.png"));
     const record = JSON.parse(await Deno.readTextFile(join(dir, "run.json")));
     assert.equal(record.seed, 3);
@@ -65,9 +63,8 @@ Deno.test("train: TensorBoard's log has losses, distance and images, where a fol
     } finally {
       Object.assign(log, { scalars: addScalars, image });
     }
-    const steps = Array.from({ length: 15 }, (_, i) => i + 1);
-    assert.deepEqual(scalars.get("loss/generator"), steps);
-    assert.deepEqual(scalars.get("loss/discriminator"), steps);
+    assert.deepEqual(scalars.get("loss/generator"), stepsTo(15));
+    assert.deepEqual(scalars.get("loss/discriminator"), stepsTo(15));
     assert.deepEqual(scalars.get("distance"), [5, 10, 15]);
     assert.deepEqual(images, [5, 10, 15]);
   }));
@@ -134,26 +131,23 @@ Deno.test("train: a log that cannot be closed does not keep the other open", () 
 
 Deno.test("train: a folder that holds a run is not overwritten, whatever of it is there", () =>
   inFolder(async (dir) => {
+    const train = (how: { overwrite?: boolean } = {}) =>
+      trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir, ...how });
     for (const name of ["run.json", "metrics.jsonl", "image_at_epoch_0001.png", "dcgan.gif"]) {
       const path = join(dir, name);
       await Deno.writeTextFile(path, "of another run");
-      await assert.rejects(
-        trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir }),
-        (error: Error) => error instanceof CheckpointError && error.message.includes(name),
-      );
+      const message = new RegExp(name);
+      await assert.rejects(train(), { name: "CheckpointError", message });
       assert.equal(await Deno.readTextFile(path), "of another run");
       await Deno.remove(path);
     }
     const checkpoints = join(dir, "training_checkpoints");
     await Deno.mkdir(checkpoints);
     await Deno.writeTextFile(join(checkpoints, "ckpt-0001.safetensors"), "of another run");
-    await assert.rejects(
-      trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir }),
-      /holds a run already \(ckpt-0001.safetensors\)/,
-    );
+    await assert.rejects(train(), /holds a run already \(ckpt-0001.safetensors\)/);
     await Deno.remove(checkpoints, { recursive: true });
     await Deno.writeTextFile(join(dir, "notes.txt"), "mine");
-    using _run = await trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir });
-    using _anew = await trainDCGAN({ ...SMALL, maxSteps: 1, outDir: dir, overwrite: true });
+    using _run = await train();
+    using _anew = await train({ overwrite: true });
     assert.equal(await Deno.readTextFile(join(dir, "notes.txt")), "mine");
   }));

@@ -1,8 +1,4 @@
-/**
- * The same seed on the same adapter gives the same bits, in one process and in the next.
- *
- * @module
- */
+/** The same seed on the same adapter gives the same bits, in one process and in the next. */
 
 import assert from "node:assert/strict";
 import { output } from "../support/process.ts";

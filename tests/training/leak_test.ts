@@ -1,8 +1,4 @@
-/**
- * Memory: what a program allocates it allocates once, and disposing gives all of it back.
- *
- * @module
- */
+/** Memory: what a program allocates it allocates once, and disposing gives all of it back. */
 
 import assert from "node:assert/strict";
 import { DeviceLostError, Gpu, grad, ops } from "../../mod.ts";

@@ -4,8 +4,6 @@
  * must the time of a step.
  *
  *   deno task long [steps]
- *
- * @module
  */
 
 import assert from "node:assert/strict";

@@ -1,8 +1,6 @@
 /**
  * One whole training step of the full-size network against tfjs, and consecutive steps of a small
  * one against Keras' formula of Adam.
- *
- * @module
  */
 
 import assert from "node:assert/strict";

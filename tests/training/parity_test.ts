@@ -4,8 +4,6 @@
  * Other adapters add up in another order and round exp, log and cos otherwise, which Adam makes
  * grow: it divides each gradient by its own size, and so moves a weight of a gradient near zero as
  * far as any other. Within 1e-3 it is the same training; another mask, batch or rate is outside.
- *
- * @module
  */
 
 import { type GemmVariant, Gpu } from "../../mod.ts";
