@@ -93,7 +93,7 @@ function describe(g: number, d: number): string {
     `for real with ${percent(Math.exp(-g))})`;
 }
 
-/** Two digits, and more where they tell 99.9 % from 99.99 %. */
+/** Two digits, and more near 0 % and 100 %. */
 function percent(share: number): string {
   const p = 100 * share;
   if (p < 0.01) return "less than 0.01 %";

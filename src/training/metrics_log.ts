@@ -29,7 +29,7 @@ export interface MetricsLogOptions {
    * Default 0, a new run: whatever the file holds is gone.
    */
   readonly afterStep?: number;
-  /** Hears of every line that is kept, in order. */
+  /** Called with every line that is kept, in order. */
   readonly onRow?: (row: MetricsRow) => void;
 }
 

@@ -364,7 +364,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * How far generated images are from real ones: the energy distance (Székely and Rizzo 2013)
    * between 256 of each, always the same noise and the same real images, as vectors of pixels on
    * [-1, 1]. Lower is better, and equal distributions give about 0; NaN for a single image. Losses
-   * do not tell that: they only say which network is ahead.
+   * do not show that, only which network is ahead.
    */
   async distance(): Promise<number> {
     return await this.#turns.share(() => this.#samples.distance(this.#options.seed));

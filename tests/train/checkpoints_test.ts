@@ -37,8 +37,8 @@ Deno.test("train: the newest checkpoints stay, and the best", () =>
     const best = distances.indexOf(Math.min(...distances)) + 1;
     const kept = [...new Set([best, 5, 6])].map((n) => `ckpt-000${n}.safetensors`).sort();
     assert.deepEqual(namesIn(join(dir, "training_checkpoints")), kept);
-    const said = messages.findLast((text) => text.includes("the best so far"));
-    assert.match(said!, new RegExp(`ckpt-000${best}\\.safetensors`));
+    const message = messages.findLast((text) => text.includes("the best so far"));
+    assert.match(message!, new RegExp(`ckpt-000${best}\\.safetensors`));
   }));
 
 Deno.test("train: checkpoints are written when the options say so, and not else", () =>
@@ -76,7 +76,7 @@ Deno.test("train: checkpoints by the clock, in the middle of epochs", () =>
     assert.deepEqual(namesIn(join(dir, "training_checkpoints")), expected);
   }));
 
-Deno.test("train: checkpoints by the clock come after what is told of an epoch, and start it anew", () =>
+Deno.test("train: checkpoints by the clock come after the events of an epoch, and restart the clock", () =>
   inFolder(async (dir) => {
     const folder = join(dir, "training_checkpoints");
     const { step } = DCGAN.prototype;

@@ -69,7 +69,7 @@ Deno.test("train: TensorBoard's log has losses, distance and images, where a fol
     assert.deepEqual(images, [5, 10, 15]);
   }));
 
-Deno.test("train: what happened is in the log before it is told or saved", () =>
+Deno.test("train: what happened is in the log before it is reported or saved", () =>
   inFolder(async (dir) => {
     const path = join(dir, "metrics.jsonl");
     const last = () => JSON.parse(Deno.readTextFileSync(path).trimEnd().split("\n").at(-1)!);

@@ -68,7 +68,7 @@ Deno.test("train: a signal stops it, and the run can be resumed", () =>
     assert.deepEqual(await weightsOf(resumed), expected);
   }));
 
-Deno.test("train: a damaged newest checkpoint is skipped, and that is said", () =>
+Deno.test("train: a damaged newest checkpoint is skipped with a message", () =>
   inFolder(async (dir) => {
     const folder = join(dir, "training_checkpoints");
     await trainDCGAN({ ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } });
@@ -142,7 +142,7 @@ Deno.test("train: epochs and what is written may change when a run is resumed", 
     assert.ok(namesIn(dir).includes("image_at_step_000012.png"));
   }));
 
-Deno.test("train: gone back to an older checkpoint, the run goes on from there for good", () =>
+Deno.test("train: gone back to an older checkpoint, every later resume goes on from there", () =>
   inFolder(async (dir) => {
     const folder = join(dir, "training_checkpoints");
     const options = { ...SMALL, outDir: dir, checkpoint: { everyEpochs: 1 } };

@@ -136,7 +136,7 @@ Deno.test("train: a single image is a data set, though without a distance", asyn
   assert.deepEqual(run.history.map((e) => [e.steps, e.distance]), [[1, NaN], [1, NaN]]);
 });
 
-Deno.test("train: a network that overpowers the other is said, with the numbers", async () => {
+Deno.test("train: a network that overpowers the other is reported, with the numbers", async () => {
   const { messages, onMessage } = listen();
   using _run = await trainDCGAN({ ...SMALL, ...OVERPOWERED, onMessage });
   assert.ok(messages.some((m) => /discriminator overpowers/.test(m)), messages.join("\n"));

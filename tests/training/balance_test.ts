@@ -4,8 +4,11 @@ import { RandomSequence } from "../../src/model/threefry.ts";
 
 type Losses = readonly [generator: number, discriminator: number];
 
-/** What is said, with the step it is said at. */
-function said(losses: Iterable<Losses>, balance = new Balance()): [step: number, text: string][] {
+/** The warnings, with their steps. */
+function warnings(
+  losses: Iterable<Losses>,
+  balance = new Balance(),
+): [step: number, text: string][] {
   const all: [number, string][] = [];
   let step = 0;
   for (const [g, d] of losses) {
@@ -24,19 +27,19 @@ function lossesAt(x: number, y: number): Losses {
 }
 
 Deno.test("balance: healthy runs are left alone", () => {
-  assert.deepEqual(said(steady(5000, Math.LN2, 2 * Math.LN2)), []);
+  assert.deepEqual(warnings(steady(5000, Math.LN2, 2 * Math.LN2)), []);
   // Around where the tutorial's run settles, with its noise.
   const random = new RandomSequence(1, 99);
   const noisy = Array.from({ length: 5000 }, (): Losses => [
     0.95 + 0.25 * random.normal(),
     1.2 + 0.2 * random.normal(),
   ]);
-  assert.deepEqual(said(noisy), []);
+  assert.deepEqual(warnings(noisy), []);
   // A good discriminator still teaches: right with 82 %, 10 % of the generated images pass.
-  assert.deepEqual(said(steady(1000, 2.3, 0.4)), []);
+  assert.deepEqual(warnings(steady(1000, 2.3, 0.4)), []);
   // Either condition alone is no imbalance.
-  assert.deepEqual(said(steady(1000, 1.8, 0.19)), []);
-  assert.deepEqual(said(steady(1000, 5, 0.6)), []);
+  assert.deepEqual(warnings(steady(1000, 1.8, 0.19)), []);
+  assert.deepEqual(warnings(steady(1000, 5, 0.6)), []);
 });
 
 Deno.test("balance: a dip at the beginning of a run, however deep, is ordinary", () => {
@@ -45,11 +48,11 @@ Deno.test("balance: a dip at the beginning of a run, however deep, is ordinary",
     ...steady(30, 4, 0.05),
     ...Array.from({ length: 200 }, (_, i): Losses => [3 - 0.01 * i, 0.3 + 0.005 * i]),
   ];
-  assert.deepEqual(said(begin), []);
+  assert.deepEqual(warnings(begin), []);
 });
 
-Deno.test("balance: nothing is said before there is a window's worth of steps", () => {
-  const all = said(steady(1000, 6, 0.01));
+Deno.test("balance: no warning before there is a window's worth of steps", () => {
+  const all = warnings(steady(1000, 6, 0.01));
   assert.equal(all.length, 1);
   assert.equal(all[0][0], 100);
 });
@@ -57,7 +60,7 @@ Deno.test("balance: nothing is said before there is a window's worth of steps", 
 Deno.test("balance: a discriminator that overpowers is named once, and its end once", () => {
   const balance = new Balance();
   assert.equal(balance.winner, undefined);
-  const all = said(
+  const all = warnings(
     [...steady(300, 1, 1.2), ...steady(500, 5, 0.02), ...steady(400, 1, 1.2)],
     balance,
   );
@@ -78,26 +81,26 @@ Deno.test("balance: a discriminator that overpowers is named once, and its end o
   assert.equal(balance.winner, undefined);
 });
 
-Deno.test("balance: a run at the border is not told again and again", () => {
+Deno.test("balance: a run at the border causes one warning", () => {
   const border = Array.from(
     { length: 5000 },
     (_, i): Losses => [3 + Math.sin(i / 60), 0.2 + 0.15 * Math.sin(i / 50)],
   );
-  const all = said(border);
+  const all = warnings(border);
   assert.equal(all.length, 1, all.join("\n"));
   const other = border.map(([, d]): Losses => [d / 2, 3]); // g from 0.025 to 0.175
-  assert.equal(said(other).length, 1);
+  assert.equal(warnings(other).length, 1);
 });
 
 Deno.test("balance: a generator that overpowers is named once, and its end once", () => {
   const balance = new Balance();
   const strong = lossesAt(-2.5, -2.5); // The discriminator is wrong with 92 % of all images.
-  const all = said([...steady(200, 0.7, 1.38), ...steady(300, ...strong)], balance);
+  const all = warnings([...steady(200, 0.7, 1.38), ...steady(300, ...strong)], balance);
   assert.equal(all.length, 1);
   assert.match(all[0][1], /the generator overpowers the discriminator: .* lower dropout, widen/);
   assert.match(all[0][1], /generator's 0\.\d{3} \(its images pass for real with 9\d %\)/);
   assert.equal(balance.winner, "generator");
-  const again = said(steady(300, 0.7, 1.38), balance);
+  const again = warnings(steady(300, 0.7, 1.38), balance);
   assert.equal(again.length, 1);
   assert.match(again[0][1], /a match again/);
 });
@@ -111,7 +114,7 @@ Deno.test("balance: a generator's loss below 0.1 means what the documentation sa
 });
 
 Deno.test("balance: from one extreme to the other, each is named", () => {
-  const all = said([...steady(200, 6, 0.01), ...steady(200, 0.01, 5)]);
+  const all = warnings([...steady(200, 6, 0.01), ...steady(200, 0.01, 5)]);
   assert.deepEqual(
     all.map(([, text]) => /: the (\w+ \w+)/.exec(text)?.[1]),
     ["discriminator overpowers", "networks are", "generator overpowers"],
@@ -121,16 +124,16 @@ Deno.test("balance: from one extreme to the other, each is named", () => {
 Deno.test("balance: losses that are not finite are left out", () => {
   const series: Losses[] = [];
   for (let i = 0; i < 99; i++) series.push([6, 0.01], [NaN, 0.01], [6, Infinity], [-Infinity, NaN]);
-  assert.deepEqual(said(series), []);
-  assert.equal(said([...series, [6, 0.01]]).length, 1);
-  assert.deepEqual(said(steady(1000, NaN, NaN)), []);
+  assert.deepEqual(warnings(series), []);
+  assert.equal(warnings([...series, [6, 0.01]]).length, 1);
+  assert.deepEqual(warnings(steady(1000, NaN, NaN)), []);
 });
 
 Deno.test("balance: shares near 0 and 1 keep telling digits", () => {
-  const [[, text]] = said(steady(100, 16, 0.001));
+  const [[, text]] = warnings(steady(100, 16, 0.001));
   assert.match(text, /right with 99\.95 %/);
   assert.match(text, /pass for real with less than 0\.01 %/);
-  const [[, more]] = said(steady(100, 5.5, 1e-9));
+  const [[, more]] = warnings(steady(100, 5.5, 1e-9));
   assert.match(more, /right with more than 99\.99 %/);
   assert.match(more, /with 0\.41 %/);
 });

@@ -240,7 +240,7 @@ Deno.test("device lost: once too often, and what is in memory becomes a checkpoi
       await assert.rejects(run, DeviceLostError);
       const path = (await checkpoints(dir)).at(-1)!;
       // Lost in the second or third epoch, for the last time: the end of the one before is there, or
-      // of that one, if its steps were looked at together.
+      // of that one, if its steps were checked together.
       const epoch = Number(/^ckpt-(\d+)\.safetensors$/.exec(basename(path))![1]);
       assert.ok(epoch === (owned ? 2 : 1) || epoch === (owned ? 3 : 2), path);
       using whole = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });

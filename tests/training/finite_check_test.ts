@@ -1,4 +1,4 @@
-/** Numbers that stop being finite: found, said where they began, and nothing lost. */
+/** Numbers that stop being finite: the first is found and named, and the state before it is kept. */
 
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
@@ -60,7 +60,7 @@ for (
   ] as const
 ) {
   for (const value of [NaN, Infinity, -Infinity]) {
-    Deno.test(`non-finite: a weight that is ${value} (${where}) is noticed at the next look`, async () => {
+    Deno.test(`non-finite: a weight that is ${value} (${where}) is found at the next check`, async () => {
       using trainer = await Trainer.create(SMALL);
       await trainer.epoch();
       const variable = plant(trainer);
@@ -117,7 +117,7 @@ Deno.test("non-finite: 'warn' says it once and goes on", async () => {
   assert.match(messages[0], /no longer finite at step \d+/);
 });
 
-Deno.test("non-finite: the step is named that was not the first of those looked at together", async () => {
+Deno.test("non-finite: of steps that are checked together, the one with the first such number is named", async () => {
   // Losses are read after step 1, then after steps 2 and 3, then at the epoch's end.
   using trainer = await Trainer.create({ ...SMALL, learningRate: 1.5e8 });
   const error = await failure(drain(trainer));
@@ -136,7 +136,7 @@ const KINDS = [
   "/v$",
 ];
 for (const onNonFinite of ["stop", "warn"] as const) {
-  Deno.test(`non-finite: statistics, moments and Adam's state are looked at, too ("${onNonFinite}")`, async () => {
+  Deno.test(`non-finite: statistics, moments and Adam's state are checked, too ("${onNonFinite}")`, async () => {
     for (const kind of KINDS) {
       const { messages, onMessage } = listen();
       using trainer = await Trainer.create({ ...SMALL, onNonFinite, onMessage });
@@ -168,17 +168,17 @@ for (const onNonFinite of ["stop", "warn"] as const) {
 for (const maxSteps of [3, 5, 7, 20]) {
   Deno.test(`non-finite: in the last of ${maxSteps} steps`, async () => {
     using trainer = await Trainer.create({ ...SMALL, maxSteps });
-    let told = 0;
+    let emitted = 0;
     const run = async () => {
       for await (const event of trainer.run({ pauseAfter: (step) => step === maxSteps - 1 })) {
-        if (event.type === "step") told = event.step;
+        if (event.type === "step") emitted = event.step;
         if (event.type !== "pause") continue;
         const mean = trainer.generator.variables.find(({ name }) => name.endsWith("moving_mean"))!;
         mean.write(new Float32Array(mean.size).fill(Infinity));
       }
     };
     assert.equal((await failure(run())).step, maxSteps);
-    assert.equal(told, maxSteps - 1);
+    assert.equal(emitted, maxSteps - 1);
     assert.equal(trainer.steps, maxSteps - 1);
   });
 }
@@ -203,7 +203,7 @@ Deno.test("non-finite: 'warn' keeps the last finite checkpoint, and a resume tha
     assert.ok(messages.some((text) => /^resumed .*step-7/.test(text)), messages.join("\n"));
   }));
 
-Deno.test("non-finite: the search trains the batches of the steps since the last look again", async () => {
+Deno.test("non-finite: the search trains the batches of the steps since the last check again", async () => {
   const { step } = DCGAN.prototype;
   const { search } = FiniteCheck.prototype;
   const trained: number[][] = [];
@@ -217,7 +217,7 @@ Deno.test("non-finite: the search trains the batches of the steps since the last
     return search.call(this, batches);
   };
   try {
-    // It looks after step 1, in the middle of the epoch, and then after step 3.
+    // It checks after step 1, in the middle of the epoch, and then after step 3.
     using trainer = await Trainer.create({ ...SMALL, learningRate: 1.5e8 });
     await failure(drain(trainer));
     assert.equal(searched.length, 2);
@@ -244,7 +244,7 @@ Deno.test("non-finite: a search that fails does not cost the finite state", asyn
   assertFinite((await trainer.snapshot()).tensors);
 });
 
-Deno.test("non-finite: a healthy run is the same to the bit, whether a copy is kept or not", async () => {
+Deno.test("non-finite: a finite run is the same to the bit, whether a copy is kept or not", async () => {
   using looked = await Trainer.create(SMALL);
   using warned = await Trainer.create({ ...SMALL, onNonFinite: "warn" });
   assert.deepEqual(await drain(looked), await drain(warned));

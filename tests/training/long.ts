@@ -11,7 +11,7 @@ import { assertConstant, type Held, inQuarter, longRun } from "../support/long_r
 
 /**
  * Of memory in the first quarter; medians of what is left after garbage collection. The heap's part that
- * is code, and what V8 knows of it, is told and not bounded: it grows for as long as V8 finds something
+ * is code, and what V8 knows of it, is printed and not bounded: it grows for as long as V8 finds something
  * to compile. It is in the resident set, which is bounded.
  */
 const MEMORY = 0.02;

@@ -51,14 +51,14 @@ Deno.test("long run: two trainers on one device, and one on another, disturb eac
     using d = await make(gpu, 2);
     const all = [a, b, c, d];
     const losses = await Promise.all(all.map(async (trainer) => {
-      const told: number[] = [];
+      const own: number[] = [];
       for await (const event of trainer) {
         if (event.type !== "step") continue;
-        told.push(event.generatorLoss, event.discriminatorLoss);
+        own.push(event.generatorLoss, event.discriminatorLoss);
         // What another one of the same device does meanwhile is at a place of its own in the queue.
         if (event.step % 40 === 0) await trainer.sample({ count: 2 + event.step % 3 });
       }
-      return told;
+      return own;
     }));
     assert.equal(losses[0].length, 600);
     assert.deepEqual(losses[1], losses[0]);
@@ -85,7 +85,7 @@ Deno.test("long run: many Gpus of one device leave nothing behind on it", () =>
     }
     assert.ok(listeners.count <= 0, `${listeners.count} listeners`);
     assert.ok(reactions.count <= 1, `${reactions.count} reactions on device.lost`);
-    // They are told for all that.
+    // Each still learns that the device is lost.
     using gpu = Gpu.from(device);
     using again = Gpu.from(device);
     device.destroy();

@@ -241,22 +241,22 @@ test("a restore between two events of an iteration: it goes on from there", asyn
 test("an iteration that is left while its read is pending is gone on with", async () => {
   using gpu = await Gpu.request();
   using trainer = await Trainer.create({ ...SMALL, gpu });
-  const told: number[] = [];
-  const tell = (result: IteratorResult<TrainEvent, void>) => {
-    if (!result.done && result.value.type === "step") told.push(result.value.step);
+  const emitted: number[] = [];
+  const note = (result: IteratorResult<TrainEvent, void>) => {
+    if (!result.done && result.value.type === "step") emitted.push(result.value.step);
   };
   while (trainer.steps < trainer.totalSteps) {
     const iterator = trainer[Symbol.asyncIterator]();
     const pending = iterator.next();
     const left = iterator.return();
-    tell(await pending);
+    note(await pending);
     assert.deepEqual(await left, { done: true, value: undefined });
   }
-  for await (const event of trainer) tell({ done: false, value: event });
-  assert.deepEqual(told, stepsTo(10));
+  for await (const event of trainer) note({ done: false, value: event });
+  assert.deepEqual(emitted, stepsTo(10));
 });
 
-test("an abort while a read is pending: the step under way is told, then the run stops", async () => {
+test("an abort while a read is pending: the step under way is emitted, then the run stops", async () => {
   using gpu = await Gpu.request();
   const reason = new Error("enough");
   {
@@ -280,14 +280,14 @@ test("an abort while a read is pending: the step under way is told, then the run
   {
     const abort = new AbortController();
     using trainer = await Trainer.create({ ...SMALL, gpu, signal: abort.signal });
-    const told: number[] = [];
+    const emitted: number[] = [];
     const iterator = trainer[Symbol.asyncIterator]();
     const pending = iterator.next();
     abort.abort(reason);
     for (let next = await pending; !next.done; next = await iterator.next()) {
-      if (next.value.type === "step") told.push(next.value.step);
+      if (next.value.type === "step") emitted.push(next.value.step);
     }
-    assert.deepEqual(told, stepsTo(trainer.steps));
+    assert.deepEqual(emitted, stepsTo(trainer.steps));
   }
   await inFolder(async (dir) => {
     const abort = new AbortController();

@@ -34,7 +34,7 @@ const SMALL = {
 test("the tutorial's network at batch 4,096, on the least limits", async () => {
   const device = await leastDevice();
   using gpu = Gpu.from(device);
-  // Bytes that are never looked at: the step is refused when it is compiled.
+  // Bytes that nothing reads: the step is refused when it is compiled.
   const [images, labels] = [new Uint8Array(4096 * 784), new Uint8Array(4096)];
   const dataset = { ...blobs(1), count: 4096, images, labels };
   const trainer = await Trainer.create({ dataset, gpu, batchSize: 4096 });
@@ -112,11 +112,11 @@ test("a trainer whose step may have been refused goes on from a restored state o
     list.dispatch(writeOne("planted [1]", gpu.context.memory.buffer(256, "mine"), 65536));
     list.submit();
     if (taken) {
-      // Somebody else is told first.
+      // Another call throws the error first.
       await new Promise((resolve) => setTimeout(resolve, 0));
       try {
         gpu.context.errors.check();
-      } catch { /* told */ }
+      } catch { /* as it should */ }
     }
     assert.match((await refusal(step)).message, /^planted \[1\]/);
     for (const act of [trainer.step(), trainer.epoch(), trainer.snapshot()]) {

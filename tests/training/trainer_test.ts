@@ -21,7 +21,7 @@ const whole = await Trainer.create(SMALL);
 const events = await Array.fromAsync(whole);
 const expected = bits(await whole.snapshot());
 
-Deno.test("trainer: the iteration tells every step and epoch in order", () => {
+Deno.test("trainer: the iteration emits every step and epoch in order", () => {
   const order = events.map((e) => e.type === "step" ? e.step : e.type);
   const epochs = [1, 6, 11].map((first) => [...stepsTo(first + 4, first), "epoch"]);
   assert.deepEqual(order, epochs.flat());
@@ -42,8 +42,8 @@ Deno.test("trainer: it trains as trainDCGAN does, to the bit", async () => {
 Deno.test("trainer: steps, epochs and iterations mix, and give the same bits", async () => {
   using trainer = await Trainer.create(SMALL);
   const first = await trainer.step();
-  const { type: _, ...told } = events[0] as { type: "step" } & StepEvent;
-  assert.deepEqual(first, told);
+  const { type: _, ...emitted } = events[0] as { type: "step" } & StepEvent;
+  assert.deepEqual(first, emitted);
   assert.equal((await trainer.step()).step, 2);
   assert.ok(!trainer.betweenEpochs);
   const epoch = await trainer.epoch();
@@ -103,13 +103,13 @@ Deno.test("trainer: a snapshot in memory is a point to come back to, more than o
   }
 });
 
-Deno.test("trainer: what was not told before a restore is not told after it", async () => {
+Deno.test("trainer: events that were not emitted before a restore are dropped", async () => {
   using trainer = await Trainer.create(SMALL);
   await trainer.epoch();
   const snapshot = await trainer.snapshot();
   // Losses are read in bunches, after the first step of at least two.
   for await (const event of trainer) if (event.type === "step" && event.step === 6) break;
-  assert.ok(trainer.steps > 6, "there is something left to tell");
+  assert.ok(trainer.steps > 6, "there is something left to emit");
   await trainer.restore(snapshot);
   assert.deepEqual(await drain(trainer), stepsTo(15, 6));
 });
@@ -192,7 +192,7 @@ Deno.test("trainer: an epoch is aborted after the step under way", async () => {
   assert.equal((await trainer.snapshot()).position.sums.steps, trainer.steps);
 });
 
-Deno.test("trainer: after a restore, a network that overpowers the other is said again", async () => {
+Deno.test("trainer: after a restore, a network that overpowers the other is reported again", async () => {
   const { messages, onMessage } = listen();
   const options = { ...SMALL, ...OVERPOWERED, distance: false, onMessage };
   using trainer = await Trainer.create(options);
@@ -201,10 +201,10 @@ Deno.test("trainer: after a restore, a network that overpowers the other is said
     for await (const _ of trainer) if (messages.length) break;
     return messages.splice(0);
   };
-  const said = await train();
-  assert.match(said[0], /discriminator overpowers/);
+  const warnings = await train();
+  assert.match(warnings[0], /discriminator overpowers/);
   await trainer.restore(beginning);
-  assert.deepEqual(await train(), said);
+  assert.deepEqual(await train(), warnings);
 });
 
 Deno.test("trainer: an epoch's seconds are those of training, not of its caller", async () => {
@@ -219,7 +219,7 @@ Deno.test("trainer: an epoch's seconds are those of training, not of its caller"
   assert.ok(seconds > 0 && seconds <= most, `${seconds}, not at most ${most}`);
 });
 
-Deno.test("trainer: after a restore, losses that are not finite are said again", async () => {
+Deno.test("trainer: after a restore, losses that are not finite are reported again", async () => {
   const { messages, onMessage } = listen();
   const options = { ...SMALL, learningRate: 1e30, onNonFinite: "warn", onMessage } as const;
   using trainer = await Trainer.create(options);
