@@ -57,9 +57,12 @@ export function cannotWrite(path: string, cause: unknown): Error {
 }
 
 function failure(what: string, cause: Error, folder: string): Error {
-  // The system's message ends with the paths it saw, a temporary one among them.
-  const reason = cause.message.replace(/: [a-z]+ '.*$/s, "");
-  return new Error(`${what}: ${reason}. ${remedy(cause, folder)}`, { cause });
+  return new Error(`${what}: ${reasonOf(cause)}. ${remedy(cause, folder)}`, { cause });
+}
+
+/** The system's reason without the paths that its message ends with, a temporary one among them. */
+export function reasonOf(error: unknown): string {
+  return (error as Error).message.replace(/: [a-z]+ '.*$/s, "");
 }
 
 /** Whether a path still leads to an open file, which may have been removed or replaced. */

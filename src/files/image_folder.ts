@@ -7,6 +7,7 @@
 import { basename, join } from "node:path";
 import { DataError } from "../errors.ts";
 import { plain } from "../formats/json.ts";
+import { reasonOf } from "./atomic.ts";
 import { requireFile } from "./kind.ts";
 
 /** Most bytes of a file that is read: far more than a camera writes. */
@@ -15,19 +16,14 @@ const MAX_FILE = 2 ** 29;
 /** A label is one byte. */
 const MAX_CLASSES = 256;
 
-interface Entry {
-  /** For messages, without control characters. */
-  readonly name: string;
-  readonly path: string;
-  readonly isFile: boolean;
-  readonly isDirectory: boolean;
-}
+/** What is in a folder; its name is for messages, without control characters. */
+type Entry = Pick<Deno.DirEntry, "name" | "isFile" | "isDirectory"> & { readonly path: string };
 
 /** A path for messages: a name may contain control sequences of a terminal. */
 const shown = (path: string) => plain(path, 1000);
 
 /** The system's reason without the path that it repeats. */
-const reasonOf = (error: unknown) => shown((error as Error).message.replace(/: \w+ '.*'$/s, ""));
+const shownReason = (error: unknown) => shown(reasonOf(error));
 
 const isPNGName = (name: string) => /\.png$/i.test(name);
 
@@ -35,7 +31,7 @@ const isPNGName = (name: string) => /\.png$/i.test(name);
 async function list(dir: string): Promise<Entry[]> {
   const found = await Array.fromAsync(Deno.readDir(dir)).catch((cause) => {
     throw new DataError(
-      `Cannot read the folder ${shown(dir)}: ${reasonOf(cause)}. ` +
+      `Cannot read the folder ${shown(dir)}: ${shownReason(cause)}. ` +
         "Give a folder of PNG files that exists and may be read",
       { cause },
     );
@@ -61,7 +57,7 @@ async function follow(path: string): Promise<Deno.FileInfo | undefined> {
     const leadsNowhere = cause instanceof NotFound || cause instanceof FilesystemLoop;
     if (leadsNowhere && !isPNGName(path)) return undefined;
     throw new DataError(
-      `Cannot follow the link ${shown(path)}: ${reasonOf(cause)}. ` +
+      `Cannot follow the link ${shown(path)}: ${shownReason(cause)}. ` +
         "Repair it, or take it out of the folder",
       { cause },
     );
@@ -144,7 +140,7 @@ export async function readImage(path: string): Promise<Uint8Array> {
     throw new RangeError(`it has ${size} bytes, at most ${MAX_FILE} are read`);
   } catch (cause) {
     throw new DataError(
-      `Cannot read ${shown(path)}: ${reasonOf(cause)}. ` +
+      `Cannot read ${shown(path)}: ${shownReason(cause)}. ` +
         "Make it readable, or take it out of the folder",
       { cause },
     );
