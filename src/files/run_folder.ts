@@ -292,10 +292,13 @@ export class RunFolder implements AsyncDisposable {
     }
   }
 
-  /** Writes and closes the logs. */
+  /** Writes and closes the logs; each is closed even if another cannot be. */
   async #closeLogs(): Promise<void> {
+    await using closing = new AsyncDisposableStack();
     for (const [what, log] of this.#logs()) {
-      await this.#tolerate(what, () => log.close(), () => log.lost);
+      closing.defer(async () => {
+        await this.#tolerate(what, () => log.close(), () => log.lost);
+      });
     }
     this.#metrics = this.#tensorboard = undefined;
     this.#curves = new Curves();
