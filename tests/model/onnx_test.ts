@@ -133,7 +133,7 @@ Deno.test("onnx: the file says what it is, and save writes the same bytes", () =
     using gpu = await Gpu.request();
     const generator = new Generator(gpu, { noiseDim: 7, widths: [6, 5, 4], width: 20 });
     const bytes = await generator.toONNX();
-    // ModelProto's field 1 is the IR version; its last is the opset, 17. ONNX 1.12 introduced both.
+    // ModelProto's field 1 is the IR version, and its last field ends in the opset: 8 and 17 are ONNX 1.12.
     assert.deepEqual([...bytes.slice(0, 2)], [1 << 3, 8]);
     assert.deepEqual([...bytes.slice(-2)], [2 << 3, 17]);
     const path = join(dir, "generator.onnx");
