@@ -16,6 +16,14 @@ Deno.test("errors: a bad dispatch throws at the next read, with its label, and o
   assert.deepEqual([...(await program.read("y")).y], [-1, -2]);
 });
 
+Deno.test("errors: what the device refuses of the caller's own commands is thrown, too", async () => {
+  using gpu = await Gpu.request();
+  const variable = gpu.variable([1], [3]);
+  gpu.device.createBuffer({ label: "foreign", size: 4, usage: 0 });
+  await assert.rejects(variable.read(), GpuValidationError);
+  assert.deepEqual([...await variable.read()], [3]);
+});
+
 Deno.test("errors: after the device is lost everything says so", async () => {
   const device = await leastDevice();
   using gpu = Gpu.from(device);
