@@ -50,16 +50,16 @@ export class AppendFile {
     }
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Entries that were dropped because the file could not be written for too long. */
   get lost(): number {
     return this.#lost;
   }
 
-  /** Adds an entry, which the next flush writes. */
+  /**
+   * Adds an entry, which the next flush writes.
+   *
+   * @throws {Error} when it is closed.
+   */
   add(entry: Uint8Array): void {
     if (this.#closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
     this.#held.push(entry);

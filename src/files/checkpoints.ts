@@ -188,7 +188,7 @@ export class CheckpointFolder {
   /**
    * The checkpoint to resume: as {@linkcode CheckpointFolder.newest}.
    *
-   * @throws {CheckpointError} when there is none.
+   * @throws {CheckpointError} when the folder has no checkpoint that can be read.
    */
   async latest<P>(
     skipped: (error: CheckpointError) => void,

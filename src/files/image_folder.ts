@@ -85,7 +85,7 @@ export interface ImageFolderContents {
 /**
  * The PNG files of a folder, or of its subfolders, sorted by name.
  *
- * @throws {DataError} when there is none, or both the folder and a subfolder have some.
+ * @throws {DataError} when no PNG file is found, or both the folder and a subfolder have some.
  */
 export async function findImages(dir: string): Promise<ImageFolderContents> {
   const called = shown(dir);

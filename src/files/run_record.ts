@@ -51,7 +51,7 @@ export async function writeRunRecord(
 }
 
 /**
- * The record in a folder; undefined when there is none. `onMessage` is called when it cannot be read.
+ * The record in a folder; undefined when the folder has no record. `onMessage` is called when it cannot be read.
  *
  * Heap: what `JSON.parse` makes of the file, at most 40 times its length.
  */

@@ -84,7 +84,7 @@ async function requestAdapter(
 /**
  * Requests an adapter and a device with the adapter's limits.
  *
- * @throws {AdapterError} when there is none; the message says what to install.
+ * @throws {AdapterError} when no adapter is found; the message says what to install.
  */
 export async function requestDevice(
   powerPreference?: GPUPowerPreference,
@@ -110,7 +110,7 @@ export async function requestDevice(
 /**
  * Describes the adapter that `Gpu.request` would take.
  *
- * @throws {AdapterError} when there is none; the message says what to install.
+ * @throws {AdapterError} when no adapter is found; the message says what to install.
  */
 export async function probeAdapter(): Promise<AdapterReport> {
   const adapter = await requestAdapter();

@@ -128,7 +128,7 @@ export interface Op<A = unknown> {
   /** In labels and messages. */
   readonly name: string;
   /**
-   * Cotangents of the inputs from those of the outputs (undefined where there is none),
+   * Cotangents of the inputs from those of the outputs (undefined for an output without one),
    * recorded with other ops so that they can be differentiated again. One that is larger than its
    * input is summed over the axes along which the input was broadcast.
    */

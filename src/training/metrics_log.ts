@@ -15,8 +15,8 @@ import {
 /** A file that grows by whole entries; see `AppendFile`. */
 export interface EntryFile {
   readonly path: string;
-  readonly closed: boolean;
   readonly lost: number;
+  /** @throws {Error} when it is closed. */
   add(entry: Uint8Array): void;
   flush(options?: { readonly sync?: boolean }): Promise<void>;
   close(): Promise<void>;
@@ -152,7 +152,6 @@ export class MetricsLog {
   }
 
   #add(row: MetricsRow): void {
-    if (this.file.closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
     const objection = this.order.objection(row);
     if (objection) throw new RangeError(`Cannot log to ${this.path}: ${objection}`);
     let line: string;
@@ -161,8 +160,8 @@ export class MetricsLog {
     } catch (cause) {
       throw new RangeError(`Cannot log to ${this.path}: ${(cause as Error).message}`, { cause });
     }
-    this.order.accept(row);
     this.file.add(new TextEncoder().encode(line));
+    this.order.accept(row);
   }
 
   /**

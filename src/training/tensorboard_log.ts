@@ -91,7 +91,6 @@ export class TensorBoardLog {
   }
 
   #add(step: number, body: EventBody): void {
-    if (this.file.closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
     if (!Number.isSafeInteger(step) || step < 0) {
       throw new RangeError(`A step must be a whole number of at least 0, got ${step}`);
     }

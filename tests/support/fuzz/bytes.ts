@@ -1,5 +1,6 @@
 /** Damage to files, byte by byte. */
 
+import { concat as join } from "../../../src/formats/bytes.ts";
 import fc from "npm:fast-check@4.10.2";
 
 /** Numbers at which readers go wrong. */
@@ -39,15 +40,7 @@ export function word(value: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
+export const concat = (...parts: readonly Uint8Array[]) => join(parts);
 
 export const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
