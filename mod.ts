@@ -7,8 +7,15 @@
 
 export * from "./src/errors.ts";
 
-export { Gpu, type GpuOptions, type VariableOptions, type VariableSpec } from "./src/graph/gpu.ts";
+export {
+  type CompileOptions,
+  Gpu,
+  type GpuOptions,
+  type VariableOptions,
+  type VariableSpec,
+} from "./src/graph/gpu.ts";
 export type { AdapterInfo, AdapterOptions, Device, WebGPU } from "./src/gpu/adapter.ts";
+export type { CompileProgress } from "./src/gpu/pipelines.ts";
 export type { Timing } from "./src/gpu/commands.ts";
 
 export type { InputSpec, InputTensors, SameType, TensorLike } from "./src/graph/graph.ts";

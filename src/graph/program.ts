@@ -12,7 +12,7 @@ import { fromBytes, toArray, type TypedArray } from "./arrays.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
-import { needsOf, type ProgramNeeds, requireLimits } from "./limits.ts";
+import { needsOf, type ProgramNeeds } from "./limits.ts";
 import { type Step, Storage, TextureCopy } from "./lower.ts";
 import type { GemmUse } from "./tuning.ts";
 import { FiniteFlags } from "./non_finite.ts";
@@ -91,7 +91,6 @@ export class Program<
     readonly label: string,
   ) {
     const { steps, finite } = lowered;
-    requireLimits(steps, context.device.limits);
     this.needs = needsOf(steps);
     this.gemms = lowered.gemms;
     this.#invariant = lowered.invariant;
