@@ -1,8 +1,4 @@
-/**
- * Two timestamps for each dispatch of a profiled run.
- *
- * @module
- */
+/** Two timestamps for each dispatch of a profiled run. */
 
 /** Queries and the buffers through which they are read. */
 export class Timestamps {
