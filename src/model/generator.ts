@@ -140,7 +140,7 @@ export class Generator extends Sequential {
 }
 
 /**
- * Sizes of the generator in a file. Images are square if the file does not say their height and width.
+ * Sizes of the generator in a file. Images are square if the file does not give their height and width.
  *
  * @throws {CheckpointError} when a kernel is missing or has another number of axes, or the size of
  *   images is unknown. Other shapes that do not fit together are found when the values are read.
@@ -166,13 +166,13 @@ export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions
   const side = Math.sqrt(points);
   if (!image && !Number.isInteger(side)) {
     fail(
-      `${points} pixels are not a square, and the file does not say the height and width of its ` +
+      `${points} pixels are not a square, and the file does not give the height and width of its ` +
         'images. Add the metadata "image": "[height, width, channels]"',
     );
   }
   const [height, width] = image ?? [4 * side, 4 * side];
   if (height % 4 || width % 4 || height / 4 * (width / 4) !== points) {
-    fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file says`);
+    fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file gives`);
   }
   return { noiseDim, widths, channels: third[2], height, width };
 }

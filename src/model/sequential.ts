@@ -190,7 +190,7 @@ export class Sequential {
   }
 
   async #parts(): Promise<ModelParts> {
-    // The reads are enqueued together and share one wait.
+    // The reads are enqueued together, so one wait is enough.
     const weights = await Promise.all(
       this.variables.map(async (v) => ({ name: v.name, shape: v.shape, data: await v.read() })),
     );
