@@ -2,8 +2,6 @@
  * The IDX format of the MNIST files: two zero bytes, a type, a rank, the dimensions as 32-bit
  * big-endian numbers, then the values. Described at the end of LeCun, Cortes and Burges,
  * "The MNIST database of handwritten digits".
- *
- * @module
  */
 
 import { DataError } from "../errors.ts";
@@ -31,8 +29,6 @@ const PIECE = 1 << 12;
 /** The longest typed array that every engine can hold. */
 export const MAX_BYTES = 2 ** 31 - 1;
 
-const hex = (bytes: Uint8Array) => `0x${bytes.toHex()}`;
-
 /** Checks the start of an uncompressed file; the rest may be missing. */
 function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: number } {
   const fail = (what: string): never => {
@@ -44,14 +40,16 @@ function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: n
   const [zero0, zero1, type, rank] = bytes;
   if (zero0 !== 0 || zero1 !== 0) {
     fail(
-      `is not an IDX file: it begins with ${hex(bytes.subarray(0, 4))}, ` +
+      `is not an IDX file: it begins with 0x${bytes.subarray(0, 4).toHex()}, ` +
         `expected 0x00000801 to 0x0000080${MAX_RANK}. ` +
         "Use the MNIST files as published, raw or gzip-compressed",
     );
   }
   if (type !== BYTES) {
     fail(
-      `holds values of IDX type ${hex(bytes.subarray(2, 3))}, expected 0x08 (unsigned bytes). ` +
+      `holds values of IDX type 0x${
+        bytes.subarray(2, 3).toHex()
+      }, expected 0x08 (unsigned bytes). ` +
         "Convert the values to bytes",
     );
   }
@@ -78,16 +76,14 @@ export function parseIDX(bytes: Uint8Array, name: string): IDX {
   const { dims, start } = readHeader(bytes, name);
   const found = bytes.length - start;
   const expected = product(dims);
-  if (found !== expected) {
-    const [what, remedy] = found < expected
-      ? ["is truncated", "Download it again"]
-      : ["has trailing bytes", "Check that it is the right file"];
-    throw new DataError(
-      `${name} ${what}: its dimensions [${dims.join(", ")}] make ${expected} values, ` +
-        `but ${found} follow the header. ${remedy}`,
-    );
-  }
-  return { dims, data: bytes.subarray(start) };
+  if (found === expected) return { dims, data: bytes.subarray(start) };
+  const [what, remedy] = found < expected
+    ? ["is truncated", "Download it again"]
+    : ["has trailing bytes", "Check that it is the right file"];
+  throw new DataError(
+    `${name} ${what}: its dimensions [${dims.join(", ")}] make ${expected} values, ` +
+      `but ${found} follow the header. ${remedy}`,
+  );
 }
 
 async function* inflate(bytes: Uint8Array, name: string): AsyncGenerator<Uint8Array> {

@@ -1,18 +1,10 @@
 /**
- * SHA-256.
- *
- * @module
- */
-
-/**
  * The SHA-256 of bytes, in lower-case hexadecimal.
  *
  * @param bytes of any length; shared memory is allowed
  */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   // WebCrypto refuses shared memory; `slice` copies into memory of its own.
-  const own = bytes.buffer instanceof ArrayBuffer
-    ? bytes as Uint8Array<ArrayBuffer>
-    : bytes.slice();
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", own)).toHex();
+  const own = bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", own as BufferSource)).toHex();
 }
