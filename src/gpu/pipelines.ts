@@ -1,10 +1,7 @@
-/**
- * Compute pipelines, specialised by override constants and cached.
- *
- * @module
- */
+/** Compute pipelines, specialised by override constants and cached. */
 
 import { GpuValidationError } from "../errors.ts";
+import { once } from "./once.ts";
 import type { Kernel } from "./shader.ts";
 
 /** Values of a kernel's `override` constants. */
@@ -47,12 +44,11 @@ export class Pipelines {
   /** The pipeline of `kernel` at `entryPoint`, specialised by `constants`. */
   get(kernel: Kernel, entryPoint: string, constants: Constants): GPUComputePipeline {
     const key = keyOf(kernel, entryPoint, constants);
-    let pipeline = this.#pipelines.get(key);
-    if (!pipeline) {
-      pipeline = this.device.createComputePipeline(this.#describe(kernel, entryPoint, constants));
-      this.#pipelines.set(key, pipeline);
-    }
-    return pipeline;
+    return once(
+      this.#pipelines,
+      key,
+      () => this.device.createComputePipeline(this.#describe(kernel, entryPoint, constants)),
+    );
   }
 
   /**
@@ -90,19 +86,12 @@ export class Pipelines {
         throw new TypeError(`${kernel.name}.wgsl declares no override constant ${name}`);
       }
     }
-    return {
-      label: `${kernel.name}.${entryPoint}`,
-      layout: "auto" as const,
-      compute: { module: this.#module(kernel), entryPoint, constants },
-    };
-  }
-
-  #module(kernel: Kernel): GPUShaderModule {
-    let module = this.#modules.get(kernel);
-    if (!module) {
-      module = this.device.createShaderModule({ label: `${kernel.name}.wgsl`, code: kernel.code });
-      this.#modules.set(kernel, module);
-    }
-    return module;
+    const module = once(
+      this.#modules,
+      kernel,
+      () => this.device.createShaderModule({ label: `${kernel.name}.wgsl`, code: kernel.code }),
+    );
+    const label = `${kernel.name}.${entryPoint}`;
+    return { label, layout: "auto" as const, compute: { module, entryPoint, constants } };
   }
 }
