@@ -5,7 +5,14 @@
  */
 
 import type { FileChange, FileHandle, FolderHandle } from "../formats/folder_handle.ts";
-import type { Entry, FileInfo, FileSystem, OpenOptions, SystemFile } from "./system.ts";
+import {
+  type Entry,
+  type FileInfo,
+  type FileSystem,
+  type OpenOptions,
+  refusal,
+  type SystemFile,
+} from "./file_system.ts";
 
 /** Folders by the path that they have here. */
 const folders = new Map<string, HandleSystem>();
@@ -53,7 +60,7 @@ async function named<T>(call: Promise<T>, path: string): Promise<T> {
   } catch (cause) {
     const { name, message } = cause as DOMException;
     const [reason, code] = REASONS[name] ?? [name, name];
-    throw Object.assign(new Error(`${message}: '${path}'`, { cause }), { name: reason, code });
+    throw refusal(reason, code, `${message}: ${path}`, cause);
   }
 }
 
@@ -169,10 +176,7 @@ export class HandleSystem implements FileSystem {
 
   async open(path: string, { create, createNew }: OpenOptions = {}): Promise<SystemFile> {
     const there = await this.#file(path).catch(() => undefined);
-    if (there && createNew) {
-      const error = new Error(`File exists: '${path}'`);
-      throw Object.assign(error, { name: "AlreadyExists", code: "EEXIST" });
-    }
+    if (there && createNew) throw refusal("AlreadyExists", "EEXIST", `File exists: '${path}'`);
     return new HandleFile(path, there ?? await named(this.#file(path, create || createNew), path));
   }
 

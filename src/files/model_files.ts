@@ -1,6 +1,6 @@
 /** Models on disk: the files that weights are read from and models are written to. */
 
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "npm:pathe@2.0.3";
 import { CheckpointError } from "../errors.ts";
 import { concat } from "../formats/bytes.ts";
 import { plain } from "../formats/json.ts";
@@ -19,6 +19,7 @@ import { tfjsWeights } from "../model/topology.ts";
 import { type WeightFile, weightsFromBytes } from "../model/weights.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { kindOf, readFile, readTextFile } from "./kind.ts";
+import { system } from "./system.ts";
 
 /** What a model can be written as; `folder` is a tfjs model in a folder of any name. */
 export type Form = "safetensors" | "onnx" | "tfjs" | "folder";
@@ -76,7 +77,7 @@ async function readShards({ shards, bytes: needed }: TfjsGroup, path: string): P
         throw cannotReadTfjs(path, reason);
       }));
   // All are measured before one is read: a few words must not make this need any amount of memory.
-  const infos = await each(Deno.stat);
+  const infos = await each(system.stat);
   const other = infos.findIndex(({ isFile }) => !isFile);
   if (other >= 0) throw cannotReadTfjs(path, `its shard ${plain(shards[other])} is not a file`);
   const held = infos.reduce((sum, { size }) => sum + size, 0);
@@ -87,7 +88,7 @@ async function readShards({ shards, bytes: needed }: TfjsGroup, path: string): P
       `its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`,
     );
   }
-  return concat(await each(Deno.readFile));
+  return concat(await each(system.readFile));
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NODE } from "../../src/files/node.ts";
-import { type FileSystem, isReason } from "../../src/files/system.ts";
+import { type FileSystem, isReason } from "../../src/files/file_system.ts";
 
 const SYSTEMS: Readonly<Record<string, FileSystem>> = { Deno, Node: NODE };
 
