@@ -70,8 +70,8 @@ const COLORS: Readonly<Record<string, readonly [fill: string, border: string]>> 
   BatchNormalization: ["#e9e0fb", "#8662c7"],
   LeakyReLU: ["#ddf3e4", "#45976a"],
   Dropout: ["#fdeacd", "#c58a2b"],
+  other: ["#f0f2f5", "#8a94a3"],
 };
-const OTHER = ["#f0f2f5", "#8a94a3"] as const;
 
 /**
  * Models side by side as an SVG drawing: each layer's name, the shape of its output, its number of
@@ -102,7 +102,7 @@ export function plotSVG(models: readonly Architecture[]): string {
     text(left(m), 66, "facts", totals(models[m]));
     for (const [i, { name, type, shape, weights }] of boxes.entries()) {
       const [x, y] = [left(m), top(i)];
-      const [fill, border] = COLORS[type] ?? OTHER;
+      const [fill, border] = COLORS[type] ?? COLORS.other;
       const round = type ? 7 : HEIGHT / 2;
       parts.push(
         `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${round}" ` +

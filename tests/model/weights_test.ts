@@ -11,7 +11,7 @@ import {
   Gpu,
 } from "../../mod.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../../mod.ts";
-import { Sampler, seedNoise } from "../../src/model/sampler.ts";
+import { generate, seedNoise } from "../../src/model/sampler.ts";
 import { errorOf } from "../support/errors.ts";
 import { inFolder } from "../support/folder.ts";
 import { TestRandom } from "../support/random.ts";
@@ -29,10 +29,8 @@ function made(gpu: Gpu, options: GeneratorOptions = SMALL): Generator {
 const describe = ({ variables }: Generator) =>
   Promise.all(variables.map(async (v) => [v.name, v.shape, v.trainable, await v.read()]));
 
-async function imagesOf(gpu: Gpu, generator: Generator, count = 2) {
-  using sampler = new Sampler(gpu, generator, count);
-  return await sampler.sample(seedNoise(count, generator.noiseDim, 5));
-}
+const imagesOf = (gpu: Gpu, generator: Generator) =>
+  generate(gpu, generator, seedNoise(2, generator.noiseDim, 5));
 
 type Change = (tensors: Map<string, SafeTensor>, metadata: Record<string, string>) => unknown;
 
@@ -110,12 +108,12 @@ Deno.test("weights: files of others need neither prefix nor metadata where image
 
 type Wrong = readonly [message: string, change: Change];
 
-/** A file of {@linkcode SMALL} with a tensor of another shape, where one of `needed` is needed. */
+/** A file of {@linkcode SMALL} with a tensor of another shape than the one needed. */
 const shaped = (name: string, shape: number[], needed: string): Wrong => [
   `${name} is F32 [${shape.join(", ")}]; this network needs F32 ${needed}`,
   (tensors) => tensors.set(name, floats(...shape)),
 ];
-/** One with a value at a place of a tensor. */
+/** A file with a wrong value in a tensor. */
 const holding = (name: string, shape: string, at: number, value: number, why: string): Wrong => [
   `${name} ${shape} holds ${value} at ${at}: ${why}`,
   (tensors) => tensors.get(name)!.data[at] = value,
