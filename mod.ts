@@ -69,6 +69,7 @@ export {
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/formats/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/formats/grid.ts";
 export type { Image } from "./src/formats/image.ts";
+export type { Source } from "./src/formats/source.ts";
 export { decodePNG, encodePNG } from "./src/formats/png.ts";
 export {
   decodeSafetensors,

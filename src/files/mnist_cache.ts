@@ -6,7 +6,7 @@ import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readFile } from "./kind.ts";
 import { isReason } from "./file_system.ts";
-import { env, runtime, system } from "./system.ts";
+import { env, runtime } from "./system.ts";
 
 /** Environment variables with the place of caches, on any system. */
 export const CACHE_VARIABLES: readonly string[] = ["HOME", "LOCALAPPDATA", "XDG_CACHE_HOME"];

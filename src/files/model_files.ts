@@ -6,12 +6,10 @@ import { concat } from "../formats/bytes.ts";
 import { plain } from "../formats/json.ts";
 import {
   cannotReadTfjs,
-  decodeTfjsGroup,
   MODEL_FILE,
-  parseTfjsModel,
+  readTfjs,
   type TfjsGroup,
   type TfjsModel,
-  type TfjsWeight,
 } from "../formats/tfjs_model.ts";
 import type { ModelParts } from "../model/architecture.ts";
 import { encodeModel } from "../model/encode.ts";
@@ -104,12 +102,7 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
   const text = await readTextFile(path).catch(({ message }) => {
     throw cannotReadTfjs(path, plain(message, 400));
   });
-  const { layers, groups } = parseTfjsModel(text, path);
-  const weights: TfjsWeight[] = [];
-  for (const group of groups) {
-    weights.push(...decodeTfjsGroup(group, await readShards(group, path)));
-  }
-  return { layers, weights };
+  return await readTfjs(text, path, (group) => readShards(group, path));
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import * as fs from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import type { BigIntStats, Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import type { FileInfo, FileSystem, OpenOptions, SystemFile } from "./file_system.ts";
 
 /** Deno's names for errors that callers ask for. */
