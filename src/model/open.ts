@@ -1,6 +1,5 @@
 /** Opens the weights of a model, wherever they are. */
 
-import { CheckpointError } from "../errors.ts";
 import { concat } from "../formats/bytes.ts";
 import { plain } from "../formats/json.ts";
 import { fetchBytes, pathOf, readSource, type Source } from "../formats/source.ts";
@@ -20,10 +19,7 @@ export async function weightsOf(source: Source, model: string): Promise<WeightFi
     const { readWeights } = await import("../files/model_files.ts");
     return await readWeights(path, model);
   }
-  const { name, bytes } = await readSource(source).catch((cause) => {
-    if (cause instanceof TypeError && !(source instanceof URL)) throw cause;
-    throw new CheckpointError(`Cannot open the weights ${source}: ${cause.message}`, { cause });
-  });
+  const { name, bytes } = await readSource(source, "weights");
   if (!(source instanceof URL) || !source.pathname.endsWith(".json")) {
     return weightsFromBytes(bytes, name, model);
   }

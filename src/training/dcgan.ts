@@ -6,6 +6,7 @@
 import type { Dataset } from "../data/dataset.ts";
 import type { Timing } from "../gpu/commands.ts";
 import { once } from "../gpu/once.ts";
+import type { CompileProgress } from "../gpu/pipelines.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";
@@ -16,7 +17,7 @@ import { Discriminator } from "../model/discriminator.ts";
 import { Generator } from "../model/generator.ts";
 import { type Hyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { LossRing } from "./loss_ring.ts";
-import { compileStep, type StepState } from "./step.ts";
+import { recordStep, type StepState } from "./step.ts";
 
 /** The networks under training. */
 export class DCGAN implements StepState, Disposable {
@@ -36,25 +37,31 @@ export class DCGAN implements StepState, Disposable {
     const { noiseDim, dropout, seed, learningRate, beta1, beta2 } = resolved;
     const image = { height, width, channels, seed };
     // Frees the parts made so far when a later one refuses its options.
-    using made = new DisposableStack();
-    const own = <T extends { dispose(): void }>(part: T): T =>
-      made.adopt(part, (part) => part.dispose());
+    const made: { dispose(): void }[] = [];
+    const own = <T extends { dispose(): void }>(part: T): T => {
+      made.push(part);
+      return part;
+    };
     const adam = ({ trainableVariables }: Generator | Discriminator) =>
       own(new Adam(gpu, trainableVariables, { learningRate, beta1, beta2 }));
     const bytes = { name: "images", dtype: "u8", trainable: false } as const;
     const counters = { name: "random", dtype: "u32", trainable: false } as const;
-    this.generator = own(
-      new Generator(gpu, { ...image, noiseDim, widths: resolved.generatorWidths }),
-    );
-    this.discriminator = own(
-      new Discriminator(gpu, { ...image, dropout, widths: resolved.discriminatorWidths }),
-    );
-    this.losses = own(new LossRing(gpu));
-    this.generatorOptimizer = adam(this.generator);
-    this.discriminatorOptimizer = adam(this.discriminator);
-    this.images = own(gpu.variable([count, height, width, channels], dataset.images, bytes));
-    this.random = own(gpu.variable([2], [seed, 0], counters));
-    made.move();
+    try {
+      this.generator = own(
+        new Generator(gpu, { ...image, noiseDim, widths: resolved.generatorWidths }),
+      );
+      this.discriminator = own(
+        new Discriminator(gpu, { ...image, dropout, widths: resolved.discriminatorWidths }),
+      );
+      this.losses = own(new LossRing(gpu));
+      this.generatorOptimizer = adam(this.generator);
+      this.discriminatorOptimizer = adam(this.discriminator);
+      this.images = own(gpu.variable([count, height, width, channels], dataset.images, bytes));
+      this.random = own(gpu.variable([2], [seed, 0], counters));
+    } catch (error) {
+      for (const part of made) part.dispose();
+      throw error;
+    }
   }
 
   /** Enqueues one step on the images with these indices; its losses go to the ring. */
@@ -64,7 +71,15 @@ export class DCGAN implements StepState, Disposable {
 
   /** The step of a batch size, compiled when it is first used. */
   program(batch: number): Program<"indices"> {
-    return once(this.#programs, batch, () => compileStep(this.gpu, this, batch));
+    return once(this.#programs, batch, () => this.gpu.compile(...recordStep(this, batch)));
+  }
+
+  /** Compiles the step of a batch size beside other work, if it is not compiled yet. */
+  async prepare(batch: number, onCompile: (progress: CompileProgress) => void): Promise<void> {
+    if (this.#programs.has(batch)) return;
+    const [inputs, body, options] = recordStep(this, batch);
+    const program = await this.gpu.compileAsync(inputs, body, { ...options, onCompile });
+    this.#programs.set(batch, program);
   }
 
   /** Drops compiled steps; the next ones are compiled with the kernels that are chosen by then. */

@@ -10,7 +10,7 @@ import type { Gpu } from "../graph/gpu.ts";
 import { currentGraph } from "../graph/graph.ts";
 import type { Program } from "../graph/program.ts";
 import type { DCGAN } from "./dcgan.ts";
-import { compileStep } from "./step.ts";
+import { recordStep } from "./step.ts";
 
 /** Checks the state of a run, and keeps a copy of it on the device to go back to. */
 export class FiniteCheck implements Disposable {
@@ -96,18 +96,22 @@ export class FiniteCheck implements Disposable {
   async search(
     batches: readonly Uint32Array[],
   ): Promise<{ readonly batch: number; readonly where: string } | undefined> {
-    using made = new DisposableStack();
     const programs = new Map<number, Program<"indices">>();
-    for (const [batch, indices] of batches.entries()) {
-      const { length } = indices;
-      const compile = () => compileStep(this.gpu, this.model, length, { checkFinite: true });
-      const program = once(programs, length, () => made.use(compile()));
-      program.run({ indices });
-      const where = await program.firstNonFinite();
-      this.model.losses.skip(1);
-      if (where !== undefined) return { batch, where };
+    try {
+      for (const [batch, indices] of batches.entries()) {
+        const program = once(programs, indices.length, () => {
+          const [inputs, body, options] = recordStep(this.model, indices.length);
+          return this.gpu.compile(inputs, body, { ...options, checkFinite: true });
+        });
+        program.run({ indices });
+        const where = await program.firstNonFinite();
+        this.model.losses.skip(1);
+        if (where !== undefined) return { batch, where };
+      }
+      return undefined;
+    } finally {
+      for (const program of programs.values()) program[Symbol.dispose]();
     }
-    return undefined;
   }
 
   [Symbol.dispose](): void {
