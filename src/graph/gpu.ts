@@ -274,6 +274,8 @@ export class Gpu {
     const dispatches = lowered.steps.filter((step) => step.kind === "dispatch");
     const { errors, pipelines } = this.context;
     await errors.settle(() => pipelines.prepare(dispatches, options.onCompile ?? (() => {})));
+    // Meanwhile the caller may have disposed one.
+    for (const variable of recording.graph.versions.keys()) variable.requireUsable(this.context);
     return new Program(this.context, recording, lowered, label);
   }
 
