@@ -68,6 +68,7 @@ export {
 
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/formats/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/formats/grid.ts";
+export type { FileChange, FileHandle, FolderHandle } from "./src/formats/folder_handle.ts";
 export type { Image } from "./src/formats/image.ts";
 export type { Source } from "./src/formats/source.ts";
 export { decodePNG, encodePNG } from "./src/formats/png.ts";
