@@ -1,8 +1,4 @@
-/**
- * What a checkpoint holds, and its bytes.
- *
- * @module
- */
+/** What a checkpoint holds, and its bytes. */
 
 import { CheckpointError } from "../errors.ts";
 import { requireChecksums, withChecksums } from "../formats/checksums.ts";

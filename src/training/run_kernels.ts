@@ -1,8 +1,4 @@
-/**
- * The kernel choices of a run, which its checkpoints keep: other choices give other bits.
- *
- * @module
- */
+/** The kernel choices of a run, which its checkpoints keep: other choices give other bits. */
 
 import { plain } from "../formats/json.ts";
 import type { Gpu } from "../graph/gpu.ts";
