@@ -6,7 +6,6 @@ import { decodeNumber, encodeJSON, parseJSON, quote } from "./json.ts";
 
 /** The line of one trained batch. */
 export interface StepMetrics {
-  /** The kind of line. */
   readonly type: "step";
   /** When it was logged, as ISO 8601 in UTC. */
   readonly time: string;
@@ -14,33 +13,20 @@ export interface StepMetrics {
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
-  /** Images trained so far. */
+  /** Trained so far. */
   readonly images: number;
-  /** Mean binary cross-entropy over the batch, in nats. */
   readonly generatorLoss: number;
-  /** Sum of those on real and on generated images, in nats. */
   readonly discriminatorLoss: number;
 }
 
-/** The line of one trained epoch. */
-export interface EpochMetrics {
-  /** The kind of line. */
+/**
+ * The line of one trained epoch. A log of version 0.1.0 may have two lines of one that was stopped and
+ * resumed; the later one counts.
+ */
+export interface EpochMetrics extends Omit<StepMetrics, "type" | "images"> {
   readonly type: "epoch";
-  /** When it was logged, as ISO 8601 in UTC. */
-  readonly time: string;
-  /** The last step trained in it. */
-  readonly step: number;
-  /**
-   * Counted from 1. A log of version 0.1.0 may have two lines of an epoch that was stopped and resumed;
-   * the later one counts.
-   */
-  readonly epoch: number;
-  /** Steps trained in it. */
+  /** Steps trained in it; `step` is the last one, and losses are means over them. */
   readonly steps: number;
-  /** Mean over its steps. */
-  readonly generatorLoss: number;
-  /** Mean over its steps. */
-  readonly discriminatorLoss: number;
   /** Wall-clock time. */
   readonly seconds: number;
   /** Energy distance between generated and real images, if it was measured: lower is better. */

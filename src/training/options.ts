@@ -119,12 +119,7 @@ const ignore = () => {};
 /** {@linkcode TrainerOptions} with all defaults. */
 export type ResolvedOptions = Readonly<ReturnType<typeof resolveOptions>>;
 
-/**
- * The options of a trainer with all defaults. Those that are resolved already stay as they are.
- *
- * @throws {RangeError} when one is out of range.
- * @throws {DataError} when the data set is invalid.
- */
+/** Checks options and adds all defaults. Those that are resolved already stay as they are. */
 export function resolveOptions(options: TrainerOptions) {
   const { dataset, gpu = () => Gpu.request(), epochs = 50, maxSteps = Infinity } = options;
   const { distance = true, onNonFinite = "stop", onMessage = ignore } = options;
@@ -163,13 +158,7 @@ export function resolveOptions(options: TrainerOptions) {
 /** {@linkcode TrainOptions} with all defaults. */
 export type ResolvedTrainOptions = Readonly<ReturnType<typeof resolveTrainOptions>>;
 
-/**
- * The options of `trainDCGAN` with all defaults, under the names of this version.
- *
- * @throws {RangeError} when one is out of range.
- * @throws {TypeError} when the run should resume from nowhere.
- * @throws {DataError} when the data set is invalid.
- */
+/** Checks options and adds all defaults, under the names of this version. */
 export function resolveTrainOptions(options: TrainOptions) {
   const resolved = resolveOptions(options);
   const { onPicture, pictureCount = 16, pictureEverySteps = Infinity } = options;

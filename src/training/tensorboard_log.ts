@@ -9,25 +9,17 @@ import { encodeEvent, type EventBody } from "../formats/tfevent.ts";
 import { encodeRecord } from "../formats/tfrecord.ts";
 import { EntryLog } from "./entry_log.ts";
 
-/** Options of {@linkcode TensorBoardLog.open}. */
-export interface TensorBoardLogOptions {
-  /**
-   * The step of the checkpoint that a resumed run goes on from: TensorBoard drops what earlier files
-   * say of later steps. Default 0, a new run: earlier event files of ours are removed.
-   */
-  readonly afterStep?: number;
-}
-
 /** Writes one event file. */
 export class TensorBoardLog extends EntryLog {
   /**
    * Begins a new file in a folder, which is made when it is missing. Files of earlier processes are
    * never written to: TensorBoard may have read them.
    *
+   * @param options.afterStep the step that a resumed run goes on from: TensorBoard drops what earlier
+   *   files say of later steps. Default 0, a new run: earlier event files of ours are removed.
    * @throws {Error} when the file cannot be written, naming the path, the reason and a way out.
    */
-  static async open(folder: string, options: TensorBoardLogOptions = {}): Promise<TensorBoardLog> {
-    const { afterStep = 0 } = options;
+  static async open(folder: string, { afterStep = 0 } = {}): Promise<TensorBoardLog> {
     const { openEventFile } = await import("../files/tensorboard.ts");
     const file = await openEventFile(folder, { keep: afterStep > 0 });
     const log = new TensorBoardLog(file);
