@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Timing } from "../gpu/commands.ts";
 import { Gpu } from "../graph/gpu.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
 import type { Discriminator } from "../model/discriminator.ts";
@@ -368,6 +369,25 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   async distance(): Promise<number> {
     return await this.#turns.share(() => this.#samples.distance(this.#options.seed));
+  }
+
+  /**
+   * Measures each dispatch of one full step. Afterwards all state is what it was before.
+   *
+   * @throws {TypeError} when the device has no `timestamp-query`.
+   */
+  async profile(): Promise<Timing[]> {
+    const { batchSize, dataset: { count } } = this.#options;
+    return await this.#turns.take("a profile", async () => {
+      const state = await this.#model.save();
+      try {
+        return await this.#model.profile(
+          Uint32Array.from({ length: Math.min(batchSize, count) }, (_, i) => i),
+        );
+      } finally {
+        this.#model.restore(state, "the state before the profile");
+      }
+    });
   }
 
   /**
