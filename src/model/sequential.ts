@@ -17,8 +17,8 @@ import {
   parameterCount,
   weightSpecs,
 } from "./architecture.ts";
+import { encodeModel } from "./encode.ts";
 import type { CallOptions, Initializer, LayerFactory } from "./layer.ts";
-import { modelToONNX } from "./onnx.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 import { requireSameModel } from "./topology.ts";
 import { weightData, weightsOf } from "./weights.ts";
@@ -191,7 +191,12 @@ export class Sequential {
    * discriminator takes `images` and gives `logits` [N, 1]. N may be any number.
    */
   async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
-    return modelToONNX(await this.#parts());
+    return encodeModel.onnx(await this.#parts());
+  }
+
+  /** The weights as a safetensors file, as `save` writes it. */
+  async toSafetensors(): Promise<Uint8Array<ArrayBuffer>> {
+    return encodeModel.safetensors(await this.#parts());
   }
 
   async #parts(): Promise<ModelParts> {
