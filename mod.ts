@@ -8,7 +8,7 @@
 export * from "./src/errors.ts";
 
 export { Gpu, type GpuOptions, type VariableOptions, type VariableSpec } from "./src/graph/gpu.ts";
-export type { AdapterInfo, Device } from "./src/gpu/adapter.ts";
+export type { AdapterInfo, AdapterOptions, Device, WebGPU } from "./src/gpu/adapter.ts";
 export type { Timing } from "./src/gpu/commands.ts";
 
 export type { InputSpec, InputTensors, SameType, TensorLike } from "./src/graph/graph.ts";

@@ -164,15 +164,22 @@ class Run implements AsyncDisposable {
 
   /** Trains to the end, or until the device is lost. */
   async #session(lost: DeviceLostError | undefined): Promise<TrainResult> {
-    const { gpu, calibrate, signal } = this.options;
-    using made = new DisposableStack();
-    const trainer = made.use(
-      await Trainer.create({
-        ...this.options,
-        gpu: gpu instanceof Gpu ? gpu : () => this.#request(gpu, lost),
-        calibrate: this.#tuning ? false : calibrate,
-      }),
-    );
+    const { gpu, calibrate } = this.options;
+    const trainer = await Trainer.create({
+      ...this.options,
+      gpu: gpu instanceof Gpu ? gpu : () => this.#request(gpu, lost),
+      calibrate: this.#tuning ? false : calibrate,
+    });
+    try {
+      return await this.#use(trainer);
+    } catch (error) {
+      trainer[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #use(trainer: Trainer): Promise<TrainResult> {
+    const { signal } = this.options;
     await this.#begin(trainer);
     try {
       await this.#iterate(trainer);
@@ -198,7 +205,6 @@ class Run implements AsyncDisposable {
       [Symbol.dispose]: () => trainer[Symbol.dispose](),
     };
     trainer.finish();
-    made.move();
     return result;
   }
 

@@ -7,7 +7,7 @@
  */
 
 import { DataError } from "../errors.ts";
-import { concat } from "../formats/bytes.ts";
+import { concat, hex } from "../formats/bytes.ts";
 
 /** An array read from an IDX file. */
 export interface IDX {
@@ -31,8 +31,6 @@ const PIECE = 1 << 12;
 /** The longest typed array that every engine can hold. */
 export const MAX_BYTES = 2 ** 31 - 1;
 
-const hex = (bytes: Uint8Array) => `0x${bytes.toHex()}`;
-
 /** Checks the start of an uncompressed file; the rest may be missing. */
 function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: number } {
   const fail = (what: string): never => {
@@ -44,14 +42,14 @@ function readHeader(bytes: Uint8Array, name: string): { dims: number[]; start: n
   const [zero0, zero1, type, rank] = bytes;
   if (zero0 !== 0 || zero1 !== 0) {
     fail(
-      `is not an IDX file: it begins with ${hex(bytes.subarray(0, 4))}, ` +
+      `is not an IDX file: it begins with 0x${hex(bytes.subarray(0, 4))}, ` +
         `expected 0x00000801 to 0x0000080${MAX_RANK}. ` +
         "Use the MNIST files as published, raw or gzip-compressed",
     );
   }
   if (type !== BYTES) {
     fail(
-      `holds values of IDX type ${hex(bytes.subarray(2, 3))}, expected 0x08 (unsigned bytes). ` +
+      `holds values of IDX type 0x${hex(bytes.subarray(2, 3))}, expected 0x08 (unsigned bytes). ` +
         "Convert the values to bytes",
     );
   }

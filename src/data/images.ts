@@ -5,6 +5,7 @@
  */
 
 import { DataError } from "../errors.ts";
+import { hex } from "../formats/bytes.ts";
 import { plain } from "../formats/json.ts";
 import type { Image } from "../formats/image.ts";
 import { decodePNG } from "../formats/png.ts";
@@ -60,7 +61,7 @@ function sizeOf(bytes: Uint8Array, name: string): { width: number; height: numbe
   if (bytes.length < 24) {
     refuse(`is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. Copy it again`);
   }
-  const begin = bytes.subarray(0, 8).toHex();
+  const begin = hex(bytes.subarray(0, 8));
   if (begin !== SIGNATURE) {
     refuse(
       `is no PNG file: it begins with 0x${begin}, expected 0x${SIGNATURE}. ` +

@@ -9,6 +9,11 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
+/** Bytes as lower-case hexadecimal digits. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Floats of 32 bits, little-endian, whatever the machine's order. */
 export function floatBytes(values: ArrayLike<number>): Uint8Array<ArrayBuffer> {
   const out = new DataView(new ArrayBuffer(4 * values.length));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import gifenc from "npm:gifenc@1.0.3";
+import { applyPalette, GIFEncoder, quantize } from "npm:gifenc@1.0.3/dist/gifenc.esm.js";
 import { describeImage, type Image, requireImage } from "./image.ts";
 
 /** Options of {@linkcode encodeGIF}. */
@@ -14,8 +14,6 @@ export interface GIFOptions {
   /** Whether it repeats forever. Default true. */
   readonly loop?: boolean;
 }
-
-const { GIFEncoder, quantize, applyPalette } = gifenc; // The package brings no types.
 
 type Palette = number[][];
 

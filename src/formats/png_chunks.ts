@@ -7,7 +7,7 @@
  */
 
 import { unzlibSync } from "npm:fflate@0.8.3";
-import { concat } from "./bytes.ts";
+import { concat, hex } from "./bytes.ts";
 import { crc32 } from "./checksums.ts";
 import { plain } from "./json.ts";
 
@@ -122,8 +122,8 @@ function* chunksOf(bytes: Uint8Array) {
  */
 export function requireSound(bytes: Uint8Array): SoundPNG {
   const begin = bytes.subarray(0, 8);
-  if (begin.toHex() !== SIGNATURE) {
-    throw new Error(`it begins with 0x${begin.toHex()}, expected 0x${SIGNATURE}`);
+  if (hex(begin) !== SIGNATURE) {
+    throw new Error(`it begins with 0x${hex(begin)}, expected 0x${SIGNATURE}`);
   }
   let header: Header | undefined;
   let palette = 0;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { hex } from "./bytes.ts";
+
 /**
  * The SHA-256 of bytes, in lower-case hexadecimal.
  *
@@ -14,5 +16,5 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   const own = bytes.buffer instanceof ArrayBuffer
     ? bytes as Uint8Array<ArrayBuffer>
     : bytes.slice();
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", own)).toHex();
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", own)));
 }

@@ -6,8 +6,19 @@
 
 import { AdapterError } from "../errors.ts";
 
-/** A WebGPU device: the one GPU type that other rooms need, so they never name it themselves. */
+/** A WebGPU device. This name and the next let other rooms name no GPU type. */
 export type Device = GPUDevice;
+
+/** What gives adapters: `navigator.gpu`, or what `create([])` of npm's `webgpu` gives. */
+export type WebGPU = Pick<GPU, "requestAdapter">;
+
+/** Which adapter, and of which WebGPU. */
+export interface AdapterOptions {
+  /** Which adapter, where a machine has two. Default "high-performance". */
+  readonly powerPreference?: "low-power" | "high-performance";
+  /** Where adapters come from. Default `navigator.gpu`; Node has none, but npm's `webgpu` does. */
+  readonly gpu?: WebGPU;
+}
 
 /** The name and kind of an adapter. The strings are as WebGPU reports them and may be empty. */
 export interface AdapterInfo {
@@ -60,16 +71,15 @@ export function describe(info: GPUAdapterInfo | undefined): AdapterInfo {
 }
 
 async function requestAdapter(
-  powerPreference: GPUPowerPreference = "high-performance",
+  { powerPreference = "high-performance", gpu = globalThis.navigator?.gpu }: AdapterOptions = {},
 ): Promise<GPUAdapter> {
-  const webgpu = globalThis.navigator?.gpu;
-  if (!webgpu) {
+  if (!gpu) {
     throw new AdapterError(
       "This runtime has no WebGPU (navigator.gpu is missing). Use Deno 2.8 or later, or a browser " +
-        "that has WebGPU",
+        "that has WebGPU, or npm's webgpu: Gpu.request({ gpu: create([]) })",
     );
   }
-  const adapter = await webgpu.requestAdapter({ powerPreference });
+  const adapter = await gpu.requestAdapter({ powerPreference });
   if (!adapter) {
     throw new AdapterError(
       "No WebGPU adapter was found. Install a graphics driver, or a software adapter: " +
@@ -87,9 +97,9 @@ async function requestAdapter(
  * @throws {AdapterError} when no adapter is found; the message says what to install.
  */
 export async function requestDevice(
-  powerPreference?: GPUPowerPreference,
+  options?: AdapterOptions,
 ): Promise<{ device: GPUDevice; info: AdapterInfo }> {
-  const adapter = await requestAdapter(powerPreference);
+  const adapter = await requestAdapter(options);
   const info = describe(adapter.info);
   try {
     const device = await adapter.requestDevice({

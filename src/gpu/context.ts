@@ -7,6 +7,7 @@
 import { GpuValidationError } from "../errors.ts";
 import { type AdapterInfo, describe } from "./adapter.ts";
 import { DeviceErrors } from "./errors.ts";
+import { GPUBufferUsage, GPUMapMode } from "./flags.ts";
 import { type BufferView, Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 

@@ -39,7 +39,9 @@ export class DeviceErrors {
   #disposed = false;
   readonly #onError = (event: Event) => {
     const { error } = event as GPUUncapturedErrorEvent;
-    const Class = error instanceof GPUOutOfMemoryError ? OutOfMemoryError : GpuValidationError;
+    // By its name: where WebGPU comes from a package, the class is no global.
+    const outOfMemory = error.constructor.name === "GPUOutOfMemoryError";
+    const Class = outOfMemory ? OutOfMemoryError : GpuValidationError;
     this.#keep(new Class(error.message));
   };
 

@@ -6,6 +6,7 @@
 
 import { OutOfMemoryError } from "../errors.ts";
 import type { DeviceErrors } from "./errors.ts";
+import { GPUBufferUsage, GPUTextureUsage } from "./flags.ts";
 
 /** The size of each buffer is a multiple of this, so that vec4f views and copies always fit. */
 export const ALIGNMENT = 256;

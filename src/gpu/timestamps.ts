@@ -4,6 +4,8 @@
  * @module
  */
 
+import { GPUBufferUsage, GPUMapMode } from "./flags.ts";
+
 /** Queries and the buffers through which they are read. */
 export class Timestamps {
   readonly #count: number;

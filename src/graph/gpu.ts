@@ -4,9 +4,14 @@
  * @module
  */
 
-import { type AdapterInfo, type Device, requestDevice } from "../gpu/adapter.ts";
+import {
+  type AdapterInfo,
+  type AdapterOptions,
+  type Device,
+  requestDevice,
+} from "../gpu/adapter.ts";
 import { GpuContext } from "../gpu/context.ts";
-import { ALIGNMENT, roundUp } from "../gpu/memory.ts";
+import { ALIGNMENT, type Buffer, roundUp } from "../gpu/memory.ts";
 import { describe, type OutputArrays, toArray } from "./arrays.ts";
 import { lower } from "./compile.ts";
 import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
@@ -16,9 +21,7 @@ import { bytesOf, type DType, requireDType, type Shape, show, validateShape } fr
 import { ADVICE_FOR_VARIABLES, Variable } from "./variable.ts";
 
 /** Options of {@linkcode Gpu.request} and {@linkcode Gpu.from}. */
-export interface GpuOptions {
-  /** Which adapter, where a machine has two. Default "high-performance". */
-  readonly powerPreference?: "low-power" | "high-performance";
+export interface GpuOptions extends AdapterOptions {
   /** Overrides the kernel choices that the kind of adapter suggests. */
   readonly tuning?: Partial<Tuning>;
 }
@@ -73,7 +76,7 @@ export class Gpu {
    * @throws {AdapterError} when there is no adapter; the message says what to install.
    */
   static async request(options: GpuOptions = {}): Promise<Gpu> {
-    const { device, info } = await requestDevice(options.powerPreference);
+    const { device, info } = await requestDevice(options);
     return new Gpu(new GpuContext(device, true, info), options.tuning);
   }
 
@@ -184,21 +187,25 @@ export class Gpu {
     for (const { bytes, label } of groups) {
       this.context.memory.requireSize(bytes, label, ADVICE_FOR_VARIABLES);
     }
-    using buffers = new DisposableStack();
-    for (const { group, sizes, bytes, label } of groups) {
-      const buffer = this.context.memory.buffer(bytes, label, ADVICE_FOR_VARIABLES);
-      buffers.defer(() => this.context.memory.free(buffer));
-      let offset = 0;
-      group.forEach((spec, i) => {
-        const { name, shape, data: given, trainable } = spec;
-        const data = typeof given === "function" ? given() : given;
-        const view = { buffer, offset, bytes: sizes[i] };
-        offset += sizes[i];
-        if (data) this.context.write(view, toArray(data, shape, "f32", name));
-        made.set(spec, new Variable(this.context, view, shape, "f32", name, trainable));
-      });
+    const buffers: Buffer[] = [];
+    try {
+      for (const { group, sizes, bytes, label } of groups) {
+        const buffer = this.context.memory.buffer(bytes, label, ADVICE_FOR_VARIABLES);
+        buffers.push(buffer);
+        let offset = 0;
+        group.forEach((spec, i) => {
+          const { name, shape, data: given, trainable } = spec;
+          const data = typeof given === "function" ? given() : given;
+          const view = { buffer, offset, bytes: sizes[i] };
+          offset += sizes[i];
+          if (data) this.context.write(view, toArray(data, shape, "f32", name));
+          made.set(spec, new Variable(this.context, view, shape, "f32", name, trainable));
+        });
+      }
+    } catch (error) { // Data was refused.
+      for (const buffer of buffers) this.context.memory.free(buffer);
+      throw error;
     }
-    buffers.move(); // kept, since no data was refused
     return specs.map((spec) => made.get(spec)!);
   }
 

@@ -37,28 +37,34 @@ export class DCGAN {
     const image = { height, width, channels, seed };
     const hidden = { trainable: false };
     // Frees the parts made so far when a later one refuses its options.
-    using made = new DisposableStack();
-    const own = <T extends { dispose(): void }>(part: T): T =>
-      made.adopt(part, (part) => part.dispose());
-    const [g, d] = [resolved.generatorWidths, resolved.discriminatorWidths];
-    this.generator = own(new Generator(gpu, { ...image, noiseDim, widths: g }));
-    this.discriminator = own(new Discriminator(gpu, { ...image, dropout, widths: d }));
-    this.losses = own(new LossRing(gpu));
-    const { generator, discriminator, losses } = this;
-    this.state = {
-      generator,
-      discriminator,
-      losses,
-      generatorOptimizer: own(new Adam(gpu, generator.trainableVariables, adam)),
-      discriminatorOptimizer: own(new Adam(gpu, discriminator.trainableVariables, adam)),
-      images: own(gpu.variable([count, height, width, channels], dataset.images, {
-        ...hidden,
-        name: "images",
-        dtype: "u8",
-      })),
-      random: own(gpu.variable([2], [seed, 0], { ...hidden, name: "random", dtype: "u32" })),
+    const made: { dispose(): void }[] = [];
+    const own = <T extends { dispose(): void }>(part: T): T => {
+      made.push(part);
+      return part;
     };
-    made.move();
+    const [g, d] = [resolved.generatorWidths, resolved.discriminatorWidths];
+    try {
+      this.generator = own(new Generator(gpu, { ...image, noiseDim, widths: g }));
+      this.discriminator = own(new Discriminator(gpu, { ...image, dropout, widths: d }));
+      this.losses = own(new LossRing(gpu));
+      const { generator, discriminator, losses } = this;
+      this.state = {
+        generator,
+        discriminator,
+        losses,
+        generatorOptimizer: own(new Adam(gpu, generator.trainableVariables, adam)),
+        discriminatorOptimizer: own(new Adam(gpu, discriminator.trainableVariables, adam)),
+        images: own(gpu.variable([count, height, width, channels], dataset.images, {
+          ...hidden,
+          name: "images",
+          dtype: "u8",
+        })),
+        random: own(gpu.variable([2], [seed, 0], { ...hidden, name: "random", dtype: "u32" })),
+      };
+    } catch (error) {
+      for (const part of made) part.dispose();
+      throw error;
+    }
   }
 
   /** Enqueues one step on the images with these indices; its losses go to the ring. */

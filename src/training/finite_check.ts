@@ -100,20 +100,23 @@ export class FiniteCheck implements Disposable {
   /** Trains batches, one after another, and tests each result until one is not finite. */
   async search(batches: readonly Uint32Array[]): Promise<Found | undefined> {
     const { state, losses } = this.model;
-    using made = new DisposableStack();
     const programs = new Map<number, Program<"indices">>();
-    for (const [batch, indices] of batches.entries()) {
-      let program = programs.get(indices.length);
-      if (!program) {
-        program = made.use(compileStep(this.gpu, state, indices.length, { watch: true }));
-        programs.set(indices.length, program);
+    try {
+      for (const [batch, indices] of batches.entries()) {
+        let program = programs.get(indices.length);
+        if (!program) {
+          program = compileStep(this.gpu, state, indices.length, { watch: true });
+          programs.set(indices.length, program);
+        }
+        program.run({ indices });
+        const where = await program.firstNonFinite();
+        losses.skip(1);
+        if (where !== undefined) return { batch, where };
       }
-      program.run({ indices });
-      const where = await program.firstNonFinite();
-      losses.skip(1);
-      if (where !== undefined) return { batch, where };
+      return undefined;
+    } finally {
+      for (const program of programs.values()) program[Symbol.dispose]();
     }
-    return undefined;
   }
 
   /** Frees the copy. */
