@@ -24,7 +24,9 @@ export class Client {
       if ("id" in data) this.#waiting.delete(data.id);
     });
     this.#worker.addEventListener("error", ({ message }) => {
-      const text = `The training stopped: ${message || "its worker did not start"}. Reload the page`;
+      const text = `The training stopped: ${
+        message || "its worker did not start"
+      }. Reload the page`;
       for (const listener of this.#listeners.get("message") ?? []) {
         listener({ type: "message", text, warning: true } as never);
       }

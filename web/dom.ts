@@ -105,7 +105,12 @@ export function tell(text: string, warning = false): void {
   const sentence = text.charAt(0).toUpperCase() + text.slice(1);
   if ([...log().children].some((child) => child.firstChild?.textContent === sentence)) return;
   const close = make("button", { type: "button", className: "link", textContent: "Close" });
-  const entry = make("p", { className: warning ? "warning" : "" }, make("span", {}, sentence), close);
+  const entry = make(
+    "p",
+    { className: warning ? "warning" : "" },
+    make("span", {}, sentence),
+    close,
+  );
   close.addEventListener("click", () => entry.remove());
   if (!warning) setTimeout(() => entry.remove(), 8000);
   log().append(entry);

@@ -24,13 +24,18 @@ export function scaleOf(gamma: Float32Array, variance: Float32Array): Float32Arr
   return gamma.map((value, i) => value / Math.sqrt(variance[i] + EPSILON));
 }
 
+type Weights = ReadonlyMap<
+  string,
+  { readonly shape: readonly number[]; readonly data: Float32Array }
+>;
+
 /** A generator on the host. */
 export class PlainGenerator {
   readonly noiseDim: number;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  readonly #weights: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>;
+  readonly #weights: Weights;
 
   /**
    * Takes the bytes of a generator as `Generator.save` writes it to a safetensors file.
@@ -39,7 +44,7 @@ export class PlainGenerator {
    */
   constructor(bytes: Uint8Array) {
     const { tensors, metadata } = decodeSafetensors(bytes, "the generator of this page");
-    this.#weights = tensors as typeof this.#weights;
+    this.#weights = tensors as Weights;
     [this.height, this.width, this.channels] = JSON.parse(metadata.image);
     this.noiseDim = this.#weight("dense/kernel").shape[0];
   }

@@ -85,7 +85,11 @@ export interface Questions {
   };
   /** Reads image files, and makes them the data of the next run. */
   images: {
-    readonly ask: { readonly files: readonly File[]; readonly size: number; readonly color: boolean };
+    readonly ask: {
+      readonly files: readonly File[];
+      readonly size: number;
+      readonly color: boolean;
+    };
     readonly answer: {
       readonly count: number;
       readonly skipped: readonly { readonly name: string; readonly reason: string }[];
@@ -171,7 +175,11 @@ export type Event =
   /** A run is kept from before, and not the one that is ready. */
   | { readonly type: "kept"; readonly step: number }
   | { readonly type: "training"; readonly running: boolean }
-  | { readonly type: "losses"; readonly losses: readonly Losses[]; readonly imagesPerSecond: number }
+  | {
+    readonly type: "losses";
+    readonly losses: readonly Losses[];
+    readonly imagesPerSecond: number;
+  }
   | { readonly type: "frame"; readonly frame: Frame }
   | { readonly type: "cost"; readonly cost: Cost }
   /** Steps that can be gone back to. */

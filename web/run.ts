@@ -4,7 +4,7 @@
  * @module
  */
 
-import { grad, type Gpu, ops, type Program, type Snapshot, Trainer } from "../mod.ts";
+import { type Gpu, grad, ops, type Program, type Snapshot, Trainer } from "../mod.ts";
 import { generate, Sampler, seedNoise } from "../src/model/sampler.ts";
 import { encodeCheckpoint } from "../src/training/checkpoint.ts";
 import type { Data } from "./data.ts";

@@ -61,13 +61,15 @@ export const BREAKS = {
   },
   "weak-discriminator": {
     title: "The discriminator is too weak",
-    text: "Four filters, and it forgets 9 of 10 things it sees. It lets blots pass for digits, so " +
+    text:
+      "Four filters, and it forgets 9 of 10 things it sees. It lets blots pass for digits, so " +
       "the generator has no reason to write any better.",
     change: () => ({ discriminatorWidths: [2, 2], dropout: 0.9 }),
   },
   "fast": {
     title: "Learning ten times too fast",
-    text: "Each step overshoots. The losses jump, images flicker between extremes, and the sixteen " +
+    text:
+      "Each step overshoots. The losses jump, images flicker between extremes, and the sixteen " +
       "digits often turn into the same one.",
     change: ({ learningRate }) => ({ learningRate: 10 * learningRate }),
   },
@@ -132,7 +134,9 @@ export function withFields(
       resolveHyperparameters({ [field.name]: value });
       values[field.name] = value;
     } catch (error) {
-      refused(`${field.label} stays ${showValue(settings[field.name])}: ${(error as Error).message}`);
+      refused(
+        `${field.label} stays ${showValue(settings[field.name])}: ${(error as Error).message}`,
+      );
     }
   }
   return values as unknown as Settings;

@@ -125,7 +125,7 @@ class Worker {
       const same = JSON.stringify(resolveHyperparameters(settings)) ===
         JSON.stringify(resolveHyperparameters(kept.settings));
       const resumed = (bare || same) &&
-        await this.#resume(kept, same ? settings : kept.settings).then(() => true, (error) => {
+        await this.#resume(same ? { ...kept, settings } : kept).then(() => true, (error) => {
           message(`The run of before cannot go on: ${reasonOf(error)}`, true);
         });
       if (resumed) return;
@@ -141,17 +141,20 @@ class Worker {
     try {
       const name = "the run of before";
       const snapshot = decodeCheckpoint<Position>(bytes, name);
-      return { snapshot, settings: fromHyperparameters(hyperparametersOf(snapshot.configuration, name)) };
+      return {
+        snapshot,
+        settings: fromHyperparameters(hyperparametersOf(snapshot.configuration, name)),
+      };
     } catch {
       return undefined;
     }
   }
 
-  async #resume(given?: { snapshot: Snapshot }, settings?: Settings): Promise<void> {
+  async #resume(given?: { snapshot: Snapshot; settings: Settings }): Promise<void> {
     const kept = given ?? await this.#kept();
     if (!kept) return message("There is no run of before any more", true);
     this.#data = await this.#store?.images();
-    await this.#begin(settings ?? (kept as { settings: Settings }).settings, kept.snapshot);
+    await this.#begin(kept.settings, kept.snapshot, "the run of before");
     this.#keptStep = this.#run!.steps;
   }
 
@@ -255,7 +258,7 @@ class Worker {
       case "example":
         return { image: await this.#need().example(question.kind) };
       case "picture":
-        return { bytes: await this.#picture(question) };
+        return { bytes: new Uint8Array(await this.#picture(question)) };
       case "export":
         return await this.#export(question.form);
       case "open":
@@ -280,10 +283,14 @@ class Worker {
   }
 
   async #generate(noise: Float32Array, from: Source): Promise<Float32Array<ArrayBuffer>> {
-    return from === "run" ? await this.#need().generate(noise) : (await this.#plain()).generate(noise);
+    return from === "run"
+      ? await this.#need().generate(noise)
+      : (await this.#plain()).generate(noise);
   }
 
-  async #latent({ from, seed }: Questions["latent"]["ask"]): Promise<Questions["latent"]["answer"]> {
+  async #latent(
+    { from, seed }: Questions["latent"]["ask"],
+  ): Promise<Questions["latent"]["answer"]> {
     const model = from === "run" ? this.#need() : await this.#plain();
     const first = model instanceof Run ? await model.first() : model.first;
     const { height, width, channels } = model instanceof Run ? model.image : model;
@@ -383,4 +390,3 @@ self.addEventListener("message", async ({ data }: MessageEvent<Command>) => {
     send({ type: "refusal", id, text: reasonOf(error) });
   }
 });
-

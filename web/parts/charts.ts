@@ -124,12 +124,27 @@ export function chartsPart(client: Client): void {
   const stepped = uPlot.paths.stepped!({ align: 1 });
   const decisions = new Chart(get("decisions"), [edges, none, none], () => ({
     ...NOTHING,
-    scales: { x: { time: false, range: [0, 1] }, y: { range: (_, _low, high) => [0, Math.max(8, high)] } },
+    scales: {
+      x: { time: false, range: [0, 1] },
+      y: { range: (_, _low, high) => [0, Math.max(8, high)] },
+    },
     axes: [{ show: false }, { show: false }],
     series: [
       {},
-      { stroke: color("d"), fill: color("d-soft"), width: 1.25, paths: stepped, points: { show: false } },
-      { stroke: color("g"), fill: color("g-soft"), width: 1.25, paths: stepped, points: { show: false } },
+      {
+        stroke: color("d"),
+        fill: color("d-soft"),
+        width: 1.25,
+        paths: stepped,
+        points: { show: false },
+      },
+      {
+        stroke: color("g"),
+        fill: color("g-soft"),
+        width: 1.25,
+        paths: stepped,
+        points: { show: false },
+      },
     ],
   }));
 

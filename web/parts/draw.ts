@@ -80,8 +80,10 @@ export function drawPart(client: Client): void {
     heat.hidden = !get<HTMLInputElement>("show-heat").checked;
     if (!gradient) return;
     [heat.width, heat.height] = [width, height];
-    const sizes = Float32Array.from({ length: height * width }, (_, i) =>
-      Math.hypot(...gradient!.subarray(i * channels, (i + 1) * channels)));
+    const sizes = Float32Array.from(
+      { length: height * width },
+      (_, i) => Math.hypot(...gradient!.subarray(i * channels, (i + 1) * channels)),
+    );
     const most = Math.max(...sizes) || 1;
     const context = heat.getContext("2d")!;
     context.fillStyle = color("g");

@@ -21,7 +21,9 @@ export function hoodPart(client: Client): void {
   client.on("ready", ({ run }) => {
     get("adapter").textContent = run.adapter;
     [get("summary-g").textContent, get("summary-d").textContent] = run.summaries;
-    for (const id of ["dispatches", "flops", "planned"]) get(id).textContent = "after the first step";
+    for (const id of ["dispatches", "flops", "planned"]) {
+      get(id).textContent = "after the first step";
+    }
     table.hidden = true;
     status.textContent = "";
   });

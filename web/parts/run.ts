@@ -94,10 +94,13 @@ export function runPart(client: Client): void {
 function story({ step, real, generated }: Frame, { settings }: RunInfo): string {
   const share = (decisions: Float32Array) => percent(mean(decisions));
   if (step === 0) return "Nothing is learned yet: the generator smears noise over the paper.";
-  return `Step ${count(step)}: the generator painted ${settings.batchSize} images out of noise. The ` +
+  return `Step ${
+    count(step)
+  }: the generator painted ${settings.batchSize} images out of noise. The ` +
     `discriminator now gives generated images a chance of ${share(generated)} of being real, and ` +
     `real ones ${share(real)}. Both networks moved a little: one to be fooled less, the other to ` +
     "fool more.";
 }
 
-const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value / values.length, 0);
+const mean = (values: Float32Array) =>
+  values.reduce((sum, value) => sum + value / values.length, 0);

@@ -7,8 +7,8 @@
 import type { Client } from "../client.ts";
 import { count, get, make, tell } from "../dom.ts";
 import {
-  BREAKS,
   type BreakName,
+  BREAKS,
   FIELDS,
   type Settings,
   settingsOf,
