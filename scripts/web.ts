@@ -8,7 +8,7 @@
  * `web/generator.safetensors`; these commands make it anew:
  *
  *   deno task train --preset quick --epochs 12 --out out-generator
- *   deno task dcgan export out-generator web/generator.safetensors
+ *   deno task dcgan export out-generator --to web/generator.safetensors
  *
  * @module
  */

@@ -174,6 +174,8 @@ export type Event =
   | { readonly type: "ready"; readonly run: RunInfo }
   /** A run is kept from before, and not the one that is ready. */
   | { readonly type: "kept"; readonly step: number }
+  /** The run at a step is in the private file system. */
+  | { readonly type: "stored"; readonly step: number }
   | { readonly type: "training"; readonly running: boolean }
   | {
     readonly type: "losses";

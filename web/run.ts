@@ -291,9 +291,12 @@ export class Run implements Disposable {
     return Float32Array.from(images.subarray(from, from + size), (byte) => byte / 127.5 - 1);
   }
 
-  /** All of its state as a checkpoint file. */
-  async toBytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return await this.#take(async () => encodeCheckpoint(await this.trainer.snapshot()));
+  /** All of its state as a checkpoint file, and the step that it is of. */
+  async toBytes(): Promise<[step: number, bytes: Uint8Array<ArrayBuffer>]> {
+    return await this.#take(async () => {
+      const { steps } = this.trainer;
+      return [steps, encodeCheckpoint(await this.trainer.snapshot())];
+    });
   }
 
   /** Milliseconds by kernel of one step, the slowest first. */

@@ -33,7 +33,7 @@ const message = (text: string, warning = false) => send({ type: "message", text,
 const reasonOf = (error: unknown) => error instanceof Error ? error.message : String(error);
 
 /** A sentence with the way out, for a browser without a device. */
-function unavailable(error: unknown): string {
+function unavailable(): string {
   if (!self.isSecureContext) {
     return "WebGPU works on https addresses and on localhost only. Open this page from one of these.";
   }
@@ -42,7 +42,7 @@ function unavailable(error: unknown): string {
       "Firefox since 141 on Windows and 145 on a Mac.";
   }
   return "This browser has WebGPU, but found no GPU that it may use. Turn on graphics acceleration " +
-    `in its settings, or update the graphics driver, and reload the page. (${reasonOf(error)})`;
+    "in its settings, or update the graphics driver, and reload the page.";
 }
 
 /** Everything that the worker holds. */
@@ -55,6 +55,7 @@ class Worker {
   #shipped: Promise<PlainGenerator> | undefined;
   #keptStep = -1;
   #keptAt = performance.now();
+  #keeping = Promise.resolve();
   #canceled = false;
   #losses = 0;
   #costKnown = false;
@@ -116,7 +117,7 @@ class Worker {
     try {
       this.#gpu = await Gpu.request();
     } catch (error) {
-      if (error instanceof AdapterError) send({ type: "unavailable", text: unavailable(error) });
+      if (error instanceof AdapterError) send({ type: "unavailable", text: unavailable() });
       else throw error;
       return send({ type: "busy" });
     }
@@ -156,6 +157,7 @@ class Worker {
     this.#data = await this.#store?.images();
     await this.#begin(kept.settings, kept.snapshot, "the run of before");
     this.#keptStep = this.#run!.steps;
+    send({ type: "stored", step: this.#keptStep });
   }
 
   /** Makes a run in place of the one before, which stays if this one is refused. */
@@ -174,6 +176,7 @@ class Worker {
       send({ type: "busy" });
     }
     this.#costKnown = false;
+    this.#keptStep = -1;
     const { steps: step, image, trainer } = this.#run;
     const { vendor, architecture, description } = gpu.info;
     send({
@@ -234,14 +237,22 @@ class Worker {
     );
   }
 
-  async #keep(): Promise<void> {
+  /** Keeps the run, once it was kept as it was before: an older one must not replace a newer one. */
+  #keep(): Promise<void> {
+    return this.#keeping = this.#keeping.then(() => this.#keepNow());
+  }
+
+  async #keepNow(): Promise<void> {
     const run = this.#run;
     this.#keptAt = performance.now();
     if (!run || !this.#store || run.steps === 0 || run.steps === this.#keptStep) return;
     try {
-      const bytes = await run.toBytes();
-      if (await this.#store.keep(bytes, run.data)) this.#keptStep = run.steps;
+      const [step, bytes] = await run.toBytes();
+      if (!await this.#store.keep(bytes, run.data)) return;
+      this.#keptStep = step;
+      send({ type: "stored", step });
     } catch (error) {
+      if (run !== this.#run) return; // Another run took its place.
       message(`The run could not be kept in this browser: ${reasonOf(error)}`, true);
     }
   }
@@ -327,11 +338,11 @@ class Worker {
 
   async #export(form: Questions["export"]["ask"]["form"]) {
     const run = this.#need();
-    const step = run.steps;
     if (form === "checkpoint") {
-      return { name: `checkpoint-step-${step}.safetensors`, bytes: await run.toBytes() };
+      const [step, bytes] = await run.toBytes();
+      return { name: `checkpoint-step-${step}.safetensors`, bytes };
     }
-    const { generator } = run.trainer;
+    const { steps: step, generator } = run.trainer;
     return form === "onnx"
       ? { name: `generator-step-${step}.onnx`, bytes: await generator.toONNX() }
       : { name: `generator-step-${step}.safetensors`, bytes: await generator.toSafetensors() };

@@ -89,7 +89,7 @@ function meanOf(losses: readonly Losses[]): Losses {
 const NOTHING = {
   legend: { show: false },
   cursor: { show: false },
-  padding: [6, 2, 0, 0] as [number, number, number, number],
+  padding: [6, 12, 0, 0] as [number, number, number, number],
 };
 
 function axis(more: uPlot.Axis): uPlot.Axis {
@@ -109,14 +109,14 @@ export function chartsPart(client: Client): void {
   const losses = new Chart(get("losses"), [[], [], []], () => ({
     ...NOTHING,
     scales: {
-      x: { time: false },
+      x: { time: false, range: (_, low, high) => [low ?? 1, high ?? 10] },
       y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(2, high ?? 2)] },
     },
     axes: [axis({ size: 22, grid: { show: false } }), axis({})],
     series: [
       {},
-      { stroke: color("g"), width: 1.75 },
-      { stroke: color("d"), width: 1.75, dash: [5, 3] },
+      { stroke: color("g"), width: 1.75, points: { show: false } },
+      { stroke: color("d"), width: 1.75, dash: [5, 3], points: { show: false } },
     ],
   }));
   const edges = Array.from({ length: BINS + 1 }, (_, i) => i / BINS);

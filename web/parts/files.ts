@@ -44,5 +44,7 @@ export function filesPart(client: Client): void {
     if (input.files![0]) await open(input.files![0]);
     input.value = "";
   });
+  client.on("ready", () => get("stored").textContent = "");
+  client.on("stored", ({ step }) => get("stored").textContent = ` (kept: step ${count(step)})`);
   document.addEventListener("checkpoint", (event) => open((event as CustomEvent<File>).detail));
 }

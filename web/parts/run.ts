@@ -64,8 +64,12 @@ export function runPart(client: Client): void {
     get("step-number").textContent = count(last.step);
     get("epoch").textContent = count(Math.ceil(last.step / run.stepsPerEpoch));
     get("speed").textContent = imagesPerSecond ? count(imagesPerSecond) : "–";
-    get("loss-g").textContent = last.generator.toFixed(3);
-    get("loss-d").textContent = last.discriminator.toFixed(3);
+    for (
+      const [id, value] of [["loss-g", last.generator], ["loss-d", last.discriminator]] as const
+    ) {
+      get(id).textContent = value.toFixed(3);
+      get(id).title = String(value);
+    }
     if (!running) label(last.step);
   });
   client.on("frame", ({ frame }) => {
