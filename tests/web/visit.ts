@@ -70,7 +70,7 @@ export class Visit implements AsyncDisposable {
 /** Waits until an element of the page says something. */
 export async function shows(page: Page, selector: string, text: RegExp): Promise<void> {
   const [element, pattern] = [JSON.stringify(selector), String(text)];
-  await page.waitForFunction(`${pattern}.test(document.querySelector(${element}).textContent)`);
+  await page.waitForFunction(`${pattern}.test(document.querySelector(${element})?.textContent)`);
 }
 
 /** Waits until a canvas of the page is painted larger than it was. */
