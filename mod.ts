@@ -46,13 +46,7 @@ export type {
   WeightSpec,
 } from "./src/model/layer.ts";
 export { plotMermaid, plotSVG } from "./src/model/plot.ts";
-export {
-  type LatentMode,
-  latentPath,
-  type LatentPathOptions,
-  lerp,
-  slerp,
-} from "./src/model/latent.ts";
+export { type LatentMode, latentPath, type LatentPathOptions } from "./src/model/latent.ts";
 export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export { type Dataset, validateDataset } from "./src/data/dataset.ts";

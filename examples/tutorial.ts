@@ -72,7 +72,7 @@ const generator = new Generator(gpu, {
 });
 console.log(generator.summary());
 
-// The same sixteen noise vectors throughout, to watch the same images get better.
+// The same sixteen noise vectors throughout: the same images get better.
 const EXAMPLES = 16;
 using drawNoise = gpu.compile({}, () => ({
   noise: ops.randomNormal([EXAMPLES, generator.noiseDim], { seed }),
@@ -133,7 +133,7 @@ function compileStep(batch: number) {
     const fakeLogits = discriminator.call(fake, training);
 
     // Both losses look at the same fake images: the generator wants them to be taken for real, the
-    // discriminator wants to tell them apart.
+    // discriminator wants to recognize them.
     const lossOfGenerator = generatorLoss(fakeLogits);
     const lossOfDiscriminator = discriminatorLoss(realLogits, fakeLogits);
 

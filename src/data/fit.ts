@@ -1,8 +1,4 @@
-/**
- * Bringing an image to another number of channels and another size.
- *
- * @module
- */
+/** Bringing an image to another number of channels and another size. */
 
 import type { Image } from "../formats/image.ts";
 
@@ -26,13 +22,9 @@ export function toChannels(image: Image, channels: 1 | 3, background: number): F
     // In a gray image all three are the same value.
     const color = (c: number) =>
       data[from + Math.min(c, colors - 1)] * alpha + background * (1 - alpha);
-    if (channels === 3) {
-      for (let c = 0; c < 3; c++) values[3 * pixel + c] = color(c);
-    } else if (colors === 1) {
-      values[pixel] = color(0);
-    } else {
-      values[pixel] = LUMA.reduce((sum, weight, c) => sum + weight * color(c), 0);
-    }
+    const toGray = channels === 1 && colors === 3;
+    if (toGray) values[pixel] = LUMA.reduce((sum, weight, c) => sum + weight * color(c), 0);
+    else for (let c = 0; c < channels; c++) values[channels * pixel + c] = color(c);
   }
   return values;
 }
@@ -91,9 +83,8 @@ export function fitImage(
   const rows = taps(height, toHeight, scale);
   const top = rows[0].first;
   const last = rows[rows.length - 1];
-  const across = new Float32Array(
-    (last.first + last.weights.length - top) * toWidth * channels,
-  );
+  const used = last.first + last.weights.length - top;
+  const across = new Float32Array(used * toWidth * channels);
   for (let to = 0, y = top; to < across.length; y++) {
     columns.forEach(({ first, weights }) => {
       weights.forEach((weight, k) => {

@@ -2,8 +2,6 @@
  * The IDX format of the MNIST files: two zero bytes, a type, a rank, the dimensions as 32-bit
  * big-endian numbers, then the values. Described at the end of LeCun, Cortes and Burges,
  * "The MNIST database of handwritten digits".
- *
- * @module
  */
 
 import { DataError } from "../errors.ts";
@@ -76,16 +74,14 @@ export function parseIDX(bytes: Uint8Array, name: string): IDX {
   const { dims, start } = readHeader(bytes, name);
   const found = bytes.length - start;
   const expected = product(dims);
-  if (found !== expected) {
-    const [what, remedy] = found < expected
-      ? ["is truncated", "Download it again"]
-      : ["has trailing bytes", "Check that it is the right file"];
-    throw new DataError(
-      `${name} ${what}: its dimensions [${dims.join(", ")}] make ${expected} values, ` +
-        `but ${found} follow the header. ${remedy}`,
-    );
-  }
-  return { dims, data: bytes.subarray(start) };
+  if (found === expected) return { dims, data: bytes.subarray(start) };
+  const [what, remedy] = found < expected
+    ? ["is truncated", "Download it again"]
+    : ["has trailing bytes", "Check that it is the right file"];
+  throw new DataError(
+    `${name} ${what}: its dimensions [${dims.join(", ")}] make ${expected} values, ` +
+      `but ${found} follow the header. ${remedy}`,
+  );
 }
 
 async function* inflate(bytes: Uint8Array, name: string): AsyncGenerator<Uint8Array> {

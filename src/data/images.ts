@@ -1,15 +1,9 @@
-/**
- * A data set from a folder of PNG files.
- *
- * @module
- */
+/** A data set from a folder of PNG files. */
 
 import { DataError } from "../errors.ts";
-import { hex } from "../formats/bytes.ts";
-import { plain } from "../formats/json.ts";
 import type { Image } from "../formats/image.ts";
 import { decodePNG } from "../formats/png.ts";
-import { MAX_PIXELS } from "../formats/png_chunks.ts";
+import { MAX_PIXELS, requireSignature } from "../formats/png_chunks.ts";
 import type { Dataset } from "./dataset.ts";
 import { fitImage, toChannels } from "./fit.ts";
 import { MAX_BYTES } from "./idx.ts";
@@ -45,11 +39,6 @@ export interface LoadImagesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A path for messages: a name may contain control sequences of a terminal. */
-const shown = (path: string) => plain(path, 1000);
-
-const SIGNATURE = "89504e470d0a1a0a";
-
 /**
  * Width and height from the header of a PNG file, so that nothing is allocated for an image that is
  * refused.
@@ -61,27 +50,28 @@ function sizeOf(bytes: Uint8Array, name: string): { width: number; height: numbe
   if (bytes.length < 24) {
     refuse(`is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. Copy it again`);
   }
-  const begin = hex(bytes.subarray(0, 8));
-  if (begin !== SIGNATURE) {
-    refuse(
-      `is no PNG file: it begins with 0x${begin}, expected 0x${SIGNATURE}. ` +
-        "Convert it (another name does not)",
-    );
+  try {
+    requireSignature(bytes);
+  } catch (error) {
+    const { message } = error as Error;
+    refuse(`is no PNG file: ${message}. Convert it (another name does not)`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   if (width * height > MAX_PIXELS) {
-    refuse(
-      `says that it has ${width} x ${height} pixels; at most ${MAX_PIXELS} are read. Scale it down`,
-    );
+    const size = `${width} x ${height} pixels; at most ${MAX_PIXELS} are read`;
+    refuse(`says that it has ${size}. Scale it down`);
   }
   return { width, height };
 }
 
+/** Whether the networks can take images of this height or width. */
+const isMultiple = (side: number) => Number.isSafeInteger(side) && side >= 4 && side % 4 === 0;
+
 /** Refuses sizes that the networks cannot take, before more files are read. */
 function requireMultiples(height: number, width: number, file: string): void {
   for (const [name, size] of [["height", height], ["width", width]] as const) {
-    if (size >= 4 && size % 4 === 0) continue;
+    if (isMultiple(size)) continue;
     const [h, w] = [height, width].map((n) => Math.max(4, Math.round(n / 4) * 4));
     throw new DataError(
       `${file} has a ${name} of ${size}; the networks need a multiple of 4, because the generator ` +
@@ -120,16 +110,13 @@ const opaque = ({ channels }: Image): 1 | 3 => channels < 3 ? 1 : 3;
  *   not multiples of 4. The message names the file.
  * @throws {RangeError} when an option is out of range.
  */
-export async function loadImages(
-  dir: string,
-  options: LoadImagesOptions = {},
-): Promise<Images> {
+export async function loadImages(dir: string, options: LoadImagesOptions = {}): Promise<Images> {
   const { size, background = 255, signal } = options;
   validate(options);
   signal?.throwIfAborted();
-  const { findImages, readImage } = await import("../files/image_folder.ts");
+  const { findImages, readImage, shown } = await import("../files/image_folder.ts");
   const { files, classes, skipped } = await findImages(dir);
-
+  const first = shown(files[0].path);
   let [height, width] = size ?? [0, 0];
   let channels = options.channels;
   let images = new Uint8Array();
@@ -144,8 +131,8 @@ export async function loadImages(
     }
     if (!size && (found.height !== height || found.width !== width)) {
       throw new DataError(
-        `${name} has ${found.width} x ${found.height} pixels, ${shown(files[0].path)} has ` +
-          `${width} x ${height}. Pass \`size\` (--image-size) to bring all to one, such as [${height}, ${width}]`,
+        `${name} has ${found.width} x ${found.height} pixels, ${first} has ${width} x ${height}. ` +
+          `Pass \`size\` (--image-size) to bring all to one, such as [${height}, ${width}]`,
       );
     }
     const image = decodePNG(bytes, name);
@@ -162,7 +149,7 @@ export async function loadImages(
     }
     if (!options.channels && opaque(image) !== channels) {
       throw new DataError(
-        `${name} is ${KIND[opaque(image)]}, ${shown(files[0].path)} is ${KIND[channels!]}. ` +
+        `${name} is ${KIND[opaque(image)]}, ${first} is ${KIND[channels!]}. ` +
           "Pass `channels` (--channels): 1 makes all of them gray, 3 RGB",
       );
     }
@@ -190,12 +177,10 @@ function validate({ channels, size, background = 255 }: LoadImagesOptions): void
   if (!(background >= 0 && background <= 255)) {
     throw new RangeError(`background must be a gray from 0 to 255, got ${background}`);
   }
-  for (const side of size ?? []) {
-    if (!Number.isSafeInteger(side) || side < 4 || side % 4 !== 0) {
-      throw new RangeError(
-        `size must be [height, width], both multiples of 4 (the generator doubles its size ` +
-          `twice), got [${size!.join(", ")}]`,
-      );
-    }
+  if (size && !size.every(isMultiple)) {
+    throw new RangeError(
+      `size must be [height, width], both multiples of 4 (the generator doubles its size ` +
+        `twice), got [${size.join(", ")}]`,
+    );
   }
 }

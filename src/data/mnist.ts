@@ -1,8 +1,4 @@
-/**
- * MNIST, found or fetched, and verified.
- *
- * @module
- */
+/** MNIST, found or fetched, and verified. */
 
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
@@ -82,6 +78,7 @@ async function searcher(
   silence: number,
 ): Promise<(file: MNISTFile) => Promise<Located>> {
   const { download = true, mirrors = MNIST_MIRRORS, signal, onMessage = () => {} } = options;
+  const { fallback } = options;
   const disk = await import("../files/mnist_cache.ts");
   /** What was tried, for the error when nothing is left to try. */
   const tried: string[] = [];
@@ -95,21 +92,18 @@ async function searcher(
     cache ??= disk.defaultCacheDir();
   } catch (error) {
     const { name, message } = error as Error;
-    const remedy = name === "NotCapable"
-      ? `Run with ${disk.allowCacheVariables()}, or pass \`cacheDir\``
-      : "Pass `cacheDir`";
-    fail(`the cache folder is unknown: ${message}. ${remedy}`);
+    const denied = name === "NotCapable";
+    const remedy = denied ? `Run with ${disk.allowCacheVariables()}, or pass` : "Pass";
+    fail(`the cache folder is unknown: ${message}. ${remedy} \`cacheDir\``);
   }
 
   /** The answer of `fallback`, once it was asked. */
   let other: Promise<string | undefined> | undefined;
-  async function askFallback(): Promise<string | undefined> {
-    try {
-      return await options.fallback?.(onMessage);
-    } catch (error) {
-      fail(`the fallback failed: ${(error as Error).message}`);
-    }
-  }
+  const askFallback = () =>
+    Promise.try(() => fallback?.(onMessage)).catch(({ message }) => {
+      fail(`the fallback failed: ${message}`);
+      return undefined;
+    });
 
   return async (file) => {
     for (const folder of [() => cache, () => other ??= askFallback()]) {
@@ -146,11 +140,8 @@ async function searcher(
       }
     }
     throw new DataError(
-      [
-        `MNIST's ${file.name} was not found. Tried:`,
-        ...tried.map((text) => `  ${text}`),
+      `MNIST's ${file.name} was not found. Tried:\n  ${tried.join("\n  ")}\n` +
         "Put the IDX files into a folder and pass it as `dir` (--data)",
-      ].join("\n"),
     );
   };
 }
@@ -179,19 +170,10 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
   }
   const verified = images.verified && labels.verified;
   const places = [...new Set([images.place, labels.place])].join(" and ");
-  return {
-    images: pixels.data,
-    labels: classes.data,
-    count,
-    height,
-    width,
-    channels: 1,
-    split,
-    source: `MNIST ${places} (${
-      verified ? "checksum verified" : "not the original MNIST: checksum differs"
-    })`,
-    verified,
-  };
+  const check = verified ? "checksum verified" : "not the original MNIST: checksum differs";
+  const source = `MNIST ${places} (${check})`;
+  const shape = { count, height, width, channels: 1 };
+  return { images: pixels.data, labels: classes.data, ...shape, split, source, verified };
 }
 
 /**
@@ -233,15 +215,13 @@ export async function loadPatiently(options: LoadMNISTOptions, silence: number):
   if (!Object.hasOwn(MNIST_FILES, split)) {
     throw new RangeError(`split must be "train" or "test", got ${JSON.stringify(split)}`);
   }
-  const files = MNIST_FILES[split];
   signal?.throwIfAborted();
   const find = dir === undefined
     ? await searcher(options, silence)
     : (file: MNISTFile) => findInFolder(dir, file);
-
-  const images = await find(files.images);
+  const images = await find(MNIST_FILES[split].images);
   signal?.throwIfAborted();
-  const labels = await find(files.labels);
+  const labels = await find(MNIST_FILES[split].labels);
   signal?.throwIfAborted();
   return assemble(split, images, labels);
 }

@@ -1,8 +1,4 @@
-/**
- * The four files of MNIST: their names and checksums, and fetching one from public mirrors.
- *
- * @module
- */
+/** The four files of MNIST: their names and checksums, and fetching one from public mirrors. */
 
 import { DataError } from "../errors.ts";
 import { concat } from "../formats/bytes.ts";
@@ -59,9 +55,9 @@ export const MNIST_FILES: Readonly<
 export interface FoundFile {
   /** Uncompressed. */
   readonly bytes: Uint8Array;
-  /** What to call it in messages. */
+  /** For messages. */
   readonly name: string;
-  /** Whether it is the original one. */
+  /** Whether it is the original. */
   readonly verified: boolean;
 }
 
@@ -102,9 +98,8 @@ export const SILENCE = 30_000;
 
 /** `fetch` says only that it failed; why is in the cause, after the address that is known. */
 function reason({ message, cause }: Error): string {
-  return cause instanceof Error && message === "fetch failed"
-    ? cause.message.replace(/ for url \([^)]*\)/, "")
-    : message;
+  const inner = message === "fetch failed" && cause instanceof Error;
+  return inner ? cause.message.replace(/ for url \([^)]*\)/, "") : message;
 }
 
 /**
@@ -127,11 +122,8 @@ export async function downloadFile(
   // Compression never makes a file much longer, and a server may send it uncompressed.
   const limit = file.size + 4096;
   const late = new AbortController();
-  const wait = () =>
-    setTimeout(() => {
-      late.abort(new DataError(`nothing came for ${silence / 1000} seconds`));
-    }, silence);
-  let timer = wait();
+  const giveUp = () => late.abort(new DataError(`nothing came for ${silence / 1000} seconds`));
+  let timer = setTimeout(giveUp, silence);
   try {
     const signals = signal ? [signal, late.signal] : [late.signal];
     const response = await fetch(new URL(address), { signal: AbortSignal.any(signals) });
@@ -143,7 +135,7 @@ export async function downloadFile(
     let length = 0;
     for await (const chunk of response.body) {
       clearTimeout(timer);
-      timer = wait();
+      timer = setTimeout(giveUp, silence);
       length += chunk.length;
       if (length > limit) throw new DataError(`the server sent more than ${limit} bytes`);
       chunks.push(chunk);
@@ -157,9 +149,8 @@ export async function downloadFile(
   } catch (failed) {
     signal?.throwIfAborted();
     const cause = late.signal.aborted ? late.signal.reason : failed;
-    const remedy = cause.name === "NotCapable"
-      ? `. Run with --allow-net=${new URL(address).host}`
-      : "";
+    const denied = cause.name === "NotCapable";
+    const remedy = denied ? `. Run with --allow-net=${new URL(address).host}` : "";
     throw new DataError(`${address} cannot be used: ${reason(cause)}${remedy}`, { cause });
   } finally {
     clearTimeout(timer);

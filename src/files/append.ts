@@ -1,8 +1,4 @@
-/**
- * Files that grow while a run lasts.
- *
- * @module
- */
+/** Files that grow while a run lasts. */
 
 import { concat } from "../formats/bytes.ts";
 import { cannotWrite, isStillAt } from "./atomic.ts";
@@ -21,7 +17,8 @@ export class AppendFile {
   #closed = false;
   /** Whether the file may have bytes after `length`. */
   #torn = false;
-  #lost = 0;
+  /** Entries that were dropped because the file could not be written for too long. */
+  lost = 0;
 
   private constructor(
     readonly path: string,
@@ -50,11 +47,6 @@ export class AppendFile {
     }
   }
 
-  /** Entries that were dropped because the file could not be written for too long. */
-  get lost(): number {
-    return this.#lost;
-  }
-
   /**
    * Adds an entry, which the next flush writes.
    *
@@ -78,20 +70,18 @@ export class AppendFile {
   }
 
   async #write(sync: boolean): Promise<void> {
-    const entries = this.#held;
+    let entries = this.#held;
     this.#held = [];
     try {
       if (entries.length) await this.#append(entries);
+      entries = [];
+      if (sync) await this.file.sync();
     } catch (cause) {
       // Readers would stop at half an entry.
-      await this.#cut().catch(() => {});
+      if (this.#torn) await this.#cut().catch(() => {});
       this.#hold([...entries, ...this.#held]);
       throw cannotWrite(this.path, cause);
     }
-    if (!sync) return;
-    await this.file.sync().catch((cause) => {
-      throw cannotWrite(this.path, cause);
-    });
   }
 
   async #append(entries: readonly Uint8Array[]): Promise<void> {
@@ -119,7 +109,7 @@ export class AppendFile {
     let count = 0;
     while (bytes > HELD_BYTES) bytes -= entries[count++].length;
     this.#held = entries.slice(count);
-    this.#lost += count;
+    this.lost += count;
   }
 
   /** Writes the rest, waits until it is on the disk, and closes the file, whatever happens. */

@@ -1,11 +1,7 @@
-/**
- * Writing a file so that it is there whole or not at all.
- *
- * @module
- */
+/** Writing a file so that it is there whole or not at all. */
 
 import { basename, dirname, join } from "node:path";
-import { ifThere } from "./kind.ts";
+import { filesIn } from "./kind.ts";
 
 /** What to do about a failed write, by the system's names for the reason. */
 const REMEDIES: readonly [codes: readonly string[], remedy: string][] = [
@@ -67,11 +63,8 @@ export function reasonOf(error: unknown): string {
 
 /** Whether a path still leads to an open file, which may have been removed or replaced. */
 export async function isStillAt(path: string, file: Deno.FsFile): Promise<boolean> {
-  const [held, there] = await Promise.all([
-    file.stat(),
-    Deno.stat(path).catch(() => undefined),
-  ]);
-  return held.ino === there?.ino;
+  const there = await Deno.stat(path).catch(() => undefined);
+  return (await file.stat()).ino === there?.ino;
 }
 
 /** Whether an error, or its cause, comes from the operating system, such as a full disk. */
@@ -104,12 +97,9 @@ const LEFT_OVER_MILLISECONDS = 600_000;
  * with this name, those that no process can still be writing; without a name all of them.
  */
 export async function removeTemporary(folder: string, name?: string): Promise<void> {
-  const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
-  for (const entry of entries) {
-    const of = entry.isFile && TEMPORARY.exec(entry.name)?.[1];
-    if (!of || (name !== undefined && of !== name)) continue;
-    const path = join(folder, entry.name);
+  for (const { path, match: [, of] } of await filesIn(folder, TEMPORARY)) {
     if (name !== undefined) {
+      if (of !== name) continue;
       const { mtime } = await Deno.stat(path);
       if (Date.now() - mtime!.getTime() < LEFT_OVER_MILLISECONDS) continue;
     }

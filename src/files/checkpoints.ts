@@ -1,14 +1,10 @@
-/**
- * The folder of checkpoints of a run.
- *
- * @module
- */
+/** The folder of checkpoints of a run. */
 
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { plain } from "../formats/json.ts";
-import { readFile } from "./kind.ts";
+import { filesIn, kindOf, readFile } from "./kind.ts";
 import {
   type Checkpoint,
   decodeCheckpoint,
@@ -31,17 +27,9 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
 }
 
 const NAME = /^ckpt-(\d{4,})(?:-step-(\d+))?\.safetensors$/;
-
-/** A checkpoint in its folder. */
-interface Entry {
-  readonly path: string;
-  readonly epoch: number;
-  /** Infinite at the end of an epoch, which comes after all its steps. */
-  readonly step: number;
-}
-
-function factsOf<P>({ distance = NaN, tensors }: Checkpoint<P>) {
-  return { distance, finite: firstNonFinite(tensors) === undefined };
+/** How good a checkpoint is: lower is better, NaN is unknown; undefined if a number is not finite. */
+function distanceOf<P>({ distance = NaN, tensors }: Checkpoint<P>): number | undefined {
+  return firstNonFinite(tensors) === undefined ? distance : undefined;
 }
 
 /** Folder for checkpoints newer than the one that a run resumed from. */
@@ -49,8 +37,8 @@ export const SUPERSEDED = "superseded";
 
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
-  /** Of each readable checkpoint: its distance, and whether all numbers are finite. Others stay. */
-  readonly #facts = new Map<string, { readonly distance: number; readonly finite: boolean }>();
+  /** Of each readable checkpoint. */
+  readonly #distances = new Map<string, number | undefined>();
 
   /**
    * @param keep how many of the newest to keep (3); the best and the newest of finite numbers stay,
@@ -73,38 +61,32 @@ export class CheckpointFolder {
     const name = step === undefined ? `ckpt-${number}` : `ckpt-${number}-step-${step}`;
     const path = join(this.path, `${name}.safetensors`);
     await writeFileAtomic(path, encodeCheckpoint(checkpoint));
-    this.#facts.set(path, factsOf(checkpoint));
+    this.#distances.set(path, distanceOf(checkpoint));
     return { path, best: await this.#prune(path) === path };
   }
 
   /** Removes those that are neither new nor the best. Returns the path of the best. */
   async #prune(written: string): Promise<string | undefined> {
-    const readable: string[] = [];
-    for (const path of await this.list()) {
-      if (!this.#facts.has(path)) {
-        try {
-          this.#facts.set(path, factsOf(await readCheckpoint(path)));
-        } catch (error) {
-          if (!(error instanceof CheckpointError)) throw error;
-          continue; // It stays; a resume reports what is wrong with it.
-        }
-      }
-      readable.push(path);
+    const distances = this.#distances;
+    const paths = await this.list();
+    for (const path of paths) {
+      if (distances.has(path)) continue;
+      await readCheckpoint(path).then((read) => distances.set(path, distanceOf(read)), (error) => {
+        // It stays; a resume reports what is wrong with it.
+        if (!(error instanceof CheckpointError)) throw error;
+      });
     }
-    const finite = readable.filter((path) => this.#facts.get(path)!.finite);
-    let best: string | undefined;
-    let least = Infinity;
-    for (const path of finite) {
-      const { distance } = this.#facts.get(path)!;
-      // The newer one of two that are equally good.
-      if (distance <= least) [best, least] = [path, distance];
-    }
+    const readable = paths.filter((path) => distances.has(path));
+    const finite = readable.filter((path) => distances.get(path) !== undefined);
+    const known = finite.filter((path) => !Number.isNaN(distances.get(path)));
+    const least = Math.min(...known.map((path) => distances.get(path)!));
+    const best = known.findLast((path) => distances.get(path) === least); // The newer of two.
     // In a run with `onNonFinite: "warn"`, the last finite checkpoint is the one to go back to.
     const kept = [best, written, finite.at(-1)];
     for (const path of readable.slice(0, -this.keep)) {
       if (kept.includes(path)) continue;
       await Deno.remove(path);
-      this.#facts.delete(path);
+      distances.delete(path);
     }
     return best;
   }
@@ -140,25 +122,17 @@ export class CheckpointFolder {
     return (await this.#entries()).map(({ path }) => path);
   }
 
-  async #entries(): Promise<Entry[]> {
-    const entries: Entry[] = [];
-    try {
-      for await (const { name, isFile } of Deno.readDir(this.path)) {
-        const match = isFile && NAME.exec(name);
-        if (!match) continue;
-        const [, epoch, step = Infinity] = match;
-        entries.push({ path: join(this.path, name), epoch: Number(epoch), step: Number(step) });
-      }
-    } catch (cause) {
-      if (cause instanceof Deno.errors.NotADirectory) {
-        throw new CheckpointError(
-          `${this.path} is a file, and should be the folder of checkpoints: move it away, or use ` +
-            "another folder",
-          { cause },
-        );
-      }
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+  /** `step` is infinite at the end of an epoch, which comes after all its steps. */
+  async #entries(): Promise<{ path: string; epoch: number; step: number }[]> {
+    if (await kindOf(this.path) === "file") {
+      throw new CheckpointError(
+        `${this.path} is a file, and should be the folder of checkpoints: move it away, or use ` +
+          "another folder",
+      );
     }
+    const entries = (await filesIn(this.path, NAME)).map(({ path, match: [, epoch, step] }) => (
+      { path, epoch: Number(epoch), step: Number(step ?? Infinity) }
+    ));
     return entries.sort((a, b) => a.epoch - b.epoch || (a.step < b.step ? -1 : 1));
   }
 
@@ -185,11 +159,7 @@ export class CheckpointFolder {
     return undefined;
   }
 
-  /**
-   * The checkpoint to resume: as {@linkcode CheckpointFolder.newest}.
-   *
-   * @throws {CheckpointError} when the folder has no checkpoint that can be read.
-   */
+  /** As {@linkcode CheckpointFolder.newest}. @throws {CheckpointError} when there is none */
   async latest<P>(
     skipped: (error: CheckpointError) => void,
     require?: (checkpoint: Checkpoint<P>, path: string) => void,

@@ -1,8 +1,4 @@
-/**
- * The images in a folder, and in its subfolders.
- *
- * @module
- */
+/** The images in a folder, and in its subfolders. */
 
 import { basename, join } from "node:path";
 import { DataError } from "../errors.ts";
@@ -16,34 +12,31 @@ const MAX_FILE = 2 ** 29;
 /** A label is one byte. */
 const MAX_CLASSES = 256;
 
-/** What is in a folder; its name is for messages, without control characters. */
-type Entry = Pick<Deno.DirEntry, "name" | "isFile" | "isDirectory"> & { readonly path: string };
+/** What is in a folder. */
+type Entry = Pick<Deno.FileInfo, "isFile" | "isDirectory"> & { readonly path: string };
 
 /** A path for messages: a name may contain control sequences of a terminal. */
-const shown = (path: string) => plain(path, 1000);
+export const shown = (path: string): string => plain(path, 1000);
 
-/** The system's reason without the path that it repeats. */
-const shownReason = (error: unknown) => shown(reasonOf(error));
+const shownName = ({ path }: Entry) => shown(basename(path));
 
-const isPNGName = (name: string) => /\.png$/i.test(name);
+function cannot(what: string, path: string, cause: unknown, remedy: string): DataError {
+  const reason = shown(reasonOf(cause));
+  return new DataError(`Cannot ${what} ${shown(path)}: ${reason}. ${remedy}`, { cause });
+}
 
 /** The contents of a folder without hidden files, links followed, sorted by name (code units). */
 async function list(dir: string): Promise<Entry[]> {
   const found = await Array.fromAsync(Deno.readDir(dir)).catch((cause) => {
-    throw new DataError(
-      `Cannot read the folder ${shown(dir)}: ${shownReason(cause)}. ` +
-        "Give a folder of PNG files that exists and may be read",
-      { cause },
-    );
+    const remedy = "Give a folder of PNG files that exists and may be read";
+    throw cannot("read the folder", dir, cause, remedy);
   });
   const entries: Entry[] = [];
   for (const entry of found.sort((a, b) => a.name < b.name ? -1 : 1)) {
     if (entry.name.startsWith(".")) continue;
     const path = join(dir, entry.name);
     const kind = entry.isSymlink ? await follow(path) : entry;
-    if (!kind) continue;
-    const { isFile, isDirectory } = kind;
-    entries.push({ name: shown(entry.name), path, isFile, isDirectory });
+    if (kind) entries.push({ path, isFile: kind.isFile, isDirectory: kind.isDirectory });
   }
   return entries;
 }
@@ -56,16 +49,16 @@ async function follow(path: string): Promise<Deno.FileInfo | undefined> {
     const { NotFound, FilesystemLoop } = Deno.errors;
     const leadsNowhere = cause instanceof NotFound || cause instanceof FilesystemLoop;
     if (leadsNowhere && !isPNGName(path)) return undefined;
-    throw new DataError(
-      `Cannot follow the link ${shown(path)}: ${shownReason(cause)}. ` +
-        "Repair it, or take it out of the folder",
-      { cause },
-    );
+    throw cannot("follow the link", path, cause, "Repair it, or take it out of the folder");
   }
 }
 
+const isPNGName = (name: string) => /\.png$/i.test(name);
+
 /** Also true for a pipe with such a name, which is then refused rather than ignored. */
 const isPNG = ({ path, isDirectory }: Entry) => !isDirectory && isPNGName(path);
+
+const isOther = (entry: Entry) => entry.isFile && !isPNG(entry);
 
 /** A file and the label that its subfolder gives it. */
 export interface LabeledFile {
@@ -88,23 +81,23 @@ export interface ImageFolderContents {
  * @throws {DataError} when no PNG file is found, or both the folder and a subfolder have some.
  */
 export async function findImages(dir: string): Promise<ImageFolderContents> {
-  const called = shown(dir);
   const entries = await list(dir);
   const here = entries.filter(isPNG);
+  const others = entries.filter(isOther);
   const files = here.map(({ path }) => ({ path, label: 0 }));
   const classes: string[] = [];
-  const others = (entries: readonly Entry[]) =>
-    entries.filter((entry) => entry.isFile && !isPNG(entry)).map(({ path }) => path);
-  const skipped = others(entries);
-  for (const folder of entries.filter((entry) => entry.isDirectory)) {
+  for (const folder of entries.filter(({ isDirectory }) => isDirectory)) {
     const contents = await list(folder.path);
-    skipped.push(...others(contents));
+    others.push(...contents.filter(isOther));
     const inside = contents.filter(isPNG);
     if (!inside.length) continue;
     if (here.length) {
       throw new DataError(
-        `${called} holds images (${here[0].name}) and a folder of images (${folder.name}): ` +
-          "put all images into subfolders (one per class), or all directly into the folder",
+        `${shown(dir)} holds images (${shownName(here[0])}) and a folder of images ` +
+          `(${
+            shownName(folder)
+          }): put all images into subfolders (one per class), or all directly ` +
+          "into the folder",
       );
     }
     files.push(...inside.map(({ path }) => ({ path, label: classes.length })));
@@ -112,20 +105,17 @@ export async function findImages(dir: string): Promise<ImageFolderContents> {
   }
   if (classes.length > MAX_CLASSES) {
     throw new DataError(
-      `${called} has ${classes.length} subfolders with images, at most ${MAX_CLASSES} are supported: ` +
-        "merge some, or put all images into one folder",
+      `${shown(dir)} has ${classes.length} subfolders with images, at most ${MAX_CLASSES} are ` +
+        "supported: merge some, or put all images into one folder",
     );
   }
   if (!files.length) {
-    const [other] = skipped.map((path) => shown(basename(path)));
-    throw new DataError(
-      `No PNG file in ${called} or its subfolders: ` +
-        (other
-          ? `its files (such as ${other}) are not PNG. Convert them`
-          : "it is empty. Put the images there, or give another folder"),
-    );
+    const reason = others.length
+      ? `its files (such as ${shownName(others[0])}) are not PNG. Convert them`
+      : "it is empty. Put the images there, or give another folder";
+    throw new DataError(`No PNG file in ${shown(dir)} or its subfolders: ${reason}`);
   }
-  return { files, classes, skipped };
+  return { files, classes, skipped: others.map(({ path }) => path) };
 }
 
 /**
@@ -139,10 +129,6 @@ export async function readImage(path: string): Promise<Uint8Array> {
     if (size <= MAX_FILE) return await Deno.readFile(path);
     throw new RangeError(`it has ${size} bytes, at most ${MAX_FILE} are read`);
   } catch (cause) {
-    throw new DataError(
-      `Cannot read ${shown(path)}: ${shownReason(cause)}. ` +
-        "Make it readable, or take it out of the folder",
-      { cause },
-    );
+    throw cannot("read", path, cause, "Make it readable, or take it out of the folder");
   }
 }

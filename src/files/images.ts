@@ -1,8 +1,4 @@
-/**
- * The folder of images that a run leaves behind.
- *
- * @module
- */
+/** The folder of images that a run leaves behind. */
 
 import { join } from "node:path";
 import { DataError } from "../errors.ts";
@@ -45,10 +41,10 @@ export async function listImages(dir: string): Promise<ImageFile[]> {
   if (!entries) {
     throw new DataError(`There is no folder ${dir}: give the folder of a run, such as out`);
   }
-  const files = entries.flatMap(({ name }): ImageFile[] => {
-    const [, kind, number] = NAME.exec(name) ?? [];
-    if (!kind) return [];
-    return [{ path: join(dir, name), kind: kind as ImageKind, number: Number(number) }];
+  const files = entries.flatMap(({ name }) => {
+    const match = NAME.exec(name);
+    if (!match) return [];
+    return [{ path: join(dir, name), kind: match[1] as ImageKind, number: Number(match[2]) }];
   });
   return files.sort((a, b) => b.kind.localeCompare(a.kind) || a.number - b.number);
 }
@@ -63,8 +59,7 @@ export function animated(
   files: readonly ImageFile[],
   stepsPerEpoch?: number,
 ): readonly ImageFile[] {
-  const steps = files.filter(({ kind }) => kind === "step");
-  const epochs = files.filter(({ kind }) => kind === "epoch");
+  const { step: steps = [], epoch: epochs = [] } = Object.groupBy(files, ({ kind }) => kind);
   if (!steps.length) return epochs;
   if (stepsPerEpoch === undefined) return [...steps, ...epochs.slice(-1)];
   const step = ({ kind, number }: ImageFile) => kind === "step" ? number : number * stepsPerEpoch;
@@ -78,26 +73,26 @@ export function animated(
  */
 export async function animate(paths: readonly string[], delayMs: number): Promise<Uint8Array> {
   const frames = await readFrames(paths);
-  const other = frames.findIndex((frame) => describeImage(frame) !== describeImage(frames[0]));
+  const sizes = frames.map(describeImage);
+  const other = sizes.findIndex((size) => size !== sizes[0]);
   if (other >= 0) {
     throw new DataError(
-      `The images of an animation must be alike: ${paths[0]} is ${describeImage(frames[0])}, ` +
-        `${paths[other]} is ${describeImage(frames[other])}. Take one of them away`,
+      `The images of an animation must be alike: ${paths[0]} is ${sizes[0]}, ` +
+        `${paths[other]} is ${sizes[other]}. Take one of them away`,
     );
   }
-  return encodeGIF(frames, { delayMs, loop: true });
+  return encodeGIF(frames, { delayMs });
 }
 
-async function readFrames(paths: readonly string[]): Promise<Image[]> {
-  const frames: Image[] = [];
-  for (const path of paths) {
+/** One after another: a run may have thousands. */
+function readFrames(paths: readonly string[]): Promise<Image[]> {
+  return Array.fromAsync(paths, async (path) => {
     const bytes = await readFile(path).catch((cause) => {
       if (!(cause instanceof NotAFile)) throw cause;
       throw new DataError(`Cannot read ${path}: ${cause.message}, or take it away`, { cause });
     });
-    frames.push(decodePNG(bytes, path));
-  }
-  return frames;
+    return decodePNG(bytes, path);
+  });
 }
 
 /** How long a frame of a run's animation is shown, in milliseconds. */
@@ -131,6 +126,6 @@ export async function writeGIF(
   const frames = await readFrames(tutorialFrames(all.length).map((i) => all[i].path));
   const alike = frames.filter((frame) => describeImage(frame) === describeImage(frames.at(-1)!));
   const path = join(dir, "dcgan.gif");
-  await writeFileAtomic(path, encodeGIF(alike, { delayMs: FRAME_MS, loop: true }));
+  await writeFileAtomic(path, encodeGIF(alike, { delayMs: FRAME_MS }));
   return path;
 }

@@ -1,15 +1,13 @@
-/**
- * The file in which `calibrate` keeps what it measured on one adapter.
- *
- * @module
- */
+/** The file in which `calibrate` keeps what it measured on one adapter. */
 
 import { dirname, join } from "node:path";
+import { isObject } from "../formats/json.ts";
+import { sha256 } from "../formats/sha256.ts";
 import type { AdapterKind } from "../gpu/adapter.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { type CalibrationRow, CANDIDATES } from "../ops/gemm/calibrate.ts";
 import { VERSION } from "../version.ts";
-import { writeFileAtomic } from "./atomic.ts";
+import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readTextFile } from "./kind.ts";
 
 /** Measurements by adapter, driver, Deno, version and default variant: a file for each. */
@@ -22,22 +20,20 @@ export class KernelCache {
 
   /** Reads the file for this adapter; where it is missing or damaged, the cache has no rows. */
   static async open(dir: string, gpu: Gpu): Promise<KernelCache> {
-    const { vendor, architecture, device, description } = gpu.info;
+    const { vendor, architecture, device, description, kind } = gpu.info;
     const adapter = [vendor, architecture, device, description];
-    const identity = [...adapter, `Deno ${Deno.version.deno}`, VERSION, gpu.tuning.gemm].join(
-      " | ",
-    );
-    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity));
-    const name = `kernels-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
-    const path = join(dir, name);
+    const versions = [`Deno ${Deno.version.deno}`, VERSION];
+    const identity = [...adapter, ...versions, gpu.tuning.gemm].join(" | ");
+    const digest = await sha256(new TextEncoder().encode(identity));
+    const path = join(dir, `kernels-${digest.slice(0, 16)}.json`);
     const text = await readTextFile(path).catch(() => "");
-    return new KernelCache(path, identity, cachedRows(text, identity, gpu.info.kind));
+    return new KernelCache(path, identity, cachedRows(text, identity, kind));
   }
 
   /** Replaces the file. */
   async write(rows: readonly CalibrationRow[]): Promise<void> {
     const text = JSON.stringify({ identity: this.identity, rows }, null, 2) + "\n";
-    await Deno.mkdir(dirname(this.path), { recursive: true });
+    await makeFolder(dirname(this.path));
     await writeFileAtomic(this.path, new TextEncoder().encode(text));
   }
 }
@@ -56,15 +52,11 @@ export function cachedRows(text: string, identity: string, kind: AdapterKind): C
     return [];
   }
   if (file?.identity !== identity || !Array.isArray(file.rows)) return [];
-  return file.rows.flatMap((row) => cachedRow(row, kind) ?? []);
-}
-
-/** A row with its own fields only: whatever else the file has must not be written again. */
-function cachedRow(row: unknown, kind: AdapterKind): CalibrationRow | undefined {
-  const { key, flops, choice, milliseconds } = (row ?? {}) as Partial<CalibrationRow>;
-  const valid = typeof key === "string" && Number.isFinite(flops) &&
-    typeof milliseconds === "object" && milliseconds !== null && !Array.isArray(milliseconds) &&
-    Object.values(milliseconds).every(Number.isFinite) &&
-    CANDIDATES[kind].some((candidate) => candidate === choice);
-  return valid ? { key, flops: flops!, choice: choice!, milliseconds } : undefined;
+  return file.rows.flatMap((row) => {
+    const { key, flops, choice, milliseconds } = (row ?? {}) as CalibrationRow;
+    const valid = typeof key === "string" && Number.isFinite(flops) && isObject(milliseconds) &&
+      Object.values(milliseconds).every(Number.isFinite) && CANDIDATES[kind].includes(choice);
+    // Its own fields only: whatever else the file has must not be written again.
+    return valid ? [{ key, flops, choice, milliseconds }] : [];
+  });
 }

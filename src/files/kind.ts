@@ -1,8 +1,4 @@
-/**
- * What is at a path, and reading it if it is a file.
- *
- * @module
- */
+/** What is at a path, and reading it if it is a file. */
 
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
@@ -29,9 +25,16 @@ export async function kindOf(path: string): Promise<"file" | "directory" | "othe
   return info && (info.isFile ? "file" : info.isDirectory ? "directory" : "other");
 }
 
-/** Whether there is a symbolic link at a path, even if it leads nowhere. */
-export async function isLink(path: string): Promise<boolean> {
-  return (await ifThere(Deno.lstat(path)))?.isSymlink ?? false;
+/** Files in a folder whose names match, links left out; none where there is no such folder. */
+export async function filesIn(
+  folder: string,
+  name: RegExp,
+): Promise<{ readonly path: string; readonly match: RegExpExecArray }[]> {
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
+  return entries.flatMap((entry) => {
+    const match = entry.isFile && name.exec(entry.name);
+    return match ? [{ path: join(folder, entry.name), match }] : [];
+  });
 }
 
 /**
@@ -41,9 +44,9 @@ export async function isLink(path: string): Promise<boolean> {
  * @throws {CheckpointError} naming the link and the way out.
  */
 export async function requireNoLinks(folder: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const path = join(folder, name);
-    if (!await isLink(path)) continue;
+  for (const path of names.map((name) => join(folder, name))) {
+    // Even one that leads nowhere.
+    if (!(await ifThere(Deno.lstat(path)))?.isSymlink) continue;
     throw new CheckpointError(
       `${path} is a link, and nothing is written outside of ${folder}: remove it, or put what it ` +
         "leads to into its place",

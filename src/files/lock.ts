@@ -1,8 +1,4 @@
-/**
- * A folder for one process at a time.
- *
- * @module
- */
+/** A folder for one process at a time. */
 
 import { join } from "node:path";
 import { CheckpointError } from "../errors.ts";
@@ -29,16 +25,15 @@ export class FolderLock implements AsyncDisposable {
   ): Promise<FolderLock | undefined> {
     const path = join(folder, LOCK);
     for (;;) {
-      const file = await Deno.open(path, { create: true, read: true, write: true })
-        .catch((cause) => {
-          throw cannotWrite(path, cause);
-        });
-      let taken: boolean;
-      try {
-        taken = await file.tryLock(true);
-      } catch (error) {
+      const kind = { create: true, read: true, write: true };
+      const file = await Deno.open(path, kind).catch((cause) => {
+        throw cannotWrite(path, cause);
+      });
+      const taken = await file.tryLock(true).catch(({ message }) => {
+        onMessage(`${folder} is not locked against other runs: ${message}`);
+      });
+      if (taken === undefined) {
         file.close();
-        onMessage(`${folder} is not locked against other runs: ${(error as Error).message}`);
         return undefined;
       }
       if (!taken) {

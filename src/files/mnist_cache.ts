@@ -1,8 +1,4 @@
-/**
- * MNIST's files on the disk, and the folder where downloaded ones are kept.
- *
- * @module
- */
+/** MNIST's files on the disk, and the folder where downloaded ones are kept. */
 
 import { join } from "node:path";
 import { type FoundFile, type MNISTFile, openFile, spellings } from "../data/mnist_files.ts";
@@ -58,18 +54,15 @@ export async function* candidates(
     const path = join(dir, spelling);
     try {
       yield await openFile(await readFile(path), file, path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue;
-      if (error instanceof DataError) {
-        yield error;
-        continue;
-      }
-      const denied = error instanceof Deno.errors.NotCapable;
+    } catch (cause) {
+      const { NotCapable, NotFound } = Deno.errors;
+      if (cause instanceof NotFound) continue;
+      const denied = cause instanceof NotCapable;
       const remedy = denied
         ? `Run with --allow-read=${dir}`
         : "Check that it is a file and that you may read it";
-      const { message } = error as Error;
-      yield new DataError(`${path} cannot be read: ${message}. ${remedy}`, { cause: error });
+      const message = `${path} cannot be read: ${(cause as Error).message}. ${remedy}`;
+      yield cause instanceof DataError ? cause : new DataError(message, { cause });
       // Without the permission, the other names would fail alike.
       if (denied) return;
     }

@@ -1,8 +1,4 @@
-/**
- * Models on disk: the files that weights are read from and models are written to.
- *
- * @module
- */
+/** Models on disk: the files that weights are read from and models are written to. */
 
 import { basename, dirname, extname, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
@@ -36,19 +32,13 @@ export type Form = "safetensors" | "onnx" | "tfjs" | "folder";
 export async function requireForm(path: string, model: string): Promise<Form> {
   if (/[/\\]$/.test(path) || await kindOf(path) === "directory") return "folder";
   if (basename(path) === MODEL_FILE) return "tfjs";
-  switch (extname(path)) {
-    case ".safetensors":
-      return "safetensors";
-    case ".onnx":
-      return "onnx";
-    case "":
-      return "folder";
-    default:
-      throw new RangeError(
-        `Cannot save the ${model} as ${path}: end its name in .safetensors, .onnx or ` +
-          `${MODEL_FILE}, or name a folder`,
-      );
-  }
+  const extension = extname(path).slice(1);
+  if (extension === "") return "folder";
+  if (extension === "safetensors" || extension === "onnx") return extension;
+  throw new RangeError(
+    `Cannot save the ${model} as ${path}: end its name in .safetensors, .onnx or ` +
+      `${MODEL_FILE}, or name a folder`,
+  );
 }
 
 /**
@@ -78,30 +68,26 @@ export async function saveModel(
 
 /** The bytes of a group's shards, one after another. */
 async function readShards({ shards, bytes: needed }: TfjsGroup, path: string): Promise<Uint8Array> {
-  const open = <T>(name: string, promise: Promise<T>): Promise<T> =>
-    promise.catch(({ message }) => {
-      const reason = `its shard ${plain(name)} cannot be opened: ${plain(message, 400)}`;
-      throw cannotReadTfjs(path, reason);
-    });
-  const at = (name: string) => join(dirname(path), name);
-  const sizes: number[] = [];
+  /** Does something with each shard, one after another. */
+  const each = <T>(act: (shard: string) => Promise<T>): Promise<T[]> =>
+    Array.fromAsync(shards, (name) =>
+      act(join(dirname(path), name)).catch(({ message }) => {
+        const reason = `its shard ${plain(name)} cannot be opened: ${plain(message, 400)}`;
+        throw cannotReadTfjs(path, reason);
+      }));
   // All are measured before one is read: a few words must not make this need any amount of memory.
-  for (const name of shards) {
-    const { isFile, size } = await open(name, Deno.stat(at(name)));
-    if (!isFile) throw cannotReadTfjs(path, `its shard ${plain(name)} is not a file`);
-    sizes.push(size);
-  }
-  const held = sizes.reduce((sum, size) => sum + size, 0);
+  const infos = await each(Deno.stat);
+  const other = infos.findIndex(({ isFile }) => !isFile);
+  if (other >= 0) throw cannotReadTfjs(path, `its shard ${plain(shards[other])} is not a file`);
+  const held = infos.reduce((sum, { size }) => sum + size, 0);
   if (held !== needed) {
-    const list = shards.map((name, i) => `${plain(name)} (${sizes[i]} bytes)`).join(", ");
+    const list = shards.map((name, i) => `${plain(name)} (${infos[i].size} bytes)`).join(", ");
     throw cannotReadTfjs(
       path,
       `its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`,
     );
   }
-  const parts: Uint8Array[] = [];
-  for (const name of shards) parts.push(await open(name, Deno.readFile(at(name))));
-  return concat(parts);
+  return concat(await each(Deno.readFile));
 }
 
 /**

@@ -1,8 +1,4 @@
-/**
- * What a run leaves behind in its folder.
- *
- * @module
- */
+/** What a run leaves behind in its folder. */
 
 import { basename, join } from "node:path";
 import { CheckpointError, DataError } from "../errors.ts";
@@ -10,7 +6,7 @@ import { isSystemError, makeFolder, removeTemporary, writeFileAtomic } from "./a
 import { CheckpointFolder, SUPERSEDED } from "./checkpoints.ts";
 import { Curves } from "../formats/curves.ts";
 import { plain, quote } from "../formats/json.ts";
-import { isLink, kindOf, requireNoLinks } from "./kind.ts";
+import { ifThere, requireNoLinks } from "./kind.ts";
 import { FolderLock, LOCK } from "./lock.ts";
 import type { MetricsRow } from "../formats/metrics.ts";
 import { MetricsLog } from "../training/metrics_log.ts";
@@ -66,7 +62,6 @@ const FLUSH_SECONDS = 0.5;
 export class RunFolder implements AsyncDisposable {
   /** The folder of checkpoints. */
   readonly checkpoints: CheckpointFolder;
-  private readonly message: (text: string) => void;
   #metrics: MetricsLog | undefined;
   #tensorboard: TensorBoardLog | undefined;
   #curves = new Curves();
@@ -80,7 +75,6 @@ export class RunFolder implements AsyncDisposable {
     private readonly options: RunFolderOptions,
   ) {
     this.checkpoints = checkpointsOf(path, options.keep);
-    this.message = options.onMessage;
   }
 
   /**
@@ -105,7 +99,7 @@ export class RunFolder implements AsyncDisposable {
     const files = (await listImages(this.path)).map(({ path }) => path);
     for (const name of NAMES) {
       const path = join(this.path, name);
-      if (await kindOf(path) || await isLink(path)) files.push(path);
+      if (await ifThere(Deno.lstat(path))) files.push(path);
     }
     const events = join(this.path, TENSORBOARD);
     files.push(...(await eventFiles(events)).map(({ path }) => path));
@@ -129,18 +123,14 @@ export class RunFolder implements AsyncDisposable {
    * Why a trainer of this configuration cannot continue the run in the folder; undefined when it can,
    * or when the folder has no record.
    */
-  async objection(configuration: Readonly<Record<string, unknown>>): Promise<string | undefined> {
-    const record = await readRunRecord(this.path);
-    if (!record) return undefined;
-    const keys = new Set([...Object.keys(record.configuration), ...Object.keys(configuration)]);
-    for (const key of keys) {
-      const [there, here] = [record.configuration[key], configuration[key]];
-      if (JSON.stringify(there) === JSON.stringify(here)) continue;
-      return `${join(this.path, RUN_RECORD)} is the record of another run, with ${plain(key)} ` +
-        `${quote(there)}, and this one has ${quote(here)}: resume into another folder (outDir; ` +
-        "--resume FILE --out DIR), or move the record away if it is wrong";
-    }
-    return undefined;
+  async objection(here: Readonly<Record<string, unknown>>): Promise<string | undefined> {
+    const there = (await readRunRecord(this.path))?.configuration;
+    const differs = (key: string) => JSON.stringify(there?.[key]) !== JSON.stringify(here[key]);
+    const key = there && Object.keys({ ...there, ...here }).find(differs);
+    if (key === undefined) return undefined;
+    return `${join(this.path, RUN_RECORD)} is the record of another run, with ${plain(key)} ` +
+      `${quote(there?.[key])}, and this one has ${quote(here[key])}: resume into another folder ` +
+      "(outDir; --resume FILE --out DIR), or move the record away if it is wrong";
   }
 
   /**
@@ -148,29 +138,32 @@ export class RunFolder implements AsyncDisposable {
    * again when another trainer takes the place of one that lost its device.
    */
   async begin(trainer: Trainer, command?: readonly string[]): Promise<void> {
-    const { configuration, gpu, steps: fromStep } = trainer;
-    const seed = configuration.seed as number;
+    const { configuration, gpu, steps: fromStep, currentEpoch, betweenEpochs } = trainer;
+    const { onMessage } = this.options;
     await this.#closeLogs();
     // What a process left that was killed while it wrote. Not before: where the folder was refused,
     // another one may be writing there.
     for (const dir of [this.path, this.checkpoints.path]) await removeTemporary(dir);
-    const { currentEpoch, betweenEpochs } = trainer;
     const aside = betweenEpochs
       ? await this.checkpoints.supersede(currentEpoch - 1)
       : await this.checkpoints.supersede(currentEpoch, fromStep);
     if (aside.length) {
       const folder = join(this.checkpoints.path, SUPERSEDED);
-      this.message(`newer than what is resumed, and now in ${folder}: ${aside.join(", ")}`);
+      onMessage(`newer than what is resumed, and now in ${folder}: ${aside.join(", ")}`);
     }
-    await writeRunRecord(
-      this.path,
-      { configuration, seed, adapter: gpu.info, kernels: gpu.tuning, fromStep, command },
-      this.message,
-    );
+    const seed = configuration.seed as number;
+    const facts = {
+      configuration,
+      seed,
+      adapter: gpu.info,
+      kernels: gpu.tuning,
+      fromStep,
+      command,
+    };
+    await writeRunRecord(this.path, facts, onMessage);
     this.#metrics = await this.#openMetrics(fromStep);
-    this.#tensorboard = await TensorBoardLog.open(join(this.path, TENSORBOARD), {
-      afterStep: fromStep,
-    });
+    const folder = join(this.path, TENSORBOARD);
+    this.#tensorboard = await TensorBoardLog.open(folder, { afterStep: fromStep });
   }
 
   /** A log that cannot be read must not stop a run: it is put aside. */
@@ -183,7 +176,7 @@ export class RunFolder implements AsyncDisposable {
       if (!(error instanceof DataError)) throw error;
       const aside = `${path}.damaged`;
       await Deno.rename(path, aside);
-      this.message(`${error.message}; it is now ${aside}, and a new log begins`);
+      this.options.onMessage(`${error.message}; it is now ${aside}, and a new log begins`);
       return await MetricsLog.open(path, { afterStep });
     }
   }
@@ -192,10 +185,8 @@ export class RunFolder implements AsyncDisposable {
   async step(event: StepEvent): Promise<void> {
     const { step, generatorLoss, discriminatorLoss } = event;
     this.#metrics!.step(event);
-    this.#tensorboard!.scalars(step, {
-      "loss/generator": generatorLoss,
-      "loss/discriminator": discriminatorLoss,
-    });
+    const losses = { "loss/generator": generatorLoss, "loss/discriminator": discriminatorLoss };
+    this.#tensorboard!.scalars(step, losses);
     this.#curves.add(step, generatorLoss, discriminatorLoss);
     if (performance.now() - this.#flushed > 1000 * FLUSH_SECONDS) await this.#flush();
   }
@@ -247,28 +238,33 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /** Writes `dcgan.gif` from the images up to here. */
-  async writeGIF(
-    upTo: Readonly<{ step: number; epoch: number }>,
-  ): Promise<string | undefined> {
-    try {
-      return await this.#tolerate("the GIF", () => writeGIF(this.path, upTo));
-    } catch (error) {
+  writeGIF(upTo: Readonly<{ step: number; epoch: number }>): Promise<string | undefined> {
+    return this.#tolerate("the GIF", () => writeGIF(this.path, upTo)).catch((error) => {
       if (!(error instanceof DataError)) throw error;
-      this.message(`dcgan.gif is not written: ${error.message}`); // No reason to stop a run.
+      this.options.onMessage(`dcgan.gif is not written: ${error.message}`); // No reason to stop a run.
       return undefined;
-    }
+    });
   }
 
   async #flush(sync = false): Promise<void> {
-    for (const [what, log] of this.#logs()) {
-      await this.#tolerate(what, () => log.flush({ sync }), () => log.lost);
-    }
+    await this.#withLogs((log) => log.flush({ sync }));
     this.#flushed = performance.now();
   }
 
-  *#logs(): Generator<[string, MetricsLog | TensorBoardLog]> {
-    if (this.#metrics) yield ["the log", this.#metrics];
-    if (this.#tensorboard) yield ["TensorBoard's log", this.#tensorboard];
+  /** Writes and closes the logs. */
+  async #closeLogs(): Promise<void> {
+    await this.#withLogs((log) => log.close());
+    this.#metrics = this.#tensorboard = undefined;
+    this.#curves = new Curves();
+  }
+
+  /** Does something with each log, even if it fails with the other. */
+  async #withLogs(act: (log: MetricsLog | TensorBoardLog) => Promise<void>): Promise<void> {
+    await using stack = new AsyncDisposableStack();
+    const logs = { "TensorBoard's log": this.#tensorboard, "the log": this.#metrics };
+    for (const [what, log] of Object.entries(logs)) {
+      if (log) stack.defer(() => this.#tolerate(what, () => act(log), () => log.lost));
+    }
   }
 
   /** Does what a run can do without. A failure is reported once, until it succeeds again. */
@@ -281,27 +277,17 @@ export class RunFolder implements AsyncDisposable {
       const value = await body();
       if (this.#failing.delete(what)) {
         const without = lost() ? `, without ${lost()} entries that were too many to hold` : "";
-        this.message(`${what} can be written again${without}`);
+        this.options.onMessage(`${what} can be written again${without}`);
       }
       return value;
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      if (!this.#failing.has(what)) this.message(`${error.message}. The run goes on without`);
+      if (!this.#failing.has(what)) {
+        this.options.onMessage(`${error.message}. The run goes on without`);
+      }
       this.#failing.add(what);
       return undefined;
     }
-  }
-
-  /** Writes and closes the logs; each is closed even if another cannot be. */
-  async #closeLogs(): Promise<void> {
-    await using closing = new AsyncDisposableStack();
-    for (const [what, log] of this.#logs()) {
-      closing.defer(async () => {
-        await this.#tolerate(what, () => log.close(), () => log.lost);
-      });
-    }
-    this.#metrics = this.#tensorboard = undefined;
-    this.#curves = new Curves();
   }
 
   /** Writes and closes the logs, and releases the folder. */

@@ -1,8 +1,4 @@
-/**
- * The file with the record of a run.
- *
- * @module
- */
+/** The file with the record of a run. */
 
 import { join } from "node:path";
 import { encodeJSON, plain } from "../formats/json.ts";
@@ -23,29 +19,25 @@ export type RunFacts =
  * Writes `run.json`, or adds a session to it when the run is resumed (`fromStep` is not 0). A record that cannot be read
  * never stops a run: it is reported to `onMessage`, and a new one replaces it.
  *
- * Permissions: read and write for the folder.
- *
  * @returns The file's path.
  * @throws {Error} when it cannot be written.
  */
 export async function writeRunRecord(
   outDir: string,
-  facts: RunFacts,
+  { configuration, seed, ...facts }: RunFacts,
   onMessage: (text: string) => void = () => {},
 ): Promise<string> {
   const path = join(outDir, RUN_RECORD);
-  const { configuration, seed, ...rest } = facts;
   const session: RunSession = {
     started: new Date().toISOString(),
-    ...rest,
+    ...facts,
     versions: { library: VERSION, ...Deno.version },
     os: Deno.build.os,
     arch: Deno.build.arch,
   };
   const old = facts.fromStep > 0 ? await readRunRecord(outDir, onMessage) : undefined;
-  const record = old
-    ? { ...old, sessions: [...old.sessions, session] }
-    : { format: 1, configuration, seed, sessions: [session] } satisfies RunRecord;
+  const before: RunRecord = old ?? { format: 1, configuration, seed, sessions: [] };
+  const record = { ...before, sessions: [...before.sessions, session] };
   await writeFileAtomic(path, new TextEncoder().encode(encodeJSON(record, 2) + "\n"));
   return path;
 }

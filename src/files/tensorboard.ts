@@ -1,13 +1,9 @@
-/**
- * The folder of a run's event files, which TensorBoard shows.
- *
- * @module
- */
+/** The folder of a run's event files, which TensorBoard shows. */
 
 import { join } from "node:path";
 import { AppendFile } from "./append.ts";
 import { makeFolder } from "./atomic.ts";
-import { kindOf } from "./kind.ts";
+import { filesIn } from "./kind.ts";
 
 /** Names of this library's event files. Other programs' files may be in the same folder. */
 const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\.\d+$/;
@@ -18,13 +14,8 @@ const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\.\d+$/;
  * @returns paths, with the number in the name
  */
 export async function eventFiles(folder: string): Promise<{ path: string; seconds: number }[]> {
-  const files: { path: string; seconds: number }[] = [];
-  if (await kindOf(folder) !== "directory") return files;
-  for await (const { name, isFile } of Deno.readDir(folder)) {
-    const match = isFile && NAME.exec(name);
-    if (match) files.push({ path: join(folder, name), seconds: Number(match[1]) });
-  }
-  return files;
+  const files = await filesIn(folder, NAME);
+  return files.map(({ path, match }) => ({ path, seconds: Number(match[1]) }));
 }
 
 /**

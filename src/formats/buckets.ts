@@ -1,9 +1,3 @@
-/**
- * A series of any length in bounded memory.
- *
- * @module
- */
-
 /** Finite values of a series over some consecutive steps. */
 export interface Bucket {
   readonly from: number;
@@ -19,17 +13,13 @@ export interface Bucket {
 const EMPTY = { count: 0, min: Infinity, max: -Infinity, sum: 0 };
 
 function joined(a = EMPTY, b = EMPTY): typeof EMPTY {
-  return {
-    count: a.count + b.count,
-    min: Math.min(a.min, b.min),
-    max: Math.max(a.max, b.max),
-    sum: a.sum + b.sum,
-  };
+  const [min, max] = [Math.min(a.min, b.min), Math.max(a.max, b.max)];
+  return { count: a.count + b.count, min, max, sum: a.sum + b.sum };
 }
 
 /**
- * Minimum, maximum and mean of a series in buckets of equal width, from its first step on. When a step
- * comes after the last bucket, all buckets double in width until it fits.
+ * Minimum, maximum and mean of a series of any length in bounded memory: in buckets of equal width, from
+ * its first step on. When a step comes after the last bucket, all double in width until it fits.
  */
 export class Buckets {
   /** Steps in a bucket. */
@@ -47,9 +37,8 @@ export class Buckets {
     this.first ||= step;
     this.last = Math.max(this.last, step);
     while (step - this.first >= this.width * this.capacity) {
-      const pairs = { length: Math.ceil(this.capacity / 2) };
-      const totals = this.#totals;
-      this.#totals = Array.from(pairs, (_, i) => joined(totals[2 * i], totals[2 * i + 1]));
+      const [length, totals] = [Math.ceil(this.capacity / 2), this.#totals];
+      this.#totals = Array.from({ length }, (_, i) => joined(totals[2 * i], totals[2 * i + 1]));
       this.width *= 2;
     }
     if (!Number.isFinite(value)) return;

@@ -1,8 +1,4 @@
-/**
- * Checksums of a safetensors file's parts: they show which part a disk or a copy has changed.
- *
- * @module
- */
+/** Checksums of a safetensors file's parts: they show which part a disk or a copy has changed. */
 
 // @ts-types="npm:crc-32@1.2.2/types/index.d.ts"
 import CRC32 from "npm:crc-32@1.2.2";
@@ -19,9 +15,9 @@ export function crc32(bytes: Uint8Array): number {
 const KEY = "crc32";
 
 /** The same file with a checksum of every tensor, and of the metadata, in its metadata. */
-export function withChecksums({ tensors, metadata }: SafetensorsFile): SafetensorsFile {
-  const sums = Object.fromEntries(checksums({ tensors, metadata }));
-  return { tensors, metadata: { ...metadata, [KEY]: JSON.stringify(sums) } };
+export function withChecksums(file: SafetensorsFile): SafetensorsFile {
+  const sums = JSON.stringify(Object.fromEntries(checksums(file)));
+  return { ...file, metadata: { ...file.metadata, [KEY]: sums } };
 }
 
 /**
@@ -37,21 +33,21 @@ export function requireChecksums(file: SafetensorsFile, path: string): void {
   const refuse = (what: string): never => {
     throw new CheckpointError(`${path} is damaged: ${what}. Use another checkpoint`);
   };
-  let expected: Map<string, unknown>;
+  let left: Map<string, unknown>;
   try {
-    expected = new Map(Object.entries(parseJSON(text) as object));
+    left = new Map(Object.entries(parseJSON(text) as object));
   } catch {
     return refuse("its checksums are not JSON");
   }
   for (const [name, sum] of checksums(file)) {
     const what = name === METADATA ? "its metadata" : `the tensor ${plain(name)}`;
-    if (!expected.has(name)) refuse(`${what} has no checksum`);
-    if (expected.get(name) !== sum) {
-      refuse(`${what} has the CRC-32 ${sum}, it was written with ${quote(expected.get(name))}`);
+    const written = left.get(name);
+    if (!left.delete(name)) refuse(`${what} has no checksum`);
+    if (written !== sum) {
+      refuse(`${what} has the CRC-32 ${sum}, it was written with ${quote(written)}`);
     }
-    expected.delete(name);
   }
-  for (const name of expected.keys()) refuse(`it has no tensor ${plain(name)}, but its checksum`);
+  for (const name of left.keys()) refuse(`it has no tensor ${plain(name)}, but its checksum`);
 }
 
 function* checksums({ tensors, metadata }: SafetensorsFile): Generator<[string, string]> {

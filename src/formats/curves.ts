@@ -1,8 +1,4 @@
-/**
- * The losses of a run as a figure.
- *
- * @module
- */
+/** The losses of a run as a figure. */
 
 import { type Bucket, Buckets } from "./buckets.ts";
 import type { MetricsRow } from "./metrics.ts";
@@ -19,19 +15,13 @@ export interface CurvesOptions {
  * Colors of Okabe and Ito, which people with any kind of color vision can distinguish.
  */
 const NETWORKS = [
-  {
-    name: "generator",
-    legend: "generator",
-    color: "#0072b2",
-    equilibrium: Math.LN2,
-    formula: "ln 2",
-  },
+  { name: "generator", of: "", color: "#0072b2", formula: "ln 2", equilibrium: Math.LN2 },
   {
     name: "discriminator",
-    legend: "discriminator, real + generated",
+    of: ", real + generated",
     color: "#d55e00",
-    equilibrium: 2 * Math.LN2,
     formula: "2 ln 2",
+    equilibrium: 2 * Math.LN2,
   },
 ];
 
@@ -41,9 +31,12 @@ const MOST_EPOCHS = 1000;
 
 const SIZE = { width: 760, height: 440 };
 const BOX = { left: 62, right: 694, top: 88, bottom: 362 };
+/** To be filled, and closed. */
+const PLOT = `<rect x="${BOX.left}" y="${BOX.top}" width="${BOX.right - BOX.left}" ` +
+  `height="${BOX.bottom - BOX.top}"`;
 const INK = "#222";
-const FAINT = "#666";
 const MIDDLE = `text-anchor="middle"`;
+const TITLE = `${MIDDLE} font-size="13"`;
 const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 /**
@@ -127,14 +120,15 @@ export class Curves {
       Math.max(-1000, Math.min(1000, BOX.bottom - loss / top * (BOX.bottom - BOX.top)));
 
     const notes = [
-      sigma > 1 && `Thick: Gaussian mean, \u03c3 = ${plural(Math.round(sigma), "step", "steps")}.`,
+      sigma > 1 && `Thick: Gaussian mean, \u03c3 = ${counted(Math.round(sigma), "step")}.`,
       width > 1 && `Shaded: minimum to maximum of ${grouped(width)} steps.`,
       "Dashed: the discriminator cannot tell (p = 1/2).",
     ];
-    const steps = plural(this.#notFinite, "step has a loss", "steps have a loss");
+    const have = this.#notFinite === 1 ? "has" : "have";
     const warnings = [
       peak > top && `Peaks up to ${peak.toPrecision(3)} are cut off.`,
-      this.#notFinite > 0 && `${steps} that is not finite.`,
+      this.#notFinite > 0 &&
+      `${counted(this.#notFinite, "step")} ${have} a loss that is not finite.`,
     ];
     const parts = [
       horizontal(y, top),
@@ -145,9 +139,9 @@ export class Curves {
       ...curves.map((curve) => drawRange(curve, x, y)),
       ...curves.map((curve) => drawMean(curve, x, y)),
       "</g>",
-      rect("none", `stroke="${INK}" stroke-width="1"`),
+      `${PLOT} fill="none" stroke="${INK}" stroke-width="1"/>`,
       legend(),
-      caption(notes, 0, FAINT) + caption(warnings, 15, "#a00"),
+      caption(0, "#666", notes) + caption(15, "#a00", warnings),
     ];
     return frame(this.#title, descriptionOf(curves, last), parts);
   }
@@ -177,17 +171,14 @@ function requireStep(step: number): void {
   }
 }
 
-type Curve = typeof NETWORKS[number] & {
-  readonly buckets: readonly Bucket[];
-  /** Steps and smoothed losses. */
-  readonly smooth: readonly Point[];
-};
+/** A network's losses, and steps with smoothed losses. */
+type Curve = typeof NETWORKS[number] & { buckets: readonly Bucket[]; smooth: readonly Point[] };
 
 function descriptionOf(curves: readonly Curve[], steps: number): string {
   if (!steps) return "No step has been trained yet.";
   const ends = curves.map(({ name, smooth }) => {
-    const value = smooth.findLast(([, y]) => Number.isFinite(y))?.[1];
-    return `${name} ${value?.toFixed(3) ?? "without a finite loss"}`;
+    const [, loss] = smooth.findLast(([, y]) => Number.isFinite(y)) ?? [];
+    return `${name} ${loss?.toFixed(3) ?? "without a finite loss"}`;
   });
   return `Binary cross-entropy in nats over ${steps} training steps; ` +
     `at the end, smoothed: ${ends.join(", ")}.`;
@@ -214,7 +205,7 @@ function smoothed(buckets: readonly Bucket[], sigma: number): Point[] {
 }
 
 /** The highest loss, and that at the top edge: a few high peaks must not flatten the rest. */
-function heightOf(curves: readonly Curve[]): { readonly top: number; readonly peak: number } {
+function heightOf(curves: readonly Curve[]): { top: number; peak: number } {
   const maxima = curves.flatMap(({ buckets }) => buckets.map(({ max }) => max))
     .filter(Number.isFinite).sort((a, b) => a - b);
   const peak = maxima.at(-1) ?? 0;
@@ -226,6 +217,8 @@ function heightOf(curves: readonly Curve[]): { readonly top: number; readonly pe
 
 type Scale = (value: number) => number;
 
+const counted = (n: number, what: string) => `${grouped(n)} ${what}${n === 1 ? "" : "s"}`;
+
 function text(x: number, y: number, content: string, attributes = ""): string {
   return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escapeXML(content)}</text>`;
 }
@@ -234,20 +227,10 @@ function line(x1: number, y1: number, x2: number, y2: number, attributes: string
   return `<path d="M${round(x1)},${round(y1)}L${round(x2)},${round(y2)}" ${attributes}/>`;
 }
 
-function plural(count: number, one: string, many: string): string {
-  return `${grouped(count)} ${count === 1 ? one : many}`;
-}
-
-function caption(sentences: readonly (string | false)[], down: number, color: string): string {
+function caption(down: number, color: string, sentences: readonly (string | false)[]): string {
   const content = sentences.filter(Boolean).join(" ");
-  const y = SIZE.height - 24 + down;
-  return content && text(BOX.left, y, content, `font-size="11" fill="${color}"`);
-}
-
-function rect(fill: string, attributes = ""): string {
-  const { left, right, top, bottom } = BOX;
-  return `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" ` +
-    `fill="${fill}" ${attributes}/>`;
+  const attributes = `font-size="11" fill="${color}"`;
+  return content && text(BOX.left, SIZE.height - 24 + down, content, attributes);
 }
 
 function horizontal(y: Scale, top: number): string {
@@ -257,8 +240,7 @@ function horizontal(y: Scale, top: number): string {
       text(BOX.left - 8, y(loss) + 4, label, `text-anchor="end"`);
   });
   const turned = `transform="translate(18 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)"`;
-  return lines.join("") +
-    text(0, 0, "binary cross-entropy (nats)", `${turned} ${MIDDLE} font-size="13"`);
+  return lines.join("") + text(0, 0, "binary cross-entropy (nats)", `${turned} ${TITLE}`);
 }
 
 function vertical(x: Scale, low: number, high: number): string {
@@ -266,9 +248,7 @@ function vertical(x: Scale, low: number, high: number): string {
     line(x(step), BOX.bottom, x(step), BOX.bottom + 5, `stroke="${INK}"`) +
     text(x(step), BOX.bottom + 19, grouped(step), MIDDLE)
   );
-  const center = (BOX.left + BOX.right) / 2;
-  return lines.join("") +
-    text(center, BOX.bottom + 38, "training step", `${MIDDLE} font-size="13"`);
+  return lines.join("") + text((BOX.left + BOX.right) / 2, BOX.bottom + 38, "training step", TITLE);
 }
 
 /** Ends of epochs above the plot: a number for some, a tick for as many as fit. */
@@ -330,11 +310,11 @@ function drawMean({ color, smooth }: Curve, x: Scale, y: Scale): string {
 
 function legend(): string {
   let left = BOX.left;
-  return NETWORKS.map(({ legend, color }) => {
+  return NETWORKS.map(({ name, of, color }) => {
     const at = left;
-    left += 60 + 6.6 * legend.length;
+    left += 60 + 6.6 * (name + of).length;
     return line(at, 50, at + 24, 50, `stroke="${color}" stroke-width="2.5"`) +
-      text(at + 32, 54, legend, `font-size="13"`);
+      text(at + 32, 54, name + of, `font-size="13"`);
   }).join("");
 }
 
@@ -346,7 +326,7 @@ function frame(title: string, description: string, parts: readonly string[]): st
     `font-family="${FONT}" font-size="12" fill="${INK}">`,
     `<title id="dcgan-title">${escapeXML(title)}</title>`,
     `<desc id="dcgan-description">${escapeXML(description)}</desc>`,
-    `<clipPath id="dcgan-plot">${rect("#fff")}</clipPath>`,
+    `<clipPath id="dcgan-plot">${PLOT} fill="#fff"/></clipPath>`,
     `<rect width="${width}" height="${height}" rx="6" fill="#fff"/>`,
     text(BOX.left, 28, title, `font-size="16" font-weight="bold"`),
     ...parts,

@@ -1,9 +1,3 @@
-/**
- * Animated GIF files.
- *
- * @module
- */
-
 import { applyPalette, GIFEncoder, quantize } from "npm:gifenc@1.0.3/dist/gifenc.esm.js";
 import { describeImage, type Image, requireImage } from "./image.ts";
 
@@ -29,8 +23,7 @@ function indexed({ data }: Image): { readonly index: Uint8Array; readonly palett
     index[i] = colors.get(color)!;
   }
   if (colors.size <= 256) {
-    const palette = [...colors.keys()].map((c) => [c >> 16, (c >> 8) & 255, c & 255]);
-    return { index, palette };
+    return { index, palette: Array.from(colors.keys(), (c) => [c >> 16, (c >> 8) & 255, c & 255]) };
   }
   const rgba = new Uint8Array(index.length * 4).fill(255);
   for (let i = 0; i < index.length; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
@@ -65,14 +58,12 @@ export function encodeGIF(frames: readonly Image[], options: GIFOptions): Uint8A
   if (!(delayMs >= 0 && delayMs <= 655_350)) {
     throw new RangeError(`delayMs must be from 0 to 655350, got ${delayMs}`);
   }
-  const first = describeImage(frames[0]);
-  for (const [i, frame] of frames.entries()) {
-    requireImage(frame, [1, 3]);
-    const other = describeImage(frame);
-    if (other !== first) {
-      const difference = `frame 0 is ${first}, frame ${i} is ${other}`;
-      throw new TypeError(`The frames of a GIF must be alike: ${difference}`);
-    }
+  for (const frame of frames) requireImage(frame, [1, 3]);
+  const sizes = frames.map(describeImage);
+  const other = sizes.findIndex((size) => size !== sizes[0]);
+  if (other >= 0) {
+    const difference = `frame 0 is ${sizes[0]}, frame ${other} is ${sizes[other]}`;
+    throw new TypeError(`The frames of a GIF must be alike: ${difference}`);
   }
   const { width, height } = frames[0];
   if (Math.max(width, height) > 65_535) {
@@ -112,15 +103,9 @@ export function tutorialFrames(count: number): number[] {
   if (!Number.isSafeInteger(count) || count < 0) {
     throw new RangeError(`The number of images must be a whole number, got ${count}`);
   }
-  const frames: number[] = [];
-  let last = -1;
-  for (let i = 0; i < count; i++) {
-    // Python rounds halves to even numbers, but there are none: (k + 1/2)^2 / 4 is never whole.
-    const frame = Math.round(2 * Math.sqrt(i));
-    if (frame <= last) continue;
-    last = frame;
-    frames.push(i);
-  }
-  if (count > 0) frames.push(count - 1);
-  return frames;
+  // Python rounds halves to even numbers, but there are none: (k + 1/2)^2 / 4 is never whole.
+  const frameOf = (i: number) => Math.round(2 * Math.sqrt(i));
+  const indices = Array.from({ length: count }, (_, i) => i);
+  const frames = indices.filter((i) => i === 0 || frameOf(i) > frameOf(i - 1));
+  return [...frames, ...indices.slice(-1)];
 }

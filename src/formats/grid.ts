@@ -1,8 +1,4 @@
-/**
- * Many small images side by side as one.
- *
- * @module
- */
+/** Many small images side by side as one. */
 
 import { type Image, requireSizes } from "./image.ts";
 import { MAX_PIXELS } from "./png_chunks.ts";
@@ -30,13 +26,13 @@ export interface GridOptions {
   readonly padding?: number;
 }
 
-/** Pixels on the screen for each pixel of an image, in the grids of a run. */
+/** Scale of the grids of a run. */
 export const GRID_SCALE = 3;
 
 /** Most images of a grid: 64 in each row. */
 export const MOST_IMAGES = 4096;
 
-/** Most images of these sizes in one grid: as many as our own PNG reader takes, and never fewer than 16. */
+/** Most images of these sizes in one grid: as many as our own PNG reader takes, never fewer than 16. */
 export function mostImages(height: number, width: number): number {
   const cell = GRID_SCALE ** 2 * (height + 1) * (width + 1);
   const row = Math.floor(Math.sqrt(MAX_PIXELS / cell));
@@ -65,13 +61,14 @@ export function imageGrid(images: Float32Array, options: GridOptions): Grid {
   const { count, height, width, channels, columns, range: [low, high] = [-1, 1] } = options;
   const { scale = 1, padding = 0 } = options;
   requireSizes("a grid", { count, height, width, columns, scale });
-  requireSizes("a grid", { padding }, 0);
+  requireSizes("a grid", { padding }, { least: 0 });
   if (channels !== 1 && channels !== 3) {
     throw new RangeError(`A grid has images of 1 or 3 channels, got ${channels}`);
   }
   if (!(low < high) || !Number.isFinite(high - low)) {
+    const range = `[${low}, ${high}]`;
     throw new RangeError(
-      `The range of a grid must go from a lower number to a higher, got [${low}, ${high}]`,
+      `The range of a grid must go from a lower number to a higher, got ${range}`,
     );
   }
   const size = count * height * width * channels;

@@ -1,10 +1,4 @@
-/**
- * One 8-bit image: what is written to and read from image files.
- *
- * @module
- */
-
-/** An 8-bit image. */
+/** An 8-bit image: what is written to and read from image files. */
 export interface Image {
   /** Pixels from left to right. */
   readonly width: number;
@@ -21,18 +15,17 @@ export function describeImage({ width, height, channels }: Image): string {
   return `${width} x ${height} with ${channels} channels`;
 }
 
-/**
- * Refuses sizes that are not whole numbers of at least `least`.
- *
- * @param what they belong to, `an image`
- */
-export function requireSizes(what: string, sizes: Record<string, number>, least = 1): void {
+/** Refuses sizes of `what`, such as "an image", that are not whole numbers of at least `least`. */
+export function requireSizes(
+  what: string,
+  sizes: Record<string, number>,
+  { least = 1, error = RangeError }: { least?: number; error?: new (text: string) => Error } = {},
+): void {
   for (const [name, value] of Object.entries(sizes)) {
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new RangeError(
-        `The ${name} of ${what} must be a whole number of at least ${least}, got ${value}`,
-      );
-    }
+    if (Number.isSafeInteger(value) && value >= least) continue;
+    throw new error(
+      `The ${name} of ${what} must be a whole number of at least ${least}, got ${value}`,
+    );
   }
 }
 
@@ -51,9 +44,7 @@ export function requireImage(image: Image, allowed: readonly number[]): void {
   }
   const size = width * height * channels;
   if (data.length !== size) {
-    throw new TypeError(
-      `An image of ${width} x ${height} pixels with ${channels} channels needs ${size} bytes, ` +
-        `got ${data.length}`,
-    );
+    const needed = `${width} x ${height} pixels with ${channels} channels needs ${size} bytes`;
+    throw new TypeError(`An image of ${needed}, got ${data.length}`);
   }
 }

@@ -1,8 +1,4 @@
-/**
- * JSON from files that others wrote, and numbers that JSON has no form for.
- *
- * @module
- */
+/** JSON from files that others wrote, and numbers that JSON has no form for. */
 
 /** Deeper than any file that is read here. Code that walks a value recurses once for each level. */
 const MOST_LEVELS = 64;
@@ -66,11 +62,13 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Longer ones are cut in messages. */
-const MOST_SHOWN = 160;
+/** Whether a parsed value can be the size of an axis, or a place in a file. */
+export function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
+}
 
 /** A text from a file as a message may show it: not too long, and no command to a terminal. */
-export function plain(text: string, most = MOST_SHOWN): string {
+export function plain(text: string, most = 160): string {
   const cut = text.length > most ? `${text.slice(0, most)}...` : text;
   return cut.replace(
     // deno-lint-ignore no-control-regex
@@ -81,11 +79,9 @@ export function plain(text: string, most = MOST_SHOWN): string {
 
 /** A value from a file as a message may show it. */
 export function quote(value: unknown): string {
-  let text: string | undefined;
   try {
-    text = JSON.stringify(value);
+    return plain(JSON.stringify(value) ?? String(value));
   } catch {
-    text = "what is nested too deep";
+    return "what is nested too deep";
   }
-  return plain(text ?? String(value));
 }

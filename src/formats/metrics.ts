@@ -1,7 +1,5 @@
 /**
  * Lines of a metrics log: the losses of a step or an epoch as one JSON object, which any tool reads.
- *
- * @module
  */
 
 import { decodeNumber, encodeJSON, parseJSON, quote } from "./json.ts";
@@ -52,28 +50,23 @@ export interface EpochMetrics {
 /** One line of a metrics log. */
 export type MetricsRow = StepMetrics | EpochMetrics;
 
-/** What the fields of a row must hold. */
-const KINDS = {
-  count: {
-    what: "a whole number of at least 1",
-    is: (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1,
-  },
-  number: { what: "a number", is: (value: unknown) => typeof value === "number" },
-  time: {
-    what: "a time",
-    is: (value: unknown) => typeof value === "string" && !Number.isNaN(Date.parse(value)),
-  },
-};
-const BOTH = {
-  time: "time",
-  step: "count",
-  epoch: "count",
-  generatorLoss: "number",
-  discriminatorLoss: "number",
-} as const;
-const FIELDS: Record<MetricsRow["type"], Record<string, keyof typeof KINDS>> = {
-  step: { ...BOTH, images: "count" },
-  epoch: { ...BOTH, steps: "count", seconds: "number", distance: "number" },
+/** What a field must hold, and whether a value is that. */
+type Kind = readonly [what: string, is: (value: unknown) => boolean];
+const COUNT: Kind = [
+  "a whole number of at least 1",
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+];
+const NUMBER: Kind = ["a number", (value) => typeof value === "number"];
+const TIME: Kind = [
+  "a time",
+  (value) => typeof value === "string" && !Number.isNaN(Date.parse(value)),
+];
+
+const LOSSES = { generatorLoss: NUMBER, discriminatorLoss: NUMBER };
+const BOTH = { time: TIME, step: COUNT, epoch: COUNT, ...LOSSES };
+const FIELDS: Record<MetricsRow["type"], Record<string, Kind>> = {
+  step: { ...BOTH, images: COUNT },
+  epoch: { ...BOTH, steps: COUNT, seconds: NUMBER, distance: NUMBER },
 };
 
 /**
@@ -104,8 +97,8 @@ export function decodeRow(line: string): MetricsRow {
   }
   for (const [name, kind] of Object.entries(FIELDS[row.type])) {
     if (name === "distance" && row[name] === undefined) continue;
-    const { what, is } = KINDS[kind];
-    if (kind === "number") row[name] = decodeNumber(row[name]);
+    if (kind === NUMBER) row[name] = decodeNumber(row[name]);
+    const [what, is] = kind;
     if (!is(row[name])) throw new Error(`its "${name}" is ${quote(row[name])}, not ${what}`);
   }
   return row as unknown as MetricsRow;
@@ -124,10 +117,8 @@ export class RowOrder {
     }
     if (step < this.step) return `epoch ${epoch} ends at step ${step}, after step ${this.step}`;
     // An epoch may appear again: it was stopped, and a resumed run finished it.
-    if (step <= this.epochStep || epoch < this.epoch) {
-      const before = `epoch ${this.epoch} at step ${this.epochStep}`;
-      return `epoch ${epoch} at step ${step} comes after ${before}`;
-    }
+    if (step > this.epochStep && epoch >= this.epoch) return undefined;
+    return `epoch ${epoch} at step ${step} comes after epoch ${this.epoch} at step ${this.epochStep}`;
   }
 
   accept({ type, step, epoch }: MetricsRow): void {

@@ -3,8 +3,6 @@
  * of the schema that a network for inference needs.
  *
  * Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
- *
- * @module
  */
 
 import { floatBytes } from "./bytes.ts";

@@ -1,9 +1,3 @@
-/**
- * PNG files.
- *
- * @module
- */
-
 import { convertIndexedToRgb, decode, type DecodedPng, encode } from "npm:fast-png@8.0.0";
 import { DataError } from "../errors.ts";
 import { plain } from "./json.ts";
@@ -60,10 +54,8 @@ export function decodePNG(bytes: Uint8Array, name = "The image"): Image {
     return image;
   } catch (cause) {
     const reason = plain((cause as Error).message, 400).replace(/[.:\s]+$/, "");
-    throw new DataError(
-      `${name} cannot be read as PNG: ${reason}. Check that it is a whole PNG file`,
-      { cause },
-    );
+    const message = `${name} cannot be read as PNG: ${reason}. Check that it is a whole PNG file`;
+    throw new DataError(message, { cause });
   }
 }
 

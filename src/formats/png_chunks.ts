@@ -2,8 +2,6 @@
  * The structure of a PNG file, checked before a decoder allocates memory for it.
  *
  * Source: https://www.w3.org/TR/png-3/ (sections 5 and 11).
- *
- * @module
  */
 
 import { unzlibSync } from "npm:fflate@0.8.3";
@@ -19,8 +17,6 @@ export const MAX_PIXELS = 2 ** 24;
 
 /** Deflate cannot make its input more than 1032 times as long (a 258-byte match in 2 bits). */
 const MAX_INFLATION = 1032;
-
-const SIGNATURE = "89504e470d0a1a0a";
 
 /** Samples of a pixel, and depths that they may have, by color type. */
 const KINDS: Readonly<Record<number, readonly [samples: number, ...depths: number[]]>> = {
@@ -41,6 +37,14 @@ export interface SoundPNG {
   readonly color: number;
   /** The stored gray or RGB value that is transparent. */
   readonly key?: readonly number[];
+}
+
+const SIGNATURE = "89504e470d0a1a0a";
+
+/** Refuses what does not begin as a PNG file does. @throws {Error} half a sentence about "it" */
+export function requireSignature(bytes: Uint8Array): void {
+  const begin = hex(bytes.subarray(0, 8));
+  if (begin !== SIGNATURE) throw new Error(`it begins with 0x${begin}, expected 0x${SIGNATURE}`);
 }
 
 type Header = Record<"width" | "height" | "depth" | "color" | "interlacing", number>;
@@ -77,13 +81,8 @@ function readHeader(data: Uint8Array, fileBytes: number): Header {
 
 /** Where the pixels of each of the seven passes begin, and how far apart they are (section 8.2). */
 const PASSES = [
-  [0, 0, 8, 8],
-  [4, 0, 8, 8],
-  [0, 4, 4, 8],
-  [2, 0, 4, 4],
-  [0, 2, 2, 4],
-  [1, 0, 2, 2],
-  [0, 1, 1, 2],
+  ...[[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4]],
+  ...[[1, 0, 2, 2], [0, 1, 1, 2]],
 ];
 
 /** Bytes of all rows, each with one byte before it for its filter. */
@@ -121,23 +120,17 @@ function* chunksOf(bytes: Uint8Array) {
  * @throws {Error} saying what is wrong with it.
  */
 export function requireSound(bytes: Uint8Array): SoundPNG {
-  const begin = bytes.subarray(0, 8);
-  if (hex(begin) !== SIGNATURE) {
-    throw new Error(`it begins with 0x${hex(begin)}, expected 0x${SIGNATURE}`);
-  }
+  requireSignature(bytes);
   let header: Header | undefined;
   let palette = 0;
   let alphas = false;
   let key: number[] | undefined;
   let previous = "";
-  const kept: Uint8Array[] = [begin];
+  const kept = [bytes.subarray(0, 8)];
   const compressed: Uint8Array[] = [];
   for (const { type, data, whole } of chunksOf(bytes)) {
-    if ((type === "IHDR") !== (header === undefined)) {
-      throw new Error(
-        header ? "it has two headers" : `it begins with the chunk ${plain(type)}, not IHDR`,
-      );
-    }
+    if (!header && type !== "IHDR") throw new Error(`it begins with the chunk ${plain(type)}`);
+    if (header && type === "IHDR") throw new Error("it has two headers");
     header ??= readHeader(data, bytes.length);
     const apart = previous !== "IDAT";
     previous = type;
@@ -192,11 +185,11 @@ function word(value: number): Uint8Array {
  * bytes bounds the time; deflate makes data that it cannot compress only a few bytes longer.
  */
 function requireRows(compressed: Uint8Array, expected: number): void {
-  let found: number;
+  const room = new Uint8Array(expected + 1); // It is full only when there are too many.
+  let found = room.length;
   try {
-    const room = new Uint8Array(expected + 1); // It is full only when there are too many.
     const bomb = compressed.length > 2 * expected + 4096;
-    found = bomb ? room.length : unzlibSync(compressed, { out: room }).length;
+    if (!bomb) found = unzlibSync(compressed, { out: room }).length;
   } catch (cause) {
     const reason = plain((cause as Error).message);
     throw new Error(`its pixels cannot be decompressed (${reason})`, { cause });

@@ -7,8 +7,6 @@
  * caller's to know.
  *
  * Source: https://protobuf.dev/programming-guides/encoding/
- *
- * @module
  */
 
 import { concat, floatBytes } from "./bytes.ts";

@@ -1,8 +1,4 @@
-/**
- * The record of a run: what is needed to repeat it.
- *
- * @module
- */
+/** The record of a run: what is needed to repeat it. */
 
 import { isObject, parseJSON, quote } from "./json.ts";
 
@@ -69,16 +65,12 @@ const MOST_LETTERS = 4096;
 /** Most commands that are returned: the first session's, and those of the newest. */
 const MOST_COMMANDS = 1000;
 
-/** The valid commands in a record, the oldest first. */
-export function commandsIn({ sessions }: RunRecord): readonly (readonly string[])[] {
-  const few = sessions.length > MOST_COMMANDS
-    ? [sessions[0], ...sessions.slice(1 - MOST_COMMANDS)]
-    : sessions;
-  return few.map(({ command }) => command as unknown).filter(isCommand);
-}
-
-/** The file may hold anything. */
-function isCommand(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.length <= MOST_WORDS &&
-    value.every((word) => typeof word === "string" && word.length <= MOST_LETTERS);
+/** The valid commands in a record, the oldest first. The file may hold anything in their place. */
+export function commandsIn({ sessions }: RunRecord): (readonly string[])[] {
+  const first = sessions.slice(0, 1);
+  return [...first, ...sessions.slice(1).slice(1 - MOST_COMMANDS)].flatMap(({ command }) => {
+    const valid = Array.isArray(command) && command.length <= MOST_WORDS &&
+      command.every((word) => typeof word === "string" && word.length <= MOST_LETTERS);
+    return valid ? [command] : [];
+  });
 }

@@ -3,13 +3,11 @@
  * bytes. Any safetensors reader opens what is written here.
  *
  * Source: https://huggingface.co/docs/safetensors (format section).
- *
- * @module
  */
 
 import { CheckpointError } from "../errors.ts";
 import { concat } from "./bytes.ts";
-import { isObject, parseJSON, plain, quote } from "./json.ts";
+import { isObject, isSize, parseJSON, plain, quote } from "./json.ts";
 
 /** Element types that are read and written. */
 export type SafetensorsType = "F32" | "U32";
@@ -57,13 +55,11 @@ const ARRAYS = { F32: Float32Array, U32: Uint32Array };
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array<ArrayBuffer> {
   const header: [string, unknown][] = [[METADATA, metadata]];
   const parts: Uint8Array[] = [];
-  let end = 0;
+  let at = 0;
   for (const [name, tensor] of tensors) {
     requireEncodable(name, tensor);
     const { dtype, shape, data } = tensor;
-    const begin = end;
-    end += data.byteLength;
-    header.push([name, { dtype, shape, data_offsets: [begin, end] }]);
+    header.push([name, { dtype, shape, data_offsets: [at, at += data.byteLength] }]);
     parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
@@ -89,10 +85,6 @@ function requireEncodable(name: string, { dtype, shape, data }: SafeTensor): voi
   }
 }
 
-function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
-}
-
 /**
  * Reads a file. Its names are never used as paths.
  *
@@ -113,10 +105,8 @@ function isSize(value: unknown): value is number {
  */
 export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
   const fail = (what: string): never => {
-    throw new CheckpointError(
-      `Cannot read ${name}: ${what}. It is damaged, or no safetensors file; ` +
-        "use another checkpoint",
-    );
+    const way = "It is damaged, or no safetensors file; use another checkpoint";
+    throw new CheckpointError(`Cannot read ${name}: ${what}. ${way}`);
   };
   if (bytes.length < 8) fail(`it has ${bytes.length} bytes, a header needs at least 8`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -160,9 +150,8 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): SafetensorsF
     if (end - begin !== size) {
       refuse(`[${plain(`${shape}`)}] needs ${size} bytes, its offsets hold ${end - begin}`);
     }
-    if (start + end > bytes.length) {
-      refuse(`ends at byte ${start + end}, the file at ${bytes.length}`);
-    }
+    const last = start + end;
+    if (last > bytes.length) refuse(`ends at byte ${last}, the file at ${bytes.length}`);
     entries.push({ name, dtype: dtype as SafetensorsType, shape, begin, end });
   }
   // Without holes and overlaps, as the format demands.

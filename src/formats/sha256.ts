@@ -1,9 +1,3 @@
-/**
- * SHA-256.
- *
- * @module
- */
-
 import { hex } from "./bytes.ts";
 
 /**
@@ -13,8 +7,6 @@ import { hex } from "./bytes.ts";
  */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   // WebCrypto refuses shared memory; `slice` copies into memory of its own.
-  const own = bytes.buffer instanceof ArrayBuffer
-    ? bytes as Uint8Array<ArrayBuffer>
-    : bytes.slice();
-  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", own)));
+  const own = bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", own as BufferSource)));
 }

@@ -1,8 +1,4 @@
-/**
- * Pieces of SVG figures.
- *
- * @module
- */
+/** Pieces of SVG figures. */
 
 /** Escapes text for XML, and drops characters that XML does not allow, such as NUL. */
 export function escapeXML(text: string): string {
@@ -23,15 +19,12 @@ export type Point = readonly [x: number, y: number];
 
 /** The stretches of a line between its gaps. */
 export function stretches(points: readonly Point[]): Point[][] {
-  const all: Point[][] = [];
-  let open = false;
+  const all: Point[][] = [[]];
   for (const point of points) {
-    const there = Number.isFinite(point[1]);
-    if (there && !open) all.push([]);
-    if (there) all[all.length - 1].push(point);
-    open = there;
+    if (Number.isFinite(point[1])) all.at(-1)!.push(point);
+    else all.push([]);
   }
-  return all;
+  return all.filter(({ length }) => length);
 }
 
 /** The `d` of a line without gaps. A lone point gets a length of 0, which round caps show as a dot. */
@@ -52,16 +45,14 @@ export function ticks(low: number, high: number, most: number, whole = false): n
   const step = whole ? Math.max(1, Math.round(nice)) : nice;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
+  const length = Math.max(0, last - first + 1);
   // By multiplication and rounding, or the labels would read 0.30000000000000004.
-  return Array.from(
-    { length: Math.max(0, last - first + 1) },
-    (_, i) => Number(((first + i) * step).toPrecision(12)),
-  );
+  return Array.from({ length }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
 /** A number with thin spaces between groups of three digits, as the SI recommends. */
 export function grouped(value: number): string {
   const [whole, fraction] = String(value).split(".");
   const groups = whole.length > 4 ? whole.replace(/\B(?=(\d{3})+$)/g, "\u2009") : whole;
-  return fraction === undefined ? groups : `${groups}.${fraction}`;
+  return [groups, fraction].filter(Boolean).join(".");
 }

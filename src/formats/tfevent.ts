@@ -1,8 +1,4 @@
-/**
- * The few messages of TensorFlow's `event.proto` and `summary.proto` that a training log takes.
- *
- * @module
- */
+/** The few messages of TensorFlow's `event.proto` and `summary.proto` that a training log takes. */
 
 import { bytes, double, type Encoded, float, message, string, varint } from "./protobuf.ts";
 
@@ -42,20 +38,13 @@ function encodeBody(body: EventBody): Encoded {
 }
 
 function encodeValue(value: SummaryValue): Encoded {
-  return message(
-    string(1, value.tag),
-    "scalar" in value ? float(2, value.scalar) : bytes(4, encodeImage(value.png)),
-  );
+  const content = "scalar" in value ? float(2, value.scalar) : bytes(4, encodeImage(value.png));
+  return message(string(1, value.tag), content);
 }
 
 function encodeImage(png: Uint8Array): Encoded {
-  const { width, height, colorspace } = readHeader(png);
-  return message(varint(1, height), varint(2, width), varint(3, colorspace), bytes(4, png));
-}
-
-/** The signature, then the header's chunk: length, "IHDR", width, height, depth, color type. */
-function readHeader(png: Uint8Array): { width: number; height: number; colorspace: number } {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  // The signature, then the header's chunk: length, "IHDR", width, height, depth, color type.
   const right = png.length > 25 && view.getBigUint64(0) === 0x89504e470d0a1a0an &&
     view.getUint32(12) === 0x49484452;
   const colorspace = right ? COLORSPACE[png[25]] : undefined;
@@ -64,5 +53,6 @@ function readHeader(png: Uint8Array): { width: number; height: number; colorspac
       `An image of ${png.length} bytes is not a PNG file: encode it first, as with encodePNG`,
     );
   }
-  return { width: view.getUint32(16), height: view.getUint32(20), colorspace };
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  return message(varint(1, height), varint(2, width), varint(3, colorspace), bytes(4, png));
 }

@@ -3,13 +3,11 @@
  * and beside it the shards that hold them.
  *
  * Source: https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts
- *
- * @module
  */
 
 import { CheckpointError } from "../errors.ts";
 import { concat, floatBytes } from "./bytes.ts";
-import { isObject, parseJSON, plain, quote } from "./json.ts";
+import { isObject, isSize, parseJSON, plain, quote } from "./json.ts";
 
 /** What tfjs calls the file with the topology. */
 export const MODEL_FILE = "model.json";
@@ -86,20 +84,13 @@ export function encodeTfjsModel(
   };
 }
 
-/** A weight in the list of a `model.json`. */
-interface Entry {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly bytes: number;
-}
-
 /** A group of weights. Its shards, one after another, are one sequence of bytes. */
 export interface TfjsGroup {
   /** Names of files beside the `model.json`. */
   readonly shards: readonly string[];
   /** What the shards hold together. */
   readonly bytes: number;
-  readonly weights: readonly Entry[];
+  readonly weights: readonly Omit<TfjsWeight, "data">[];
 }
 
 type Fail = (reason: string) => never;
@@ -133,7 +124,16 @@ function requireFew(count: number, most: number, what: string, fail: Fail): void
   if (count > most) fail(`it has ${count} ${what}, at most ${most} are read`);
 }
 
-function entryOf(weight: unknown, fail: Fail): Entry {
+/** Only files beside the model: a path in a file of someone else must not lead anywhere else. */
+function isPlainName(path: unknown): path is string {
+  // Neither separators nor what Windows takes for a drive or a stream, nor control characters.
+  // deno-lint-ignore no-control-regex
+  return typeof path === "string" && !/[/\\:\x00-\x1f]/.test(path) && !/^\.{0,2}$/.test(path);
+}
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((size, n) => size * n, 4);
+
+function weightOf(weight: unknown, fail: Fail): TfjsGroup["weights"][number] {
   const { name, shape, dtype, quantization } = isObject(weight) ? weight : {};
   if (typeof name !== "string") return fail("a weight of its manifest has no name");
   const refuse = (what: string) => fail(`its weight ${quote(name)} ${what}`);
@@ -141,42 +141,32 @@ function entryOf(weight: unknown, fail: Fail): Entry {
     refuse("is quantized, float32 is supported: convert the model without quantization");
   }
   if (dtype !== "float32") refuse(`is ${quote(dtype)}, float32 is supported`);
-  const isSize = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
-  if (!Array.isArray(shape) || !shape.every(isSize)) return refuse("has no valid shape");
-  const bytes = shape.reduce((size, n) => size * n, 4);
-  if (!Number.isSafeInteger(bytes)) refuse("has no valid shape");
-  return { name, shape, bytes };
-}
-
-/** Only files beside the model: a path in a file of someone else must not lead anywhere else. */
-function requirePlainName(path: unknown, fail: Fail): string {
-  // Neither separators nor what Windows takes for a drive or a stream, nor control characters.
-  // deno-lint-ignore no-control-regex
-  if (typeof path !== "string" || /[/\\:\x00-\x1f]/.test(path) || /^\.{0,2}$/.test(path)) {
-    return fail(`its shard ${quote(path)} is not the plain name of a file beside it`);
-  }
-  return path;
+  const isShape = Array.isArray(shape) && shape.every(isSize) && isSize(sizeOf(shape));
+  if (!isShape) return refuse("has no valid shape");
+  return { name, shape };
 }
 
 function groupsOf(manifest: readonly unknown[], fail: Fail): TfjsGroup[] {
   const seen = new Set<string>();
   let count = 0;
   return manifest.map((group) => {
-    const { paths, weights } = isObject(group) ? group : {};
-    if (!Array.isArray(paths) || !Array.isArray(weights)) {
+    const { paths, weights: list } = isObject(group) ? group : {};
+    if (!Array.isArray(paths) || !Array.isArray(list)) {
       return fail("a group of its weightsManifest has no paths and weights");
     }
-    requireFew(count += weights.length, MOST_WEIGHTS, "weights", fail);
+    requireFew(count += list.length, MOST_WEIGHTS, "weights", fail);
     requireFew(seen.size + paths.length, MOST_SHARDS, "shards", fail);
     for (const path of paths) {
-      const name = requirePlainName(path, fail);
+      if (!isPlainName(path)) {
+        fail(`its shard ${quote(path)} is not the plain name of a file beside it`);
+      }
       // A short file that names one shard many times would need any amount of memory.
-      if (seen.has(name)) fail(`its shard ${plain(name)} is named twice`);
-      seen.add(name);
+      if (seen.has(path)) fail(`its shard ${plain(path)} is named twice`);
+      seen.add(path);
     }
-    const entries = weights.map((weight) => entryOf(weight, fail));
-    const bytes = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-    return { shards: paths, bytes, weights: entries };
+    const weights = list.map((weight) => weightOf(weight, fail));
+    const bytes = weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    return { shards: paths, bytes, weights };
   });
 }
 
@@ -220,8 +210,8 @@ export function parseTfjsModel(
 export function decodeTfjsGroup({ weights }: TfjsGroup, bytes: Uint8Array): TfjsWeight[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
-  return weights.map(({ name, shape, bytes: size }) => {
-    const data = new Float32Array(size / 4);
+  return weights.map(({ name, shape }) => {
+    const data = new Float32Array(sizeOf(shape) / 4);
     for (let i = 0; i < data.length; i++, at += 4) data[i] = view.getFloat32(at, true);
     return { name, shape, data };
   });

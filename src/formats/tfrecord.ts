@@ -1,8 +1,6 @@
 /**
  * TFRecord, TensorFlow's file of records: each is its length (64 bits), a checksum of that, the
  * bytes, and a checksum of those, all little-endian.
- *
- * @module
  */
 
 // @ts-types="npm:crc-32@1.2.2/types/index.d.ts"

@@ -1,8 +1,4 @@
-/**
- * Adapters: what they are called, what they can do, and a device of the one WebGPU chooses.
- *
- * @module
- */
+/** Adapters: what they are called, what they can do, and a device of the one WebGPU chooses. */
 
 import { AdapterError } from "../errors.ts";
 

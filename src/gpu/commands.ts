@@ -1,11 +1,7 @@
-/**
- * A fixed list of commands, made once and encoded again for every submit.
- *
- * @module
- */
+/** A fixed list of commands, made once and encoded again for every submit. */
 
 import type { GpuContext } from "./context.ts";
-import { type BufferView, copyToTexture, type Texture } from "./memory.ts";
+import { type BufferView, encodeCopy, type Texture } from "./memory.ts";
 import type { Constants } from "./pipelines.ts";
 import type { Kernel } from "./shader.ts";
 import { Timestamps } from "./timestamps.ts";
@@ -79,31 +75,24 @@ export class CommandList {
 
   /** Adds a dispatch; its pipeline and bind group are made here, once. */
   dispatch(options: DispatchOptions): void {
-    this.context.errors.named(
-      () => `${options.label} (${this.label})`,
-      () => this.#dispatch(options),
-    );
-  }
-
-  #dispatch(options: DispatchOptions): void {
-    const { kernel, entryPoint, bindings, label } = options;
-    const pipeline = this.context.pipelines.get(kernel, entryPoint, options.constants);
-    const entries = Object.entries(bindings).map(([name, resource]): GPUBindGroupEntry => {
-      const binding = kernel.bindings.get(name);
-      if (!binding) throw new TypeError(`${kernel.name}.wgsl declares no binding ${name}`);
-      return {
-        binding: binding.index,
-        resource: "view" in resource
-          ? resource.view
-          : { buffer: resource.buffer.raw, offset: resource.offset, size: resource.bytes },
-      };
+    const { kernel, entryPoint, constants, bindings, label } = options;
+    const { device, errors, pipelines } = this.context;
+    errors.named(() => `${label} (${this.label})`, () => {
+      const pipeline = pipelines.get(kernel, entryPoint, constants);
+      const entries = Object.entries(bindings).map(([name, resource]): GPUBindGroupEntry => {
+        const binding = kernel.bindings.get(name);
+        if (!binding) throw new TypeError(`${kernel.name}.wgsl declares no binding ${name}`);
+        return {
+          binding: binding.index,
+          resource: "view" in resource
+            ? resource.view
+            : { buffer: resource.buffer.raw, offset: resource.offset, size: resource.bytes },
+        };
+      });
+      const layout = pipeline.getBindGroupLayout(0);
+      const group = device.createBindGroup({ label, layout, entries });
+      this.#commands.push({ ...options, kind: "dispatch", pipeline, group });
     });
-    const group = this.context.device.createBindGroup({
-      label,
-      layout: pipeline.getBindGroupLayout(0),
-      entries,
-    });
-    this.#commands.push({ ...options, kind: "dispatch", pipeline, group });
   }
 
   /** Adds a copy of `from`, whole, to a buffer range or a texture. */
@@ -116,7 +105,25 @@ export class CommandList {
    * Does not wait.
    */
   submit(first = 0): void {
-    this.#named(first, () => this.#submit(first));
+    this.#named(first, () => {
+      const encoder = this.context.device.createCommandEncoder({ label: this.label });
+      let pass: GPUComputePassEncoder | undefined;
+      let bound: GPUComputePipeline | undefined;
+      for (const command of this.#commands.slice(first)) {
+        if (command.kind === "copy") {
+          pass?.end();
+          pass = bound = undefined;
+          encodeCopy(encoder, command.from, command.to);
+          continue;
+        }
+        pass ??= encoder.beginComputePass({ label: this.label });
+        if (bound !== command.pipeline) pass.setPipeline(bound = command.pipeline);
+        pass.setBindGroup(0, command.group);
+        pass.dispatchWorkgroups(...command.workgroups);
+      }
+      pass?.end();
+      this.context.device.queue.submit([encoder.finish({ label: this.label })]);
+    });
   }
 
   /** If the device refuses a command, keeps an error that names its op; `check` throws it until the next submit. */
@@ -150,33 +157,11 @@ export class CommandList {
       if (used.some((r) => !memory.holds("view" in r ? r : r.buffer))) return named;
       device.pushErrorScope("validation");
       const encoder = device.createCommandEncoder({ label });
-      if (command.kind === "copy") encodeCopy(encoder, command);
-      else encodeDispatch(encoder.beginComputePass({ label }), command);
+      encode(encoder, command);
       encoder.finish();
       if (await device.popErrorScope()) return named;
     }
     return this.label;
-  }
-
-  #submit(first: number): void {
-    const encoder = this.context.device.createCommandEncoder({ label: this.label });
-    let pass: GPUComputePassEncoder | undefined;
-    let bound: GPUComputePipeline | undefined;
-    for (let i = first; i < this.#commands.length; i++) {
-      const command = this.#commands[i];
-      if (command.kind === "copy") {
-        pass?.end();
-        pass = bound = undefined;
-        encodeCopy(encoder, command);
-        continue;
-      }
-      pass ??= encoder.beginComputePass({ label: this.label });
-      if (bound !== command.pipeline) pass.setPipeline(bound = command.pipeline);
-      pass.setBindGroup(0, command.group);
-      pass.dispatchWorkgroups(...command.workgroups);
-    }
-    pass?.end();
-    this.context.device.queue.submit([encoder.finish({ label: this.label })]);
   }
 
   /**
@@ -195,12 +180,8 @@ export class CommandList {
       this.#named(0, () => {
         const encoder = device.createCommandEncoder({ label: `${this.label} (profiled)` });
         for (const command of this.#commands) {
-          if (command.kind === "copy") encodeCopy(encoder, command);
-          else {
-            const { label } = command;
-            const timestampWrites = stamps.writes(timed.push(command) - 1);
-            encodeDispatch(encoder.beginComputePass({ label, timestampWrites }), command);
-          }
+          const isTimed = command.kind === "dispatch";
+          encode(encoder, command, isTimed ? stamps.writes(timed.push(command) - 1) : undefined);
         }
         stamps.resolve(encoder);
         device.queue.submit([encoder.finish()]);
@@ -218,17 +199,16 @@ export class CommandList {
   }
 }
 
-function encodeDispatch(
-  pass: GPUComputePassEncoder,
-  { pipeline, group, workgroups }: Dispatch,
+/** Encodes a command, a dispatch in a pass of its own. */
+function encode(
+  encoder: GPUCommandEncoder,
+  command: Dispatch | Copy,
+  timestampWrites?: GPUComputePassTimestampWrites,
 ): void {
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...workgroups);
+  if (command.kind === "copy") return encodeCopy(encoder, command.from, command.to);
+  const pass = encoder.beginComputePass({ label: command.label, timestampWrites });
+  pass.setPipeline(command.pipeline);
+  pass.setBindGroup(0, command.group);
+  pass.dispatchWorkgroups(...command.workgroups);
   pass.end();
-}
-
-function encodeCopy(encoder: GPUCommandEncoder, { from, to }: Copy): void {
-  if ("view" in to) return copyToTexture(encoder, from, to, from.bytes);
-  encoder.copyBufferToBuffer(from.buffer.raw, from.offset, to.buffer.raw, to.offset, from.bytes);
 }

@@ -1,14 +1,10 @@
-/**
- * A device and what this library keeps for it: memory, pipelines, errors.
- *
- * @module
- */
+/** A device and what this library keeps for it: memory, pipelines, errors. */
 
 import { GpuValidationError } from "../errors.ts";
 import { type AdapterInfo, describe } from "./adapter.ts";
 import { DeviceErrors } from "./errors.ts";
 import { GPUBufferUsage, GPUMapMode } from "./flags.ts";
-import { type BufferView, Memory } from "./memory.ts";
+import { type BufferView, encodeCopy, Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 
 /** The device of a `Gpu`; other rooms reach it as `gpu.context`. */
@@ -60,13 +56,7 @@ export class GpuContext {
     this.errors.named(() => label, () => {
       const encoder = this.device.createCommandEncoder({ label });
       for (const [from, to] of pairs) {
-        encoder.copyBufferToBuffer(
-          from.buffer.raw,
-          from.offset,
-          to.buffer.raw,
-          to.offset,
-          from.bytes,
-        );
+        encodeCopy(encoder, from, to);
         to.buffer.version++;
       }
       this.device.queue.submit([encoder.finish()]);

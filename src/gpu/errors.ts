@@ -1,11 +1,10 @@
 /**
  * The errors of a device. WebGPU reports them late: a call that the device refuses returns like any
  * other. Each error is kept here, and the next run or read throws it.
- *
- * @module
  */
 
 import { DeviceLostError, GpuValidationError, OutOfMemoryError } from "../errors.ts";
+import { once } from "./once.ts";
 
 /** How long a device may take to report that it is lost, after commands failed because it is. */
 const LOST_MILLISECONDS = 100;
@@ -17,13 +16,11 @@ const LOST_MILLISECONDS = 100;
 const losses = new WeakMap<GPUDevice, { info?: GPUDeviceLostInfo }>();
 
 function lossOf(device: GPUDevice): { readonly info?: GPUDeviceLostInfo } {
-  let loss = losses.get(device);
-  if (!loss) {
-    const entry: { info?: GPUDeviceLostInfo } = loss = {};
-    losses.set(device, entry);
-    device.lost.then((info) => void (entry.info = info));
-  }
-  return loss;
+  return once(losses, device, () => {
+    const loss: { info?: GPUDeviceLostInfo } = {};
+    device.lost.then((info) => void (loss.info = info));
+    return loss;
+  });
 }
 
 /** Keeps the errors of a device until they are thrown. */

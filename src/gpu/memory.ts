@@ -1,8 +1,4 @@
-/**
- * Buffers and textures of a device, counted: what is alive and how many bytes it holds.
- *
- * @module
- */
+/** Buffers and textures of a device, counted: what is alive and how many bytes it holds. */
 
 import { OutOfMemoryError } from "../errors.ts";
 import type { DeviceErrors } from "./errors.ts";
@@ -24,8 +20,6 @@ export function roundUp(value: number, to: number): number {
 
 /** A storage buffer. */
 export interface Buffer {
-  /** Distinguishes it from a texture. */
-  readonly kind: "buffer";
   /** The WebGPU object. */
   readonly raw: GPUBuffer;
   /** Size in bytes, a multiple of {@linkcode ALIGNMENT}. */
@@ -48,14 +42,10 @@ export interface BufferView {
 
 /** An rgba32float storage texture, {@linkcode TEXTURE_WIDTH} texels wide, read as flat memory. */
 export interface Texture {
-  /** Distinguishes it from a buffer. */
-  readonly kind: "texture";
   /** The WebGPU object. */
   readonly raw: GPUTexture;
-  /** The view that kernels bind. */
+  /** The view that kernels bind; buffers have none. */
   readonly view: GPUTextureView;
-  /** Height in texels. */
-  readonly rows: number;
   /** Size in bytes. */
   readonly bytes: number;
   /** Name in the driver's messages. */
@@ -65,6 +55,11 @@ export interface Texture {
 /** Rows that a texture needs to hold `bytes` bytes. */
 export function textureRows(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / ROW_BYTES));
+}
+
+/** Bytes of those rows. */
+export function textureBytes(bytes: number): number {
+  return textureRows(bytes) * ROW_BYTES;
 }
 
 /** What to do about too little memory where results take most of it. */
@@ -90,8 +85,7 @@ export class Memory {
 
   /** Bytes of the largest live buffer. */
   get largestBuffer(): number {
-    const buffers = [...this.#live].filter(({ kind }) => kind === "buffer");
-    return buffers.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+    return Math.max(0, ...[...this.#live].map((r) => "view" in r ? 0 : r.bytes));
   }
 
   /** Whether it was allocated here and not freed yet. */
@@ -130,26 +124,20 @@ export class Memory {
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC |
           GPUBufferUsage.COPY_DST,
       }));
-    return this.#keep({ kind: "buffer", raw, bytes: size, label, version: 0 });
+    return this.#keep({ raw, bytes: size, label, version: 0 });
   }
 
   /** A storage texture of `rows` rows. COPY_DST is always there: without it some drivers' timestamps are wrong. */
   texture(rows: number, label: string): Texture {
-    const raw = this.#allocate(rows * ROW_BYTES, label, ADVICE, () =>
+    const bytes = rows * ROW_BYTES;
+    const raw = this.#allocate(bytes, label, ADVICE, () =>
       this.device.createTexture({
         label,
         size: [TEXTURE_WIDTH, rows],
         format: "rgba32float",
         usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
       }));
-    return this.#keep({
-      kind: "texture",
-      raw,
-      view: raw.createView(),
-      rows,
-      bytes: rows * ROW_BYTES,
-      label,
-    });
+    return this.#keep({ raw, view: raw.createView(), bytes, label });
   }
 
   /** Frees at once; waiting for the garbage collector lets memory grow without bound. */
@@ -180,28 +168,26 @@ export class Memory {
   }
 }
 
-/** Copies the first `bytes` of a buffer view into a texture: whole rows, then the rest of the last one. */
-export function copyToTexture(
+/** Encodes a copy of a buffer view, whole, to another or into a texture. */
+export function encodeCopy(
   encoder: GPUCommandEncoder,
-  from: BufferView,
-  to: Texture,
-  bytes: number,
+  { buffer: { raw }, offset, bytes }: BufferView,
+  to: BufferView | Texture,
 ): void {
+  if (!("view" in to)) {
+    encoder.copyBufferToBuffer(raw, offset, to.buffer.raw, to.offset, bytes);
+    return;
+  }
   const texels = Math.ceil(bytes / TEXEL_BYTES);
   const rows = Math.floor(texels / TEXTURE_WIDTH);
-  const rest = texels % TEXTURE_WIDTH;
-  if (rows > 0) {
+  const copy = (row: number, width: number, height: number) => {
+    if (width === 0 || height === 0) return;
     encoder.copyBufferToTexture(
-      { buffer: from.buffer.raw, offset: from.offset, bytesPerRow: ROW_BYTES },
-      { texture: to.raw },
-      [TEXTURE_WIDTH, rows],
+      { buffer: raw, offset: offset + row * ROW_BYTES, bytesPerRow: ROW_BYTES },
+      { texture: to.raw, origin: [0, row] },
+      [width, height],
     );
-  }
-  if (rest > 0) {
-    encoder.copyBufferToTexture(
-      { buffer: from.buffer.raw, offset: from.offset + rows * ROW_BYTES, bytesPerRow: ROW_BYTES },
-      { texture: to.raw, origin: [0, rows] },
-      [rest, 1],
-    );
-  }
+  };
+  copy(0, TEXTURE_WIDTH, rows);
+  copy(rows, texels % TEXTURE_WIDTH, 1); // what the last row holds
 }

@@ -1,9 +1,6 @@
-/**
- * Compute pipelines, specialised by override constants and cached.
- *
- * @module
- */
+/** Compute pipelines, specialised by override constants and cached. */
 
+import { once } from "./once.ts";
 import type { Kernel } from "./shader.ts";
 
 /** Values of a kernel's `override` constants. */
@@ -30,24 +27,17 @@ export class Pipelines {
       }
     }
     const key = `${kernel.name} ${entryPoint} ${JSON.stringify(constants)}`;
-    let pipeline = this.#pipelines.get(key);
-    if (!pipeline) {
-      pipeline = this.device.createComputePipeline({
+    return once(this.#pipelines, key, () => {
+      const module = once(
+        this.#modules,
+        kernel,
+        () => this.device.createShaderModule({ label: `${kernel.name}.wgsl`, code: kernel.code }),
+      );
+      return this.device.createComputePipeline({
         label: `${kernel.name}.${entryPoint}`,
         layout: "auto",
-        compute: { module: this.#module(kernel), entryPoint, constants },
+        compute: { module, entryPoint, constants },
       });
-      this.#pipelines.set(key, pipeline);
-    }
-    return pipeline;
-  }
-
-  #module(kernel: Kernel): GPUShaderModule {
-    let module = this.#modules.get(kernel);
-    if (!module) {
-      module = this.device.createShaderModule({ label: `${kernel.name}.wgsl`, code: kernel.code });
-      this.#modules.set(kernel, module);
-    }
-    return module;
+    });
   }
 }

@@ -3,8 +3,6 @@
  *
  * The names in the WGSL file are the only place where bindings are declared; the host passes
  * `{ x: buffer }` and never a binding number.
- *
- * @module
  */
 
 /** How a kernel uses a binding. */
@@ -56,19 +54,12 @@ export function kernel(name: string, code: string): Kernel {
 }
 
 const WORKGROUP_VARIABLE = /var<workgroup>\s+\w+\s*:\s*array<\s*(\w+)\s*,\s*(\d+)\s*>/g;
-const ELEMENT_BYTES: Readonly<Record<string, number>> = {
-  f32: 4,
-  u32: 4,
-  i32: 4,
-  vec4f: 16,
-  vec4u: 16,
-  vec4i: 16,
-};
+const BYTES: Record<string, number> = { f32: 4, u32: 4, i32: 4, vec4f: 16, vec4u: 16, vec4i: 16 };
 
 /** Bytes of memory that each workgroup of a kernel shares. */
 export function workgroupBytes({ code }: Kernel): number {
   return [...code.matchAll(WORKGROUP_VARIABLE)]
-    .reduce((sum, [, type, count]) => sum + ELEMENT_BYTES[type] * Number(count), 0);
+    .reduce((sum, [, type, count]) => sum + BYTES[type] * Number(count), 0);
 }
 
 /** Invocations of each workgroup of an entry point; override constants take part. */

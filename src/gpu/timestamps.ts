@@ -1,8 +1,4 @@
-/**
- * Two timestamps for each dispatch of a profiled run.
- *
- * @module
- */
+/** Two timestamps for each dispatch of a profiled run. */
 
 import { GPUBufferUsage, GPUMapMode } from "./flags.ts";
 

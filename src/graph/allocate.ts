@@ -1,8 +1,4 @@
-/**
- * The memory of a program: a place for each storage and texture of its steps.
- *
- * @module
- */
+/** The memory of a program: a place for each storage and texture of its steps. */
 
 import type { Resource } from "../gpu/commands.ts";
 import type { GpuContext } from "../gpu/context.ts";
@@ -12,12 +8,12 @@ import {
   type BufferView,
   roundUp,
   type Texture,
-  TEXTURE_WIDTH,
+  textureBytes,
   textureRows,
 } from "../gpu/memory.ts";
 import type { Lowered } from "./compile.ts";
-import { Storage, TextureCopy } from "./lower.ts";
-import { type Block, liveRanges, plan } from "./plan.ts";
+import { type Place, Storage, storageOf, TextureCopy } from "./lower.ts";
+import { type Block, type Life, liveRanges, plan } from "./plan.ts";
 
 /** Allocated memory. Inputs and what keeps its value have buffers of their own; the rest shares. */
 export class Allocation {
@@ -26,7 +22,7 @@ export class Allocation {
   /** Bytes that the same tensors would take without sharing. */
   readonly tensorBytes: number;
   readonly #owned: (Buffer | Texture)[] = [];
-  readonly #shared = new Map<Storage | TextureCopy, Buffer | Texture>();
+  readonly #shared = new Map<Place, Buffer | Texture>();
 
   /**
    * Allocates what has no place yet. Nothing stays allocated when it throws.
@@ -42,21 +38,9 @@ export class Allocation {
         context.write(this.#fix(storage), storage.initial);
         lives.delete(storage);
       }
-      const { memory } = context;
-      const buffers = this.#share(
-        [...lives].filter((entry): entry is [Storage, Life] => entry[0] instanceof Storage),
-        (storage) => storage,
-        (bytes) => roundUp(bytes, ALIGNMENT),
-        (bytes, slot) => memory.buffer(bytes, `${label} slot ${slot}`),
-      );
-      const textures = this.#share(
-        [...lives].filter((entry): entry is [TextureCopy, Life] => entry[0] instanceof TextureCopy),
-        ({ storage }) => storage,
-        (bytes) => textureRows(bytes) * TEXTURE_WIDTH * 16,
-        (bytes, slot) => memory.texture(textureRows(bytes), `${label} texture ${slot}`),
-      );
-      this.plannedBytes = buffers.plannedBytes + textures.plannedBytes;
-      this.tensorBytes = buffers.tensorBytes + textures.tensorBytes;
+      const pools = [Storage, TextureCopy].map((Kind) => this.#share(Kind, lives, label));
+      this.plannedBytes = pools.reduce((sum, { plannedBytes }) => sum + plannedBytes, 0);
+      this.tensorBytes = pools.reduce((sum, { tensorBytes }) => sum + tensorBytes, 0);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -65,8 +49,8 @@ export class Allocation {
 
   /** The buffer range or texture of an operand. */
   resolve(operand: Storage): BufferView;
-  resolve(operand: Storage | TextureCopy): Resource;
-  resolve(operand: Storage | TextureCopy): Resource {
+  resolve(operand: Place): Resource;
+  resolve(operand: Place): Resource {
     if (operand instanceof TextureCopy) return this.#shared.get(operand) as Texture;
     if (operand.fixed) return operand.fixed;
     const bytes = roundUp(operand.bytes, ALIGNMENT);
@@ -93,30 +77,35 @@ export class Allocation {
     return storage.fixed = { buffer, offset: 0, bytes: buffer.bytes };
   }
 
-  /** Plans and allocates one pool. */
-  #share<K extends Storage | TextureCopy>(
-    lives: readonly [K, Life][],
-    storageOf: (key: K) => Storage,
-    sizeOf: (bytes: number) => number,
-    allocate: (bytes: number, slot: string) => Buffer | Texture,
+  /** Plans and allocates the buffers of all storages, or the textures of all copies. */
+  #share(
+    Kind: typeof Storage | typeof TextureCopy,
+    lives: ReadonlyMap<Place, Life>,
+    label: string,
   ): { plannedBytes: number; tensorBytes: number } {
-    const blocks = lives.map(([key, life]): Block => ({
-      ...life,
-      bytes: sizeOf(storageOf(key).bytes),
-    }));
+    const { memory } = this.context;
+    const places = [...lives.keys()].filter((place) => place instanceof Kind);
+    const blocks = places.map((place): Block => {
+      const { bytes } = storageOf(place);
+      const size = Kind === Storage ? roundUp(bytes, ALIGNMENT) : textureBytes(bytes);
+      return { ...lives.get(place)!, bytes: size };
+    });
     const { slotOf, slotBytes } = plan(blocks);
     const slots = slotBytes.map((bytes, slot) => {
       // A slot is as large as the largest storage in it, so messages name that one.
-      const largest = lives.map(([key]) => storageOf(key)).filter((_, i) => slotOf[i] === slot)
+      const largest = places.map(storageOf).filter((_, i) => slotOf[i] === slot)
         .reduce((a, b) => b.bytes > a.bytes ? b : a);
-      return this.#own(allocate(bytes, `${slot} (${largest.label})`));
+      const what = `${slot} (${largest.label})`;
+      return this.#own<Buffer | Texture>(
+        Kind === Storage
+          ? memory.buffer(bytes, `${label} slot ${what}`)
+          : memory.texture(textureRows(bytes), `${label} texture ${what}`),
+      );
     });
-    lives.forEach(([key], i) => this.#shared.set(key, slots[slotOf[i]]));
+    places.forEach((place, i) => this.#shared.set(place, slots[slotOf[i]]));
     return {
       plannedBytes: slotBytes.reduce((a, b) => a + b, 0),
       tensorBytes: blocks.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 }
-
-type Life = Omit<Block, "bytes">;

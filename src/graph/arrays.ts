@@ -1,8 +1,4 @@
-/**
- * Element types on the host: which typed array holds each, and what may be written to a tensor.
- *
- * @module
- */
+/** Element types on the host: which typed array holds each, and what may be written to a tensor. */
 
 import { type DType, type Shape, show, sizeOf } from "./tensor.ts";
 

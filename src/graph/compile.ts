@@ -1,8 +1,6 @@
 /**
  * From a recording to lowered steps: drop what nobody needs, fuse elementwise chains, lower the
  * rest in recording order.
- *
- * @module
  */
 
 import type { Buffer } from "../gpu/memory.ts";
@@ -61,60 +59,44 @@ export function lower(recording: Recording, tuning: Tuning, checkFinite = false)
     inputs.set(name, storage);
   }
   for (const node of nodes) {
+    const { op, attributes, outputs: [tensor] } = node;
     lowering.enter(node);
-    // What a variable holds is tested whether the recording reads it or not.
-    if (finite && (node.op === variableOp || node.op === inputOp)) {
-      checkLeaf(node, finite, lowering);
+    if (op === inputOp || op === variableOp) {
+      const storage = op === inputOp
+        ? lowering.storage(tensor)
+        : lowering.variable(attributes as Variable);
+      // What a variable holds is tested whether the recording reads it or not.
+      finite?.test(tensor, storage, storage.label, lowering);
+      if (op === variableOp && live.has(node)) {
+        lowering.place(tensor, snapshots.has(tensor) ? snapshot(storage, lowering) : storage);
+      }
+      continue;
     }
-    if (!live.has(node) || node.op === inputOp) continue;
-    if (node.op === variableOp) {
-      lowerVariable(node, snapshots.has(node.outputs[0]), lowering);
-    } else if (node.op === seedOp) {
+    const chain = chains.get(node);
+    if (!live.has(node) || op.alias || (op.instruction && !chain)) continue;
+    if (op === seedOp) {
       const state = new Storage(8, "random state");
       state.port = true;
-      state.initial = new Uint32Array([node.attributes as number, 0]);
-      lowering.place(node.outputs[0], state);
-    } else if (node.op.instruction) {
-      const chain = chains.get(node);
-      if (chain) lowerChain(chain, lowering);
-    } else if (!node.op.alias) {
-      if (!node.op.lower) throw new TypeError(`The op ${node.op.name} has no lowering`);
-      node.op.lower(node, lowering);
+      state.initial = new Uint32Array([attributes as number, 0]);
+      lowering.place(tensor, state);
+    } else if (chain) {
+      lowerChain(chain, lowering);
+    } else {
+      if (!op.lower) throw new TypeError(`The op ${op.name} has no lowering`);
+      op.lower(node, lowering);
     }
-    if (finite) checkResults(node, finite, lowering, chains);
+    const names = (chain ?? [node]).map((n) => n.op.name).join(", ");
+    for (const tensor of node.outputs) {
+      const label = `${names} ${show(tensor.shape)}`;
+      finite?.test(tensor, lowering.storage(tensor), label, lowering);
+    }
   }
-  const results = new Map<string, Storage>();
-  for (const [name, tensor] of Object.entries(recording.outputs)) {
-    results.set(name, lowering.storage(tensor));
-  }
+  const results = new Map(
+    Object.entries(recording.outputs).map(([name, t]) => [name, lowering.storage(t)]),
+  );
   const { steps, count, sources } = findInvariants(lowering.steps);
   const gemms = [...lowering.gemms.values()];
   return { steps, invariant: count, sources, gemms, inputs, outputs: results, finite };
-}
-
-function checkLeaf(node: Node, finite: FiniteCheck, lowering: Lowering): void {
-  const [tensor] = node.outputs;
-  if (tensor.dtype !== "f32") return;
-  const storage = node.op === variableOp
-    ? lowering.variable(node.attributes as Variable)
-    : lowering.storage(tensor);
-  finite.test(storage, tensor.size, storage.label, lowering);
-}
-
-function checkResults(
-  node: Node,
-  finite: FiniteCheck,
-  lowering: Lowering,
-  chains: ReadonlyMap<Node, readonly Node[]>,
-): void {
-  const { op, outputs } = node;
-  if (op === variableOp || op.alias || (op.instruction && !chains.has(node))) return;
-  const names = op.instruction ? chains.get(node)!.map((n) => n.op.name).join(", ") : op.name;
-  for (const tensor of outputs) {
-    if (tensor.dtype !== "f32") continue;
-    const label = `${names} ${show(tensor.shape)}`;
-    finite.test(lowering.storage(tensor), tensor.size, label, lowering);
-  }
 }
 
 function liveNodes(nodes: readonly Node[], outputs: ReadonlySet<Tensor>): Set<Node> {
@@ -190,11 +172,9 @@ function findSnapshots(
   return snapshots;
 }
 
-function lowerVariable(node: Node, snapshot: boolean, lowering: Lowering): void {
-  const [tensor] = node.outputs;
-  const storage = lowering.variable(node.attributes as Variable);
-  if (!snapshot) return lowering.place(tensor, storage);
-  const copy = new Storage(storage.bytes, `${storage.label} (before it is overwritten)`);
-  lowering.copy(storage, copy, storage.bytes, "snapshot of");
-  lowering.place(tensor, copy);
+/** A copy of what a variable holds, for those who need it after the variable is overwritten. */
+function snapshot(variable: Storage, lowering: Lowering): Storage {
+  const copy = new Storage(variable.bytes, `${variable.label} (before it is overwritten)`);
+  lowering.copy(variable, copy, variable.bytes, "snapshot of");
+  return copy;
 }

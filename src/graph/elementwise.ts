@@ -1,8 +1,4 @@
-/**
- * Elementwise chains: many nodes, one dispatch of `elementwise.wgsl`.
- *
- * @module
- */
+/** Elementwise chains: many nodes, one dispatch of `elementwise.wgsl`. */
 
 import code from "../kernels/elementwise.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";

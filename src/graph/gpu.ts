@@ -1,8 +1,4 @@
-/**
- * The public `Gpu`: a device that holds variables and compiles recordings.
- *
- * @module
- */
+/** The public `Gpu`: a device that holds variables and compiles recordings. */
 
 import {
   type AdapterInfo,
@@ -171,26 +167,26 @@ export class Gpu {
    *   are not called then.
    */
   variables(specs: readonly VariableSpec[]): Variable<"f32">[] {
-    this.context.errors.check();
+    const { errors, memory } = this.context;
+    errors.check();
     for (const { name, shape } of specs) validateShape(shape, `Variable ${name}`);
     const made = new Map<VariableSpec, Variable<"f32">>();
-    const groups = [true, false].map((trainable) => {
-      const group = specs.filter((s) => s.trainable === trainable);
-      const sizes = group.map(({ shape }) => roundUp(bytesOf(shape, "f32"), ALIGNMENT));
-      const bytes = sizes.reduce((a, b) => a + b, 0);
-      const most = Math.max(...sizes);
-      const largest = group[sizes.indexOf(most)];
-      const label = largest && `${trainable ? "parameters" : "statistics"} (the largest is ` +
-          `${largest.name} ${show(largest.shape)} with ${most} bytes)`;
-      return { group, sizes, bytes, label };
-    }).filter(({ group }) => group.length);
-    for (const { bytes, label } of groups) {
-      this.context.memory.requireSize(bytes, label, ADVICE_FOR_VARIABLES);
-    }
+    const groups = [true, false].map((trainable) => specs.filter((s) => s.trainable === trainable))
+      .filter((group) => group.length)
+      .map((group) => {
+        const sizes = group.map(({ shape }) => roundUp(bytesOf(shape, "f32"), ALIGNMENT));
+        const bytes = sizes.reduce((a, b) => a + b, 0);
+        const most = Math.max(...sizes);
+        const { name, shape, trainable } = group[sizes.indexOf(most)];
+        const label = `${trainable ? "parameters" : "statistics"} (the largest is ${name} ` +
+          `${show(shape)} with ${most} bytes)`;
+        memory.requireSize(bytes, label, ADVICE_FOR_VARIABLES);
+        return { group, sizes, bytes, label };
+      });
     const buffers: Buffer[] = [];
     try {
       for (const { group, sizes, bytes, label } of groups) {
-        const buffer = this.context.memory.buffer(bytes, label, ADVICE_FOR_VARIABLES);
+        const buffer = memory.buffer(bytes, label, ADVICE_FOR_VARIABLES);
         buffers.push(buffer);
         let offset = 0;
         group.forEach((spec, i) => {
@@ -203,7 +199,7 @@ export class Gpu {
         });
       }
     } catch (error) { // Data was refused.
-      for (const buffer of buffers) this.context.memory.free(buffer);
+      for (const buffer of buffers) memory.free(buffer);
       throw error;
     }
     return specs.map((spec) => made.get(spec)!);

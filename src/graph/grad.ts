@@ -1,9 +1,6 @@
-/**
- * Reverse-mode differentiation: appends the backward nodes to the recording.
- *
- * @module
- */
+/** Reverse-mode differentiation: appends the backward nodes to the recording. */
 
+import { once } from "../gpu/once.ts";
 import { currentGraph, type TensorLike, toTensor } from "./graph.ts";
 import { type Node, sameShape, type Shape, show, type Tensor } from "./tensor.ts";
 import { Variable } from "./variable.ts";
@@ -85,11 +82,8 @@ export function backward(
     if (samples.size && inputsOf(node).some((t) => samples.has(t.node))) samples.add(node);
   }
   const products = new Map<Tensor, Tensor>();
-  const weightedOf = (cotangent: Tensor): Tensor => {
-    let product = products.get(cotangent);
-    if (!product) products.set(cotangent, product = weigh(cotangent, sampleWeights!));
-    return product;
-  };
+  const weightedOf = (cotangent: Tensor): Tensor =>
+    once(products, cotangent, () => weigh(cotangent, sampleWeights!));
 
   const cotangents = new Map<Tensor, Tensor>([[root, constant(1, root.shape)]]);
   for (const node of nodes.slice(0, root.node.id + 1).reverse()) {

@@ -1,10 +1,7 @@
-/**
- * The recording: nodes in the order in which ops were called.
- *
- * @module
- */
+/** The recording: nodes in the order in which ops were called. */
 
 import type { GpuContext } from "../gpu/context.ts";
+import { once } from "../gpu/once.ts";
 import {
   type DType,
   Node,
@@ -84,8 +81,7 @@ export class Graph {
    */
   variable(variable: Variable): Tensor {
     if (this.context) variable.requireUsable(this.context);
-    const versions = this.versions.get(variable);
-    return versions ? versions[versions.length - 1] : this.#newVersion(variable);
+    return this.versions.get(variable)?.at(-1) ?? this.#newVersion(variable);
   }
 
   /**
@@ -107,12 +103,11 @@ export class Graph {
 
   /** The program's own random state of a seed: [seed, step]. */
   seeded(seed: number): Tensor {
-    let state = this.#seeded.get(seed);
-    if (!state) {
-      [state] = this.add(seedOp, [], seed, [{ shape: [2], dtype: "u32" }]).outputs;
-      this.#seeded.set(seed, state);
-    }
-    return state;
+    return once(
+      this.#seeded,
+      seed,
+      () => this.add(seedOp, [], seed, [{ shape: [2], dtype: "u32" }]).outputs[0],
+    );
   }
 
   /**
@@ -135,9 +130,7 @@ export class Graph {
   #newVersion(variable: Variable): Tensor {
     const { shape, dtype } = variable;
     const [tensor] = this.add(variableOp, [], variable, [{ shape, dtype }]).outputs;
-    const versions = this.versions.get(variable);
-    if (versions) versions.push(tensor);
-    else this.versions.set(variable, [tensor]);
+    once(this.versions, variable, (): Tensor[] => []).push(tensor);
     return tensor;
   }
 }

@@ -2,12 +2,10 @@
  * Steps that compute the same in every run: they read only variables, which the program does not
  * write. They move to the front and run again only after such a variable was written. So a generator
  * that makes images transforms its weights once.
- *
- * @module
  */
 
 import type { Buffer } from "../gpu/memory.ts";
-import { type Step, Storage, TextureCopy } from "./lower.ts";
+import { type Place, type Step, Storage, TextureCopy } from "./lower.ts";
 
 /** Steps in a new order. */
 export interface Invariants {
@@ -19,17 +17,15 @@ export interface Invariants {
   readonly sources: readonly Buffer[];
 }
 
-type Place = Storage | TextureCopy | Buffer;
-
 /** What holds an operand's contents: variables that share a buffer are one place. */
-function placeOf(operand: Storage | TextureCopy): Place {
+function placeOf(operand: Place): Place | Buffer {
   return operand instanceof TextureCopy ? operand : operand.root.fixed?.buffer ?? operand.root;
 }
 
 /** What a step reads and writes. */
 export function accesses(step: Step): {
-  readonly reads: readonly (Storage | TextureCopy)[];
-  readonly writes: readonly (Storage | TextureCopy)[];
+  readonly reads: readonly Place[];
+  readonly writes: readonly Place[];
 } {
   if (step.kind === "copy") return { reads: [step.from], writes: [step.to] };
   const of = (...kinds: string[]) =>
@@ -41,42 +37,28 @@ export function accesses(step: Step): {
 
 /** Finds the steps that are the same in every run. */
 export function findInvariants(steps: readonly Step[]): Invariants {
-  const isVariable = (place: Place) => !(place instanceof Storage || place instanceof TextureCopy);
-  const changes = new Set<Place>(); // places whose contents differ from run to run
-  for (const step of steps) {
+  const isPort = (place: Place | Buffer) => place instanceof Storage && place.port;
+  const isVariable = (place: Place | Buffer): place is Buffer =>
+    !(place instanceof Storage || place instanceof TextureCopy);
+  const all = steps.map((step) => {
     const { reads, writes } = accesses(step);
-    for (const operand of reads) {
-      if (operand instanceof Storage && operand.root.port) changes.add(placeOf(operand));
-    }
-    for (const operand of writes) {
-      const place = placeOf(operand);
-      if (isVariable(place)) changes.add(place);
-    }
-  }
-  const varies = (step: Step) => {
-    const { reads, writes } = accesses(step);
-    return [...reads, ...writes].some((operand) => changes.has(placeOf(operand)));
-  };
+    return { step, reads: reads.map(placeOf), writes: writes.map(placeOf) };
+  });
+  // Places whose contents differ from run to run
+  const changes = new Set(
+    all.flatMap(({ reads, writes }) => [...reads.filter(isPort), ...writes.filter(isVariable)]),
+  );
+  const varies = ({ reads, writes }: typeof all[number]) =>
+    [...reads, ...writes].some((place) => changes.has(place));
   // A varying step makes what it writes vary, and with it every step that reads that.
   for (let size = -1; size !== changes.size;) {
     size = changes.size;
-    for (const step of steps) {
-      if (varies(step)) {
-        for (const operand of accesses(step).writes) changes.add(placeOf(operand));
-      }
-    }
+    for (const { writes } of all.filter(varies)) writes.forEach((place) => changes.add(place));
   }
-  const same = steps.filter((step) => !varies(step));
-  const sources = new Set<Buffer>();
-  for (const step of same) {
-    for (const operand of accesses(step).reads) {
-      const place = placeOf(operand);
-      if (isVariable(place)) sources.add(place as Buffer);
-    }
-  }
+  const same = all.filter((use) => !varies(use));
   return {
-    steps: [...same, ...steps.filter(varies)],
+    steps: [...same, ...all.filter(varies)].map(({ step }) => step),
     count: same.length,
-    sources: [...sources],
+    sources: [...new Set(same.flatMap(({ reads }) => reads.filter(isVariable)))],
   };
 }

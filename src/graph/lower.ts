@@ -1,14 +1,13 @@
 /**
  * Lowering: from nodes to the fixed list of dispatches and copies that computes them, over memory
  * that has no address yet.
- *
- * @module
  */
 
 import { ALIGNMENT, type BufferView, roundUp } from "../gpu/memory.ts";
+import { once } from "../gpu/once.ts";
 import type { Constants } from "../gpu/pipelines.ts";
 import type { Kernel } from "../gpu/shader.ts";
-import { bytesOf, type Node, show, type Tensor } from "./tensor.ts";
+import { bytesOf, type Node, show, Tensor } from "./tensor.ts";
 import type { GemmUse, Tuning } from "./tuning.ts";
 import type { Variable } from "./variable.ts";
 
@@ -36,8 +35,16 @@ export class TextureCopy {
   constructor(readonly storage: Storage) {}
 }
 
+/** What a step reads or writes. */
+export type Place = Storage | TextureCopy;
+
+/** The storage whose contents a place holds. */
+export function storageOf(place: Place): Storage {
+  return place instanceof TextureCopy ? place.storage : place;
+}
+
 /** What a dispatch may bind. */
-export type Operand = Tensor | Storage | TextureCopy;
+export type Operand = Tensor | Place;
 
 /** A dispatch as an op describes it. */
 export interface DispatchSpec {
@@ -54,15 +61,10 @@ export interface DispatchSpec {
 }
 
 /** A lowered dispatch. */
-export interface DispatchStep {
+export interface DispatchStep extends Required<Omit<DispatchSpec, "detail">> {
   readonly kind: "dispatch";
   readonly label: string;
-  readonly kernel: Kernel;
-  readonly entryPoint: string;
-  readonly constants: Constants;
-  readonly bindings: Readonly<Record<string, Storage | TextureCopy>>;
-  readonly workgroups: readonly [number, number, number];
-  readonly flops: number;
+  readonly bindings: Readonly<Record<string, Place>>;
 }
 
 /** A lowered copy. */
@@ -70,7 +72,7 @@ export interface CopyStep {
   readonly kind: "copy";
   readonly label: string;
   readonly from: Storage;
-  readonly to: Storage | TextureCopy;
+  readonly to: Place;
   readonly bytes: number;
 }
 
@@ -96,7 +98,7 @@ export class Lowering {
   readonly gemms: Map<string, GemmUse> = new Map();
   #storages = new Map<Tensor, Storage>();
   #textures = new Map<Storage, TextureCopy>();
-  #memo = new Map<Tensor, Map<string, Storage>>();
+  #shared = new Map<string, Storage>();
   #constants = new Map<string, Storage>();
   #node?: Node;
 
@@ -115,15 +117,10 @@ export class Lowering {
 
   /** The memory of a tensor. */
   storage(tensor: Tensor): Storage {
-    let storage = this.#storages.get(tensor);
-    if (!storage) {
-      const { op, inputs } = tensor.node;
-      storage = op.alias
-        ? this.storage(inputs[0])
-        : new Storage(bytesOf(tensor.shape, tensor.dtype), this.label);
-      this.#storages.set(tensor, storage);
-    }
-    return storage;
+    return once(this.#storages, tensor, () => {
+      const { shape, dtype, node: { op, inputs } } = tensor;
+      return op.alias ? this.storage(inputs[0]) : new Storage(bytesOf(shape, dtype), this.label);
+    });
   }
 
   /** Gives a tensor the memory of something else. */
@@ -150,48 +147,38 @@ export class Lowering {
    */
   texture(of: Tensor | Storage): TextureCopy {
     const storage = of instanceof Storage ? of : this.storage(of);
-    let copy = this.#textures.get(storage);
-    if (!copy) {
-      copy = new TextureCopy(storage);
-      this.#textures.set(storage, copy);
+    return once(this.#textures, storage, () => {
+      const copy = new TextureCopy(storage);
       this.copy(storage, copy, storage.bytes, "texture of");
-    }
-    return copy;
+      return copy;
+    });
   }
 
   /**
    * What `make` computes from a tensor; only the first call makes it. It is never out of date, for
    * the same reason as a texture copy.
    */
-  shared(tensor: Tensor, what: string, make: () => Storage): Storage {
-    let made = this.#memo.get(tensor);
-    if (!made) this.#memo.set(tensor, made = new Map());
-    let storage = made.get(what);
-    if (!storage) made.set(what, storage = make());
-    return storage;
+  shared({ node, index }: Tensor, what: string, make: () => Storage): Storage {
+    return once(this.#shared, `${node.id} ${index} ${what}`, make);
   }
 
   /** A buffer that holds these words before the first run and keeps them. */
   constant(words: readonly number[], label: string): Storage {
-    const key = words.join();
-    let storage = this.#constants.get(key);
-    if (!storage) {
-      storage = new Storage(4 * words.length, label);
+    return once(this.#constants, words.join(), () => {
+      const storage = new Storage(4 * words.length, label);
       storage.initial = new Uint32Array(words);
-      this.#constants.set(key, storage);
-    }
-    return storage;
+      return storage;
+    });
   }
 
   /** Emits a dispatch. */
   dispatch(spec: DispatchSpec): void {
     const { kernel, entryPoint = "main", constants, workgroups, detail, flops = 0 } = spec;
-    const bindings: Record<string, Storage | TextureCopy> = {};
-    for (const [name, operand] of Object.entries(spec.bindings)) {
-      bindings[name] = operand instanceof Storage || operand instanceof TextureCopy
-        ? operand
-        : this.storage(operand);
-    }
+    const places = Object.entries(spec.bindings).map(([name, operand]) => [
+      name,
+      operand instanceof Tensor ? this.storage(operand) : operand,
+    ]);
+    const bindings: Record<string, Place> = Object.fromEntries(places);
     const label = detail ? `${this.label} ${detail}` : this.label;
     if (workgroups.some((n) => n > MAX_WORKGROUPS)) {
       throw new RangeError(
@@ -199,20 +186,12 @@ export class Lowering {
           `${MAX_WORKGROUPS} a dimension. Use a smaller batch`,
       );
     }
-    this.steps.push({
-      kind: "dispatch",
-      label,
-      kernel,
-      entryPoint,
-      constants,
-      bindings,
-      workgroups,
-      flops,
-    });
+    const step = { label, kernel, entryPoint, constants, bindings, workgroups, flops };
+    this.steps.push({ kind: "dispatch", ...step });
   }
 
   /** Emits a copy of the first `bytes` of `from`. */
-  copy(from: Storage, to: Storage | TextureCopy, bytes: number, what = "copy to"): void {
+  copy(from: Storage, to: Place, bytes: number, what = "copy to"): void {
     this.steps.push({ kind: "copy", label: `${what} ${from.label}`, from, to, bytes });
   }
 
@@ -242,24 +221,19 @@ export class Lowering {
     return whole;
   }
 
-  /** Whether a step reads one of `part` and `whole` and writes the other: WebGPU forbids it. */
+  /**
+   * Whether a dispatch reads one of `part` and `whole` and writes the other: WebGPU forbids it. No
+   * copy does, as what is copied into `whole` stays where it is, or is in `whole` already.
+   */
   #conflicts(part: Storage, whole: Storage): boolean {
     return this.steps.some((step) => {
-      if (step.kind === "copy") {
-        // WebGPU also forbids copies from a buffer to itself.
-        return step.to instanceof Storage &&
-          [step.from, step.to].every((s) => s === part || s.root === whole);
-      }
-      const entries = Object.entries(step.bindings);
-      const uses = (read: boolean, test: (s: Storage) => boolean) =>
-        entries.some(([name, s]) =>
-          s instanceof Storage && test(s) &&
-          (step.kernel.bindings.get(name)?.access === "read") === read
+      if (step.kind === "copy") return false;
+      const uses = (storage: Storage, reads: boolean) =>
+        Object.entries(step.bindings).some(([name, place]) =>
+          place instanceof Storage && place.root === storage &&
+          (step.kernel.bindings.get(name)?.access === "read") === reads
         );
-      const isPart = (s: Storage) => s === part;
-      const inWhole = (s: Storage) => s.root === whole;
-      return (uses(true, isPart) && uses(false, inWhole)) ||
-        (uses(false, isPart) && uses(true, inWhole));
+      return [true, false].some((reads) => uses(part, reads) && uses(whole, !reads));
     });
   }
 }

@@ -1,8 +1,6 @@
 /**
  * Adds a test after each result of a program, to find the op that computed the first number that is not
  * finite.
- *
- * @module
  */
 
 import code from "../kernels/non_finite.wgsl" with { type: "text" };
@@ -10,6 +8,7 @@ import type { GpuContext } from "../gpu/context.ts";
 import type { BufferView } from "../gpu/memory.ts";
 import { kernel } from "../gpu/shader.ts";
 import { grid, type Lowering, Storage } from "./lower.ts";
+import type { Tensor } from "./tensor.ts";
 
 const nonFinite = kernel("non_finite", code);
 
@@ -27,17 +26,18 @@ export class FiniteCheck {
     this.flags.initial = new Uint32Array(most);
   }
 
-  /** Tests `count` floats of a storage. */
-  test(storage: Storage, count: number, label: string, lowering: Lowering): void {
+  /** Tests the floats of a tensor, where a storage holds them. */
+  test({ dtype, size }: Tensor, storage: Storage, label: string, lowering: Lowering): void {
+    if (dtype !== "f32") return;
     lowering.dispatch({
       kernel: nonFinite,
       constants: {},
       bindings: {
         x: storage,
         flags: this.flags,
-        task: lowering.constant([count, this.labels.length], "what to test"),
+        task: lowering.constant([size, this.labels.length], "what to test"),
       },
-      workgroups: grid(Math.ceil(count / 4), 256),
+      workgroups: grid(Math.ceil(size / 4), 256),
       detail: "is finite?",
     });
     this.labels.push(label);

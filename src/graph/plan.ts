@@ -3,18 +3,20 @@
  *
  * Greedy by size for shared objects (Pisarchyk and Lee 2020, "Efficient memory management for deep
  * neural net inference"): largest first, each into the smallest slot that is free while it lives.
- *
- * @module
  */
 
 import type { Lowered } from "./compile.ts";
-import { Storage, type TextureCopy } from "./lower.ts";
+import { type Place, Storage } from "./lower.ts";
 
-/** A block of memory that is needed from step `first` to step `last`, both included. */
-export interface Block {
-  readonly bytes: number;
+/** The steps, from `first` to `last`, both included, that need something. */
+export interface Life {
   readonly first: number;
   readonly last: number;
+}
+
+/** A block of memory and when it is needed. */
+export interface Block extends Life {
+  readonly bytes: number;
 }
 
 /** Which slot each block got, and how large the slots are. */
@@ -48,22 +50,19 @@ export function plan(blocks: readonly Block[]): Plan {
 /** First and last step of everything that still needs a place. */
 export function liveRanges(
   { steps, outputs, invariant }: Pick<Lowered, "steps" | "outputs" | "invariant">,
-): Map<Storage | TextureCopy, { first: number; last: number }> {
-  const lives = new Map<Storage | TextureCopy, { first: number; last: number }>();
-  const touch = (operand: Storage | TextureCopy, step: number) => {
-    const key = operand instanceof Storage ? operand.root : operand;
+): Map<Place, Life> {
+  const lives = new Map<Place, Life>();
+  const touch = (place: Place, step: number) => {
+    const key = place instanceof Storage ? place.root : place;
     if (key instanceof Storage && key.fixed) return;
-    const life = lives.get(key);
-    if (life) life.last = Math.max(life.last, step);
-    else lives.set(key, { first: step, last: step });
+    const { first } = lives.get(key) ?? { first: step };
     // What stays from run to run shares its place with nothing.
-    if (step >= invariant && lives.get(key)!.first < invariant) {
-      lives.set(key, { first: 0, last: steps.length });
-    }
+    const stays = first < invariant && step >= invariant;
+    lives.set(key, stays ? { first: 0, last: steps.length } : { first, last: step });
   };
   steps.forEach((step, i) => {
     const used = step.kind === "copy" ? [step.from, step.to] : Object.values(step.bindings);
-    for (const operand of used) touch(operand, i);
+    for (const place of used) touch(place, i);
   });
   for (const storage of outputs.values()) touch(storage, steps.length);
   return lives;

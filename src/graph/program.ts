@@ -1,8 +1,4 @@
-/**
- * A compiled program: memory, pipelines, and one command list that every run replays.
- *
- * @module
- */
+/** A compiled program: memory, pipelines, and one command list that every run replays. */
 
 import { CommandList, type Timing } from "../gpu/commands.ts";
 import type { GpuContext } from "../gpu/context.ts";
@@ -13,7 +9,7 @@ import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
 import { needsOf, type ProgramNeeds, requireLimits } from "./limits.ts";
-import { type Step, Storage, TextureCopy } from "./lower.ts";
+import { type Step, Storage, storageOf } from "./lower.ts";
 import type { GemmUse } from "./tuning.ts";
 import { FiniteFlags } from "./non_finite.ts";
 import { bytesOf, type DType, type Shape, sizeOf } from "./tensor.ts";
@@ -273,7 +269,7 @@ function emit(step: Step, memory: Allocation, commands: CommandList): void {
   );
   // What is bound twice is counted once, and a texture by what it holds, not by its slot.
   const bytes = [...new Set(Object.values(step.bindings))].reduce(
-    (sum, operand) => sum + (operand instanceof TextureCopy ? operand.storage : operand).bytes,
+    (sum, place) => sum + storageOf(place).bytes,
     0,
   );
   commands.dispatch({ ...step, bindings, bytes });

@@ -1,8 +1,6 @@
 /**
  * Symbolic tensors: what an op returns while a computation is recorded. They hold a shape, a type
  * and the node that computes them, never data.
- *
- * @module
  */
 
 /** Sizes of a tensor's axes, outermost first. `[]` is a scalar. */

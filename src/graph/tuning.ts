@@ -2,8 +2,6 @@
  * A setting of `Gpu` that says how GEMM-like ops are computed there. The graph only checks it and
  * carries it to the ops: `ops/gemm/choose.ts` chooses the kernels by it. It stands in this room
  * because `Gpu` refuses a wrong setting at once, and nothing here imports from `ops/`.
- *
- * @module
  */
 
 import type { AdapterKind } from "../gpu/adapter.ts";

@@ -1,8 +1,4 @@
-/**
- * Persistent state on the device.
- *
- * @module
- */
+/** Persistent state on the device. */
 
 import type { GpuContext } from "../gpu/context.ts";
 import type { BufferView } from "../gpu/memory.ts";

@@ -1,8 +1,4 @@
-/**
- * A stack of layers without its weights: what is known of a model before there is a device.
- *
- * @module
- */
+/** A stack of layers without its weights: what is known of a model before there is a device. */
 
 import { type Shape, sizeOf, validateShape } from "../graph/tensor.ts";
 import type { TfjsWeight } from "../formats/tfjs_model.ts";
@@ -30,19 +26,17 @@ export interface Architecture {
 
 /** A model with the values of its weights on the host. */
 export interface ModelParts extends Architecture {
-  /** What files call the input and the output: `noise`, `images`. */
+  /** Names of the input and the output in files: `noise`, `images`. */
   readonly ends: readonly [input: string, output: string];
-  /** All weights under their names in it (`dense/kernel`), in the order of the layers. */
+  /** All weights by their names in the model (`dense/kernel`), in the order of the layers. */
   readonly weights: readonly TfjsWeight[];
 }
 
 /** Names of layers in a model as Keras counts them: `dense`, `dense_1`. */
 export function layerNames(bases: readonly string[]): string[] {
-  const seen = new Map<string, number>();
-  return bases.map((base) => {
-    const count = seen.get(base) ?? 0;
-    seen.set(base, count + 1);
-    return count ? `${base}_${count}` : base;
+  return bases.map((base, i) => {
+    const before = bases.slice(0, i).filter((each) => each === base).length;
+    return before ? `${base}_${before}` : base;
   });
 }
 
@@ -69,27 +63,23 @@ export function architecture(
   return { name, inputShape, outputShape, layers: named };
 }
 
-/** All weights of a model under their names in it: `dense/kernel`. */
+/** All weights of a model by their names in it: `dense/kernel`. */
 export function weightSpecs({ layers }: Pick<Architecture, "layers">): WeightSpec[] {
   return layers.flatMap(({ name, layer }) =>
     layer.weights.map((weight) => ({ ...weight, name: `${name}/${weight.name}` }))
   );
 }
 
-/** Number of values of weights together. */
+/** How many values the weights have in all. */
 export function countWeights(weights: readonly WeightSpec[]): number {
   return weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
 /** Number of weights of a model, all and trainable. */
-export function parameterCount(
-  model: Architecture,
-): { readonly total: number; readonly trainable: number } {
+export function parameterCount(model: Architecture) {
   const weights = weightSpecs(model);
-  return {
-    total: countWeights(weights),
-    trainable: countWeights(weights.filter((w) => w.trainable)),
-  };
+  const trainable = weights.filter((weight) => weight.trainable);
+  return { total: countWeights(weights), trainable: countWeights(trainable) };
 }
 
 /** `(None, 28, 28, 1)`: a shape with the batch axis, as Keras writes it. */
@@ -97,7 +87,7 @@ export function batchShape(shape: Shape): string {
   return `(None, ${shape.join(", ")})`;
 }
 
-/** Widths of the summary's columns behind a blank; a cell that is too long goes on in the next line. */
+/** Widths of the summary's columns, after a space. A cell that is too long continues on the next line. */
 const COLUMNS = [28, 26, 10];
 
 function row(...cells: readonly (string | number)[]): string {
@@ -111,7 +101,7 @@ function row(...cells: readonly (string | number)[]): string {
   return lines.join("\n");
 }
 
-function megabytes(parameters: number): string {
+function memory(parameters: number): string {
   if (parameters === 0) return "0.00 Byte";
   const kilobytes = parameters * 4 / 1024;
   return kilobytes < 1024 ? `${kilobytes.toFixed(2)} KB` : `${(kilobytes / 1024).toFixed(2)} MB`;
@@ -129,7 +119,7 @@ function megabytes(parameters: number): string {
 export function architectureSummary(model: Architecture): string {
   const { total, trainable } = parameterCount(model);
   const width = COLUMNS.reduce((a, b) => a + b, 1);
-  const sum = (what: string, count: number) => `${what}: ${count} (${megabytes(count)})`;
+  const sum = (what: string, count: number) => `${what}: ${count} (${memory(count)})`;
   return [
     `Model: "${model.name}"`,
     "_".repeat(width),

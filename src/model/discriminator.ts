@@ -15,7 +15,7 @@ export interface DiscriminatorOptions {
   readonly height?: number;
   /** Width of the images, a multiple of 4. Default 28. */
   readonly width?: number;
-  /** Share of activations dropped in training. Default 0.3. */
+  /** Fraction of the activations that training drops. Default 0.3. */
   readonly dropout?: number;
   /** Seed of the initial weights. Default 0. */
   readonly seed?: number;
@@ -68,11 +68,7 @@ export function discriminatorArchitecture(options: DiscriminatorOptions = {}): A
  * ```
  */
 export class Discriminator extends Sequential {
-  /**
-   * Makes the weights from the seed.
-   *
-   * @throws {RangeError} when an option is out of range.
-   */
+  /** @throws {RangeError} when an option is out of range. */
   constructor(gpu: Gpu, options: DiscriminatorOptions = {}) {
     const { inputShape, layers } = discriminatorArchitecture(options);
     super(gpu, inputShape, layers.map(({ layer }) => () => layer), {

@@ -1,27 +1,18 @@
-/**
- * A model as the bytes of files.
- *
- * @module
- */
+/** A model as the bytes of files. */
 
 import { withChecksums } from "../formats/checksums.ts";
-import { encodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 import { encodeTfjsModel, MODEL_FILE, SHARD_FILE } from "../formats/tfjs_model.ts";
 import { VERSION } from "../version.ts";
 import type { ModelParts } from "./architecture.ts";
 import { modelToONNX } from "./onnx.ts";
+import { tensorsOf } from "./weights.ts";
 
 /** Weights alone, with checksums. The metadata has the size of images, which shapes do not give. */
 function toSafetensors(model: ModelParts): Uint8Array<ArrayBuffer> {
-  const tensors = new Map(
-    model.weights.map(({ name, shape, data }): [string, SafeTensor] => [
-      name,
-      { dtype: "F32", shape, data },
-    ]),
-  );
   const image = [model.inputShape, model.outputShape][model.ends.indexOf("images")];
   const metadata: Record<string, string> = image ? { image: JSON.stringify(image) } : {};
-  return encodeSafetensors(withChecksums({ tensors, metadata }));
+  return encodeSafetensors(withChecksums({ tensors: tensorsOf(model.weights), metadata }));
 }
 
 /** Files by name. The shard comes first: written in this order, no `model.json` names a missing one. */

@@ -89,7 +89,7 @@ export class Generator extends Sequential {
   /**
    * Makes the weights from the seed.
    *
-   * @param weights gives the values of a weight by its name, in place of the seed
+   * @param weights gives the values of a weight by its name; the seed is then not used
    * @throws {RangeError} when an option is out of range.
    */
   constructor(
@@ -109,26 +109,20 @@ export class Generator extends Sequential {
   }
 
   /**
-   * A trained generator from a file, or the bytes of a safetensors file. Its sizes come from there, too:
+   * A trained generator, with the sizes that its file has. The file is one of these:
    *
    * - a checkpoint of a training run
-   * - a safetensors file of the weights alone, with Keras' names (`dense/kernel`) and layouts, with or
-   *   without `generator/` before them; images are square unless its metadata has
+   * - a safetensors file of the weights alone, or its bytes, with Keras' names (`dense/kernel`, with or
+   *   without `generator/` before them) and layouts; images are square unless the metadata has
    *   `"image": "[height, width, channels]"`
    * - the `model.json` of a TensorFlow.js layers model with its shards beside it, or their folder, as
    *   tfjs or tensorflowjs_converter writes the tutorial's generator; weights in float32 only
    *
    * ```ts
-   * import { Generator, Gpu, ops } from "@dcgan/webgpu";
+   * import { Generator, Gpu } from "@dcgan/webgpu";
    *
    * using gpu = await Gpu.request();
    * const generator = await Generator.load(gpu, "out/training_checkpoints/ckpt-0050.safetensors");
-   * const program = gpu.compile({}, () => {
-   *   const noise = ops.randomNormal([16, generator.noiseDim], { seed: 1 });
-   *   return { images: generator.call(noise, { training: false }) };
-   * });
-   * program.run();
-   * const { images } = await program.read("images"); // [16, 28, 28, 1] on [-1, 1]
    * ```
    *
    * Permissions: read for the file, or the folder of the tfjs model; none for bytes.
@@ -146,10 +140,10 @@ export class Generator extends Sequential {
 }
 
 /**
- * Sizes of the generator in a file. Images are square if the file does not say their height and width.
+ * Sizes of the generator in a file. Images are square if the file does not give their height and width.
  *
  * @throws {CheckpointError} when a kernel is missing or has another number of axes, or the size of
- *   images is unknown. Shapes that do not fit together are found when the values are read.
+ *   images is unknown. Other shapes that do not fit together are found when the values are read.
  */
 export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions, "seed">> {
   const { path, called, image } = file;
@@ -172,13 +166,13 @@ export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions
   const side = Math.sqrt(points);
   if (!image && !Number.isInteger(side)) {
     fail(
-      `${points} pixels are not a square, and the file does not say the height and width of its ` +
+      `${points} pixels are not a square, and the file does not give the height and width of its ` +
         'images. Add the metadata "image": "[height, width, channels]"',
     );
   }
   const [height, width] = image ?? [4 * side, 4 * side];
   if (height % 4 || width % 4 || height / 4 * (width / 4) !== points) {
-    fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file says`);
+    fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file gives`);
   }
   return { noiseDim, widths, channels: third[2], height, width };
 }

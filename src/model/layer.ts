@@ -1,8 +1,4 @@
-/**
- * What a layer is.
- *
- * @module
- */
+/** What a layer is. */
 
 import type { Shape, Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";

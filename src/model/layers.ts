@@ -8,6 +8,7 @@
  * const network = new Sequential(gpu, [784], [
  *   layers.reshape([28, 28, 1]),
  *   layers.conv2D(8, { kernelSize: 5, strides: 2, padding: "same" }), // [14, 14, 8]
+ *   layers.batchNormalization({ momentum: 0.9 }),
  *   layers.leakyReLU(0.2),
  *   layers.dropout(0.3),
  *   layers.conv2DTranspose(4, { kernelSize: 4, strides: 2, padding: "same" }), // [28, 28, 4]
@@ -17,7 +18,7 @@
  *   layers.activation("sigmoid"),
  * ]);
  * console.log(network.outputShape); // [ 10 ]
- * console.log(network.parameterCount.total); // 32084
+ * console.log(network.parameterCount.total); // 32116
  * ```
  *
  * @module
@@ -25,6 +26,7 @@
 
 import { type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
+import { type ConvOptions, normalizePadding, padAxis } from "../ops/gemm/geometry.ts";
 import * as ops from "../ops/mod.ts";
 import type { Initializer, Layer, LayerFactory, WeightSpec } from "./layer.ts";
 import { requireCount } from "./validate.ts";
@@ -32,7 +34,6 @@ import { requireCount } from "./validate.ts";
 /** A function that a layer applies to each value of its output; "linear" changes nothing. */
 export type Activation = "linear" | "relu" | "sigmoid" | "tanh";
 
-/** What each activation records. */
 const ACTIVATIONS: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
   linear: (x) => x,
   relu: ops.relu,
@@ -107,13 +108,16 @@ export function dense(
 }
 
 /** Options of {@linkcode conv2D} and {@linkcode conv2DTranspose}. */
-export interface ConvLayerOptions extends DenseOptions {
+export interface ConvLayerOptions extends DenseOptions, ConvOptions {
   /** Height and width of the kernel: one number for both, or a pair. */
   readonly kernelSize: number | readonly [number, number];
-  /** Steps along height and width: one number for both, or a pair. Default 1. */
-  readonly strides?: number | readonly [number, number];
-  /** "same" pads as TensorFlow does, "valid" does not pad. Default "valid". */
-  readonly padding?: "same" | "valid";
+}
+
+/** Height and width from one number for both, or a pair; refuses anything but counts. */
+function pair(name: string, value: number | readonly [number, number]): readonly [number, number] {
+  const [height, width] = typeof value === "number" ? [value, value] : value;
+  for (const n of [height, width]) requireCount(name, n);
+  return [height, width];
 }
 
 function convLayer(
@@ -121,26 +125,21 @@ function convLayer(
   filters: number,
   options: ConvLayerOptions,
 ): LayerFactory {
-  const { padding = "valid", useBias = true, activation = "linear" } = options;
-  const pair = (what: string, value: number | readonly [number, number]) => {
-    const [height, width] = typeof value === "number" ? [value, value] : value;
-    for (const n of [height, width]) requireCount(what, n);
-    return [height, width] as const;
-  };
+  const { useBias = true, activation = "linear" } = options;
   requireCount("filters", filters);
   const kernelSize = pair("kernelSize", options.kernelSize);
   const strides = pair("strides", options.strides ?? 1);
-  if (padding !== "same" && padding !== "valid") {
-    throw new RangeError(`padding must be "same" or "valid", got ${JSON.stringify(padding)}`);
-  }
+  const padding = normalizePadding(options.padding);
   requireActivation(activation);
   const transposed = name === "conv2DTranspose";
   const sizeOut = (size: number, axis: number) => {
     const [kernel, stride] = [kernelSize[axis], strides[axis]];
-    if (transposed) return size * stride + (padding === "same" ? 0 : Math.max(kernel - stride, 0));
-    return padding === "same" ? Math.ceil(size / stride) : Math.floor((size - kernel) / stride) + 1;
+    if (!transposed) return padAxis(size, kernel, stride, padding).small;
+    return size * stride + (padding === "same" ? 0 : Math.max(kernel - stride, 0));
   };
   const op = transposed ? ops.conv2dTranspose : ops.conv2d;
+  const window = { kernel_size: kernelSize, strides, padding, data_format: "channels_last" };
+  const dilation = transposed ? {} : { dilation_rate: [1, 1] };
   return (inputShape) => {
     const axes = ["height", "width", "channels"];
     requireAxes(name, inputShape, axes, "put reshape([height, width, channels]) before it");
@@ -148,16 +147,7 @@ function convLayer(
     return {
       type: transposed ? "Conv2DTranspose" : "Conv2D",
       base: transposed ? "conv2d_transpose" : "conv2d",
-      config: {
-        filters,
-        kernel_size: kernelSize,
-        strides,
-        padding,
-        data_format: "channels_last",
-        activation,
-        use_bias: useBias,
-        ...!transposed && { dilation_rate: [1, 1] },
-      },
+      config: { filters, ...window, activation, use_bias: useBias, ...dilation },
       outputShape: [...inputShape.slice(0, 2).map(sizeOut), filters],
       weights: kernelAndBias([...kernelSize, ...ends], filters, useBias),
       call: (x, [kernel, bias]) => finish(op(x, kernel, { strides, padding }), bias, activation),
@@ -191,25 +181,11 @@ export function conv2DTranspose(filters: number, options: ConvLayerOptions): Lay
 
 /**
  * Batch normalization over the last axis (Keras' BatchNormalization). A training call normalizes by
- * the batch's mean and biased variance and moves `moving_mean` and `moving_variance` towards them; an
- * inference call normalizes by these.
+ * the batch's mean and biased variance, and moves `moving_mean` and `moving_variance` toward them. An
+ * inference call normalizes by `moving_mean` and `moving_variance`.
  *
- * ```ts
- * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
- *
- * using gpu = await Gpu.request();
- * const network = new Sequential(gpu, [3], [layers.batchNormalization({ momentum: 0.9 })]);
- * const program = gpu.compile({ x: [4, 3] }, ({ x }) => ({
- *   y: network.call(x, { training: true }),
- * }));
- * program.run({ x: new Float32Array(12).fill(2) });
- * const [, , mean] = network.variables;
- * console.log(mean.name); // batch_normalization/moving_mean
- * console.log((await mean.read())[0]); // 0.2
- * ```
- *
- * @param options `momentum` (default 0.99) is what a moving statistic keeps of itself in each call;
- *   `epsilon` (default 1e-3) is added to the variance
+ * @param options A training call moves a statistic `m` to `momentum * m + (1 - momentum) * now` (default
+ *   0.99). `epsilon` (default 1e-3) is added to the variance.
  * @throws {RangeError} when `momentum` is not from 0 to 1, or `epsilon` not above 0.
  */
 export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): LayerFactory {
@@ -248,20 +224,11 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
 }
 
 /** A layer without weights that keeps the shape. */
-function simple(
-  type: string,
-  base: string,
-  config: Layer["config"],
-  call: Layer["call"],
-): LayerFactory {
-  return (outputShape) => ({ type, base, config, outputShape, weights: [], call });
-}
+const simple =
+  (type: string, base: string, config: Layer["config"], call: Layer["call"]): LayerFactory =>
+  (outputShape) => ({ type, base, config, outputShape, weights: [], call });
 
-/**
- * Leaky rectifier (Keras' LeakyReLU): x where it is positive, `slope` times x elsewhere.
- *
- * @param slope default 0.3, as in Keras 2
- */
+/** Leaky rectifier (Keras' LeakyReLU): x where it is positive, `slope` times x elsewhere. */
 export function leakyReLU(slope = 0.3): LayerFactory {
   return simple("LeakyReLU", "leaky_re_lu", { alpha: slope }, (x) => ops.leakyRelu(x, slope));
 }
@@ -273,7 +240,7 @@ export function relu(): LayerFactory {
 }
 
 /**
- * A function of each value (Keras' Activation): "linear", "relu", "sigmoid" or "tanh".
+ * A function of each value (Keras' Activation).
  *
  * @throws {RangeError} when the name is unknown.
  */
@@ -283,8 +250,8 @@ export function activation(name: Activation): LayerFactory {
 }
 
 /**
- * Dropout (Keras' Dropout). A training call sets a random share `rate` of the values to 0 and
- * multiplies the others by 1 / (1 - rate); an inference call changes nothing.
+ * Dropout (Keras' Dropout). A training call sets the fraction `rate` of the values, chosen at random,
+ * to 0 and multiplies the others by 1 / (1 - rate). An inference call changes nothing.
  *
  * @throws {RangeError} when `rate` is not at least 0 and below 1.
  */
@@ -292,12 +259,9 @@ export function dropout(rate: number): LayerFactory {
   if (!(rate >= 0 && rate < 1)) {
     throw new RangeError(`dropout must be at least 0 and below 1, got ${rate}`);
   }
-  return simple(
-    "Dropout",
-    "dropout",
-    { rate },
-    (x, _weights, { training, ...random }) => training ? ops.dropout(x, rate, random) : x,
-  );
+  const call: Layer["call"] = (x, _weights, { training, ...random }) =>
+    training ? ops.dropout(x, rate, random) : x;
+  return simple("Dropout", "dropout", { rate }, call);
 }
 
 /**

@@ -9,7 +9,8 @@ export function crossEntropy(logits: TensorLike, label: number): Tensor {
 }
 
 /**
- * The generator's loss: how far the discriminator is from taking its images for real.
+ * The generator's loss: mean binary cross-entropy of its images' logits with ones, in nats. It is small
+ * when the discriminator takes the images for real.
  *
  * ```ts
  * import { generatorLoss, Gpu } from "@dcgan/webgpu";
@@ -21,7 +22,7 @@ export function crossEntropy(logits: TensorLike, label: number): Tensor {
  * ```
  *
  * @param fakeLogits [batch, 1], the discriminator's decision on generated images
- * @returns a scalar: mean binary cross-entropy with ones
+ * @returns a scalar
  * @throws {TypeError} when the logits are not f32.
  */
 export function generatorLoss(fakeLogits: TensorLike): Tensor {
@@ -29,7 +30,8 @@ export function generatorLoss(fakeLogits: TensorLike): Tensor {
 }
 
 /**
- * The discriminator's loss: real images should give ones, generated ones zeros.
+ * The discriminator's loss: the sum of two mean binary cross-entropies, of the logits on real images
+ * with ones and of those on generated images with zeros.
  *
  * ```ts
  * import { discriminatorLoss, Gpu } from "@dcgan/webgpu";
@@ -42,9 +44,8 @@ export function generatorLoss(fakeLogits: TensorLike): Tensor {
  * console.log((await program.read()).loss); // Float32Array(1) [ 25 ]
  * ```
  *
- * @param realLogits [batch, 1], the decision on real images
- * @param fakeLogits [batch, 1], the decision on generated images
- * @returns a scalar: the sum of both mean binary cross-entropies
+ * @param realLogits [batch, 1], as `fakeLogits`
+ * @returns a scalar
  * @throws {TypeError} when the logits are not f32.
  */
 export function discriminatorLoss(realLogits: TensorLike, fakeLogits: TensorLike): Tensor {

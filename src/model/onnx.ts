@@ -1,23 +1,17 @@
 /**
- * A model as an ONNX graph.
- *
- * ONNX convolves images [batch, channels, height, width]. The graph transposes them before the first
- * layer that needs this order, and back before a reshape and at the end.
- *
- * @module
+ * A model as an ONNX graph. ONNX convolves images [batch, channels, height, width]: the graph transposes
+ * them before the first layer that needs this order, and back before a reshape and at the end.
  */
 
 import type { Shape } from "../graph/tensor.ts";
 import { encodeONNX, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "../formats/onnx.ts";
+import { padAxis } from "../ops/gemm/geometry.ts";
 import { VERSION } from "../version.ts";
 import type { ModelParts } from "./architecture.ts";
 import type { Layer } from "./layer.ts";
 import type { Activation } from "./layers.ts";
 
-/**
- * Keras' kernel [kh, kw, in, out] as ONNX' [out, in, kh, kw]; that of a transposed convolution,
- * [kh, kw, out, in], as [in, out, kh, kw].
- */
+/** Keras' kernel [kh, kw, a, b] as ONNX' [b, a, kh, kw]. */
 function kernelTensor(name: string, [h, w, a, b]: Shape, data: Float32Array): OnnxTensor {
   const points = h * w;
   const moved = data.map((_, at) => {
@@ -27,7 +21,7 @@ function kernelTensor(name: string, [h, w, a, b]: Shape, data: Float32Array): On
   return { name, shape: [b, a, h, w], data: moved };
 }
 
-/** Collects nodes; `at` is the name of the last result, `shape` its shape here. */
+/** Collects nodes. `at` is the name of the last result; `shape` is its shape without the batch axis. */
 class Recorder {
   readonly nodes: OnnxNode[] = [];
   readonly tensors: OnnxTensor[] = [];
@@ -55,35 +49,22 @@ class Recorder {
   }
 }
 
-/** Writes a layer; `constants` are the names of its weights. */
-type Writer = (to: Recorder, name: string, layer: Layer, constants: readonly string[]) => void;
-
 const OPERATORS = { relu: "Relu", sigmoid: "Sigmoid", tanh: "Tanh" } as const;
 
-const activate: Writer = (to, name, { config }) => {
+function activate(to: Recorder, name: string, { config }: Layer): void {
   const activation = config.activation as Activation;
   if (activation !== "linear") to.node(`${name}/${activation}`, OPERATORS[activation]);
-};
+}
 
-const reshape: Writer = (to, name, { outputShape }) => {
+function reshape(to: Recorder, name: string, { outputShape }: Layer): void {
   to.order(name, false);
   const sizes = [-1, ...outputShape];
   to.tensors.push({ name: `${name}/shape`, shape: [sizes.length], data: { int64: sizes } });
   to.node(name, "Reshape", [`${name}/shape`]);
-};
-
-/**
- * TensorFlow's padding "same" of a convolution of an image of a size: the smaller half before. A
- * transposed convolution is the gradient of one of its output, and has the padding of that one.
- */
-function samePads(size: Shape, kernel: readonly number[], strides: readonly number[]): number[] {
-  const totals = kernel.map((k, axis) => {
-    const out = Math.ceil(size[axis] / strides[axis]);
-    return Math.max((out - 1) * strides[axis] + k - size[axis], 0);
-  });
-  const before = totals.map((total) => Math.floor(total / 2));
-  return [...before, ...totals.map((total, axis) => total - before[axis])];
 }
+
+/** Writes a layer; `constants` are the names of its weights. */
+type Writer = (to: Recorder, name: string, layer: Layer, constants: readonly string[]) => void;
 
 const convolution: Writer = (to, name, layer, constants) => {
   const transposed = layer.type === "Conv2DTranspose";
@@ -93,26 +74,28 @@ const convolution: Writer = (to, name, layer, constants) => {
     readonly padding: "same" | "valid";
   };
   to.order(name, true);
+  // A transposed convolution has the padding of the convolution that takes its output to its input.
   const size = transposed ? layer.outputShape : to.shape;
-  const attributes: Record<string, OnnxAttribute> = {
+  const axes = kernel.map((k, axis) => {
+    const { small, before } = padAxis(size[axis], k, strides[axis], padding);
+    return { before, after: Math.max((small - 1) * strides[axis] + k - size[axis] - before, 0) };
+  });
+  // A kernel smaller than the stride does not reach the last rows and columns.
+  const beyond = strides.map((stride, axis) => Math.max(stride - kernel[axis], 0));
+  to.node(name, transposed ? "ConvTranspose" : "Conv", constants, {
     kernel_shape: { ints: kernel },
     strides: { ints: strides },
-    pads: { ints: padding === "valid" ? [0, 0, 0, 0] : samePads(size, kernel, strides) },
-  };
-  if (transposed) {
-    // A kernel smaller than the stride does not reach the last rows and columns.
-    const beyond = strides.map((stride, axis) => Math.max(stride - kernel[axis], 0));
-    attributes.output_padding = { ints: beyond };
-  }
-  to.node(name, transposed ? "ConvTranspose" : "Conv", constants, attributes);
-  activate(to, name, layer, []);
+    pads: { ints: [...axes.map(({ before }) => before), ...axes.map(({ after }) => after)] },
+    ...transposed && { output_padding: { ints: beyond } },
+  });
+  activate(to, name, layer);
 };
 
-/** Writers by Keras' class name. */
+/** By Keras' class name. */
 const WRITERS: Readonly<Record<string, Writer>> = {
   Dense(to, name, layer, constants) {
     to.node(name, "Gemm", constants);
-    activate(to, name, layer, []);
+    activate(to, name, layer);
   },
   Conv2D: convolution,
   Conv2DTranspose: convolution,
@@ -144,15 +127,11 @@ export function modelToONNX(model: ModelParts): Uint8Array<ArrayBuffer> {
           "written. Save the weights as .safetensors",
       );
     }
-    const constants = model.weights.slice(at, at += layer.weights.length).map(
-      ({ name, shape, data }) => {
-        to.tensors.push(
-          shape.length === 4 ? kernelTensor(name, shape, data) : { name, shape, data },
-        );
-        return name;
-      },
-    );
-    write(to, name, layer, constants);
+    const weights = model.weights.slice(at, at += layer.weights.length);
+    for (const { name, shape, data } of weights) {
+      to.tensors.push(shape.length === 4 ? kernelTensor(name, shape, data) : { name, shape, data });
+    }
+    write(to, name, layer, weights.map((weight) => weight.name));
     to.shape = layer.outputShape;
   }
   to.order(output, false);

@@ -1,15 +1,12 @@
-/**
- * Drawings of models: their layers, one below the other.
- *
- * @module
- */
+/** Drawings of models: their layers, one below the other. */
 
+import { escapeXML } from "../formats/svg.ts";
 import { type Architecture, batchShape, countWeights, parameterCount } from "./architecture.ts";
 
 const plural = (count: number) =>
   `${count.toLocaleString("en-US")} ${count === 1 ? "weight" : "weights"}`;
 
-/** The input, which has no type here, and the layers; `weights` is empty where there are none. */
+/** The input, whose type is empty, and the layers; `weights` is empty for a layer without weights. */
 function boxesOf({ inputShape, layers }: Architecture) {
   const boxes = layers.map(({ name, layer: { type, outputShape, weights } }) => {
     const count = countWeights(weights);
@@ -64,7 +61,7 @@ const MARGIN = 28;
 const GUTTER = 72;
 const TOP = 92;
 
-/** Fill and border by what a layer does. */
+/** Fill and border by Keras' class name; the input has none. */
 const COLORS: Readonly<Record<string, readonly [fill: string, border: string]>> = {
   "": ["#ffffff", "#8a94a3"],
   Dense: ["#dbe9ff", "#4a7fd1"],
@@ -73,11 +70,8 @@ const COLORS: Readonly<Record<string, readonly [fill: string, border: string]>> 
   BatchNormalization: ["#e9e0fb", "#8662c7"],
   LeakyReLU: ["#ddf3e4", "#45976a"],
   Dropout: ["#fdeacd", "#c58a2b"],
+  other: ["#f0f2f5", "#8a94a3"],
 };
-const OTHER = ["#f0f2f5", "#8a94a3"] as const;
-
-const escape = (text: string) =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /**
  * Models side by side as an SVG drawing: each layer's name, the shape of its output, its number of
@@ -100,7 +94,7 @@ export function plotSVG(models: readonly Architecture[]): string {
 
   const parts: string[] = [];
   const text = (x: number, y: number, className: string, content: string) =>
-    parts.push(`<text x="${x}" y="${y}" class="${className}">${escape(content)}</text>`);
+    parts.push(`<text x="${x}" y="${y}" class="${className}">${escapeXML(content)}</text>`);
   const arrow = (className: string, line: string) =>
     parts.push(`<path d="${line}" class="${className}" marker-end="url(#tip)"/>`);
   for (const [m, boxes] of columns.entries()) {
@@ -108,7 +102,7 @@ export function plotSVG(models: readonly Architecture[]): string {
     text(left(m), 66, "facts", totals(models[m]));
     for (const [i, { name, type, shape, weights }] of boxes.entries()) {
       const [x, y] = [left(m), top(i)];
-      const [fill, border] = COLORS[type] ?? OTHER;
+      const [fill, border] = COLORS[type] ?? COLORS.other;
       const round = type ? 7 : HEIGHT / 2;
       parts.push(
         `<rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="${round}" ` +
@@ -134,7 +128,7 @@ export function plotSVG(models: readonly Architecture[]): string {
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
     `viewBox="0 0 ${width} ${height}" role="img">
-<title>${escape(models.map(({ name }) => name).join(" and "))}</title>
+<title>${escapeXML(models.map(({ name }) => name).join(" and "))}</title>
 <style>
 text { font-family: system-ui, "Segoe UI", "DejaVu Sans", Arial, sans-serif; fill: #1f2733; }
 .title { font-size: 21px; font-weight: 600; }

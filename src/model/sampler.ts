@@ -1,8 +1,4 @@
-/**
- * Images from a generator.
- *
- * @module
- */
+/** Images from a generator. */
 
 import { OutOfMemoryError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";
@@ -12,16 +8,12 @@ import type { Generator } from "./generator.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 
 /** Noise vectors [count, noiseDim] of a seed, the same each time. */
-export function seedNoise(
-  count: number,
-  noiseDim: number,
-  seed: number,
-): Float32Array<ArrayBuffer> {
+export function seedNoise(count: number, noiseDim: number, seed: number) {
   const random = new RandomSequence(seed, STREAM.samples);
   return Float32Array.from({ length: count * noiseDim }, () => random.normal());
 }
 
-/** Most images of one run: the activations of some thousands are larger than a binding may be. */
+/** Most images in one run: the activations of some thousands are larger than a binding may be. */
 const MOST_AT_ONCE = 256;
 
 /**
@@ -30,19 +22,14 @@ const MOST_AT_ONCE = 256;
  */
 export class Sampler {
   readonly #program: Program<"noise", "images">;
-  readonly #noiseDim: number;
-  readonly #size: number;
   readonly #batch: number;
 
   /** @throws {OutOfMemoryError} when not even one image fits into the device's memory. */
-  constructor(gpu: Gpu, generator: Generator, count: number) {
-    const { noiseDim, outputShape } = generator;
-    this.#noiseDim = noiseDim;
-    this.#size = sizeOf(outputShape);
+  constructor(gpu: Gpu, private readonly generator: Generator, count: number) {
     for (let batch = Math.min(count, MOST_AT_ONCE);; batch = Math.ceil(batch / 2)) {
       try {
         this.#program = gpu.compile(
-          { noise: [batch, noiseDim] },
+          { noise: [batch, generator.noiseDim] },
           ({ noise }) => ({ images: generator.call(noise, { training: false }) }),
           { label: `sampler of ${batch}` },
         );
@@ -60,20 +47,21 @@ export class Sampler {
    * @param noise [count, noiseDim]
    */
   async sample(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
-    const count = noise.length / this.#noiseDim;
+    const { noiseDim, outputShape } = this.generator;
     const batches: Promise<{ images: Float32Array }>[] = [];
     // All are enqueued before any is awaited: a training step that is enqueued meanwhile comes after.
-    for (let at = 0; at < count; at += this.#batch) {
+    for (let at = 0; at < noise.length; at += this.#batch * noiseDim) {
       // The last batch is padded with zeros, so that one program makes all of them.
-      const padded = new Float32Array(this.#batch * this.#noiseDim);
-      padded.set(noise.subarray(at * this.#noiseDim, (at + this.#batch) * this.#noiseDim));
+      const padded = new Float32Array(this.#batch * noiseDim);
+      padded.set(noise.subarray(at, at + padded.length));
       this.#program.run({ noise: padded });
       batches.push(this.#program.read("images"));
     }
-    const images = new Float32Array(count * this.#size);
-    for (const [i, batch] of (await Promise.all(batches)).entries()) {
-      const at = i * this.#batch;
-      images.set(batch.images.subarray(0, (count - at) * this.#size), at * this.#size);
+    const images = new Float32Array(noise.length / noiseDim * sizeOf(outputShape));
+    let at = 0;
+    for (const batch of await Promise.all(batches)) {
+      images.set(batch.images.subarray(0, images.length - at), at);
+      at += batch.images.length;
     }
     return images;
   }
@@ -90,11 +78,7 @@ export class Sampler {
  * @param noise [count, noiseDim]
  * @returns [count, height, width, channels] on [-1, 1]
  */
-export async function generate(
-  gpu: Gpu,
-  generator: Generator,
-  noise: Float32Array,
-): Promise<Float32Array<ArrayBuffer>> {
+export async function generate(gpu: Gpu, generator: Generator, noise: Float32Array) {
   using sampler = new Sampler(gpu, generator, Math.min(noise.length / generator.noiseDim, 64));
   return await sampler.sample(noise);
 }

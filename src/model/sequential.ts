@@ -1,8 +1,4 @@
-/**
- * A stack of layers with its weights on a device.
- *
- * @module
- */
+/** A stack of layers with its weights on a device. */
 
 import type { Gpu } from "../graph/gpu.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
@@ -18,7 +14,7 @@ import {
   weightSpecs,
 } from "./architecture.ts";
 import { encodeModel } from "./encode.ts";
-import type { CallOptions, Initializer, LayerFactory } from "./layer.ts";
+import type { CallOptions, LayerFactory, WeightSpec } from "./layer.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 import { requireSameModel } from "./topology.ts";
 import { weightData, weightsOf } from "./weights.ts";
@@ -29,16 +25,16 @@ export interface SequentialOptions {
   readonly name?: string;
   /** Seed of the initial weights, a whole number from 0 to 2^32 - 1. Default 0. */
   readonly seed?: number;
-  /** Which of the seed's number sequences: keeps two models of one seed apart. Default 3. */
+  /** Two models of the same seed begin with different weights if their streams differ. Default 3. */
   readonly stream?: number;
-  /** What ONNX files call the input and the output. Default "input" and "output". */
+  /** Names of the input and the output in ONNX files. Default "input" and "output". */
   readonly ends?: readonly [input: string, output: string];
-  /** Gives the first values of a weight by its name (`dense/kernel`), in place of the seed. */
+  /** Gives the first values of a weight by its name (`dense/kernel`); the seed is then not used. */
   readonly weights?: (name: string, shape: Shape) => Float32Array;
 }
 
-function initialValues(initializer: Initializer, size: number, random: RandomSequence) {
-  const values = new Float32Array(size);
+function initialValues({ shape, initializer }: WeightSpec, random: RandomSequence) {
+  const values = new Float32Array(sizeOf(shape));
   if (initializer.kind === "constant") return values.fill(initializer.value);
   const limit = Math.sqrt(6 / (initializer.fanIn + initializer.fanOut));
   return values.map(() => (2 * random.uniform() - 1) * limit);
@@ -69,11 +65,11 @@ function initialValues(initializer: Initializer, size: number, random: RandomSeq
  * ```
  */
 export class Sequential {
-  /** In the summary, in messages and in files. */
+  /** Name in the summary, in messages and in files. */
   readonly name: string;
   /** All weights, layer by layer, each layer's in Keras' order. */
   readonly variables: readonly Variable<"f32">[];
-  /** Those that an optimizer may change. */
+  /** The weights that an optimizer may change. */
   readonly trainableVariables: readonly Variable<"f32">[];
   /** Shape of one sample of the input. */
   readonly inputShape: Shape;
@@ -100,15 +96,14 @@ export class Sequential {
     requireSeed(seed);
     const random = new RandomSequence(seed, stream);
     const model = architecture(name, [...inputShape], factories);
-    const specs = weightSpecs(model).map(({ name, shape, trainable, initializer }) => ({
-      name,
-      shape,
-      trainable,
-      // Called once there is room: a network that is too large must not fill the host's memory.
-      data: () => weights?.(name, shape) ?? initialValues(initializer, sizeOf(shape), random),
-    }));
     this.name = name;
-    this.variables = gpu.variables(specs);
+    this.variables = gpu.variables(
+      weightSpecs(model).map((weight) => ({
+        ...weight,
+        // Called once there is room: a network that is too large must not fill the host's memory.
+        data: () => weights?.(weight.name, weight.shape) ?? initialValues(weight, random),
+      })),
+    );
     this.trainableVariables = this.variables.filter((v) => v.trainable);
     this.inputShape = model.inputShape;
     this.outputShape = model.outputShape;
@@ -138,15 +133,15 @@ export class Sequential {
   }
 
   /**
-   * Writes the model as it stands after everything enqueued so far. The end of the path says in which
+   * Writes the model as it stands after everything enqueued so far. The end of the path chooses the
    * form:
    *
    * - `.safetensors`: the weights, with Keras' names (`dense/kernel`) and layouts
    * - `.onnx`: the model for inference, see {@linkcode Sequential.toONNX}
-   * - `model.json`, or a folder (no extension, or one that exists): a TensorFlow.js layers model, with
-   *   its weights in `weights.bin` beside it; the folder is created
+   * - `model.json`, or a folder (a path without extension, or a folder that exists): a TensorFlow.js
+   *   layers model, with its weights in `weights.bin` beside it; the folder is created
    *
-   * Each file is there whole or not at all, and replaces one of its name.
+   * A file of the same name is replaced. If a write fails, the old file stays as it was.
    *
    * ```ts
    * import { Generator, Gpu } from "@dcgan/webgpu";
@@ -161,8 +156,8 @@ export class Sequential {
    *
    * Permissions: read and write for the folder.
    *
-   * @returns the path of the file that one opens: `web/generator/model.json`
-   * @throws {RangeError} when the path ends otherwise.
+   * @returns the path of the file to open: `web/generator/model.json`
+   * @throws {RangeError} when the path has another ending.
    * @throws {Error} when a file cannot be written, naming the path and the reason.
    */
   async save(path: string): Promise<string> {
@@ -171,12 +166,12 @@ export class Sequential {
   }
 
   /**
-   * Writes the weights of a file over those of the model, as `save` wrote them: a safetensors file or
-   * its bytes, or a tfjs model.
+   * Replaces the weights by those in a file that `save` wrote: a safetensors file or its bytes, or a
+   * tfjs model.
    *
    * Permissions: read for the file, or the folder of the tfjs model; none for bytes.
    *
-   * @throws {CheckpointError} as `Generator.load` does. The model's own weights are left as they are then.
+   * @throws {CheckpointError} as `Generator.load` does; the weights then stay as they were.
    */
   async loadWeights(source: string | Uint8Array): Promise<void> {
     const file = await weightsOf(source, this.name);
@@ -186,9 +181,9 @@ export class Sequential {
   }
 
   /**
-   * The model in inference mode as an ONNX file (opset 17), weights inside. The generator's input is
-   * `noise` [N, noiseDim] and its output `images` [N, height, width, channels] on [-1, 1]; the
-   * discriminator takes `images` and gives `logits` [N, 1]. N may be any number.
+   * The model in inference mode as an ONNX file (opset 17) with its weights. The generator takes
+   * `noise` [N, noiseDim] and gives `images` [N, height, width, channels] on [-1, 1]; the discriminator
+   * takes `images` and gives `logits` [N, 1]. N may be any number.
    */
   async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
     return encodeModel.onnx(await this.#parts());
@@ -200,7 +195,7 @@ export class Sequential {
   }
 
   async #parts(): Promise<ModelParts> {
-    // The reads are enqueued together and share one wait.
+    // The reads are enqueued together, so one wait is enough.
     const weights = await Promise.all(
       this.variables.map(async (v) => ({ name: v.name, shape: v.shape, data: await v.read() })),
     );

@@ -1,8 +1,4 @@
-/**
- * Random numbers on the host: initial weights, noise of a seed, the order of an epoch.
- *
- * @module
- */
+/** Random numbers on the host: initial weights, noise of a seed, the order of an epoch. */
 
 const EVEN = [13, 15, 26, 6];
 const ODD = [17, 29, 16, 24];
@@ -29,19 +25,13 @@ export function threefry(
 /** Streams of the host begin here; those of ops on the device are smaller. */
 const HOST = 0x80000000;
 
-/** The uses of random numbers on the host: each has its own stream, so that none repeats another. */
-export const STREAM = {
-  generator: 0,
-  discriminator: 1,
-  samples: 2,
-  sequential: 3,
-  order: 16,
-} as const;
+/** Each use of random numbers on the host has its own stream, so that none repeats another. */
+export const STREAM = { generator: 0, discriminator: 1, samples: 2, sequential: 3, order: 16 };
 
 /** The sequence of random numbers of a seed and a stream. */
 export class RandomSequence {
   #counter = 0;
-  #spare: number | undefined;
+  #words: number[] = [];
   readonly #key: [number, number];
 
   constructor(seed: number, stream: number) {
@@ -50,14 +40,8 @@ export class RandomSequence {
 
   /** The next 32-bit word. */
   word(): number {
-    if (this.#spare !== undefined) {
-      const word = this.#spare;
-      this.#spare = undefined;
-      return word;
-    }
-    const [a, b] = threefry([this.#counter++, 0], this.#key);
-    this.#spare = b;
-    return a;
+    if (this.#words.length === 0) this.#words = threefry([this.#counter++, 0], this.#key);
+    return this.#words.shift()!;
   }
 
   /** A number on [0, 1) with 24 bits. */

@@ -1,16 +1,11 @@
-/**
- * Whether a file fits a model: which weight of a tfjs model is which of ours, and whether its layers
- * compute what ours do.
- *
- * @module
- */
+/** Which weight of a tfjs model is which of ours, and whether a file's layers compute what ours do. */
 
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { plain, quote } from "../formats/json.ts";
 import type { TfjsLayer, TfjsModel, TfjsWeight } from "../formats/tfjs_model.ts";
 import { type Architecture, layerNames, weightSpecs } from "./architecture.ts";
-import { isImage, type WeightFile } from "./weights.ts";
+import { isImage, tensorsOf, type WeightFile } from "./weights.ts";
 
 /** The layers with weights: how their names begin, and their weights in Keras' order. */
 const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: string[]]>> = {
@@ -21,9 +16,9 @@ const WEIGHTED: Readonly<Record<string, readonly [base: string, ...weights: stri
 };
 
 /**
- * The weights of a tfjs model under the names that they have here. A weight is found by the name of its
- * layer, with any prefix (`sequential/dense/kernel`). If no weight has such a name, the first kernel is
- * taken for that of the first layer with a kernel, and so on. Weights without a layer keep their names.
+ * The weights of a tfjs model by the names that they have here. A weight belongs to the layer that its
+ * name contains, with any prefix (`sequential/dense/kernel`). If no weight has such a name, the first
+ * kernel belongs to the first layer with a kernel, and so on. Weights without a layer keep their names.
  */
 export function tfjsWeights({ layers, weights }: TfjsModel, path: string): WeightFile {
   const weighted = layers.filter(({ type }) => Object.hasOwn(WEIGHTED, type));
@@ -52,18 +47,13 @@ export function tfjsWeights({ layers, weights }: TfjsModel, path: string): Weigh
   return {
     path,
     called: (name) => found.get(name)?.name ?? name,
-    tensors: new Map(
-      found.entries().map(([name, { shape, data }]) => [
-        name,
-        { dtype: "F32", shape, data },
-      ]),
-    ),
+    tensors: tensorsOf([...found].map(([name, weight]) => ({ ...weight, name }))),
     image: isImage(shape) ? [4 * shape[0], 4 * shape[1]] : undefined,
     layers,
   };
 }
 
-/** Keras' defaults of settings that a configuration leaves out. */
+/** Defaults of settings that a file leaves out: those of tfjs and of every version of Keras. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   activation: "linear",
   use_bias: true,
@@ -80,14 +70,17 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   threshold: 0,
 };
 
+/** A setting of a layer, or its default. */
+function settingOf(config: TfjsLayer["config"], key: string): unknown {
+  const ofKeras3 = key === "alpha" ? config.negative_slope : undefined; // its name there
+  return config[key] ?? ofKeras3 ?? DEFAULTS[key];
+}
+
 /** A setting in one form for all versions of Keras. */
-function setting(config: TfjsLayer["config"], key: string, inputShape: Shape): unknown {
-  let value = config[key];
-  if (key === "alpha") value ??= config.negative_slope; // Keras 3's name
-  value ??= DEFAULTS[key];
+function normalized(value: unknown, key: string, inputShape: Shape): unknown {
   if (key === "axis") {
-    if (Array.isArray(value) && value.length === 1) value = value[0];
-    return value === inputShape.length ? -1 : value; // counted with the batch axis
+    const axis = Array.isArray(value) && value.length === 1 ? value[0] : value;
+    return axis === inputShape.length ? -1 : axis; // counted with the batch axis
   }
   if (["kernel_size", "strides", "dilation_rate"].includes(key) && typeof value === "number") {
     return [value, value];
@@ -115,12 +108,12 @@ function requireLayers(
     const { config, outputShape } = ours[i].layer;
     for (const key of Object.keys(config)) {
       if (key === "momentum") continue; // only training uses it
-      const [a, b] = [theirs[i].config, config].map((c) => setting(c, key, shape));
-      if (JSON.stringify(a) === JSON.stringify(b)) continue;
+      const values = [theirs[i].config, config].map((each) => settingOf(each, key));
+      const [a, b] = values.map((value) => JSON.stringify(normalized(value, key, shape)));
+      if (a === b) continue;
       fail(
-        `${called}, a ${needed}, has ${key} ${quote(theirs[i].config[key] ?? a)}, ` +
-          `this network ${JSON.stringify(config[key])} (from ${show(shape)} to ` +
-          `${show(outputShape)})`,
+        `${called}, a ${needed}, has ${key} ${quote(values[0])}, this network ` +
+          `${JSON.stringify(config[key])} (from ${show(shape)} to ${show(outputShape)})`,
       );
     }
     shape = outputShape;
@@ -128,7 +121,8 @@ function requireLayers(
 }
 
 /**
- * Refuses a file of another model: other layers, where it says them, or tensors without a use here.
+ * Refuses a file of another model: one with other layers, if the file lists layers, or with tensors
+ * that this model does not have.
  *
  * @throws {CheckpointError} naming the first layer, setting of one, or tensor that differs.
  */

@@ -1,8 +1,4 @@
-/**
- * Checks of model options.
- *
- * @module
- */
+/** Checks of model options. */
 
 /** Refuses what is not a whole number of at least 1, or more than there may be. */
 export function requireCount(name: string, value: number, most = Infinity): void {

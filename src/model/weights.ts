@@ -1,21 +1,17 @@
-/**
- * Weights of a model by Keras' names, from the content of a file.
- *
- * @module
- */
+/** Weights of a model by Keras' names, from the content of a file. */
 
 import { CheckpointError } from "../errors.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { requireChecksums } from "../formats/checksums.ts";
 import { parseJSON, plain, quote } from "../formats/json.ts";
 import { decodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
-import type { TfjsLayer } from "../formats/tfjs_model.ts";
+import type { TfjsLayer, TfjsWeight } from "../formats/tfjs_model.ts";
 
-/** What a file holds of a model. */
+/** The part of a file that belongs to one model. */
 export interface WeightFile {
-  /** What messages call the file. */
+  /** Names the file in messages. */
   readonly path: string;
-  /** What the file itself calls a tensor, `generator/dense/kernel`. */
+  /** The name of a tensor in the file: `generator/dense/kernel`. */
   readonly called: (name: string) => string;
   /** The model's tensors by name, `dense/kernel`. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;
@@ -25,6 +21,11 @@ export interface WeightFile {
   readonly layers?: readonly TfjsLayer[];
   /** Whether it also holds tensors of other networks, as the checkpoint of a run does. */
   readonly ofRun?: boolean;
+}
+
+/** Weights by name, as tensors of a file. */
+export function tensorsOf(weights: readonly TfjsWeight[]): Map<string, SafeTensor> {
+  return new Map(weights.map(({ name, shape, data }) => [name, { dtype: "F32", shape, data }]));
 }
 
 /** Whether a value of a file is the shape of an image. */
@@ -58,11 +59,11 @@ function imageOf(
 }
 
 /**
- * The weights of a model from the bytes of a safetensors file: of these weights alone, or a checkpoint
- * of a run, where names begin with the model's (`generator/dense/kernel`) beside other tensors.
+ * The weights of a model from the bytes of a safetensors file. The file holds these weights alone, or
+ * it is the checkpoint of a run: there the model's name is part of theirs (`generator/dense/kernel`).
  *
- * @param path what messages call the file
- * @param model what names may begin with: `generator`
+ * @param path names the file in messages
+ * @param model the model's name: `generator`
  * @throws {CheckpointError} when the file is damaged.
  */
 export function weightsFromBytes(bytes: Uint8Array, path: string, model: string): WeightFile {
@@ -81,10 +82,7 @@ export function weightsFromBytes(bytes: Uint8Array, path: string, model: string)
 }
 
 /** The weights of a model from a path or the bytes of a safetensors file. */
-export async function weightsOf(
-  source: string | Uint8Array,
-  model: string,
-): Promise<WeightFile> {
+export async function weightsOf(source: string | Uint8Array, model: string): Promise<WeightFile> {
   if (typeof source !== "string") return weightsFromBytes(source, "the bytes", model);
   const { readWeights } = await import("../files/model_files.ts");
   return await readWeights(source, model);
@@ -118,7 +116,7 @@ export function requireTensor(
   return tensor;
 }
 
-/** Where a weight of this name holds a variance below 0; -1 if it holds none. */
+/** Index of the first variance below 0 in a weight of this name; -1 if there is no such variance. */
 export function negativeVariance(name: string, data: Float32Array | Uint32Array): number {
   return name.endsWith("/moving_variance") ? data.findIndex((value) => value < 0) : -1;
 }

@@ -1,7 +1,4 @@
-/**
- * Binary files, whole and damaged: whatever their bytes, they are read as promised or refused by an
- * error that names them.
- */
+/** Binary files, whole and damaged: they are read as promised, or refused by an error that names them. */
 
 import { gzipSync } from "node:zlib";
 import fc from "npm:fast-check@4.10.2";

@@ -1,7 +1,4 @@
-/**
- * Random graphs of all ops on the device, with fusion and the planner, against float64: their values, and
- * their gradients against differences.
- */
+/** Random graphs of all ops on the device against float64: values, and gradients against differences. */
 
 import { deepEqual, ok } from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -30,39 +27,27 @@ import type { Algebra, NdArray } from "../support/reference.ts";
 const gpu = await Gpu.request();
 Deno.test.afterAll(() => gpu[Symbol.dispose]());
 
-/** Ops of a graph, and how often each was called. */
-const called = new Map<string, number>();
+/** The ops that any graph called. */
+const called = new Set<string>();
 
-/** The reference, in which nothing flows through stopGradient: there it repeats what it gave before. */
-class Frozen {
-  #values: NdArray[] = [];
-  #next = 0;
-  #filled = false;
-
-  readonly algebra: Algebra<NdArray> = {
-    ...float64,
-    stopGradient: (x) => {
-      if (!this.#filled) this.#values.push(x);
-      return this.#values[this.#next++];
-    },
+/** The reference, in which nothing flows through stopGradient: it gives what it gave the first time. */
+function frozen() {
+  const values: NdArray[] = [];
+  let next = 0;
+  const algebra = { ...float64, stopGradient: (x: NdArray) => values[next++] ??= x };
+  return <R>(body: (o: Algebra<NdArray>) => R): R => {
+    next = 0;
+    return body(algebra);
   };
-
-  /** The first time as it is, then with what came out of stopGradient the first time. */
-  evaluate<R>(body: (o: Algebra<NdArray>) => R): R {
-    this.#next = 0;
-    const result = body(this.algebra);
-    this.#filled = true;
-    return result;
-  }
 }
 
 /** The last values of a graph, up to three of them. */
 const chosen = <T>(values: readonly T[]): Record<string, T> =>
   Object.fromEntries(values.slice(-3).map((value, i) => [`y${i}`, value]));
 
-const counting = new Proxy(ops as Algebra<Tensor>, {
+const noting = new Proxy(ops as Algebra<Tensor>, {
   get(target, name: keyof Algebra<Tensor>) {
-    called.set(name, (called.get(name) ?? 0) + 1);
+    called.add(name);
     return target[name];
   },
 });
@@ -89,8 +74,8 @@ async function compare(seed: number, length: number): Promise<void> {
     },
   };
   const inputs = draw(op, random);
-  const frozen = new Frozen();
-  const expected = frozen.evaluate((o) => evaluate(op, inputs, o));
+  const withFrozen = frozen();
+  const expected = withFrozen((o) => evaluate(op, inputs, o));
   if (!Object.keys(expected).length) return; // None of its ops found operands.
   const cotangents = drawCotangents(expected, random);
   const tuning = {
@@ -98,20 +83,19 @@ async function compare(seed: number, length: number): Promise<void> {
     parallelism: random.pick([1, 64, 4096]),
     choices: {},
   };
-  const { inputs: specs, body } = recordable(op, counting);
+  const { inputs: specs, body } = recordable(op, noting);
   using program = gpu.compile(specs, body, { tuning });
   const data = Object.entries(inputs).map(([key, x]) => [key, x.data]);
   program.run({ ...Object.fromEntries(data), ...cotangents });
   const actual = await program.read();
-  program.run(); // The same again, of which nothing may be left over.
+  program.run(); // again: nothing of the first run may be left over
   deepEqual(await program.read(), actual);
 
   for (const [key, y] of Object.entries(expected)) {
     const atol = TOLERANCE * Math.max(0.1, rms(y.data));
     assertClose(actual[key], y.data, { atol, what: key });
   }
-  const loss = (at: typeof inputs) =>
-    lossOf(frozen.evaluate((o) => evaluate(op, at, o)), cotangents);
+  const loss = (at: typeof inputs) => lossOf(withFrozen((o) => evaluate(op, at, o)), cotangents);
   const here = loss(inputs);
   // What cancels in the sum leaves its rounding.
   const size = Object.entries(expected).reduce(
@@ -125,7 +109,7 @@ async function compare(seed: number, length: number): Promise<void> {
     const before = here - loss({ ...inputs, [target]: moved(inputs[target], d, -STEP) });
     const slope = (after + before) / (2 * STEP);
     gradients++;
-    // Between a step down and a step up there is a kink, where there is no gradient to compare.
+    // There is a kink between the step down and the step up, so there is no gradient to compare.
     if (Math.abs(after - before) > STEP * (0.01 * Math.abs(slope) + 1e-3 * size)) {
       kinks++;
       continue;

@@ -1,7 +1,4 @@
-/**
- * JSON that costs far more memory than its length when it is parsed. A reader runs in a process that
- * dies if it takes more heap than its docstring allows.
- */
+/** JSON that costs far more memory than its length, in a process that dies if a reader takes too much. */
 
 import { equal, match, notEqual } from "node:assert/strict";
 import { runWithHeap } from "../support/fuzz/small_heap.ts";
@@ -17,9 +14,9 @@ function run(reader: string, file: number, megabytes: number) {
   return runWithHeap(megabytes, "heap_worker.ts", [reader, `${file * 2 ** 20}`], permissions);
 }
 
-for (
-  const [reader, files] of Object.entries({ safetensors: 21, weights: 21, run: 14, kernels: 14 })
-) {
+/** Files for each reader. */
+const FILES = { safetensors: 21, weights: 21, run: 14, kernels: 14 };
+for (const [reader, files] of Object.entries(FILES)) {
   Deno.test(`hostile JSON: ${reader}, at most ${TIMES} times its length`, async () => {
     const { code, stdout, stderr } = await run(reader, MB, TIMES * MB + OWN);
     equal(code, 0, stderr);
@@ -27,7 +24,7 @@ for (
   });
 }
 
-Deno.test("hostile JSON: a reader that takes too much is seen", async () => {
+Deno.test("hostile JSON: a reader that takes too much fails", async () => {
   const { code, stderr } = await run("kernels", 4, 5 * 4 + OWN);
   notEqual(code, 0);
   match(stderr, /out of memory/i);

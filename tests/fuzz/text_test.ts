@@ -1,7 +1,4 @@
-/**
- * Files with JSON in them, whole and damaged: headers of safetensors files, checkpoints, tfjs models,
- * logs, records and caches.
- */
+/** Files with JSON in them, whole and damaged: safetensors files, tfjs models, logs, records, caches. */
 
 import fc from "npm:fast-check@4.10.2";
 import { damaged, utf8 } from "../support/fuzz/bytes.ts";

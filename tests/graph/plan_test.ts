@@ -46,7 +46,7 @@ Deno.test("a chain of blocks takes turns in two slots", () => {
 /** A place outside the plan: a variable's, an input's. */
 const elsewhere = () => {
   const raw = undefined as never;
-  const buffer = { kind: "buffer", raw, bytes: 4096, label: "", version: 0 } as const;
+  const buffer = { raw, bytes: 4096, label: "", version: 0 };
   return { buffer, offset: 0, bytes: 4096 };
 };
 
@@ -155,7 +155,9 @@ Deno.test("a value that is released one step too early is seen", () => {
   for (let seed = 0; seed < 20; seed++) {
     const lowered = randomLowered(`lowered ${seed}`);
     const lives = liveRanges(lowered);
-    for (const life of lives.values()) life.last = Math.max(life.first, life.last - 1);
+    for (const [place, { first, last }] of lives) {
+      lives.set(place, { first, last: Math.max(first, last - 1) });
+    }
     try {
       replay(lowered, lives);
     } catch {

@@ -1,39 +1,40 @@
-/**
- * The two models: their sizes, names, initial weights, summaries and what they refuse.
- *
- * @module
- */
+/** The two models: their sizes, names, initial weights, summaries and what they refuse. */
 
 import assert from "node:assert/strict";
-import { Discriminator, Generator, Gpu, ops } from "../../mod.ts";
+import {
+  architectureSummary,
+  Discriminator,
+  discriminatorArchitecture,
+  Generator,
+  generatorArchitecture,
+  Gpu,
+  ops,
+} from "../../mod.ts";
 import type { DiscriminatorOptions, GeneratorOptions, Variable } from "../../mod.ts";
 import { variableDigests } from "../support/digest.ts";
 import { assertClose, rms } from "../support/close.ts";
 
 const norm = (suffix: string, n: number) =>
-  ["gamma", "beta", "moving_mean", "moving_variance"].map((weight) => [
-    `batch_normalization${suffix}/${weight}`,
-    [n],
-    !weight.startsWith("moving"),
-  ]);
+  ["gamma", "beta", "moving_mean", "moving_variance"]
+    .map((weight) => [`batch_normalization${suffix}/${weight}`, [n]]);
 
 const GENERATOR = [
-  ["dense/kernel", [100, 12544], true],
+  ["dense/kernel", [100, 12544]],
   ...norm("", 12544),
-  ["conv2d_transpose/kernel", [5, 5, 128, 256], true],
+  ["conv2d_transpose/kernel", [5, 5, 128, 256]],
   ...norm("_1", 128),
-  ["conv2d_transpose_1/kernel", [5, 5, 64, 128], true],
+  ["conv2d_transpose_1/kernel", [5, 5, 64, 128]],
   ...norm("_2", 64),
-  ["conv2d_transpose_2/kernel", [5, 5, 1, 64], true],
+  ["conv2d_transpose_2/kernel", [5, 5, 1, 64]],
 ];
 
 const DISCRIMINATOR = [
-  ["conv2d/kernel", [5, 5, 1, 64], true],
-  ["conv2d/bias", [64], true],
-  ["conv2d_1/kernel", [5, 5, 64, 128], true],
-  ["conv2d_1/bias", [128], true],
-  ["dense/kernel", [6272, 1], true],
-  ["dense/bias", [1], true],
+  ["conv2d/kernel", [5, 5, 1, 64]],
+  ["conv2d/bias", [64]],
+  ["conv2d_1/kernel", [5, 5, 64, 128]],
+  ["conv2d_1/bias", [128]],
+  ["dense/kernel", [6272, 1]],
+  ["dense/bias", [1]],
 ];
 
 // What Keras 2.15 prints for the tutorial's models, but for blanks at the ends of lines.
@@ -103,19 +104,6 @@ Trainable params: 212865 (831.50 KB)
 Non-trainable params: 0 (0.00 Byte)
 _________________________________________________________________`;
 
-/** The sums of Keras' fans that Glorot's limit is made of. */
-const FANS: Record<string, number> = {
-  "generator dense/kernel": 100 + 12544,
-  "generator conv2d_transpose/kernel": 25 * (256 + 128),
-  "generator conv2d_transpose_1/kernel": 25 * (128 + 64),
-  "generator conv2d_transpose_2/kernel": 25 * (64 + 1),
-  "discriminator conv2d/kernel": 25 * (1 + 64),
-  "discriminator conv2d_1/kernel": 25 * (64 + 128),
-  "discriminator dense/kernel": 6272 + 1,
-};
-
-const describe = (variables: readonly Variable[]) =>
-  variables.map(({ name, shape, trainable }) => [name, [...shape], trainable]);
 const readAll = (variables: readonly Variable[]) => Promise.all(variables.map((v) => v.read()));
 
 Deno.test("the models have the tutorial's weights, named and ordered as Keras does", async () => {
@@ -124,17 +112,23 @@ Deno.test("the models have the tutorial's weights, named and ordered as Keras do
   const discriminator = new Discriminator(gpu);
   assert.deepEqual(generator.parameterCount, { total: 2_330_944, trainable: 2_305_472 });
   assert.deepEqual(discriminator.parameterCount, { total: 212_865, trainable: 212_865 });
-  assert.deepEqual(describe(generator.variables), GENERATOR);
-  assert.deepEqual(describe(discriminator.variables), DISCRIMINATOR);
-  for (const { variables, trainableVariables } of [generator, discriminator]) {
-    assert.deepEqual(trainableVariables, variables.filter((v) => v.trainable));
+  for (
+    const [model, weights] of [[generator, GENERATOR], [discriminator, DISCRIMINATOR]] as const
+  ) {
+    const { variables, trainableVariables } = model;
+    assert.deepEqual(variables.map(({ name, shape }) => [name, [...shape]]), weights);
+    const trainable = variables.filter(({ name }) => !name.includes("/moving_"));
+    assert.deepEqual(trainableVariables, trainable);
+    assert.deepEqual(variables.filter((v) => v.trainable), trainable);
   }
 });
 
-Deno.test("the summaries are Keras'", async () => {
+Deno.test("the summaries are Keras', with and without a device", async () => {
   using gpu = await Gpu.request();
   assert.equal(new Generator(gpu).summary(), GENERATOR_SUMMARY);
   assert.equal(new Discriminator(gpu).summary(), DISCRIMINATOR_SUMMARY);
+  assert.equal(architectureSummary(generatorArchitecture()), GENERATOR_SUMMARY);
+  assert.equal(architectureSummary(discriminatorArchitecture()), DISCRIMINATOR_SUMMARY);
 });
 
 Deno.test("kernels start Glorot uniform, all else from zeros and ones", async () => {
@@ -148,7 +142,9 @@ Deno.test("kernels start Glorot uniform, all else from zeros and ones", async ()
         assert(values.every((v) => v === first), `${what} starts from ${first}`);
         continue;
       }
-      const limit = Math.sqrt(6 / FANS[what]);
+      const [a, b] = variable.shape.slice(-2);
+      const taps = variable.size / (a * b);
+      const limit = Math.sqrt(6 / (taps * (a + b))); // of Keras' fans
       const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
       assert(largest <= limit && largest > 0.98 * limit, `${what} is within ±${limit}`);
       // Moments of a uniform distribution, within five standard errors.
@@ -156,10 +152,8 @@ Deno.test("kernels start Glorot uniform, all else from zeros and ones", async ()
       const sigmas = 5 / Math.sqrt(values.length);
       const mean = values.reduce((a, b) => a + b, 0) / values.length;
       assertClose([mean], [0], { atol: sigmas * deviation, what: `mean of ${what}` });
-      assertClose([rms(values) ** 2], [deviation ** 2], {
-        rtol: sigmas * Math.sqrt(0.8),
-        what: `variance of ${what}`,
-      });
+      const rtol = sigmas * Math.sqrt(0.8);
+      assertClose([rms(values) ** 2], [deviation ** 2], { rtol, what: `variance of ${what}` });
     }
   }
 });
@@ -214,10 +208,11 @@ Deno.test("the untrained models: an image on [-1, 1], finite logits, unchanged s
   }
 });
 
-Deno.test("images of other sizes", async () => {
+Deno.test("images of other sizes, and the same layers without a device", async () => {
   using gpu = await Gpu.request();
   const image = { height: 8, width: 12, channels: 3 };
-  const generator = new Generator(gpu, { ...image, noiseDim: 5, widths: [4, 3, 2] });
+  const options = { ...image, noiseDim: 5, widths: [4, 3, 2] } as const;
+  const generator = new Generator(gpu, options);
   const discriminator = new Discriminator(gpu, { ...image, widths: [2, 3] });
   assert.deepEqual(generator.outputShape, [8, 12, 3]);
   assert.deepEqual(discriminator.inputShape, [8, 12, 3]);
@@ -226,25 +221,43 @@ Deno.test("images of other sizes", async () => {
   }));
   program.run({ noise: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] });
   assert((await program.read()).logits.every(Number.isFinite));
+
+  const architecture = generatorArchitecture(options);
+  assert.equal(architectureSummary(architecture), generator.summary());
+  assert.deepEqual(architecture.outputShape, generator.outputShape);
+  assert.deepEqual(
+    architecture.layers.flatMap(({ name, layer }) => layer.weights.map((w) => `${name}/${w.name}`)),
+    generator.variables.map(({ name }) => name),
+  );
+  const other = discriminatorArchitecture({ ...image, widths: [2, 3] });
+  assert.equal(architectureSummary(other), discriminator.summary());
 });
 
 Deno.test("the models refuse options and inputs that they cannot take", async () => {
   using gpu = await Gpu.request();
+  const { count: live } = gpu.context.memory;
+  const refused = (message: string, ...makes: (() => unknown)[]) => {
+    for (const make of makes) assert.throws(make, { name: "RangeError", message });
+  };
   const seed = "A seed must be a whole number from 0 to 4294967295, got";
+  refused(`${seed} -1`, () => new Generator(gpu, { seed: -1 }));
+  refused(`${seed} 1.5`, () => new Generator(gpu, { seed: 1.5 }));
+  refused(`${seed} 4294967296`, () => new Discriminator(gpu, { seed: 2 ** 32 }));
+
   const image = "of images must be a multiple of 4, got";
   const hint = "the generator doubles its size twice. Pad or crop the images";
   const count = "must be a whole number of at least 1, got";
   const generators: [GeneratorOptions, string][] = [
-    [{ seed: -1 }, `${seed} -1`],
-    [{ seed: 1.5 }, `${seed} 1.5`],
     [{ noiseDim: 0 }, `noiseDim ${count} 0`],
     [{ channels: NaN }, `channels ${count} NaN`],
     [{ widths: [8, 2.5, 8] }, `a width ${count} 2.5`],
     [{ height: 30 }, `The height ${image} 30: ${hint}`],
     [{ width: 0 }, `The width ${image} 0: ${hint}`],
   ];
+  for (const [options, message] of generators) {
+    refused(message, () => new Generator(gpu, options), () => generatorArchitecture(options));
+  }
   const discriminators: [DiscriminatorOptions, string][] = [
-    [{ seed: 2 ** 32 }, `${seed} 4294967296`],
     [{ widths: [0, 8] }, `a width ${count} 0`],
     [{ channels: -1 }, `channels ${count} -1`],
     [{ height: 27 }, `The height ${image} 27: ${hint}`],
@@ -252,26 +265,24 @@ Deno.test("the models refuse options and inputs that they cannot take", async ()
     [{ dropout: -0.1 }, "dropout must be at least 0 and below 1, got -0.1"],
     [{ dropout: NaN }, "dropout must be at least 0 and below 1, got NaN"],
   ];
-  const { count: live } = gpu.context.memory;
-  for (const [options, message] of generators) {
-    assert.throws(() => new Generator(gpu, options), { name: "RangeError", message });
-  }
   for (const [options, message] of discriminators) {
-    assert.throws(() => new Discriminator(gpu, options), { name: "RangeError", message });
+    const architecture = () => discriminatorArchitecture(options);
+    refused(message, () => new Discriminator(gpu, options), architecture);
   }
   assert.equal(gpu.context.memory.count, live, "nothing was allocated");
 
   const generator = new Generator(gpu, { widths: [2, 2, 2] });
   const discriminator = new Discriminator(gpu, { widths: [2, 2] });
-  const called = (model: Generator | Discriminator, shape: number[]) => () =>
-    gpu.compile({ x: shape }, ({ x }) => ({ y: model.call(x, { training: false }) }));
-  for (const shape of [[2, 99], [100], [2, 100, 1]]) {
-    const message = `The generator takes [batch, 100], got [${shape.join(", ")}]`;
-    assert.throws(called(generator, shape), { name: "TypeError", message });
-  }
-  for (const shape of [[2, 28, 28], [2, 28, 28, 3], [28, 28, 1]]) {
-    const message = `The discriminator takes [batch, 28, 28, 1], got [${shape.join(", ")}]`;
-    assert.throws(called(discriminator, shape), { name: "TypeError", message });
+  const inputs = [
+    [generator, "[batch, 100]", [[2, 99], [100], [2, 100, 1]]],
+    [discriminator, "[batch, 28, 28, 1]", [[2, 28, 28], [2, 28, 28, 3], [28, 28, 1]]],
+  ] as const;
+  for (const [model, needed, shapes] of inputs) {
+    for (const x of shapes) {
+      const call = () => gpu.compile({ x }, ({ x }) => ({ y: model.call(x, { training: false }) }));
+      const message = `The ${model.name} takes ${needed}, got [${x.join(", ")}]`;
+      assert.throws(call, { name: "TypeError", message });
+    }
   }
   assert.throws(() => generator.call(generator.variables[0], { training: false }), {
     name: "TypeError",

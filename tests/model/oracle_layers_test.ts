@@ -1,15 +1,8 @@
-/**
- * Layer by layer, and both models whole, against tfjs at the real shapes of the network.
- *
- * Both sides compute in float32 and add up in other orders, so results differ by about 1e-7 times
- * the root of the number of terms: norms of differences stay below 1e-5 of the norms themselves.
- *
- * @module
- */
+/** Layer by layer, and both models whole, against tfjs at the real shapes of the network. */
 
 import assert from "node:assert/strict";
 import { Discriminator, Generator, Gpu, grad, layers, ops, Sequential } from "../../mod.ts";
-import type { LayerFactory, Tensor } from "../../mod.ts";
+import type { LayerFactory, Tensor, TensorLike } from "../../mod.ts";
 import { relativeError } from "../support/close.ts";
 import { TestRandom } from "../support/random.ts";
 import {
@@ -24,6 +17,10 @@ import {
   weightsOf,
 } from "../support/tfjs.ts";
 
+/**
+ * Of the norm of a difference, relative to the norm itself. Both sides compute in float32 and add up in
+ * other orders, so results differ by about 1e-7 times the root of the number of terms.
+ */
 const TOLERANCE = 1e-5;
 const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
@@ -31,6 +28,9 @@ function near(what: string, actual: ArrayLike<number>, expected: ArrayLike<numbe
   const error = relativeError(actual, expected);
   assert(error < TOLERANCE, `${what} differs from tfjs by ${error.toExponential(2)} of its norm`);
 }
+
+const cotangent = (dy: Tensor, y: Tensor, targets: readonly TensorLike[]) =>
+  grad(ops.sum(ops.mul(y, dy)), targets);
 
 /** Two models with the same weights, and an input for both. */
 async function prepare(ours: Sequential, theirs: TfSequential, batch: number) {
@@ -41,16 +41,31 @@ async function prepare(ours: Sequential, theirs: TfSequential, batch: number) {
   return { random, inputShape, x: Float32Array.from(random.fill(size(inputShape))) };
 }
 
-/** Output, gradients of the input and of every weight, and moving statistics after a training call. */
-async function compareTraining(gpu: Gpu, ours: Sequential, theirs: TfSequential, batch: number) {
+async function compareInference(gpu: Gpu, ours: Sequential, theirs: TfSequential, batch: number) {
+  const { inputShape, x } = await prepare(ours, theirs, batch);
+  using program = gpu.compile(
+    { x: inputShape },
+    ({ x }) => ({ y: ours.call(x, { training: false }) }),
+  );
+  program.run({ x });
+  const { y } = await program.read();
+  const expected = theirs.apply(tf.tensor(x, inputShape)) as tf.Tensor;
+  near(`${ours.name} in inference`, y, await expected.data());
+  tf.disposeVariables();
+}
+
+/**
+ * The output, the gradients of the input and of every weight, and the moving statistics after a
+ * training call; then the output of an inference call.
+ */
+async function compare(gpu: Gpu, ours: Sequential, theirs: TfSequential, batch: number) {
   const { random, inputShape, x } = await prepare(ours, theirs, batch);
   const outputShape = [batch, ...ours.outputShape];
   const dy = Float32Array.from(random.fill(size(outputShape)));
 
   using program = gpu.compile({ x: inputShape, dy: outputShape }, ({ x, dy }) => {
     const y = ours.call(x, { training: true });
-    const targets = [x, ...ours.trainableVariables];
-    const gradients = grad(ops.sum(ops.mul(y, dy)), targets);
+    const gradients = cotangent(dy, y, [x, ...ours.trainableVariables]);
     return { y, ...Object.fromEntries(gradients.map((g, i) => [`gradient ${i}`, g])) };
   });
   program.run({ x, dy });
@@ -75,19 +90,7 @@ async function compareTraining(gpu: Gpu, ours: Sequential, theirs: TfSequential,
     near(`${ours.name}: ${variable.name} after`, await variable.read(), await weights[i].data());
   }
   tf.disposeVariables();
-}
-
-async function compareInference(gpu: Gpu, ours: Sequential, theirs: TfSequential, batch: number) {
-  const { inputShape, x } = await prepare(ours, theirs, batch);
-  using program = gpu.compile(
-    { x: inputShape },
-    ({ x }) => ({ y: ours.call(x, { training: false }) }),
-  );
-  program.run({ x });
-  const { y } = await program.read();
-  const expected = theirs.apply(tf.tensor(x, inputShape)) as tf.Tensor;
-  near(`${ours.name} in inference`, y, await expected.data());
-  tf.disposeVariables();
+  await compareInference(gpu, ours, theirs, batch);
 }
 
 const KERNEL = { kernelInitializer: "zeros" } as const; // their weights are copied from ours
@@ -152,73 +155,53 @@ for (const [name, inputShape, batch, [ours, theirs]] of CASES) {
   Deno.test(`tfjs agrees on ${name}`, async () => {
     using gpu = await Gpu.request();
     const model = new Sequential(gpu, inputShape, [ours], { name, seed: 1 });
-    const oracle = sequential({
-      layers: [tfLayers.inputLayer({ inputShape: [...inputShape] }), theirs],
-    });
-    await compareTraining(gpu, model, oracle, batch);
-    await compareInference(gpu, model, oracle, batch);
+    const oracle = sequential({ layers: [tfLayers.inputLayer({ inputShape }), theirs] });
+    await compare(gpu, model, oracle, batch);
   });
 }
 
-const cotangent = (dy: Tensor, y: Tensor, targets: Tensor[]) =>
-  grad(ops.sum(ops.mul(y, dy)), targets);
+const { sigmoidCrossEntropy, softmaxCrossEntropy } = tf.losses;
+for (
+  const [name, ofOurs, ofTheirs, outputShape] of [
+    ["sigmoid", ops.sigmoidCrossEntropyWithLogits, sigmoidCrossEntropy, [37, 11]],
+    ["softmax", ops.softmaxCrossEntropyWithLogits, softmaxCrossEntropy, [37]],
+  ] as const
+) {
+  Deno.test(`tfjs agrees on the ${name} cross-entropy`, async () => {
+    using gpu = await Gpu.request();
+    const random = new TestRandom("cross-entropies");
+    const shape: [number, number] = [37, 11];
+    const x = Float32Array.from(random.fill(size(shape), (r) => 8 * r.normal()));
+    // tfjs' gradient of softmax holds for labels that sum to one only.
+    const rows = Array.from({ length: 37 }, () => random.fill(11, (r) => r.uniform()));
+    const labels = rows.flatMap((row) => [...row.map((v) => v / row.reduce((a, b) => a + b))]);
+    const dy = Float32Array.from(random.fill(size(outputShape)));
 
-Deno.test("tfjs agrees on both cross-entropies", async () => {
-  using gpu = await Gpu.request();
-  const random = new TestRandom("cross-entropies");
-  const [rows, classes] = [37, 11];
-  const shape: [number, number] = [rows, classes];
-  const logits = Float32Array.from(random.fill(rows * classes, (r) => 8 * r.normal()));
-  // tfjs' gradient of softmax holds for labels that sum to one only.
-  const raw = random.fill(rows * classes, (r) => r.uniform());
-  const total = (row: number) =>
-    raw.subarray(row * classes, (row + 1) * classes).reduce((a, b) => a + b);
-  const labels = Float32Array.from(raw, (v, i) => v / total(Math.floor(i / classes)));
-  const dy = Float32Array.from(random.fill(rows * classes));
-  const dyOfRows = dy.slice(0, rows);
+    using program = gpu.compile({ x: shape, labels: shape, dy: outputShape }, (inputs) => {
+      const y = ofOurs(inputs.x, inputs.labels);
+      return { y, dx: cotangent(inputs.dy, y, [inputs.x])[0] };
+    });
+    program.run({ x, labels, dy });
+    const { y, dx } = await program.read();
 
-  using program = gpu.compile(
-    { logits: shape, labels: shape, dy: shape, dyOfRows: [rows] },
-    ({ logits, labels, dy, dyOfRows }) => {
-      const sigmoid = ops.sigmoidCrossEntropyWithLogits(logits, labels);
-      const softmax = ops.softmaxCrossEntropyWithLogits(logits, labels);
-      const [ofSigmoid] = cotangent(dy, sigmoid, [logits]);
-      const [ofSoftmax] = cotangent(dyOfRows, softmax, [logits]);
-      return { sigmoid, softmax, ofSigmoid, ofSoftmax };
-    },
-  );
-  program.run({ logits, labels, dy, dyOfRows });
-  const ours = await program.read();
-
-  const x = tf.tensor2d(logits, shape);
-  const t = tf.tensor2d(labels, shape);
-  const { NONE } = tf.Reduction;
-  const sigmoid = (x: tf.Tensor) => tf.losses.sigmoidCrossEntropy(t, x, undefined, 0, NONE);
-  const softmax = (x: tf.Tensor) => tf.losses.softmaxCrossEntropy(t, x, undefined, 0, NONE);
-  near("sigmoid cross-entropy", ours.sigmoid, await sigmoid(x).data());
-  near("softmax cross-entropy", ours.softmax, await softmax(x).data());
-  const ofSigmoid = tf.grad(sigmoid)(x, tf.tensor2d(dy, shape));
-  const ofSoftmax = tf.grad(softmax)(x, tf.tensor1d(dyOfRows));
-  near("gradient of sigmoid cross-entropy", ours.ofSigmoid, await ofSigmoid.data());
-  near("gradient of softmax cross-entropy", ours.ofSoftmax, await ofSoftmax.data());
-});
+    const t = tf.tensor2d(labels, shape);
+    const theirs = (x: tf.Tensor) => ofTheirs(t, x, undefined, 0, tf.Reduction.NONE);
+    const logits = tf.tensor2d(x, shape);
+    near("its value", y, await theirs(logits).data());
+    near("its gradient", dx, await tf.grad(theirs)(logits, tf.tensor(dy, [...outputShape])).data());
+  });
+}
 
 Deno.test("tfjs agrees on the whole generator, narrow", async () => {
   using gpu = await Gpu.request();
-  const widths: [number, number, number] = [12, 10, 6];
-  const ours = new Generator(gpu, { noiseDim: 13, widths, channels: 3, seed: 2 });
-  const theirs = tutorialGenerator({ noiseDim: 13, widths, channels: 3 });
-  await compareTraining(gpu, ours, theirs, 8);
-  await compareInference(gpu, ours, theirs, 8);
+  const sizes = { noiseDim: 13, widths: [12, 10, 6] as const, channels: 3 };
+  await compare(gpu, new Generator(gpu, { ...sizes, seed: 2 }), tutorialGenerator(sizes), 8);
 });
 
 Deno.test("tfjs agrees on the whole discriminator, narrow", async () => {
   using gpu = await Gpu.request();
-  const widths: [number, number] = [10, 14];
-  const ours = new Discriminator(gpu, { widths, channels: 3, dropout: 0, seed: 2 });
-  const theirs = tutorialDiscriminator({ widths, channels: 3 });
-  await compareTraining(gpu, ours, theirs, 4);
-  await compareInference(gpu, ours, theirs, 4);
+  const ours = new Discriminator(gpu, { widths: [10, 14], channels: 3, dropout: 0, seed: 2 });
+  await compare(gpu, ours, tutorialDiscriminator({ widths: [10, 14], channels: 3 }), 4);
 });
 
 Deno.test("tfjs agrees on the inference of both models at full size", async () => {

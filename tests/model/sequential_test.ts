@@ -1,8 +1,4 @@
-/**
- * A network of one's own: what `Sequential` gives, and what it refuses.
- *
- * @module
- */
+/** A network of one's own: what `Sequential` gives, and what it refuses. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -87,24 +83,22 @@ const { dense, conv2D, conv2DTranspose, batchNormalization, reshape, flatten, dr
 const whole = "must be a whole number of at least 1, got";
 const activations = 'activation must be one of "linear", "relu", "sigmoid", "tanh", got';
 const positive = "every axis must be a positive integer";
+const image = [7, 7, 3];
 
-/** What a network of one layer is refused for. */
+/** What a network of one layer is refused for, by the shape of its input. */
 const REFUSED: readonly [shape: number[], layer: () => LayerFactory, message: string][] = [
-  [[7, 7, 3], () => dense(1), "dense takes samples [size], got [7, 7, 3]: put flatten() before it"],
+  [image, () => dense(1), "dense takes samples [size], got [7, 7, 3]: put flatten() before it"],
   ...[conv2D, conv2DTranspose].flatMap((layer): typeof REFUSED => {
-    const conv = (filters: number, options: object) => () =>
+    const conv = (filters: number, options = {}) => () =>
       layer(filters, { kernelSize: 3, ...options });
+    const axes = "height, width, channels";
+    const advice = `got [49]: put reshape([${axes}]) before it`;
     return [
-      [
-        [49],
-        conv(1, {}),
-        `${layer.name} takes samples [height, width, channels], got [49]: ` +
-        "put reshape([height, width, channels]) before it",
-      ],
-      [[7, 7, 3], conv(0, {}), `filters ${whole} 0`],
-      [[7, 7, 3], conv(1, { kernelSize: [3, 0.5] }), `kernelSize ${whole} 0.5`],
-      [[7, 7, 3], conv(1, { strides: -1 }), `strides ${whole} -1`],
-      [[7, 7, 3], conv(1, { padding: "full" }), 'padding must be "same" or "valid", got "full"'],
+      [[49], conv(1), `${layer.name} takes samples [${axes}], ${advice}`],
+      [image, conv(0), `filters ${whole} 0`],
+      [image, conv(1, { kernelSize: [3, 0.5] }), `kernelSize ${whole} 0.5`],
+      [image, conv(1, { strides: -1 }), `strides ${whole} -1`],
+      [image, conv(1, { padding: "full" }), 'padding must be "same" or "valid", got "full"'],
     ];
   }),
   [

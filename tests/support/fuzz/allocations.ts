@@ -32,19 +32,15 @@ function count(name: string): void {
   const counting: typeof original = new Proxy(original, {
     construct(target, args, newTarget) {
       const size = args[0];
-      // Before it is made: it may be far too much.
+      // Before it is allocated: it may be far too much.
       if (typeof size === "number") add(size * (target.BYTES_PER_ELEMENT ?? 1));
-      const made = Reflect.construct(
-        target,
-        args,
-        newTarget === counting ? target : newTarget,
-      ) as { readonly byteLength: number };
+      const made = Reflect.construct(target, args, newTarget === counting ? target : newTarget);
       if (typeof size === "object" && !isBuffer(size)) add(made.byteLength);
       return made;
     },
   });
   scope[name] = counting;
-  // slice, map and filter ask for it.
+  // slice, map and filter call it.
   Object.defineProperty(original.prototype, "constructor", { value: counting });
 }
 

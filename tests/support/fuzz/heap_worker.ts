@@ -1,17 +1,18 @@
 /**
- * Reads hostile JSON in a process whose heap is limited; it dies where a reader takes more.
+ * Reads hostile JSON in a process whose heap is limited; it dies if a reader takes more.
  *
  *   deno run --v8-flags=--max-old-space-size=MB heap_worker.ts READER BYTES
  */
 
 import { join } from "node:path";
+import { inFolder } from "../folder.ts";
 import { concat, utf8 } from "./bytes.ts";
 import { safetensors } from "./models.ts";
 import { Broken, type ReaderName, readers } from "./readers.ts";
 
 const [reader, bytes] = [Deno.args[0] as ReaderName, Number(Deno.args[1])];
 
-/** JSON of so many bytes that costs the most when parsed. */
+/** JSON of so many bytes. */
 const fill = (before: string, part: (i: number) => string, after: string) => {
   const parts: string[] = [];
   for (let i = 0, length = 0; length < bytes; i++) {
@@ -20,7 +21,9 @@ const fill = (before: string, part: (i: number) => string, after: string) => {
   }
   return utf8(before + parts.join(",") + after);
 };
-const contents = (open: string, close: string) => [
+
+/** The values that cost the most when they are parsed, between two pieces of JSON. */
+const costly = (open: string, close: string) => [
   fill(`${open}[`, () => "{}", `]${close}`),
   fill(`${open}[`, () => "[]", `]${close}`),
   fill(`${open}[`, () => "[[]]", `]${close}`),
@@ -30,35 +33,27 @@ const contents = (open: string, close: string) => [
   concat(utf8(open), utf8("[".repeat(bytes))),
 ];
 
-/** Where a file of this reader takes such a value. */
-const PLACES: Partial<
-  Record<ReaderName, (content: (o: string, c: string) => Uint8Array[]) => Uint8Array[]>
-> = {
-  safetensors: (content) =>
-    [...content("", ""), ...content('{"a":{"dtype":', "}}"), ...content('{"__metadata__":', "}")]
-      .map((header) => safetensors(new TextDecoder().decode(header), new Uint8Array())),
-  weights: (content) => [
-    ...content("", ""),
-    ...content('{"modelTopology":{"class_name":"Sequential","config":{"layers":', "}}}"),
-    ...content('{"modelTopology":{"class_name":"Sequential","config":[]},"weightsManifest":', "}"),
+/** The file that a reader opens, and the places in it for such a value. */
+const PLACES: Partial<Record<ReaderName, [name: string, ...places: [string, string][]]>> = {
+  safetensors: ["file", ["", ""], ['{"a":{"dtype":', "}}"], ['{"__metadata__":', "}"]],
+  weights: [
+    "model.json",
+    ["", ""],
+    ['{"modelTopology":{"class_name":"Sequential","config":{"layers":', "}}}"],
+    ['{"modelTopology":{"class_name":"Sequential","config":[]},"weightsManifest":', "}"],
   ],
-  run: (content) => [
-    ...content("", ""),
-    ...content('{"format":1,"configuration":{},"sessions":', "}"),
-  ],
-  kernels: (content) => [
-    ...content("", ""),
-    ...content('{"identity":"adapter | Deno | version","rows":', "}"),
-  ],
+  run: ["run.json", ["", ""], ['{"format":1,"configuration":{},"sessions":', "}"]],
+  kernels: ["file", ["", ""], ['{"identity":"adapter | Deno | version","rows":', "}"]],
 };
-const NAMES: Partial<Record<ReaderName, string>> = { weights: "model.json", run: "run.json" };
 
-const folder = await Deno.makeTempDir();
-try {
+const [name, ...places] = PLACES[reader]!;
+const whole = (json: Uint8Array) =>
+  reader === "safetensors" ? safetensors(new TextDecoder().decode(json), new Uint8Array()) : json;
+
+await inFolder(async (folder) => {
   let read = 0;
-  for (const file of PLACES[reader]!((open, close) => contents(open, close))) {
-    const name = NAMES[reader] ?? "file";
-    if (name !== "file") Deno.writeFileSync(join(folder, name), file);
+  for (const file of places.flatMap((place) => costly(...place)).map(whole)) {
+    Deno.writeFileSync(join(folder, name), file);
     try {
       await readers[reader](folder, { [name]: file }, () => {});
     } catch (error) {
@@ -68,6 +63,4 @@ try {
     read++;
   }
   console.log(read);
-} finally {
-  Deno.removeSync(folder, { recursive: true });
-}
+});

@@ -9,32 +9,26 @@ import { parseArgs } from "node:util";
 
 const { values } = parseArgs({
   args: [...Deno.args],
-  options: { runs: { type: "string" }, seed: { type: "string" } },
+  options: { runs: { type: "string" }, seed: { type: "string" }, long: { type: "boolean" } },
   strict: false,
 });
 
-const asked = (name: "runs" | "seed"): number | undefined => {
+function asked(name: "runs" | "seed"): number | undefined {
   const text = values[name];
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new RangeError(`--${name} takes a whole number, got ${text}`);
-  }
-  return value;
-};
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new RangeError(`--${name} takes a whole number, got ${text}`);
+}
 
-const long = Deno.args.includes("--long");
-
-export const SEED = asked("seed") ?? (long ? Date.now() % 2 ** 31 : 20261124);
+const SEED = asked("seed") ?? (values.long ? Date.now() % 2 ** 31 : 20261124);
 
 /** Cases of a property: what the ordinary tests try, or what the command line asks for. */
 export function runs(ordinary: number): number {
-  return asked("runs") ?? (long ? 20 * ordinary : ordinary);
+  return asked("runs") ?? (values.long ? 20 * ordinary : ordinary);
 }
 
 /** Parameters of fast-check. A failure prints the seed and the path of the shrunk case. */
-export function parameters(ordinary: number) {
-  return { numRuns: runs(ordinary), seed: SEED };
-}
+export const parameters = (ordinary: number) => ({ numRuns: runs(ordinary), seed: SEED });
 
-if (long) console.log(`fuzzing with --seed ${SEED}`);
+if (values.long) console.log(`fuzzing with --seed ${SEED}`);

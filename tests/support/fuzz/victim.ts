@@ -1,4 +1,4 @@
-/** Reads files in a worker, which may hang, and reports the outcome. */
+/** Reads files in a worker, which may hang, and checks that the reader keeps its promises. */
 
 import { AssertionError, ok } from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -18,84 +18,86 @@ export interface Outcome {
 
 interface Promises {
   readonly errors: readonly string[];
-  /** Bytes that it may make for files of so many. */
+  /** The most bytes that it may allocate for files of so many. */
   readonly allowed: (bytes: number, files: Files) => number;
 }
 
 /** Much longer than the slowest case takes on a busy machine. */
 const HANG_MS = 20_000;
 
-const MOST_SAID = 2000;
+/** Characters of the longest message that an error may have. */
+const LONGEST = 2000;
 
-class Victim implements Disposable {
-  #worker: Worker | undefined;
-  #folder = "";
-  #hung = false;
+let worker: Worker | undefined;
+let folder = "";
+let hung = false;
 
-  /** Reads the files; an answer that does not come in time fails the test. */
-  async read(reader: ReaderName, files: Files): Promise<Outcome> {
-    fc.pre(!this.#hung); // shrinking a case that hangs would take hours
-    const worker = this.#worker ??= await start(
-      this.#folder = Deno.makeTempDirSync({ prefix: "fuzz" }),
-    );
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-    const timer = setTimeout(() => {
-      this.#hung = true;
-      this[Symbol.dispose]();
-      reject(new AssertionError({ message: `${reader} hangs on ${describe(files)}` }));
-    }, HANG_MS);
-    worker.onmessage = ({ data }) => resolve(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      this[Symbol.dispose]();
-      reject(new AssertionError({ message: `${reader} kills its worker: ${event.message}` }));
-    };
-    worker.postMessage({ reader, files });
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Reads the files, and fails unless the reader keeps its promises. True if it accepted them. */
-  async expectSafe(
-    reader: ReaderName,
-    files: Files,
-    { errors, allowed }: Promises,
-  ): Promise<boolean> {
-    const { error, broken, allocated, folder } = await this.read(reader, files);
-    const fail = (message: string): never => {
-      throw new AssertionError({ message: `${reader}: ${message}\non ${describe(files)}` });
-    };
-    if (broken !== undefined) fail(`what was read is not as promised: ${broken}`);
-    if (error) {
-      const { name, message, stack } = error;
-      if (!errors.includes(name)) fail(`threw ${name}: ${stack}`);
-      if (!message.includes(folder)) fail(`does not name the file: ${message.slice(0, 500)}`);
-      if (message.length > MOST_SAID) {
-        fail(`its message has ${message.length} characters: ${message}`);
-      }
-      // deno-lint-ignore no-control-regex
-      const control = /[\x00-\x09\x0b-\x1f\x7f-\x9f]/.exec(message);
-      if (control) fail(`its message has a control character: ${JSON.stringify(message)}`);
-    }
-    const bytes = Object.values(files).reduce((sum, file) => sum + file.length, 0);
-    const most = allowed(bytes, files);
-    if (allocated > most) fail(`made ${allocated} bytes for ${bytes}, ${most} are allowed`);
-    return error === undefined;
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.#worker) return;
-    this.#worker.terminate();
-    this.#worker = undefined;
-    Deno.removeSync(this.#folder, { recursive: true });
-  }
+/** The next message of a worker; rejects when the worker ends or hangs. */
+function answer(of: Worker): Promise<Outcome> {
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+  const timer = setTimeout(() => reject(new Error("hangs")), HANG_MS);
+  of.onmessage = ({ data }) => resolve(data);
+  of.onerror = (event) => {
+    event.preventDefault();
+    reject(new Error(`kills its worker: ${event.message}`));
+  };
+  return promise.finally(() => clearTimeout(timer));
 }
 
-const victim = new Victim();
-Deno.test.afterAll(() => victim[Symbol.dispose]());
+async function start(): Promise<Worker> {
+  folder = Deno.makeTempDirSync({ prefix: "fuzz" });
+  const url = new URL("victim_worker.ts", import.meta.url);
+  const started = new Worker(url, { type: "module", name: folder });
+  await answer(started);
+  return started;
+}
+
+function stop(): void {
+  if (!worker) return;
+  worker.terminate();
+  worker = undefined;
+  Deno.removeSync(folder, { recursive: true });
+}
+Deno.test.afterAll(stop);
+
+async function read(reader: ReaderName, files: Files): Promise<Outcome> {
+  fc.pre(!hung); // shrinking a case that hangs would take hours
+  worker ??= await start();
+  const outcome = answer(worker);
+  worker.postMessage({ reader, files });
+  return await outcome.catch(({ message }) => {
+    hung = message === "hangs";
+    stop();
+    throw new AssertionError({ message: `${reader} ${message} on ${describe(files)}` });
+  });
+}
+
+/** Reads the files, and fails unless the reader keeps its promises. True if it accepted them. */
+async function isRead(
+  reader: ReaderName,
+  files: Files,
+  { errors, allowed }: Promises,
+): Promise<boolean> {
+  const { error, broken, allocated, folder } = await read(reader, files);
+  const fail = (message: string): never => {
+    throw new AssertionError({ message: `${reader}: ${message}\non ${describe(files)}` });
+  };
+  if (broken !== undefined) fail(`what was read is not as promised: ${broken}`);
+  if (error) {
+    const { name, message, stack } = error;
+    const { length } = message;
+    if (!errors.includes(name)) fail(`threw ${name}: ${stack}`);
+    if (!message.includes(folder)) fail(`does not name the file: ${message.slice(0, 500)}`);
+    if (length > LONGEST) fail(`its message has ${length} characters: ${message}`);
+    // deno-lint-ignore no-control-regex
+    const control = /[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(message);
+    if (control) fail(`its message has a control character: ${JSON.stringify(message)}`);
+  }
+  const bytes = Object.values(files).reduce((sum, file) => sum + file.length, 0);
+  const most = allowed(bytes, files);
+  if (allocated > most) fail(`made ${allocated} bytes for ${bytes}, ${most} are allowed`);
+  return error === undefined;
+}
 
 /** A test of a reader's promises on many files, of which a part must be read and a part refused. */
 export function fuzz(
@@ -106,36 +108,21 @@ export function fuzz(
   promises: Promises,
 ): void {
   Deno.test(`fuzz: ${what}`, async () => {
-    let read = 0;
+    let count = 0;
     const property = fc.asyncProperty(files, async (files) => {
-      if (await victim.expectSafe(reader, files, promises)) read++;
+      if (await isRead(reader, files, promises)) count++;
     });
     await fc.assert(property, parameters(cases));
     const tried = runs(cases);
     if (tried < 500) return; // too few for a conclusion
-    ok(read > tried / 50, `only ${read} of ${tried} files were read`);
-    if (promises.errors.length) ok(read < tried * 49 / 50, `${read} of ${tried} files were read`);
+    ok(count > tried / 50, `only ${count} of ${tried} files were read`);
+    if (promises.errors.length) ok(count < tried * 49 / 50, `${count} of ${tried} files were read`);
   });
 }
 
 /** Folders of one file each. */
 export const named = (name: string, file: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Files> =>
   file.map((bytes) => ({ [name]: bytes }));
-
-async function start(folder: string): Promise<Worker> {
-  const worker = new Worker(new URL("victim_worker.ts", import.meta.url), {
-    type: "module",
-    name: folder,
-  });
-  await new Promise<void>((resolve, reject) => {
-    worker.onmessage = () => resolve();
-    worker.onerror = (event) => {
-      event.preventDefault();
-      reject(new Error(event.message));
-    };
-  });
-  return worker;
-}
 
 function describe(files: Files): string {
   return Object.entries(files)

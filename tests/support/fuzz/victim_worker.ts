@@ -1,4 +1,4 @@
-/** The worker of {@linkcode Victim}. */
+/** The worker of `victim.ts`: reads the files of a case, and reports the outcome. */
 
 // First of all: what it replaces must be in place when the readers are loaded.
 import { takeAllocated } from "./allocations.ts";
