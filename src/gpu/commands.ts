@@ -67,10 +67,7 @@ export class CommandList {
 
   /** Floating-point operations of all dispatches that count them. */
   get flops(): number {
-    return this.#commands.reduce(
-      (sum, c) => sum + (c.kind === "dispatch" ? c.flops ?? 0 : 0),
-      0,
-    );
+    return this.#commands.reduce((sum, c) => sum + (c.kind === "dispatch" ? c.flops ?? 0 : 0), 0);
   }
 
   /** Adds a dispatch; its pipeline and bind group are made here, once. */
