@@ -7,7 +7,7 @@
 import type { Client } from "../client.ts";
 import { get, make, paint, save, tell, toBytes } from "../dom.ts";
 import type { Questions, Source } from "../protocol.ts";
-import { slerp } from "../../src/model/latent.ts";
+import { arc } from "../../src/model/latent.ts";
 
 /** How far a direction's slider goes; noise is about sqrt(100) long. */
 const REACH = 6;
@@ -85,9 +85,9 @@ export function latentPart(client: Client): void {
   /** The noise at the dot, with the directions added. */
   function noiseHere(): Float32Array<ArrayBuffer> {
     const { directions, noiseDim } = latent!;
-    const [a, b, c, d] = picked.map(noiseOf);
-    let noise = b ? slerp(a, b, x) : Float32Array.from(a);
-    if (d) noise = slerp(noise, slerp(c, d, x), y);
+    const [a, b, c, d] = picked.map((i) => Array.from(noiseOf(i)));
+    const top = b ? arc(a, b, x) : a;
+    const noise = Float32Array.from(d ? arc(top, arc(c, d, x), y) : top);
     sliders.forEach(({ input }, k) => {
       for (let i = 0; i < noiseDim; i++) {
         noise[i] += input.valueAsNumber * directions[k * noiseDim + i];
