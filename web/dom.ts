@@ -100,9 +100,12 @@ export const percent = (share: number) => `${Math.round(100 * share)} %`;
 
 const log = () => get("messages");
 
+/** Scrolls to where the run is. */
+export const showRun = () => scrollTo({ top: 0 });
+
 /** Shows a sentence until it is closed; one that is no warning goes by itself. */
 export function tell(text: string, warning = false): void {
-  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  const sentence = text.replace(/^step /, "Step ");
   if ([...log().children].some((child) => child.firstChild?.textContent === sentence)) return;
   const close = make("button", { type: "button", className: "link", textContent: "Close" });
   const entry = make(

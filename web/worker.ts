@@ -78,7 +78,12 @@ class Worker {
     snapshots: (steps) => send({ type: "snapshots", steps }),
     rewound: (step) => send({ type: "rewound", step }),
     training: (running) => send({ type: "training", running }),
-    message: (text) => message(text, true),
+    message: (text) => {
+      // Which kernels, is of interest to no one here.
+      const elsewhere = / was made with other kernels /.test(text);
+      if (elsewhere) message("This run began on another GPU. It goes on here with other rounding");
+      else message(text, true);
+    },
   };
 
   /** Does what the page orders. */

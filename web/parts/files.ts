@@ -5,7 +5,7 @@
  */
 
 import type { Client } from "../client.ts";
-import { count, get, save } from "../dom.ts";
+import { count, get, save, showRun } from "../dom.ts";
 import type { Questions } from "../protocol.ts";
 
 /** Sets up the part. */
@@ -34,7 +34,7 @@ export function filesPart(client: Client): void {
     try {
       const { step } = await client.ask("open", { file });
       status.textContent = `Opened ${file.name}: the run stands at step ${count(step)}.`;
-      get("run").scrollIntoView();
+      showRun();
     } catch (error) {
       status.textContent = (error as Error).message;
       status.scrollIntoView({ block: "center" });

@@ -5,7 +5,7 @@
  */
 
 import type { Client } from "../client.ts";
-import { count, get, make, tell } from "../dom.ts";
+import { count, get, make, showRun, tell } from "../dom.ts";
 import {
   type BreakName,
   BREAKS,
@@ -44,7 +44,7 @@ export function settingsPart(client: Client): void {
     );
   const begin = (settings: Settings) => {
     client.order({ type: "begin", settings });
-    get("run").scrollIntoView();
+    showRun();
   };
 
   size.addEventListener("change", () => {
