@@ -19,34 +19,32 @@ interface Import {
 }
 
 /** The room of a file, `src/gpu/device.ts`. */
-export const roomOf = (path: string): string => path.split("/")[1];
+const roomOf = (path: string): string => path.split("/")[1];
 
 /** What each file violates, as sentences that begin with the file's path; sorted. */
 export function violations(files: ReadonlyMap<string, string>): string[] {
   const found = new Set<string>();
   const imports: Import[] = [];
   for (const [path, source] of files) {
-    const room = roomOf(path);
-    const say = (what: string) => found.add(`${path} ${what}`);
-    for (const { kind, name } of read(path, source)) {
-      if (kind === "name") {
-        const gpu = name.startsWith("GPU");
-        if (gpu ? room !== "gpu" : !ON_DISK.includes(room)) say(`names ${name}`);
-        continue;
-      }
-      const to = /^\.\.?\//.test(name) ? join(dirname(path), name) : name;
-      imports.push({ from: path, to, dynamic: kind === "dynamic" });
+    const { names, imported } = read(path, source);
+    for (const name of names.filter((name) => !mayName(roomOf(path), name))) {
+      found.add(`${path} names ${name}`);
     }
-  }
-  for (const { from, to, dynamic } of imports) {
-    const what = objection(from, to, dynamic);
-    if (what) found.add(`${from} ${what}`);
+    for (const { name, dynamic } of imported) {
+      const to = /^\.\.?\//.test(name) ? join(dirname(path), name) : name;
+      imports.push({ from: path, to, dynamic });
+      const what = objection(path, to, dynamic);
+      if (what) found.add(`${path} ${what}`);
+    }
   }
   for (const circle of circles(imports)) {
     found.add(`${circle[0]} is in a circle: ${circle.join(" ")}`);
   }
   return [...found].sort();
 }
+
+const mayName = (room: string, name: string) =>
+  name.startsWith("GPU") ? room === "gpu" : ON_DISK.includes(room);
 
 function objection(from: string, to: string, dynamic: boolean): string | undefined {
   const room = roomOf(from);
@@ -65,65 +63,43 @@ function objection(from: string, to: string, dynamic: boolean): string | undefin
   return climbs ? `imports ${to}` : undefined;
 }
 
-interface Found {
-  readonly kind: "static" | "dynamic" | "name";
-  readonly name: string;
-}
-
 /** Imports, and names that only some rooms may use: as the parser sees them, not in texts. */
-function read(path: string, source: string): Found[] {
-  const found: Found[] = [];
-  const from = (node: { source: { value: string } | null }) => {
-    if (node.source) found.push({ kind: "static", name: node.source.value });
+function read(path: string, source: string) {
+  const imported: { name: string; dynamic: boolean }[] = [];
+  const names: string[] = [];
+  const from = ({ source }: { source: { value: string } | null }) => {
+    if (source) imported.push({ name: source.value, dynamic: false });
   };
-  const plugin: Deno.lint.Plugin = {
-    name: "boundaries",
-    rules: {
-      read: {
-        create: () => ({
-          ImportDeclaration: from,
-          ExportAllDeclaration: from,
-          ExportNamedDeclaration: from,
-          ImportExpression({ source }) {
-            const value = source.type === "Literal" ? String(source.value) : "what is computed";
-            found.push({ kind: "dynamic", name: value });
-          },
-          TSImportType({ argument }) {
-            if (argument.type !== "TSLiteralType" || argument.literal.type !== "Literal") return;
-            found.push({ kind: "static", name: String(argument.literal.value) });
-          },
-          Identifier({ name }) {
-            if (/^(Deno|process|GPU[A-Z]\w*)$/.test(name)) found.push({ kind: "name", name });
-          },
-        }),
-      },
+  const create = (): Deno.lint.LintVisitor => ({
+    ImportDeclaration: from,
+    ExportAllDeclaration: from,
+    ExportNamedDeclaration: from,
+    ImportExpression({ source }) {
+      const name = source.type === "Literal" ? String(source.value) : "what is computed";
+      imported.push({ name, dynamic: true });
     },
-  };
-  Deno.lint.runPlugin(plugin, path, source);
-  return found;
+    TSImportType({ argument }) {
+      if (argument.type !== "TSLiteralType" || argument.literal.type !== "Literal") return;
+      imported.push({ name: String(argument.literal.value), dynamic: false });
+    },
+    Identifier({ name }) {
+      if (/^(Deno|process|GPU[A-Z]\w*)$/.test(name)) names.push(name);
+    },
+  });
+  Deno.lint.runPlugin({ name: "boundaries", rules: { read: { create } } }, path, source);
+  return { imported, names };
 }
 
 /** Files that import each other by way of others or directly, each circle once. */
-function circles(imports: readonly Import[]): string[][] {
+function circles(imports: readonly Import[]): Iterable<string[]> {
   const next = Map.groupBy(imports.filter(({ dynamic }) => !dynamic), ({ from }) => from);
-  const reach = (from: string) => {
-    const seen = new Set<string>();
-    const waiting = [from];
-    for (let at; (at = waiting.pop()) !== undefined;) {
-      for (const { to } of next.get(at) ?? []) {
-        if (seen.has(to)) continue;
-        seen.add(to);
-        waiting.push(to);
-      }
-    }
+  const reach = (from: string, seen = new Set<string>()) => {
+    for (const { to } of next.get(from) ?? []) if (!seen.has(to)) reach(to, seen.add(to));
     return seen;
   };
   const reached = new Map([...next.keys()].map((from) => [from, reach(from)]));
-  const found = new Map<string, string[]>();
-  for (const [from, to] of reached) {
-    if (!to.has(from)) continue;
-    const circle = [...to].filter((other) => reached.get(other)?.has(from)).sort();
-    found.set(circle.join(), circle);
-  }
-  return [...found.values()];
+  const found = [...reached].filter(([from, to]) => to.has(from)).map(([from, to]) =>
+    [...to].filter((other) => reached.get(other)?.has(from)).sort()
+  );
+  return new Map(found.map((circle) => [circle.join(), circle])).values();
 }

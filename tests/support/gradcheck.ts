@@ -81,12 +81,12 @@ function named<T>(result: T | Record<string, T>): Record<string, T> {
 }
 
 /** The inputs of a case, rounded to float32. */
-export function draw(op: OpCase, random: TestRandom): Record<string, NdArray> {
-  const entries = Object.entries(op.inputs).map(([name, { shape, values }]) => {
+export function draw({ inputs }: Pick<OpCase, "inputs">, random: TestRandom) {
+  const entries = Object.entries(inputs).map(([name, { shape, values }]) => {
     const data = typeof values === "object"
       ? values
       : random.fill(float64.count(shape), values).map(Math.fround);
-    return [name, float64.nd(shape, Float32Array.from(data))];
+    return [name, float64.nd(shape, Float32Array.from(data))] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -115,12 +115,18 @@ export function lossOf(
     .reduce((sum, [name, y]) => sum + dot(cotangents[`c_${name}`], y.data), 0);
 }
 
+/** Shapes and types of the inputs. */
+export function specsOf({ inputs }: Pick<OpCase, "inputs">) {
+  const specs = Object.entries(inputs).map(([name, { shape, dtype = "f32" }]) =>
+    [name, { shape, dtype }] as const
+  );
+  return Object.fromEntries(specs);
+}
+
 /** What to record: the outputs, and the gradients d_x of the sum of each output times its c_y. */
 export function recordable(op: OpCase, algebra: Algebra<Tensor> = ops) {
   const targets = differentiable(op);
-  const own = Object.fromEntries(
-    Object.entries(op.inputs).map(([name, { shape, dtype = "f32" }]) => [name, { shape, dtype }]),
-  );
+  const own = specsOf(op);
   const { outputs } = record(own, (tensors) => named(op.compute(algebra, tensors)));
   const cotangents = targets.length ? Object.keys(outputs) : [];
   const inputs = {
