@@ -12,8 +12,21 @@ import { loadMNIST, Trainer } from "../../mod.ts";
 import { decodeCheckpoint } from "../../src/training/checkpoint.ts";
 import { mnistPackageDir } from "../../src/cli/mnist_package.ts";
 import { fromAddress } from "../../web/settings.ts";
-import { assertQuiet, download, isPainted, ready, shows, SMALL, stepOf } from "./visit.ts";
+import {
+  assertQuiet,
+  download,
+  isPainted,
+  MAY_VISIT,
+  ready,
+  shows,
+  SMALL,
+  stepOf,
+} from "./visit.ts";
 import { trainTo, Visit, waitForStep } from "./visit.ts";
+
+function visit(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name, ignore: !MAY_VISIT, fn });
+}
 
 /** The first images of MNIST, as the visited page has them. */
 async function digits(count: number) {
@@ -21,9 +34,9 @@ async function digits(count: number) {
   return { images: images.slice(0, count * height * width), count, height, width, channels };
 }
 
-Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bit", async (t) => {
-  await using visit = await Visit.begin();
-  const page = await visit.open(SMALL);
+visit("a run trains as in Deno, pauses, and returns after a reload to the bit", async (t) => {
+  await using visited = await Visit.begin();
+  const page = await visited.open(SMALL);
   await ready(page);
   const settings = fromAddress(SMALL, (text) => assert.fail(text));
   let uninterrupted: Uint8Array;
@@ -102,13 +115,13 @@ Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bi
     assert.equal(new TextDecoder().decode(gif.subarray(0, 6)), "GIF89a");
     await page.click("#profile");
     await shows(page, "#profile-status", /in all|timestamp/);
-    await assertQuiet(visit, page);
+    await assertQuiet(visited, page);
   });
 });
 
-Deno.test("images of one's own are read; what is no image, or too large, is skipped", async () => {
-  await using visit = await Visit.begin();
-  const page = await visit.open(SMALL);
+visit("images of one's own are read; what is no image, or too large, is skipped", async () => {
+  await using visited = await Visit.begin();
+  const page = await visited.open(SMALL);
   await ready(page);
   const image = (seed: number) =>
     encodePNG({
@@ -134,13 +147,13 @@ Deno.test("images of one's own are read; what is no image, or too large, is skip
   await trainTo(page, 1);
   await page.click("#digits");
   await shows(page, "#data-status", /MNIST/);
-  await assertQuiet(visit, page);
+  await assertQuiet(visited, page);
 });
 
-Deno.test("a run goes on when its device is lost", async () => {
-  await using visit = await Visit.begin();
+visit("a run goes on when its device is lost", async () => {
+  await using visited = await Visit.begin();
   // The worker keeps its devices where the test finds them.
-  await visit.context.route("**/worker.js", async (route) => {
+  await visited.context.route("**/worker.js", async (route) => {
     const response = await route.fetch();
     const body = `{ const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (options) {
@@ -150,7 +163,7 @@ Deno.test("a run goes on when its device is lost", async () => {
       }; } ${await response.text()}`;
     await route.fulfill({ response, body });
   });
-  const page = await visit.open(SMALL);
+  const page = await visited.open(SMALL);
   await ready(page);
   await page.click("#train");
   await waitForStep(page, 30);
@@ -160,9 +173,9 @@ Deno.test("a run goes on when its device is lost", async () => {
   await waitForStep(page, 32);
 });
 
-Deno.test("without WebGPU the trained generator paints, and walks", async () => {
-  await using visit = await Visit.begin({ webgpu: false });
-  const page = await visit.open();
+visit("without WebGPU the trained generator paints, and walks", async () => {
+  await using visited = await Visit.begin({ webgpu: false });
+  const page = await visited.open();
   await shows(page, ".notice", /found no GPU/);
   await isPainted(page, "#grid", 472);
   await page.locator("#latent").scrollIntoViewIfNeeded();
@@ -172,7 +185,7 @@ Deno.test("without WebGPU the trained generator paints, and walks", async () => 
   await page.focus("#directions input");
   await page.keyboard.press("End");
   await page.waitForFunction(`${pixels} !== ${JSON.stringify(before)}`);
-  await visit.context.route("**/worker.js", async (route) => {
+  await visited.context.route("**/worker.js", async (route) => {
     const response = await route.fetch();
     const without =
       'Object.defineProperty(WorkerNavigator.prototype, "gpu", { value: undefined });';
@@ -181,5 +194,5 @@ Deno.test("without WebGPU the trained generator paints, and walks", async () => 
   await page.reload();
   await shows(page, ".notice", /has no WebGPU/);
   await isPainted(page, "#grid", 472);
-  assert.deepEqual(visit.errors, []);
+  assert.deepEqual(visited.errors, []);
 });

@@ -23,7 +23,7 @@ export function drawPart(client: Client): void {
   function clear(): void {
     pen.fillStyle = "#000";
     pen.fillRect(0, 0, paper.width, paper.height);
-    heat.width = heat.width; // empties it
+    heat.getContext("2d")!.clearRect(0, 0, heat.width, heat.height);
     gradient = undefined;
     blank = true;
     get("verdict").textContent = "–";
