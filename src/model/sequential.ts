@@ -13,8 +13,8 @@ import {
   parameterCount,
   weightSpecs,
 } from "./architecture.ts";
+import { encodeModel } from "./encode.ts";
 import type { CallOptions, LayerFactory, WeightSpec } from "./layer.ts";
-import { modelToONNX } from "./onnx.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 import { requireSameModel } from "./topology.ts";
 import type { Source } from "../formats/source.ts";
@@ -188,7 +188,12 @@ export class Sequential {
    * takes `images` and gives `logits` [N, 1]. N may be any number.
    */
   async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
-    return modelToONNX(await this.#parts());
+    return encodeModel.onnx(await this.#parts());
+  }
+
+  /** The weights as a safetensors file, as `save` writes it. */
+  async toSafetensors(): Promise<Uint8Array<ArrayBuffer>> {
+    return encodeModel.safetensors(await this.#parts());
   }
 
   async #parts(): Promise<ModelParts> {

@@ -1,6 +1,7 @@
 /** A run of training in memory: what a caller may ask of it, one call at a time. */
 
 import type { Source } from "../formats/source.ts";
+import type { Timing } from "../gpu/commands.ts";
 import { Gpu } from "../graph/gpu.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
 import type { Discriminator } from "../model/discriminator.ts";
@@ -263,6 +264,23 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   async distance(): Promise<number> {
     return await this.#turns.share(() => this.#samples.distance());
+  }
+
+  /**
+   * Measures each dispatch of one full step. Afterwards all state is what it was before.
+   *
+   * @throws {TypeError} when the device has no `timestamp-query`.
+   */
+  async profile(): Promise<Timing[]> {
+    return await this.#turns.take("a profile", async () => {
+      if (!this.#prepared) await this.#prepare();
+      const state = await this.#model.save();
+      try {
+        return await this.#model.profile(Uint32Array.from({ length: this.#batch }, (_, i) => i));
+      } finally {
+        this.#model.restore(state, "the state before the profile");
+      }
+    });
   }
 
   /**
