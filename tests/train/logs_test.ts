@@ -1,10 +1,11 @@
 /** The log, TensorBoard, curves and record of a run. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { EpochEvent } from "../../mod.ts";
 import { MetricsLog, readMetrics } from "../../src/training/metrics_log.ts";
 import { TensorBoardLog } from "../../src/training/tensorboard_log.ts";
+import { put } from "../support/folder.ts";
 import { loggedSteps } from "../support/run_state.ts";
 import { test, train } from "../support/small.ts";
 import { scalarsIn } from "../support/tensorboard.ts";
@@ -106,19 +107,16 @@ test("train: a log that cannot be closed does not keep the other open", async (o
 
 test("train: a folder that holds a run is not overwritten, whatever of it is there", async (outDir) => {
   const once = (overwrite = false) => train({ maxSteps: 1, outDir, overwrite });
-  for (const name of ["run.json", "metrics.jsonl", "image_at_epoch_0001.png", "dcgan.gif"]) {
+  const logs = ["run.json", "metrics.jsonl", "image_at_epoch_0001.png", "dcgan.gif"];
+  for (const name of [...logs, "training_checkpoints/ckpt-0001.safetensors"]) {
     const path = join(outDir, name);
-    await Deno.writeTextFile(path, "of another run");
-    await assert.rejects(once(), { name: "CheckpointError", message: new RegExp(name) });
+    await put(outDir, { [name]: "of another run" });
+    const message = new RegExp(`holds a run already \\(${basename(name)}\\)`);
+    await assert.rejects(once(), { name: "CheckpointError", message });
     assert.equal(await Deno.readTextFile(path), "of another run");
     await Deno.remove(path);
   }
-  const checkpoints = join(outDir, "training_checkpoints");
-  await Deno.mkdir(checkpoints);
-  await Deno.writeTextFile(join(checkpoints, "ckpt-0001.safetensors"), "of another run");
-  await assert.rejects(once(), /holds a run already \(ckpt-0001.safetensors\)/);
-  await Deno.remove(checkpoints, { recursive: true });
-  await Deno.writeTextFile(join(outDir, "notes.txt"), "mine");
+  await put(outDir, { "notes.txt": "mine" });
   await once();
   await once(true);
   assert.equal(await Deno.readTextFile(join(outDir, "notes.txt")), "mine");

@@ -222,30 +222,27 @@ for (const delay of [0, 100]) {
   });
 }
 
-Deno.test("trainer: after a restore, a network that overpowers the other is reported again", async () => {
-  const { messages, onMessage } = listen();
-  using trainer = await create({ ...OVERPOWERED, distance: false, onMessage });
-  const beginning = await trainer.snapshot();
-  const warnings = async () => {
-    for await (const _ of trainer) if (messages.length) break;
-    return messages.splice(0);
-  };
-  const first = await warnings();
-  assert.match(first[0], /discriminator overpowers/);
-  await trainer.restore(beginning);
-  assert.deepEqual(await warnings(), first);
-});
-
-Deno.test("trainer: after a restore, losses that are not finite are reported again", async () => {
-  const { messages, onMessage } = listen();
-  using trainer = await create({ learningRate: 1e30, onNonFinite: "warn", onMessage });
-  const snapshot = await trainer.snapshot();
-  await trainer.epoch();
-  assert.equal(messages.length, 1);
-  await trainer.restore(snapshot);
-  await trainer.epoch();
-  assert.deepEqual(messages, [messages[0], messages[0]]);
-});
+for (
+  const [what, options, message] of [
+    ["a network that overpowers the other", OVERPOWERED, /discriminator overpowers/],
+    ["losses", { learningRate: 1e30, onNonFinite: "warn" }, /no longer finite/],
+  ] as const
+) {
+  Deno.test(`trainer: after a restore, a warning of ${what} comes again`, async () => {
+    const { messages, onMessage } = listen();
+    using trainer = await create({ ...options, distance: false, onMessage });
+    const beginning = await trainer.snapshot();
+    const warnings = async () => {
+      for await (const _ of trainer) if (messages.length) break;
+      return messages.splice(0);
+    };
+    const first = await warnings();
+    assert.equal(first.length, 1);
+    assert.match(first[0], message);
+    await trainer.restore(beginning);
+    assert.deepEqual(await warnings(), first);
+  });
+}
 
 Deno.test("trainer: an epoch's seconds are those of training, not of its caller", async () => {
   using trainer = await create({ distance: false });
