@@ -20,7 +20,7 @@ export function addShow(program: Command): void {
     what: "Print the path of a run's image, and in a terminal the image.",
     examples: ["show", "show out --epoch 15", "show out/image_at_epoch_0001.png --as blocks"],
   })
-    .argument("[RUN]", "a run's folder or a PNG file (default: newest of out, out-2 ...)", path)
+    .argument("[RUN]", "a run's folder or PNG file (default: of out, out-2 ... the newest)", path)
     .option("--latest", "the image that was written last (default)")
     .option("--epoch <N>", "the image after epoch N", whole(1))
     .option("--step <N>", "the image after step N", whole(1))

@@ -65,10 +65,10 @@ export const trainFlags = (command: Command) =>
       path,
     )
     .option("--force", "start anew in an --out that holds a run: removes the files of that run")
-    .option("--checkpoint-every <N>", "a checkpoint every N epochs (15, or 5 minutes)", whole(1))
+    .option("--checkpoint-every <N>", "checkpoint every N epochs (15, and 5 minutes)", whole(1))
     .option(
       "--checkpoint-minutes <M>",
-      "a checkpoint every M minutes (0.5 are 30 seconds); one of these two flags alone turns the " +
+      "checkpoint every M minutes (0.5 are 30 seconds); one of these two flags alone turns the " +
         "other off",
       positive,
     )

@@ -19,16 +19,13 @@ import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { kindOf, readFile, readTextFile } from "./kind.ts";
 import { system } from "./system.ts";
 
-/** What a model can be written as; `folder` is a tfjs model in a folder of any name. */
-export type Form = "safetensors" | "onnx" | "tfjs" | "folder";
-
 /**
- * The form that a path asks for.
+ * What a path asks for; `folder` is a tfjs model in a folder of any name.
  *
  * @param model what messages call the model
  * @throws {RangeError} when the path ends in another extension.
  */
-export async function requireForm(path: string, model: string): Promise<Form> {
+export async function requireForm(path: string, model: string) {
   if (/[/\\]$/.test(path) || await kindOf(path) === "directory") return "folder";
   if (basename(path) === MODEL_FILE) return "tfjs";
   const extension = extname(path).slice(1);

@@ -27,8 +27,7 @@ export function checkpointsOf(outDir: string, keep?: number): CheckpointFolder {
   return new CheckpointFolder(join(outDir, CHECKPOINTS), keep);
 }
 
-/** Options of {@linkcode RunFolder.open}. */
-export interface RunFolderOptions {
+interface RunFolderOptions {
   /** Sizes of the images of one grid. */
   readonly images: ImageShape;
   /** How many of the newest checkpoints stay. Default 3. */
@@ -38,7 +37,6 @@ export interface RunFolderOptions {
 }
 
 const TENSORBOARD = "tensorboard";
-
 const METRICS = "metrics.jsonl";
 const CURVES = "losses.svg";
 

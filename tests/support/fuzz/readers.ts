@@ -272,7 +272,7 @@ export const readers = {
     });
   },
 
-  async kernels(_, { file }, measured) {
+  kernels(_, { file }, measured) {
     const text = new TextDecoder().decode(file);
     for (const kind of ["software", "gpu"] as const) {
       const rows = cachedRows(text, IDENTITY, kind);
@@ -284,8 +284,9 @@ export const readers = {
         expect(Object.keys(row).length === 4, `keys ${Object.keys(row)}`);
       }
       const again = cachedRows(JSON.stringify({ identity: IDENTITY, rows }), IDENTITY, kind);
-      await promised(() => equal(again, rows));
+      expect(JSON.stringify(again) === JSON.stringify(rows), "another round trip");
     }
+    return Promise.resolve();
   },
 } satisfies Record<string, Reader>;
 
