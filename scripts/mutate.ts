@@ -5,7 +5,8 @@
  *
  * `--only` takes files whose path begins with PATH, `--since` those that differ from a Git revision.
  * All happens in copies of the checkout, in a temporary folder. A fault that does not compile is not
- * counted. Run the tests first: one that fails anyway seems to notice every fault. The exit code is 1 if a fault survives.
+ * counted. Run the tests first: one that fails anyway seems to notice every fault. The exit code is 1
+ * if a fault survives.
  *
  * @module
  */
