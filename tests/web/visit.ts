@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type BrowserContext, chromium, type Page } from "npm:playwright-core@1.61.1";
+import { type BrowserContext, chromium, type Page } from "npm:playwright-core@1.65.1";
 import { buildPage, servePage } from "../../scripts/web.ts";
 
 /** Networks that compile and train in little time on a CPU, as an address has them. */
