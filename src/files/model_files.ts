@@ -38,11 +38,10 @@ export async function requireForm(path: string, model: string) {
 }
 
 /**
- * Writes a model. The model is read from the device after its path is checked.
+ * Writes a model, which is read from the device after its path is checked.
  *
  * @returns the path of the file that one opens
  * @throws {RangeError} as {@linkcode requireForm}
- * @throws {Error} when a file cannot be written, naming the path and the reason.
  */
 export async function saveModel(
   path: string,

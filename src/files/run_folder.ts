@@ -220,11 +220,7 @@ export class RunFolder implements AsyncDisposable {
     });
   }
 
-  /**
-   * Writes a checkpoint; what was logged up to it is on the disk before.
-   *
-   * @throws {Error} when it cannot be written, naming the path, the reason and a way out.
-   */
+  /** Writes a checkpoint; what was logged up to it is on the disk before. */
   async save(epoch: number, step: number | undefined, snapshot: Snapshot) {
     await this.#flush(true);
     return await this.checkpoints.save(epoch, step, snapshot);
@@ -240,7 +236,8 @@ export class RunFolder implements AsyncDisposable {
   writeGIF(upTo: Readonly<{ step: number; epoch: number }>): Promise<string | undefined> {
     return this.#tolerate("the GIF", () => writeGIF(this.path, upTo)).catch((error) => {
       if (!(error instanceof DataError)) throw error;
-      this.options.onMessage(`dcgan.gif is not written: ${error.message}`); // No reason to stop a run.
+      // No reason to stop a run.
+      this.options.onMessage(`dcgan.gif is not written: ${error.message}`);
       return undefined;
     });
   }

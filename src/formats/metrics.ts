@@ -55,11 +55,7 @@ const FIELDS: Record<MetricsRow["type"], Record<string, Kind>> = {
   epoch: { ...BOTH, steps: COUNT, seconds: NUMBER, distance: NUMBER },
 };
 
-/**
- * The line of a row, with its line break. Numbers that are not finite are strings, as in `encodeJSON`.
- *
- * @throws {Error} as {@linkcode decodeRow}: nothing is written that cannot be read.
- */
+/** The line of a row, with its line break. Throws as {@linkcode decodeRow}. */
 export function encodeRow(row: MetricsRow): string {
   const line = encodeJSON(row);
   decodeRow(line);
@@ -104,7 +100,8 @@ export class RowOrder {
     if (step < this.step) return `epoch ${epoch} ends at step ${step}, after step ${this.step}`;
     // An epoch may appear again: it was stopped, and a resumed run finished it.
     if (step > this.epochStep && epoch >= this.epoch) return undefined;
-    return `epoch ${epoch} at step ${step} comes after epoch ${this.epoch} at step ${this.epochStep}`;
+    const before = `epoch ${this.epoch} at step ${this.epochStep}`;
+    return `epoch ${epoch} at step ${step} comes after ${before}`;
   }
 
   accept({ type, step, epoch }: MetricsRow): void {

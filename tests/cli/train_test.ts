@@ -101,7 +101,6 @@ Deno.test("train: help explains every flag; mistakes exit with 2 and a sentence"
   const [help] = await assertRuns(
     ".",
     [0, "train --help"],
-    [2, "train --epoch 3", /unknown option '--epoch' \(Did you mean --epochs\?\)/],
     [2, "tran", /unknown command 'tran'/],
     [1, "train --data no/such/folder", /^error: There is no folder .*no\/such\/folder/m],
     [2, "train --image-size 32,32", /--image-size is for PNG files, and --data names no folder/],

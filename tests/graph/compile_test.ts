@@ -41,10 +41,7 @@ async function checkGraph(seed: number): Promise<void> {
     const actual = await run(program, data);
     const compare = (what: string, got: ArrayLike<number>, { data }: NdArray) =>
       // Some 25 roundings, each at most doubled by what follows.
-      assertClose(got, data, {
-        atol: 2e-5 * Math.max(1, rms(data)),
-        what: `run ${turn}, ${what}`,
-      });
+      assertClose(got, data, { atol: 2e-5 * Math.max(1, rms(data)), what: `run ${turn}, ${what}` });
     for (const [key, y] of Object.entries(grown(float64, leaves, state))) {
       compare(key, actual[key], y);
     }

@@ -4,36 +4,35 @@
  */
 
 import { deepEqual } from "node:assert/strict";
-import { Gpu, grad, ops, type Tensor } from "../../mod.ts";
+import { grad, ops, type Tensor, type Tuning } from "../../mod.ts";
 import { lower } from "../../src/graph/compile.ts";
 import { record } from "../../src/graph/graph.ts";
 import { TUNING } from "../../src/graph/tuning.ts";
-import { cases, type OpName } from "./cases.ts";
+import { cases } from "./cases.ts";
 import { assertClose } from "../support/close.ts";
-import { compute, gpu as base } from "../support/compute.ts";
+import { compute, gpu } from "../support/compute.ts";
 import { check, type OpCase, recordable } from "../support/gradcheck.ts";
 import { TestRandom } from "../support/random.ts";
 
 const GEMM: readonly string[] = ["matmul", "conv2d", "conv2dTranspose", "conv2dFilterGrad"];
 const REDUCTIONS: readonly string[] = ["sum", "mean", "max", "batchNorm"];
 
-const families = (["winograd", "texture", "tiled", "direct"] as const)
-  .filter((gemm) => gemm !== base.tuning.gemm)
-  // "tiled" as it is on a GPU, where sums are split further.
-  .map((gemm) => Gpu.from(base.device, { tuning: gemm === "tiled" ? TUNING.gpu : { gemm } }));
+const FAMILIES: Partial<Tuning>[] = [
+  { gemm: "winograd" },
+  { gemm: "texture" },
+  TUNING.gpu, // "tiled" as it is on a GPU, where sums are split further
+  { gemm: "direct" },
+];
 /** Here every loop is as long as it may be. */
-const lazy = Gpu.from(base.device, { tuning: { parallelism: 1 } });
-Deno.test.afterAll(() => {
-  for (const gpu of [...families, lazy]) gpu[Symbol.dispose]();
-});
+const LAZY: Partial<Tuning> = { parallelism: 1 };
 
 /** Of the root mean square: what src/ops/gemm/winograd.ts says of its rounding, for single values. */
 const WINOGRAD_TOLERANCE = 5e-5;
 
 /** What a case is compiled to; the same for two families where a row suits only one of them. */
-function dispatches(op: OpCase, gpu: Gpu): string {
+function dispatches(op: OpCase, tuning: Tuning): string {
   const { inputs, body } = recordable(op);
-  const { steps } = lower(record(inputs, body), gpu.tuning);
+  const { steps } = lower(record(inputs, body), tuning);
   return JSON.stringify(
     steps.map((s) =>
       s.kind === "copy" ? s.bytes : [s.kernel.name, s.entryPoint, s.constants, s.workgroups]
@@ -42,24 +41,27 @@ function dispatches(op: OpCase, gpu: Gpu): string {
 }
 
 for (const [name, rows] of Object.entries(cases)) {
-  const others = GEMM.includes(name) ? families : REDUCTIONS.includes(name) ? [lazy] : [];
-  for (const gpu of [base, ...others]) {
-    const variant = gpu === base ? "" : gpu === lazy ? " (long loops)" : ` (${gpu.tuning.gemm})`;
+  const others = GEMM.includes(name) ? FAMILIES : REDUCTIONS.includes(name) ? [LAZY] : [];
+  const tunings = [{}, ...others].map((tuning) => ({ ...gpu.tuning, ...tuning }));
+  for (const [i, tuning] of tunings.entries()) {
+    const isLazy = tuning.parallelism === 1;
+    if (i > 0 && !isLazy && tuning.gemm === gpu.tuning.gemm) continue;
+    const variant = i === 0 ? "" : isLazy ? " (long loops)" : ` (${tuning.gemm})`;
     Deno.test(`${name}${variant}`, async (t) => {
       for (const row of rows) {
-        if ("elsewhere" in row || (row.fours && gpu.tuning.gemm === "tiled")) continue;
+        if ("elsewhere" in row || (row.fours && tuning.gemm === "tiled")) continue;
         // The rules of the gradients are the same for all, and a gradient is another of these ops:
         // conv2d's is enough to see each kernel with each geometry.
-        const forward = gpu !== base && name !== "conv2d";
+        const forward = i > 0 && name !== "conv2d";
         const op: OpCase = {
           ...row,
           name: `${name}, ${row.name}`,
           ...(forward ? { gradient: "none" } : {}),
-          ...(gpu.tuning.gemm === "winograd" ? { tolerance: WINOGRAD_TOLERANCE } : {}),
+          ...(tuning.gemm === "winograd" ? { tolerance: WINOGRAD_TOLERANCE } : {}),
         };
-        const before = gpu === base ? [] : [base, ...others.slice(0, others.indexOf(gpu))];
-        if (before.some((other) => dispatches(op, other) === dispatches(op, gpu))) continue;
-        await t.step(row.name, () => check(gpu, op));
+        const here = dispatches(op, tuning);
+        if (tunings.slice(0, i).some((other) => dispatches(op, other) === here)) continue;
+        await t.step(row.name, () => check(gpu, op, { tuning }));
       }
     });
   }
@@ -105,7 +107,7 @@ Deno.test("batchNorm: more channels than one dimension has workgroups", async ()
   const deviation = (i: number) => 1 + i % 5;
   const rows = (value: (channel: number, row: number) => number) =>
     Float32Array.from({ length: 2 * channels }, (_, i) => value(i % channels, +(i >= channels)));
-  using program = base.compile({ x: shape, c: shape, gamma: [channels] }, ({ x, c, gamma }) => {
+  using program = gpu.compile({ x: shape, c: shape, gamma: [channels] }, ({ x, c, gamma }) => {
     const { y, mean, variance } = ops.batchNorm(x, gamma, gamma);
     return { mean, variance, dGamma: grad(ops.sum(ops.mul(y, c)), [gamma])[0] };
   });

@@ -4,11 +4,8 @@
  */
 
 import { deepStrictEqual as equal } from "node:assert/strict";
-import type { Gpu } from "../../src/graph/gpu.ts";
+import { type DType, type Gpu, grad, ops, type Tensor, type Tuning } from "../../mod.ts";
 import { record } from "../../src/graph/graph.ts";
-import type { DType, Tensor } from "../../src/graph/tensor.ts";
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
 import { assertClose, rms } from "./close.ts";
 import { TestRandom } from "./random.ts";
 import * as float64 from "./reference.ts";
@@ -45,8 +42,9 @@ export interface OpCase {
   readonly fours?: boolean;
 }
 
-/** Who evaluates a case; a test of this file puts in something that errs. */
+/** Who evaluates a case and how; a test of this file puts in something that errs. */
 export interface Evaluators {
+  readonly tuning?: Tuning;
   readonly gpu?: Algebra<Tensor>;
   readonly reference?: Algebra<NdArray>;
   /** Says something else about what was read back. */
@@ -166,13 +164,13 @@ export function moved(x: NdArray, d: Float64Array, step: number): NdArray {
 export async function check(
   gpu: Gpu,
   op: OpCase,
-  { gpu: algebra = ops, reference = float64, tamper = () => {} }: Evaluators = {},
+  { tuning, gpu: algebra = ops, reference = float64, tamper = () => {} }: Evaluators = {},
 ): Promise<void> {
   const random = new TestRandom(op.name);
   const inputs = draw(op, random);
   const expected = evaluate(op, inputs, reference);
   const { inputs: specs, body } = recordable(op, algebra);
-  using program = gpu.compile(specs, body, { label: op.name });
+  using program = gpu.compile(specs, body, { label: op.name, tuning });
   const targets = differentiable(op);
 
   const data = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, x.data]));

@@ -58,5 +58,6 @@ Deno.test("turns: when they end, all are refused, and those that fail say why", 
   const pending = calls(() => Promise.reject(new DeviceLostError("gone")));
   turns.end();
   const ended = { name: "TypeError", message: "The trainer was disposed" };
-  for (const call of [...pending, ...calls(succeed)]) await assert.rejects(call, ended);
+  const all = [...pending, ...calls(succeed)];
+  await Promise.all(all.map((call) => assert.rejects(call, ended)));
 });
