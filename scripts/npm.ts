@@ -12,7 +12,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import ts from "npm:typescript@6.0.3";
 import { emptyFolder, ROOT, settings, stageModules, write } from "./stage.ts";
 
@@ -23,12 +23,22 @@ const SPECIFIER = /"npm:((?:@[^/"]+\/)?[^@/"]+)@([^/"]+)([^"]*)"/g;
 const PACKAGE = /\bfrom "((?:@[^/"]+\/)?[^@./"][^/"]*)[^"]*"/g;
 
 /**
- * A kernel without comments and indentation. Comments of one word behind `}` stay: they are the names
- * of the instructions of `elementwise.wgsl`.
+ * A kernel without comments and needless spaces. Lines such as `case 5 { … } // exp` stay, since the
+ * library reads the names of the instructions from them. So do line ends: messages name lines.
  */
 function shortened(wgsl: string): string {
-  return wgsl.replaceAll(/(?<!\} )\/\/.*$/gm, "").replaceAll(/^\s+|[ \t]+$/gm, "");
+  return wgsl
+    .replaceAll(
+      /^(?!\s*case \d).*$/gm,
+      (line) => line.replace(/\/\/.*$/, "").replaceAll(/ *([=+*/<>{}(),;:|?]) */g, "$1"),
+    )
+    .replaceAll(/^\s+|[ \t]+$/gm, "");
 }
+
+/** TypeScript's helpers of `using`, which it repeats in each file that needs them. */
+const HELPER = /^var (__\w+) = \(this && this\.\1\) \|\| ([^]*?^\}\)?;\n)/gm;
+/** The module that has them once. */
+const HELPERS = "src/using.js";
 
 /** Some browsers have no `Symbol.dispose`. Without it, esbuild's form of `using` takes the same. */
 function withSymbols(js: string): string {
@@ -85,11 +95,25 @@ export async function makePackage(target: string): Promise<void> {
           return `"${name}${path}"`;
         })
         .replaceAll(/((?:\bfrom |\bimport\()"\.[^"]+)\.ts"/g, '$1.js"'));
-    for (const [path, text] of compile(staged)) {
+    const helpers = new Map<string, string>();
+    for (const [file, text] of compile(staged)) {
+      const path = file.slice(staged.length + 1);
       for (const [, name] of text.matchAll(PACKAGE)) if (versions.has(name)) used.add(name);
-      const change = path.endsWith(".d.ts") ? withLibrary : withSymbols;
-      await write(join(target, path.slice(staged.length)), change(text));
+      if (path.endsWith(".d.ts")) {
+        await write(join(target, path), withLibrary(text));
+        continue;
+      }
+      const own: string[] = [];
+      const module = withSymbols(text).replaceAll(HELPER, (_, name: string, body: string) => {
+        helpers.set(name, `export const ${name} = ${body}`);
+        own.push(name);
+        return "";
+      });
+      const from = `./${relative(dirname(path), HELPERS)}`;
+      const imported = own.length ? `import { ${own.join(", ")} } from "${from}";\n` : "";
+      await write(join(target, path), imported + module);
     }
+    await write(join(target, HELPERS), [...helpers.values()].join(""));
   } finally {
     await Deno.remove(staged, { recursive: true });
   }

@@ -87,6 +87,9 @@ async function requestAdapter(
   return adapter;
 }
 
+/** Keeps what gave a device alive: when npm's `webgpu` is collected, its devices crash the process. */
+const sources = new WeakMap<GPUDevice, WebGPU>();
+
 /**
  * Requests an adapter and a device with the adapter's limits.
  *
@@ -103,6 +106,7 @@ export async function requestDevice(
       requiredLimits: Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]])),
       requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
     });
+    if (options?.gpu) sources.set(device, options.gpu);
     return { device, info };
   } catch (cause) {
     throw new AdapterError(

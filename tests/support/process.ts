@@ -7,6 +7,8 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Where a process runs, and with which variables beside those of the tests. */
 interface ProcessOptions {
+  /** Default Deno. */
+  readonly program?: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -19,9 +21,9 @@ export interface Ended {
 
 export async function deno(
   args: readonly string[],
-  { cwd = ROOT, env }: ProcessOptions = {},
+  { program = "deno", cwd = ROOT, env }: ProcessOptions = {},
 ): Promise<Ended> {
-  const { code, stdout, stderr } = await new Deno.Command("deno", {
+  const { code, stdout, stderr } = await new Deno.Command(program, {
     args: [...args],
     cwd,
     env: { NO_COLOR: "1", ...env },
@@ -43,7 +45,7 @@ export async function signaled(
   args: readonly string[],
   pattern: RegExp,
   signal: Deno.Signal,
-  { program = "deno", cwd = ROOT, env }: ProcessOptions & { readonly program?: string } = {},
+  { program = "deno", cwd = ROOT, env }: ProcessOptions = {},
 ): Promise<Deno.CommandStatus & { readonly text: string }> {
   const process = new Deno.Command(program, {
     args: [...args],
