@@ -15,7 +15,8 @@ import { filesIn } from "./files.ts";
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** The license, the pages, and what they lead to. */
-const PAGES = /^(?:LICENSE|[A-Z]+\.md|(?:docs|examples)\/.*|scripts\/recorded_graph\.ts)$/;
+const PAGES =
+  /^(?:LICENSE|[A-Z]+\.md|(?:docs|examples|src\/kernels)\/.*|scripts\/recorded_graph\.ts)$/;
 
 /** The rest of `deno.json`, tasks among it, is for a checkout. */
 const SETTINGS = ["name", "version", "license", "exports", "compilerOptions"] as const;

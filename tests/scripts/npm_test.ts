@@ -37,10 +37,10 @@ const [html, browserFirst, browserTrain] = blocksOf("browser.md");
 /** What a block says that it prints. */
 const said = (block: string) => block.match(/console\.log\(.*\); \/\/ (.*)$/m)![1];
 
-/** A page's training, of a small network on 20 images. */
+/** A page's training, of a small network on 16 images. */
 function small(block: string, epochs: number): string {
-  const dataset = `{ ...{ count: 20, height: 28, width: 28, channels: 1 }, ` +
-    `images: Uint8Array.from({ length: 20 * 784 }, (_, i) => i % 251) }`;
+  const dataset = `{ ...{ count: 16, height: 28, width: 28, channels: 1 }, ` +
+    `images: Uint8Array.from({ length: 16 * 784 }, (_, i) => i % 251) }`;
   const sizes = "batchSize: 8, noiseDim: 10, generatorWidths: [16, 8, 8], " +
     "discriminatorWidths: [8, 8]";
   const replaced: readonly (readonly [RegExp, string])[] = [
@@ -190,6 +190,18 @@ const has = (path: string) => Deno.stat(path).then(() => true, () => false);
 Deno.test("npm: the package works as its pages say, in TypeScript, Node, Vite and Chromium", (t) =>
   inFolder(async (folder) => {
     if (!await install(folder)) return skip("npm's registry is out of reach");
+
+    await t.step("its page links to what JSR has", async () => {
+      const page = await Deno.readTextFile(join(folder, "node_modules/@dcgan/webgpu/README.md"));
+      const links = [...page.matchAll(/(?:\]\(|(?:src|href)=")([^)"\s]+)/g)].map(([, link]) =>
+        link
+      );
+      const below = /^https:\/\/jsr\.io\/@dcgan\/webgpu\/\d+\.\d+\.\d+\/([^#]+)/;
+      const files = links.map((link) => below.exec(link)?.[1]).filter((path) => path !== undefined);
+      ok(files.length > 10, `only ${files.length} links were found`);
+      for (const path of files) ok(await has(join(ROOT, path)), path);
+      deepEqual(links.filter((link) => !/^(?:https:\/\/|#)/.test(link)), []);
+    });
 
     await t.step("modules that are not used are left out", async () => {
       for (const [program, most] of Object.entries(SIZES)) {
