@@ -6,17 +6,11 @@
 
 import assert from "node:assert/strict";
 import { type BrowserContext, chromium, type Page } from "npm:playwright-core@1.65.1";
-import { buildPage, servePage } from "../../scripts/web.ts";
+import { CHROMIUM } from "../../support/browser/runtime.ts";
+import { buildPage, servePage } from "../../../scripts/web.ts";
 
 /** Networks that compile and train in little time on a CPU, as an address has them. */
 export const SMALL = "?g=8,8,8&d=4,4&batch=8&noise=8&lr=0.0001";
-
-const CHROMIUM = "/usr/bin/chromium";
-
-/** Whether tests may start the browser: `deno task test` may not. */
-export const MAY_VISIT = ["run", "env", "net"].every((name) =>
-  Deno.permissions.querySync({ name } as Deno.PermissionDescriptor).state === "granted"
-);
 
 /** First steps compile for up to a minute on a slow machine. */
 const PATIENCE = 240_000;
