@@ -17,7 +17,7 @@ export interface DispatchOptions {
   readonly constants: Constants;
   readonly bindings: Readonly<Record<string, Resource>>;
   readonly workgroups: readonly [number, number, number];
-  /** Floating-point operations, for the profiler. */
+  /** Floating-point operations of the dense definition, for the profiler. Default 0: not counted. */
   readonly flops?: number;
   /** Bytes that it reads or writes, for the profiler. */
   readonly bytes?: number;

@@ -18,7 +18,10 @@ type Shape = readonly number[];
 type Draw = (random: TestRandom) => number;
 type Options = Omit<OpCase, "name" | "inputs" | "compute">;
 
-/** A row; an input without values is drawn from the normal distribution. They are called a to e. */
+/**
+ * A row; an input without values is drawn from the normal distribution. A single one is called x,
+ * several a to e.
+ */
 export function row(
   name: string,
   inputs: readonly (Shape | Input)[],
@@ -28,7 +31,7 @@ export function row(
   ) => T | Record<string, T>,
   options: Options = {},
 ): OpCase {
-  const names = ["a", "b", "c", "d", "e"].slice(0, inputs.length);
+  const names = inputs.length === 1 ? ["x"] : ["a", "b", "c", "d", "e"].slice(0, inputs.length);
   const specs = inputs.map((x, i) => [names[i], "shape" in x ? x : { shape: x }]);
   return {
     name,
@@ -59,26 +62,15 @@ const zeroOrOne: Draw = (r) => r.below(2);
 
 // Elementwise, one operand
 
-type Unary = "neg" | "exp" | "log" | "sqrt" | "abs" | "sign" | "tanh" | "sigmoid" | "softplus";
-type Rectifier = "relu" | "leakyRelu" | "step";
+type Unary = <T>(o: Algebra<T>, x: T) => T;
 
 /** A size that is no multiple of four, one that is, and a scalar; then single values. */
-function unary(
-  op: Unary | Rectifier,
-  values: Draw | undefined,
-  extremes: readonly number[],
-  options: Options = {},
-): OpCase[] {
+function unary(f: Unary, values: Draw | undefined, extremes: readonly number[], options?: Options) {
   return [
-    row(
-      "odd",
-      [{ shape: [5, 7], values }],
-      (o, x) => o[op](x),
-      options.gradient ? options : SECOND,
+    ...[[5, 7], [3, 4, 16], []].map((shape, i) =>
+      row(`[${shape}]`, [{ shape, values }], f, options ?? { second: i === 0 })
     ),
-    row("in fours", [{ shape: [3, 4, 16], values }], (o, x) => o[op](x), options),
-    row("scalar", [{ shape: [], values }], (o, x) => o[op](x), options),
-    row("extremes", [list(extremes)], (o, x) => o[op](x), { pointwise: true, gradient: "none" }),
+    row("extremes", [list(extremes)], f, { pointwise: true, gradient: "none" }),
   ];
 }
 
@@ -332,31 +324,31 @@ function norm(what: string, x: Shape, values?: Draw, epsilon?: number, options?:
 }
 
 export const cases = {
-  neg: unary("neg", undefined, [...TINY, ...HUGE]),
-  exp: unary("exp", undefined, [-80, -20, -1, ...TINY, 1, 20, 80]),
-  log: unary("log", positive, [
+  neg: unary((o, x) => o.neg(x), undefined, [...TINY, ...HUGE]),
+  exp: unary((o, x) => o.exp(x), undefined, [-80, -20, -1, ...TINY, 1, 20, 80]),
+  log: unary((o, x) => o.log(x), positive, [
     ...[1e-30, 1e-6, 0.5, 2, 10, 1e6, 1e30],
     ...[0.899, 0.901, 0.95, 0.999, 1 - 2 ** -24, 1, 1 + 2 ** -23, 1.001, 1.05, 1.099, 1.101],
   ]),
-  sqrt: unary("sqrt", positive, [0, 1e-30, 1e-6, 0.25, 2, 1e6, 1e30]),
-  abs: unary("abs", away, [...TINY, ...HUGE]),
-  sign: unary("sign", away, [...TINY, ...HUGE], { gradient: "zero" }),
-  tanh: unary("tanh", undefined, [
+  sqrt: unary((o, x) => o.sqrt(x), positive, [0, 1e-30, 1e-6, 0.25, 2, 1e6, 1e30]),
+  abs: unary((o, x) => o.abs(x), away, [...TINY, ...HUGE]),
+  sign: unary((o, x) => o.sign(x), away, [...TINY, ...HUGE], { gradient: "zero" }),
+  tanh: unary((o, x) => o.tanh(x), undefined, [
     ...[...TINY, ...HUGE, 0.1, 0.199, -0.2, 0.201, 1, -3, 9, -20, 50, -100],
   ]),
-  sigmoid: unary("sigmoid", undefined, [
+  sigmoid: unary((o, x) => o.sigmoid(x), undefined, [
     ...[...TINY, 1e4, 1e20, 1, -1, 9, -9, 20, -20, 50, -50, 80, -80],
   ]),
-  softplus: unary("softplus", undefined, [...TINY, ...HUGE, 1, -1, 9, -9, -20, -80]),
-  relu: unary("relu", away, [...TINY, ...HUGE]),
+  softplus: unary((o, x) => o.softplus(x), undefined, [...TINY, ...HUGE, 1, -1, 9, -9, -20, -80]),
+  relu: unary((o, x) => o.relu(x), away, [...TINY, ...HUGE]),
   leakyRelu: [
-    ...unary("leakyRelu", away, [...TINY, ...HUGE]),
+    ...unary((o, x) => o.leakyRelu(x), away, [...TINY, ...HUGE]),
     row("slope 0", [{ shape: [7], values: away }], (o, x) => o.leakyRelu(x, 0)),
     row("slope 1.5", [{ shape: [8], values: away }], (o, x) => o.leakyRelu(x, 1.5)),
     row("negative slope", [{ shape: [7], values: away }], (o, x) => o.leakyRelu(x, -0.5)),
   ],
   step: [
-    ...unary("step", away, [...TINY, ...HUGE], { gradient: "zero" }),
+    ...unary((o, x) => o.step(x), away, [...TINY, ...HUGE], { gradient: "zero" }),
     row("below", [{ shape: [7], values: away }], (o, x) => o.step(x, 0.3), { gradient: "zero" }),
   ],
   stopGradient: [
