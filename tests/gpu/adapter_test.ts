@@ -33,6 +33,11 @@ Deno.test("adapter: a runtime without WebGPU, or a machine without adapter, is t
   ) await refused(navigator, { message }, () => Gpu.request(), probeAdapter);
 });
 
+Deno.test("adapter: a WebGPU that is given takes the place of navigator's", async () => {
+  const gpu = { requestAdapter: () => Promise.resolve(null) };
+  await assert.rejects(Gpu.request({ gpu }), refusedAs(AdapterError, /^No WebGPU adapter /));
+});
+
 Deno.test("adapter: a device that is not given is reported with the adapter's name and the cause", () => {
   const cause = new Error("it is busy");
   const adapter = {
