@@ -12,7 +12,7 @@
  * @module
  */
 
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import ts from "npm:typescript@6.0.3";
 import { emptyFolder, ROOT, settings, stageModules, write } from "./stage.ts";
 
@@ -39,6 +39,9 @@ function shortened(wgsl: string): string {
 const HELPER = /^var (__\w+) = \(this && this\.\1\) \|\| ([^]*?^\}\)?;\n)/gm;
 /** The module that has them once. */
 const HELPERS = "src/using.js";
+
+/** An import of one. */
+const KERNEL_IMPORT = /import (\w+) from "(.*\/kernels\/)(\w+)\.wgsl\.ts"/g;
 
 /** Some browsers have no `Symbol.dispose`. Without it, esbuild's form of `using` takes the same. */
 function withSymbols(js: string): string {
@@ -88,13 +91,22 @@ export async function makePackage(target: string): Promise<void> {
   const used = new Set<string>();
   const staged = await Deno.makeTempDir();
   try {
-    await stageModules(staged, shortened, (module) =>
+    const kernels: string[] = [];
+    const shorten = (wgsl: string, path: string) => {
+      const text = shortened(wgsl);
+      kernels.push(`export const ${basename(path, ".wgsl")} = ${JSON.stringify(text)};\n`);
+      return text;
+    };
+    await stageModules(staged, shorten, (module) =>
       module
+        .replaceAll(KERNEL_IMPORT, 'import { $3 as $1 } from "$2all.ts"')
         .replaceAll(SPECIFIER, (_, name: string, version: string, path: string) => {
           versions.set(name, version);
           return `"${name}${path}"`;
         })
         .replaceAll(/((?:\bfrom |\bimport\()"\.[^"]+)\.ts"/g, '$1.js"'));
+    // One module for all: alike as they are, they compress better side by side.
+    await write(join(staged, "src/kernels/all.ts"), kernels.sort().join(""));
     const helpers = new Map<string, string>();
     for (const [file, text] of compile(staged)) {
       const path = file.slice(staged.length + 1);

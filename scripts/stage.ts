@@ -48,19 +48,19 @@ export async function write(path: string, content: string): Promise<void> {
 /**
  * Writes the modules into a folder, as plain TypeScript without text imports.
  *
- * @param shorten what becomes of the text of a kernel
+ * @param shorten what becomes of the text of a kernel; it may take note of it
  * @param rewrite what becomes of a module
  */
 export async function stageModules(
   target: string,
-  shorten = (wgsl: string): string => wgsl,
+  shorten = (wgsl: string, _path: string): string => wgsl,
   rewrite = (module: string): string => module,
 ): Promise<void> {
   for await (const path of filesIn(ROOT)) {
     if (path !== "mod.ts" && !/^src\/.*\.(?:ts|wgsl)$/.test(path)) continue;
     const text = await Deno.readTextFile(join(ROOT, path));
     const [name, module] = path.endsWith(".wgsl")
-      ? [`${path}.ts`, `export default ${JSON.stringify(shorten(text))} as string;\n`]
+      ? [`${path}.ts`, `export default ${JSON.stringify(shorten(text, path))} as string;\n`]
       : [path, text.replaceAll(TEXT_IMPORT, 'from "$1.ts"')];
     await write(join(target, name), rewrite(module));
   }

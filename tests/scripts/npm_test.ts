@@ -2,6 +2,8 @@
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { CHROMIUM, skip, SWIFTSHADER } from "../support/browser/runtime.ts";
 import { inFolder, put } from "../support/folder.ts";
 import { deno, output, ROOT } from "../support/process.ts";
 
@@ -9,21 +11,12 @@ import { deno, output, ROOT } from "../support/process.ts";
 const TOOLS = ["esbuild@0.28.2", "typescript@6.0.3", "vite@8.4.0", "webgpu@0.6.2"];
 /** npm has Node itself, in packages without an install script. */
 const NODE = `node-linux-${Deno.build.arch === "aarch64" ? "arm64" : "x64"}@24.21.0`;
-const CHROMIUM = "/usr/bin/chromium";
-/** Chromium's own software adapter, for whoever else speaks Vulkan. */
-const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
 /** Most bytes after esbuild's minifier and gzip. */
 const SIZES: Readonly<Record<string, number>> = {
   'export { Adam, Gpu, grad, ops } from "@dcgan/webgpu";': 50_000,
   'export * from "@dcgan/webgpu";': 110_000,
 };
-
-/** Prints why a part is skipped. In CI, where everything is to be there, it is an error. */
-function skip(why: string): void {
-  if (Deno.env.get("CI") === "true") throw new Error(why);
-  console.log(`skipped: ${why}`);
-}
 
 /** The blocks of code of a page. */
 function blocksOf(page: string): string[] {
@@ -107,11 +100,6 @@ const run = (cwd: string, args: readonly string[]) =>
 
 const node = (cwd: string, ...args: string[]) =>
   run(cwd, [`--package=${NODE}`, "node", ...args]).then((text) => text.trim().split("\n"));
-
-async function gzipped(text: string): Promise<number> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  return (await new Response(stream).arrayBuffer()).byteLength;
-}
 
 /** Sends what a page prints, and its errors, to the server that it comes from. */
 const RECORDER = `<script>
@@ -213,7 +201,7 @@ Deno.test("npm: the package works as its pages say, in TypeScript, Node, Vite an
           "--minify",
           "--format=esm",
         ]);
-        const size = await gzipped(text);
+        const size = gzipSync(text, { level: 9 }).length;
         ok(
           size > most / 2 && size < most,
           `${program} has ${size} bytes, at most ${most} is right`,
