@@ -14,14 +14,15 @@
  * @module
  */
 
-import { extname, join, normalize } from "node:path";
+import { extname, join, normalize, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadMNIST } from "../mod.ts";
 import { mnistPackageDir } from "../src/cli/mnist_package.ts";
-import { bundle } from "./bundle.ts";
 
 const WEB = fileURLToPath(new URL("../web", import.meta.url));
+const BUNDLE = fileURLToPath(new URL("bundle.ts", import.meta.url));
+const LOCK = fileURLToPath(new URL("../tests/deno.lock", import.meta.url));
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -46,6 +47,24 @@ async function mnist(most: number): Promise<Uint8Array> {
   return new Uint8Array(await new Response(gzip).arrayBuffer());
 }
 
+/** Bundles an entry of the page, in a process of its own: esbuild needs every permission. */
+async function bundle(entry: string, made: string, outdir: string): Promise<void> {
+  const options = JSON.stringify({ outdir: resolve(outdir), minify: true });
+  const { success } = await new Deno.Command("deno", {
+    args: [
+      "run",
+      "--allow-all",
+      `--lock=${LOCK}`,
+      "--frozen",
+      BUNDLE,
+      join(WEB, entry),
+      made,
+      options,
+    ],
+  }).spawn().status;
+  if (!success) throw new Error(`Cannot bundle web/${entry}: above it says why`);
+}
+
 /**
  * Builds the page into `folder`.
  *
@@ -58,9 +77,7 @@ export async function buildPage(
   const made = await Deno.makeTempDir();
   try {
     await Deno.mkdir(join(folder, "data"), { recursive: true });
-    for (const entry of ["main", "worker"]) {
-      await bundle(join(WEB, `${entry}.ts`), made, { outdir: folder, minify: true });
-    }
+    for (const entry of ["main", "worker"]) await bundle(`${entry}.ts`, made, folder);
   } finally {
     await Deno.remove(made, { recursive: true });
   }
