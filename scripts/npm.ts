@@ -40,10 +40,13 @@ const HELPER = /^var (__\w+) = \(this && this\.\1\) \|\| ([^]*?^\}\)?;\n)/gm;
 /** The module that has them once. */
 const HELPERS = "src/using.js";
 
-/** An import of one. */
+/** An import of a kernel's text. */
 const KERNEL_IMPORT = /import (\w+) from "(.*\/kernels\/)(\w+)\.wgsl\.ts"/g;
 
-/** Some browsers have no `Symbol.dispose`. Without it, esbuild's form of `using` takes the same. */
+/**
+ * Puts something in the place of `Symbol.dispose` where a browser has none: what esbuild's and Vite's
+ * form of `using` takes there, too. Nothing global changes, so `sideEffects: false` is true.
+ */
 function withSymbols(js: string): string {
   return js.replaceAll(
     /(?<!")\bSymbol\.(dispose|asyncDispose)\b/g,
