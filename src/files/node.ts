@@ -40,13 +40,13 @@ function infoOf(stats: Stats): FileInfo {
 /** Files that this process has locked, by number. */
 const locked = new Set<number>();
 
-/** Whether a process is there; one of another user counts. */
+/** Whether a process may be there; one of another user is. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
+    return (error as { code?: string }).code !== "ESRCH";
   }
 }
 

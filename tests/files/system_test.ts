@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { NODE } from "../../src/files/node.ts";
 import { type FileSystem, isReason } from "../../src/files/file_system.ts";
 
@@ -80,10 +81,19 @@ for (const [name, system] of Object.entries(SYSTEMS)) {
 
 Deno.test("Node's lock: the number of a process that has ended does not hold a file", async () => {
   const path = await Deno.makeTempFile();
-  for (const [pid, free] of [[2 ** 30, true], [Deno.ppid, false]] as const) {
-    await Deno.writeTextFile(path, `${pid}\n`);
-    using file = await NODE.open(path, { write: true });
-    assert.equal(await file.tryLock(true), free, `process ${pid}`);
+  const { kill } = process;
+  process.kill = (pid) => {
+    if (pid !== 7) throw Object.assign(new Error(), { code: pid === 8 ? "EPERM" : "ESRCH" });
+    return true;
+  };
+  try {
+    for (const [pid, free] of [[7, false], [8, false], [9, true], ["none", true]] as const) {
+      await Deno.writeTextFile(path, `${pid}\n`);
+      using file = await NODE.open(path, { write: true });
+      assert.equal(await file.tryLock(true), free, `process ${pid}`);
+    }
+  } finally {
+    process.kill = kill;
+    await Deno.remove(path);
   }
-  await Deno.remove(path);
 });
