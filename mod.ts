@@ -49,7 +49,7 @@ export { plotMermaid, plotSVG } from "./src/model/plot.ts";
 export { type LatentMode, latentPath, type LatentPathOptions } from "./src/model/latent.ts";
 export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
-export { type Dataset, validateDataset } from "./src/data/dataset.ts";
+export type { Dataset } from "./src/data/dataset.ts";
 export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
 export { type Images, loadImages, type LoadImagesOptions } from "./src/data/images.ts";
 // The names of the version before.
@@ -71,13 +71,7 @@ export {
   type SafetensorsType,
 } from "./src/formats/safetensors.ts";
 
-export type { EpochMetrics, MetricsRow, StepMetrics } from "./src/formats/metrics.ts";
-export { MetricsLog, type MetricsLogOptions, readMetrics } from "./src/training/metrics_log.ts";
-export { Curves, type CurvesOptions, lossCurves } from "./src/formats/curves.ts";
-export { TensorBoardLog, type TensorBoardLogOptions } from "./src/training/tensorboard_log.ts";
 export type { Checkpoint } from "./src/training/checkpoint.ts";
-export { energyDistance } from "./src/metrics/distance.ts";
-
 export type { EpochEvent, ImageEvent, StepEvent, TrainEvent } from "./src/training/events.ts";
 export type { Hyperparameters } from "./src/training/hyperparameters.ts";
 export type {

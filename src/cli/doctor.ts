@@ -1,21 +1,17 @@
-/**
- * `doctor`: whether training works on this machine, and what to do if it does not.
- *
- * @module
- */
+/** `doctor`: whether training works on this machine, and what to do if it does not. */
 
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { type GemmVariant, Gpu } from "../../mod.ts";
 import { kindOf } from "../files/kind.ts";
-import { type AdapterReport, probeAdapter } from "../gpu/adapter.ts";
+import { probeAdapter } from "../gpu/adapter.ts";
 import { VERSION } from "../version.ts";
 import { tutorialModel } from "./calibrate.ts";
 import { type DataFlags, loadData } from "./data.ts";
 import { type Command, Exit, FLAGS, newCommand, UsageError, withFlags } from "./flags.ts";
 import { checkKernels } from "./kernel_check.ts";
 import { MNIST_PACKAGE } from "./mnist_package.ts";
-import { type Paint, Report } from "./report.ts";
-import { path, whole } from "./values.ts";
+import { megabytes, type Paint, Report } from "./report.ts";
+import { path } from "./values.ts";
 
 export function addDoctor(program: Command): void {
   newCommand(program, "doctor", {
@@ -24,7 +20,7 @@ export function addDoctor(program: Command): void {
     examples: ["doctor", "doctor --batch-size 64 --out /mnt/runs", "doctor --json"],
     more: "Nothing is fetched. The exit code is 1 if training would fail.",
   })
-    .option("--batch-size <N>", "images a step (256)", whole(1))
+    .option(...FLAGS.batchSize)
     .option("--out <DIR>", "folder that training will write to (out)", path)
     .option(...FLAGS.data)
     .option(...FLAGS.imageSize)
@@ -38,28 +34,26 @@ export function addDoctor(program: Command): void {
         checks.push(check);
         if (check.status !== "ok" || !quiet) report.text(describeCheck(check, report.paint));
       }
-      const count = (status: Check["status"]) => checks.filter((c) => c.status === status).length;
-      const ok = count("fail") === 0;
-      if (!quiet) {
-        report.text(
-          `\n${ok ? "training works here" : "training would fail here"}: ${count("ok")} ok, ` +
-            `${count("warn")} to know of, ${count("fail")} failed`,
-        );
-      }
+      const [right, known, failed] = (["ok", "warn", "fail"] as const)
+        .map((status) => checks.filter((check) => check.status === status).length);
+      const ok = failed === 0;
+      const sum = `${right} ok, ${known} to know of, ${failed} failed`;
+      if (!quiet) report.text(`\ntraining ${ok ? "works" : "would fail"} here: ${sum}`);
       report.result({ ok, version: VERSION, deno: Deno.version.deno, checks });
       if (!ok) throw new Exit(1);
     });
 }
 
-/** One line of the report. */
+/** A line of the report: `fail` if training would fail, `warn` if something is worth knowing. */
 export interface Check {
   readonly name: string;
-  /** `fail`: training would fail. `warn`: it works, but something is worth knowing. */
   readonly status: "ok" | "warn" | "fail";
   readonly found: string;
   /** What to do about it; only where it is not ok. */
   readonly advice?: string;
 }
+
+type Checks = AsyncGenerator<Check>;
 
 const ok = (name: string, found: string): Check => ({ name, status: "ok", found });
 
@@ -73,19 +67,27 @@ const fail = (name: string, why: unknown, advice: string): Check => {
   return { name, status: "fail", found, advice };
 };
 
+/** The checks that `body` makes; an error in it is a failed one. */
+async function* attempt(name: string, advice: string, body: () => Checks): Checks {
+  try {
+    yield* body();
+  } catch (error) {
+    yield fail(name, error, advice);
+  }
+}
+
 const DRIVER = "update the graphics driver";
 
 /** A check as a line; the advice goes below. */
 export function describeCheck({ name, status, found, advice }: Check, paint: Paint): string {
   const color = ({ ok: "green", warn: "yellow", fail: "red" } as const)[status];
-  const lines = `${name}: ${found}`.split("\n");
-  const below = advice?.split("\n").map((line) => paint("dim", line)) ?? [];
-  return [`${paint(color, status.padEnd(4))}  ${lines[0]}`, ...lines.slice(1), ...below]
-    .join("\n      ");
+  const below = advice === undefined ? "" : `\n${paint("dim", advice)}`;
+  return `${paint(color, status.padEnd(4))}  ${name}: ${found}${below}`
+    .replaceAll("\n", "\n      ");
 }
 
 /** All checks, in the order in which training meets them. */
-async function* examine(batch: number, out: string, data: DataFlags): AsyncGenerator<Check> {
+async function* examine(batch: number, out: string, data: DataFlags): Checks {
   yield ok("version", VERSION);
   yield checkDeno(Deno.version.deno);
   yield* checkGpu(batch);
@@ -104,32 +106,37 @@ export function checkDeno(version: string): Check {
     : fail("deno", found, "run `deno upgrade`");
 }
 
-async function* checkGpu(batch: number): AsyncGenerator<Check> {
+async function* checkGpu(batch: number): Checks {
   const backend = Deno.env.get("DENO_WEBGPU_BACKEND");
   const adapter = await probeAdapter().catch((error: Error) => error);
   if (adapter instanceof Error) {
     yield checkBackend(backend);
     const [found, ...advice] = adapter.message.split(". ");
-    const only = backend && `.\nDENO_WEBGPU_BACKEND=${backend} keeps Deno from trying others`;
-    return yield fail("adapter", found, advice.join(". ") + (only || ""));
+    const only = `.\nDENO_WEBGPU_BACKEND=${backend} keeps Deno from trying others`;
+    return yield fail("adapter", found, advice.join(". ") + (backend ? only : ""));
   }
-  yield checkBackend(backend, looksLikeOpenGL(adapter));
-  yield* checkAdapter(adapter);
-  let requested: Gpu;
-  try {
-    requested = await Gpu.request();
-  } catch (error) {
-    return yield fail("device", error, DRIVER);
-  }
-  using gpu = requested;
-  yield* checkComputation(gpu);
-  yield* checkStep(gpu, batch);
-}
-
-/** Whether an adapter looks like OpenGL's, which WebGPU does not say. */
-function looksLikeOpenGL({ limits }: AdapterReport): boolean {
-  // OpenGL has no descriptor sets, so wgpu reports that it takes any number of bindings.
-  return Deno.build.os === "linux" && limits.maxBindingsPerBindGroup === 0xffffffff;
+  // OpenGL has no descriptor sets, so wgpu reports that it takes any number of bindings; WebGPU has
+  // no name for the backend.
+  const unbound = adapter.limits.maxBindingsPerBindGroup === 0xffffffff;
+  yield checkBackend(backend, Deno.build.os === "linux" && unbound);
+  const { description, vendor, architecture, device, kind } = adapter.info;
+  const names = [description || vendor || "without a name", architecture, device];
+  yield ok("adapter", names.filter((text) => text && text !== "0").join(", "));
+  yield kind !== "software" ? ok("kind", "gpu") : warn(
+    "kind",
+    "software: it computes on the CPU",
+    "with a GPU, install its driver; without one, train with --preset quick",
+  );
+  yield adapter.features.includes("timestamp-query")
+    ? ok("timestamp-query", "there")
+    : warn("timestamp-query", "missing", "training works; only `deno task profile` needs it");
+  yield* attempt("device", DRIVER, async function* () {
+    using gpu = await Gpu.request();
+    for (const variant of ["direct", "tiled", "texture", "winograd"] as const) {
+      yield* checkVariant(gpu, variant);
+    }
+    yield* checkStep(gpu, batch);
+  });
 }
 
 /** What the backend's variable means here. */
@@ -143,44 +150,19 @@ export function checkBackend(backend: string | undefined, openGL = false): Check
   );
 }
 
-function* checkAdapter({ info, features }: AdapterReport): Generator<Check> {
-  const names = [
-    info.description || info.vendor || "without a name",
-    info.architecture,
-    info.device,
-  ];
-  yield ok("adapter", names.filter((text) => text && text !== "0").join(", "));
-  yield info.kind !== "software" ? ok("kind", "gpu") : warn(
-    "kind",
-    "software: it computes on the CPU",
-    "with a GPU, install its driver; without one, train with --preset quick",
-  );
-  yield features.includes("timestamp-query")
-    ? ok("timestamp-query", "there")
-    : warn("timestamp-query", "missing", "training works; only `deno task profile` needs it");
-}
-
-const VARIANTS: readonly GemmVariant[] = ["direct", "tiled", "texture", "winograd"];
-
-async function* checkComputation(gpu: Gpu): AsyncGenerator<Check> {
+function checkVariant(gpu: Gpu, variant: GemmVariant): Checks {
   const { gemm } = gpu.tuning;
   const used: readonly string[] = gemm === "auto" ? ["texture", "winograd"] : [gemm, "direct"];
-  for (const variant of VARIANTS) {
-    const name = `kernels ${variant}`;
-    try {
-      const wrong = (await checkKernels(gpu, variant)).join("; ");
-      yield !wrong
-        ? ok(name, "matmul, conv2d and its gradients give the known numbers")
-        : used.includes(variant)
-        ? fail(name, wrong, DRIVER)
-        : warn(name, wrong, "training does not use them here by default");
-    } catch (error) {
-      yield fail(name, error, DRIVER);
-    }
-  }
+  const name = `kernels ${variant}`;
+  return attempt(name, DRIVER, async function* () {
+    const wrong = (await checkKernels(gpu, variant)).join("; ");
+    yield !wrong
+      ? ok(name, "matmul, conv2d and its gradients give the known numbers")
+      : used.includes(variant)
+      ? fail(name, wrong, DRIVER)
+      : warn(name, wrong, "training does not use them here by default");
+  });
 }
-
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
 
 /** Bytes and counts as a person reads them. */
 function amount(limit: string, value: number): string {
@@ -188,11 +170,10 @@ function amount(limit: string, value: number): string {
   return value < 1e6 ? `${value} bytes` : megabytes(value);
 }
 
+type Limits = Readonly<Record<string, number>>;
+
 /** Each limit that is needed against what the device has. */
-export function checkLimits(
-  needed: Readonly<Record<string, number>>,
-  limits: Readonly<Record<string, number>>,
-): Check[] {
+export function checkLimits(needed: Limits, limits: Limits): Check[] {
   return Object.entries(needed).map(([name, need]): Check => {
     const wanted = `needed ${amount(name, need)}`;
     const advice = "train with a smaller --batch-size or narrower networks";
@@ -203,26 +184,24 @@ export function checkLimits(
 }
 
 /** One training step of the tutorial's network, at its full size. */
-async function* checkStep(gpu: Gpu, batch: number): AsyncGenerator<Check> {
+function checkStep(gpu: Gpu, batch: number): Checks {
   const name = `step of ${batch}`;
-  const count = 60_000;
-  try {
+  const smaller = "train with a smaller --batch-size, or with --preset quick";
+  return attempt(name, smaller, async function* () {
+    const count = 60_000;
     using model = tutorialModel(gpu, count);
-    const needs = { maxBufferSize: 0, ...model.program(batch).needs };
+    const { needs, stats } = model.program(batch);
     const { memory } = gpu.context;
-    needs.maxBufferSize = memory.largestBuffer;
+    const needed = { maxBufferSize: memory.largestBuffer, ...needs };
     // The device's limits: an adapter may offer more than it was asked for.
-    yield* checkLimits(needs, gpu.device.limits as unknown as Readonly<Record<string, number>>);
-    const planned = megabytes(model.program(batch).stats.plannedBytes);
+    yield* checkLimits(needed, gpu.device.limits as unknown as Limits);
     model.step(Uint32Array.from({ length: batch }, (_, i) => i % count));
     const [[generator, discriminator]] = await model.losses.take(1);
     const found = `losses ${generator.toFixed(3)} and ${discriminator.toFixed(3)}`;
     yield Number.isFinite(generator + discriminator) ? ok(name, found) : fail(name, found, DRIVER);
-    const all = megabytes(memory.bytes);
+    const [all, planned] = [memory.bytes, stats.plannedBytes].map(megabytes);
     yield ok("memory", `${all} on the device, ${planned} of it for a step's tensors`);
-  } catch (error) {
-    yield fail(name, error, "train with a smaller --batch-size, or with --preset quick");
-  }
+  });
 }
 
 /** Whether the data is at hand. Fetches nothing. */
@@ -246,12 +225,12 @@ export async function checkData(flags: DataFlags): Promise<Check> {
 /** A checkpoint of the tutorial's networks, their optimizers with them, fits into that. */
 const CHECKPOINT_BYTES = 31e6;
 
-/** Whether a run's folder can hold a checkpoint: itself, or the nearest folder above that exists. */
+/** Whether a run's folder can hold a checkpoint: itself, or the nearest one above that exists. */
 export async function checkFolder(out: string): Promise<Check> {
   let folder = out;
   try {
-    while (await kindOf(folder) === undefined && folder !== join(folder, "..")) {
-      folder = join(folder, "..");
+    while (await kindOf(folder) === undefined && folder !== dirname(folder)) {
+      folder = dirname(folder);
     }
     const probe = await Deno.makeTempFile({ dir: folder, prefix: ".dcgan-doctor-" });
     try {

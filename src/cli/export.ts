@@ -1,8 +1,4 @@
-/**
- * `export`: a run's generator for other programs.
- *
- * @module
- */
+/** `export`: a run's generator for other programs. */
 
 import { basename, dirname, extname, join } from "node:path";
 import { Generator, Gpu } from "../../mod.ts";
@@ -36,11 +32,7 @@ tfjs         a TensorFlow.js layers model, model.json and weights.bin, for tf.lo
 safetensors  the weights alone, with Keras' names and layouts`,
   })
     .argument("<CHECKPOINT>", CHECKPOINT, path)
-    .option(
-      "--to <PATH>",
-      "where to; its end says in which form: .onnx, .safetensors, model.json or a folder (tfjs)",
-      path,
-    )
+    .option("--to <PATH>", "ends in .onnx, .safetensors or model.json, or is a folder (tfjs)", path)
     .option(
       "--format <NAME>",
       "onnx, safetensors or tfjs; without --to, beside the checkpoint as generator.onnx, " +
@@ -48,7 +40,7 @@ safetensors  the weights alone, with Keras' names and layouts`,
       oneOf("onnx", "safetensors", "tfjs"),
     )
     .option("--force", "overwrite what is there")
-    .option("--quiet", "print only the paths that were written")
+    .option(...FLAGS.quietPaths)
     .option(...FLAGS.json)
     .action(async (source, { to, format, force, ...flags }) => {
       if (to === undefined && format === undefined) {
@@ -60,15 +52,14 @@ safetensors  the weights alone, with Keras' names and layouts`,
       const form = await requireForm(path, "generator");
       const made = form === "folder" ? "tfjs" : form;
       if (format !== undefined && format !== made) {
+        const end = `whose end (${extname(path) || "a folder"}) means ${made}`;
         throw new UsageError(
-          `--format ${format} does not go with --to ${path}, whose end ` +
-            `(${extname(path) || "a folder"}) means ${made}: give one of them`,
+          `--format ${format} does not go with --to ${path}, ${end}: give one of them`,
         );
       }
       const folder = form === "folder" ? path : dirname(path);
-      const files = made !== "tfjs"
-        ? [path]
-        : [MODEL_FILE, SHARD_FILE].map((name) => join(folder, name));
+      const inFolder = [MODEL_FILE, SHARD_FILE].map((name) => join(folder, name));
+      const files = made === "tfjs" ? inFolder : [path];
       // Where nobody named a place, it is one in a run that may be someone else's.
       if (to === undefined) await requireNoLinks(dirname(path), [basename(path)]);
       for (const file of files) {
@@ -82,15 +73,11 @@ safetensors  the weights alone, with Keras' names and layouts`,
       using gpu = await Gpu.request();
       const generator = await Generator.load(gpu, checkpoint);
       await generator.save(path);
-      const sizes = await Promise.all(files.map(async (file) => (await Deno.stat(file)).size));
       report.note("read", checkpoint);
       for (const file of files) report.wrote(file);
       const { noiseDim, outputShape: [height, width, channels], parameterCount } = generator;
-      report.result({
-        checkpoint,
-        format: made,
-        files: files.map((path, i) => ({ path, bytes: sizes[i] })),
-        ...{ noiseDim, height, width, channels, weights: parameterCount.total },
-      });
+      const sizesOf = { noiseDim, height, width, channels, weights: parameterCount.total };
+      const written = files.map((path) => ({ path, bytes: Deno.statSync(path).size }));
+      report.result({ checkpoint, format: made, files: written, ...sizesOf });
     });
 }

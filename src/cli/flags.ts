@@ -1,8 +1,4 @@
-/**
- * What all commands have in common: flags, help and messages, by way of Commander.
- *
- * @module
- */
+/** What all commands have in common: flags, help and messages, by way of Commander. */
 
 import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0";
 import { plain } from "../formats/json.ts";
@@ -19,29 +15,25 @@ export class UsageError extends Error {
 
 /** Ends the program with an exit code other than 0, after the command has reported why. */
 export class Exit extends Error {
-  override name = "Exit";
   constructor(readonly code: number) {
     super(`exit code ${code}`);
   }
 }
 
-/**
- * How the program is started: by a checkout's task, or from the registry that `url` names, with the
- * permissions that the help of a command lists.
- */
-export function programOf(url: string): string {
-  return url.startsWith("file:") ? "deno task dcgan" : "deno run jsr:@dcgan/webgpu/cli";
-}
+/** How a program at this address is started: by a checkout's task, or from the registry. */
+export const programOf = (url: string) =>
+  url.startsWith("file:") ? "deno task dcgan" : "deno run jsr:@dcgan/webgpu/cli";
 
-/** How this program was started. */
 export const PROGRAM = programOf(import.meta.url);
+
+const bold = (text: string) => painter(Deno.stdout)("bold", text);
 
 /** The program without its commands. It throws a {@linkcode CommanderError} where it would exit. */
 export function newProgram(): Command {
   return new Command(PROGRAM)
     .exitOverride()
     .helpOption("-h, --help", "print this help")
-    .configureHelp({ styleTitle: (text) => painter(Deno.stdout)("bold", text) })
+    .configureHelp({ styleTitle: bold })
     .configureOutput({
       outputError: () => {}, // The caller prints the error's message.
       // Commander would ask environment variables, which takes a permission.
@@ -54,17 +46,11 @@ export function newProgram(): Command {
 export const FLAGS = {
   json: ["--json", "print the result as JSON"],
   quiet: ["--quiet", "print only the path that was written"],
+  quietPaths: ["--quiet", "print only the paths that were written"],
+  batchSize: ["--batch-size <N>", "images a step (256)", whole(1)],
   noiseDim: ["--noise-dim <N>", "length of the noise vector (100)", whole(1)],
-  generatorWidths: [
-    "--generator-widths <A,B,C>",
-    "channels of the generator's hidden layers (256,128,64)",
-    wholes(3),
-  ],
-  discriminatorWidths: [
-    "--discriminator-widths <A,B>",
-    "channels of the discriminator's hidden layers (64,128)",
-    wholes(2),
-  ],
+  generatorWidths: ["--generator-widths <A,B,C>", "hidden channels (256,128,64)", wholes(3)],
+  discriminatorWidths: ["--discriminator-widths <A,B>", "hidden channels (64,128)", wholes(2)],
   data: [
     "--data <DIR>",
     "folder with MNIST's IDX files, raw or gzip, or with PNG files (default: MNIST, found or " +
@@ -77,34 +63,26 @@ export const FLAGS = {
     "one size)",
     imageSize,
   ],
-  channels: [
-    "--channels <N>",
-    "make PNG files gray (1) or RGB (3) (default: all must be of one kind)",
-    channels,
-  ],
+  channels: ["--channels <N>", "make PNG files gray (1) or RGB (3) (else all are alike)", channels],
 } as const;
 
-/** What the help of a command says. */
-export interface Help {
-  /** A sentence, which the program's help has, too. */
-  readonly what: string;
-  /** Command lines without what starts the program. */
-  readonly examples: readonly string[];
-  readonly more?: string;
-}
-
-/** Adds a command to the program, without its arguments and flags. */
-export function newCommand(program: Command, name: string, help: Help) {
+/** Adds a command without its arguments and flags; its examples are without what starts them. */
+export function newCommand(
+  program: Command,
+  name: string,
+  { what, examples, more }: { what: string; examples: readonly string[]; more?: string },
+) {
+  const section = (title: string, lines: readonly string[]) =>
+    [bold(title), ...lines.map((line) => `  ${line}`)].join("\n");
   // A task has the permissions already; else they stand behind `deno run`.
   const where = PROGRAM.startsWith("deno run") ? "Permissions, behind `deno run`:" : "Permissions:";
-  const bold = (title: string) => painter(Deno.stdout)("bold", title);
   const sections = [
-    [bold(where), ...permissionFlags(PERMISSIONS[name]).map((flag) => `  ${flag}`)].join("\n"),
-    [bold("Examples:"), ...help.examples.map((line) => `  ${PROGRAM} ${line}`)].join("\n"),
-    ...(help.more ? [help.more] : []),
+    section(where, permissionFlags(PERMISSIONS[name])),
+    section("Examples:", examples.map((line) => `${PROGRAM} ${line}`)),
+    ...(more ? [more] : []),
   ];
   return program.command(name)
-    .description(help.what)
+    .description(what)
     .addHelpText("after", `\n${sections.join("\n\n")}`);
 }
 

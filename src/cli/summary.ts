@@ -1,18 +1,7 @@
-/**
- * `summary`: the layers of both networks, as a table or drawn. Needs no adapter.
- *
- * @module
- */
+/** `summary`: the layers of both networks, as a table or drawn. Needs no adapter. */
 
-import {
-  type Architecture,
-  architectureSummary,
-  CheckpointError,
-  discriminatorArchitecture,
-  generatorArchitecture,
-  plotMermaid,
-  plotSVG,
-} from "../../mod.ts";
+import { type Architecture, architectureSummary, plotMermaid, plotSVG } from "../../mod.ts";
+import { CheckpointError, discriminatorArchitecture, generatorArchitecture } from "../../mod.ts";
 import { writeFileAtomic } from "../files/atomic.ts";
 import { readCheckpoint } from "../files/checkpoints.ts";
 import { readWeights } from "../files/model_files.ts";
@@ -22,15 +11,14 @@ import { hyperparametersOf } from "../training/hyperparameters.ts";
 import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, checkpointPath } from "./trained.ts";
-import { InvalidValue, path, whole } from "./values.ts";
+import { path, value, whole } from "./values.ts";
 
 /** Where a drawing goes, in the form that the file's ending asks for. */
-function plotTo(text: string) {
+const plotTo = value("a file that ends in .svg or .mmd, or -", (text) => {
   if (text === "-") return { draw: plotMermaid };
   if (/\.svg$/i.test(text)) return { draw: plotSVG, file: path(text) };
   if (/\.(mmd|mermaid)$/i.test(text)) return { draw: plotMermaid, file: path(text) };
-  throw new InvalidValue("It must be a file that ends in .svg or .mmd, or -");
-}
+});
 
 /** The networks of a run's checkpoint; of a file of weights the generator alone. */
 async function stored(path: string): Promise<Architecture[]> {
@@ -39,33 +27,24 @@ async function stored(path: string): Promise<Architecture[]> {
   const sizes = generatorSizes(weights);
   const models = [generatorArchitecture(sizes)];
   if (!weights.ofRun) return models;
-  const { height, width, channels } = sizes;
   const { configuration } = await readCheckpoint(file);
   const { discriminatorWidths: widths, dropout } = hyperparametersOf(configuration, file);
   try {
-    const image = { height, width, channels };
-    return [...models, discriminatorArchitecture({ ...image, widths, dropout })];
+    return [...models, discriminatorArchitecture({ ...sizes, widths, dropout })];
   } catch (cause) {
-    throw new CheckpointError(
-      `The configuration in ${file} makes no discriminator: ${(cause as Error).message}`,
-      { cause },
-    );
+    const { message } = cause as Error;
+    const what = `The configuration in ${file} makes no discriminator`;
+    throw new CheckpointError(`${what}: ${message}`, { cause });
   }
 }
 
 function describe(model: Architecture) {
+  const { inputShape, outputShape } = model;
   const { total, trainable } = parameterCount(model);
-  return {
-    inputShape: model.inputShape,
-    outputShape: model.outputShape,
-    weights: { total, trainable },
-    layers: model.layers.map(({ name, layer }) => ({
-      name,
-      type: layer.type,
-      outputShape: layer.outputShape,
-      weights: countWeights(layer.weights),
-    })),
-  };
+  const layers = model.layers.map(({ name, layer: { type, outputShape, weights } }) => (
+    { name, type, outputShape, weights: countWeights(weights) }
+  ));
+  return { inputShape, outputShape, weights: { total, trainable }, layers };
 }
 
 export function addSummary(program: Command): void {
@@ -98,16 +77,12 @@ export function addSummary(program: Command): void {
       if (plot && !plot.file && json) {
         throw new UsageError("--plot - and --json both write to standard output: leave out one");
       }
-      const [size] = Object.keys(sizes);
-      if (checkpoint !== undefined && size !== undefined) {
-        const flag = size.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-        throw new UsageError(
-          `--${flag} and CHECKPOINT exclude each other: a checkpoint has its sizes`,
-        );
+      const flag = Object.keys(sizes)[0]?.replaceAll(/[A-Z]/g, (at) => `-${at.toLowerCase()}`);
+      if (checkpoint !== undefined && flag) {
+        const why = "a checkpoint has its sizes";
+        throw new UsageError(`--${flag} and CHECKPOINT exclude each other: ${why}`);
       }
-      const { height = 28, width = 28, channels = 1 } = sizes;
-      const image = { height, width, channels };
-      const { noiseDim, generatorWidths, discriminatorWidths } = sizes;
+      const { noiseDim, generatorWidths, discriminatorWidths, ...image } = sizes;
       const models = checkpoint !== undefined ? await stored(checkpoint) : [
         generatorArchitecture({ ...image, noiseDim, widths: generatorWidths }),
         discriminatorArchitecture({ ...image, widths: discriminatorWidths }),
@@ -120,9 +95,7 @@ export function addSummary(program: Command): void {
         await writeFileAtomic(plot.file, new TextEncoder().encode(plot.draw(models)));
         report.wrote(plot.file);
       }
-      report.result({
-        ...Object.fromEntries(models.map((m) => [m.name, describe(m)])),
-        plot: plot?.file,
-      });
+      const described = Object.fromEntries(models.map((model) => [model.name, describe(model)]));
+      report.result({ ...described, plot: plot?.file });
     });
 }

@@ -1,43 +1,62 @@
-/**
- * `train`: the tutorial, from the command line.
- *
- * @module
- */
+/** `train`: the tutorial, from the command line. */
 
-import { relative } from "node:path";
+import { basename, dirname, relative } from "node:path";
 import { Gpu, trainDCGAN } from "../../mod.ts";
+import { SUPERSEDED } from "../files/checkpoints.ts";
+import { kindOf } from "../files/kind.ts";
+import { CHECKPOINTS } from "../files/run_folder.ts";
 import { mostImages } from "../formats/grid.ts";
 import { kernelCacheDir } from "./calibrate.ts";
 import { loadData } from "./data.ts";
 import { type Command, Exit, newCommand, PROGRAM, UsageError } from "./flags.ts";
 import { RunReport, standardOutput, untilGone } from "./report.ts";
-import { claimFolder, optionsOfRun, placeOf } from "./resume.ts";
-import { optionsIn, PRESETS, type RunOptions, type TrainFlags, trainFlags } from "./train_flags.ts";
+import { optionsIn, optionsOfRun, PRESETS, type RunOptions } from "./train_flags.ts";
+import { type RunPlace, type TrainFlags, trainFlags } from "./train_flags.ts";
 import { path } from "./values.ts";
+
+/** The folder of a run, undefined where a new one gets a folder of its own, and what it resumes. */
+async function placeOf(out?: string, resume?: string | true): Promise<RunPlace> {
+  if (resume === undefined) return { outDir: out };
+  if (resume === true) return { outDir: out ?? path("out"), resume };
+  if (await kindOf(resume) === "directory") {
+    if (out === undefined) return { outDir: resume, resume: true };
+    throw new UsageError(`--resume ${resume} is the folder of a run: leave out --out`);
+  }
+  let folder = dirname(resume);
+  if (basename(folder) === SUPERSEDED) folder = dirname(folder);
+  const run = basename(folder) === CHECKPOINTS ? dirname(folder) : path("out");
+  return { outDir: out ?? run, resume };
+}
+
+/** Makes the first of `out`, `out-2` ... that is free; runs that begin at once get one each. */
+async function claimFolder(): Promise<string> {
+  for (let n = 1;; n++) {
+    const dir = path(n === 1 ? "out" : `out-${n}`);
+    const error = await Deno.mkdir(dir).catch((error) => error);
+    // Where it cannot be made, the run fails with the reason and a way out.
+    if (!(error instanceof Deno.errors.AlreadyExists)) return dir;
+  }
+}
 
 /** Images that `--preset quick` trains on, with repetitions: three epochs of MNIST. */
 const QUICK_IMAGES = 3 * 60_000;
 
-/** Exit codes of runs that were stopped, by the custom of shells. */
-const STOPPED = { SIGINT: 130, SIGBREAK: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** The exit code of a run that was interrupted, by the custom of shells. */
+const INTERRUPTED = 130;
 
-/** Signals that ask a run to stop; Windows has no others to listen to. */
-const SIGNALS: readonly (keyof typeof STOPPED)[] = Deno.build.os === "windows"
-  ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
+/** Signals that ask a run to stop, and its exit code; Windows has no others to listen to. */
+const SIGNALS: readonly (readonly [Deno.Signal, code: number])[] = Deno.build.os === "windows"
+  ? [["SIGINT", INTERRUPTED], ["SIGBREAK", INTERRUPTED]]
+  : [["SIGINT", INTERRUPTED], ["SIGTERM", 143], ["SIGHUP", 129]];
 
-/**
- * Calls back at the first signal that asks a run to stop; the second one ends the process.
- *
- * @returns what the listeners are removed with
- */
+/** Calls back at the first signal that asks a run to stop; the second one ends the process. */
 function listen(onSignal: (code: number) => void): Disposable {
   let signaled = false;
-  const listeners = SIGNALS.map((signal) => {
+  const listeners = SIGNALS.map(([signal, code]) => {
     const listener = () => {
-      if (signaled) Deno.exit(STOPPED[signal]);
+      if (signaled) Deno.exit(code);
       signaled = true;
-      onSignal(STOPPED[signal]);
+      onSignal(code);
     };
     Deno.addSignalListener(signal, listener);
     return () => Deno.removeSignalListener(signal, listener);
@@ -45,11 +64,7 @@ function listen(onSignal: (code: number) => void): Disposable {
   return { [Symbol.dispose]: () => listeners.forEach((remove) => remove()) };
 }
 
-/**
- * Adds the command.
- *
- * @param typed the whole command line, for the record of the run
- */
+/** @param typed the whole command line, for the record of the run */
 export function addTrain(program: Command, typed: readonly string[]): void {
   const command = newCommand(program, "train", {
     what: "Train the TensorFlow tutorial's DCGAN on MNIST, or on images of your own.",
@@ -62,9 +77,9 @@ export function addTrain(program: Command, typed: readonly string[]): void {
       `train --json | grep '"type":"epoch"'`,
     ],
     more:
-      "Ctrl-C, SIGTERM and SIGHUP (a closed terminal) stop the run after the current step, with a\n" +
-      "checkpoint; --resume goes on from there. nohup does not protect a Deno program from SIGHUP:\n" +
-      "start it with setsid, or in tmux.",
+      `Ctrl-C, SIGTERM and SIGHUP (a closed terminal) stop the run after the current step, with a
+checkpoint; --resume goes on from there. nohup does not protect a Deno program from SIGHUP:
+start it with setsid, or in tmux.`,
   });
   trainFlags(command).action((flags) => train(flags, typed));
 }
@@ -80,32 +95,27 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const message = (text: string) => report.message(text);
 
   const place = await placeOf(flags.out, flags.resume);
-  const preset = flags.preset && PRESETS[flags.preset];
-  const options: RunOptions = {
-    ...(preset ?? await optionsOfRun(place, flags.maxSteps, message)),
-    ...optionsIn(flags),
-  };
+  const before = flags.preset
+    ? PRESETS[flags.preset]
+    : await optionsOfRun(place, flags.maxSteps, message);
+  const options: RunOptions = { ...before, ...optionsIn(flags) };
   // The first is requested before the data is loaded; the library asks for another if it is lost.
-  let first: Gpu | undefined = await Gpu.request();
-  message(`adapter  ${first.info.description || first.info.vendor} (${first.info.kind})`);
-  const gpu = async () => {
-    const next = first ?? await Gpu.request();
-    first = undefined;
-    return next;
-  };
+  const unused = [await Gpu.request()];
+  const { description, vendor, kind } = unused[0].info;
+  message(`adapter  ${description || vendor} (${kind})`);
   const dataset = await loadData(flags, (text) => message(`data     ${text}`));
   // The record of a run must not stop it: it may ask for more images than can be made of this data.
   const most = mostImages(dataset.height, dataset.width);
   const imageCount = flags.images ?? Math.min(options.imageCount ?? 16, most);
-  const command = [...typed];
   let { epochs } = options;
+  const command = [...typed];
   if (flags.preset === "quick" && flags.epochs === undefined) {
     epochs = Math.max(1, Math.round(QUICK_IMAGES / dataset.count));
     if (epochs !== options.epochs) {
-      const steps = Math.ceil(dataset.count / options.batchSize!);
-      message(
-        `preset   quick trains on ${QUICK_IMAGES} images: ${epochs} epochs of ${steps} steps here`,
-      );
+      const here = `${epochs} epochs of ${
+        Math.ceil(dataset.count / options.batchSize!)
+      } steps here`;
+      message(`preset   quick trains on ${QUICK_IMAGES} images: ${here}`);
       command.push(`--epochs=${epochs}`); // For a resume, which has no data set to count yet.
     }
   }
@@ -113,29 +123,22 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const outDir = place.outDir ?? await claimFolder();
   message(`out      ${outDir}`);
 
-  let stopped: number = STOPPED.SIGINT;
+  let exitCode = INTERRUPTED;
   using _listeners = listen((code) => {
-    stopped = code;
+    exitCode = code;
     stop.abort(); // Before anything is written: the terminal may be gone.
     message("stopping after this step; Ctrl-C again to stop at once");
   });
+  const { checkpointEvery: everyEpochs, checkpointMinutes: everyMinutes, keep } = flags;
   try {
     using result = await trainDCGAN({
       ...options,
-      epochs,
-      imageCount,
-      outDir,
+      ...{ dataset, epochs, imageCount, outDir, command },
+      gpu: async () => unused.pop() ?? await Gpu.request(),
       resume: place.resume,
       overwrite: flags.force === true,
-      checkpoint: {
-        everyEpochs: flags.checkpointEvery,
-        everyMinutes: flags.checkpointMinutes,
-        keep: flags.keep,
-      },
-      command,
+      checkpoint: { everyEpochs, everyMinutes, keep },
       calibrate: flags.calibrate && { cacheDir: kernelCacheDir(message) },
-      gpu,
-      dataset,
       signal: stop.signal,
       onStep: (event) => report.step(event),
       onEpoch: (event) => report.epoch(event),
@@ -143,22 +146,19 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
       onMessage: message,
     });
     report.end(result, nextSteps(outDir, result.history.length < report.epochs));
-    if (result.aborted) throw new Exit(stopped);
+    if (result.aborted) throw new Exit(exitCode);
   } finally {
-    first?.[Symbol.dispose]();
+    unused.pop()?.[Symbol.dispose]();
     // A folder that was made for this run stays only if something was written into it.
     if (!place.outDir) await Deno.remove(outDir).catch(() => {});
   }
 }
 
-/** Commands that a person may want after a run. */
+/** Command lines that a person may want after a run. */
 function nextSteps(outDir: string, unfinished: boolean): string[] {
   const below = relative(path("."), outDir);
   const run = below.startsWith("..") ? outDir : below;
   const quoted = /^[\w./\\:-]+$/.test(run) ? run : JSON.stringify(run);
-  return [
-    ...(unfinished ? [`${PROGRAM} train --resume --out ${quoted}`] : []),
-    `${PROGRAM} show ${quoted}`,
-    `${PROGRAM} sample ${quoted}`,
-  ];
+  const commands = [...(unfinished ? ["train --resume --out"] : []), "show", "sample"];
+  return commands.map((command) => `${PROGRAM} ${command} ${quoted}`);
 }

@@ -1,12 +1,13 @@
-/**
- * Flags of `train`, and the options that they stand for.
- *
- * @module
- */
+/** Flags of `train`, and the options that they stand for, also those of a run that is resumed. */
 
-import type { TrainOptions } from "../../mod.ts";
+import type { Position, TrainOptions } from "../../mod.ts";
+import { readCheckpoint } from "../files/checkpoints.ts";
+import { checkpointsOf } from "../files/run_folder.ts";
+import { readRunRecord } from "../files/run_record.ts";
 import { MOST_IMAGES } from "../formats/grid.ts";
-import { type Command, FLAGS } from "./flags.ts";
+import { commandsIn } from "../formats/run_record.ts";
+import { hyperparametersOf } from "../training/hyperparameters.ts";
+import { type Command, FLAGS, newProgram } from "./flags.ts";
 import { oneOf, path, positive, real, seed, whole } from "./values.ts";
 
 export const trainFlags = (command: Command) =>
@@ -19,7 +20,7 @@ export const trainFlags = (command: Command) =>
     )
     .option("--epochs <N>", "passes over the data set (50)", whole(1))
     .option("--max-steps <N>", "stop after N steps", whole(1))
-    .option("--batch-size <N>", "images a step (256)", whole(1))
+    .option(...FLAGS.batchSize)
     .option(
       "--seed <N>",
       "of weights, order, noise and dropout (0); the same seed on the same adapter with the same " +
@@ -64,14 +65,10 @@ export const trainFlags = (command: Command) =>
       path,
     )
     .option("--force", "start anew in an --out that holds a run: removes the files of that run")
-    .option(
-      "--checkpoint-every <N>",
-      "write a checkpoint every N epochs (15, and every 5 minutes)",
-      whole(1),
-    )
+    .option("--checkpoint-every <N>", "checkpoint every N epochs (15, and 5 minutes)", whole(1))
     .option(
       "--checkpoint-minutes <M>",
-      "write one every M minutes (0.5 are 30 seconds); one of these two flags alone turns the " +
+      "checkpoint every M minutes (0.5 are 30 seconds); one of these two flags alone turns the " +
         "other off",
       positive,
     )
@@ -80,10 +77,7 @@ export const trainFlags = (command: Command) =>
     .option("--image-every <N>", "write images every N steps, too", whole(1))
     .optionsGroup("Output:")
     .option("--quiet", "print only errors")
-    .option(
-      "--json",
-      "print one JSON object a line, for programs: messages, steps, epochs, images, the end",
-    );
+    .option("--json", "print a JSON object a line: messages, steps, epochs, images, the end");
 
 export type TrainFlags = ReturnType<ReturnType<typeof trainFlags>["opts"]>;
 
@@ -106,19 +100,66 @@ export const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
 
 /** The flags that are options of the library, without those that were not typed. */
 export function optionsIn(flags: TrainFlags): RunOptions {
-  const { epochs, maxSteps, batchSize, seed, noiseDim, dropout } = flags;
-  const { generatorWidths, discriminatorWidths, learningRate, beta1, beta2 } = flags;
-  return given<RunOptions>({
-    ...{ epochs, maxSteps, batchSize, seed, noiseDim, dropout },
-    ...{ generatorWidths, discriminatorWidths, learningRate, beta1, beta2 },
-    imageCount: flags.images,
-    imageEverySteps: flags.imageEvery,
-    onNonFinite: flags.nonFinite,
+  const { epochs, maxSteps, batchSize, seed, noiseDim, dropout, generatorWidths } = flags;
+  const { discriminatorWidths, learningRate, beta1, beta2, images: imageCount } = flags;
+  const { imageEvery: imageEverySteps, nonFinite: onNonFinite } = flags;
+  return given({
+    ...{ epochs, maxSteps, batchSize, seed, noiseDim, dropout, generatorWidths },
+    ...{ discriminatorWidths, learningRate, beta1, beta2, imageCount },
+    ...{ imageEverySteps, onNonFinite },
   });
 }
 
 /** Drops what is undefined, so that a preset's or the library's value stays. */
-export function given<T extends object>(options: T): T {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as T;
+const given = (options: RunOptions): RunOptions =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
+/** Old names of flags of `train`. */
+export function renamed(args: readonly string[]): string[] {
+  return args.map((arg) => arg.replace(/^--picture(s|-every|-size)(?==|$)/, "--image$1"));
+}
+
+export type RunPlace = Pick<RunOptions, "outDir" | "resume">;
+
+/** Options of the run that is resumed: they need not be typed again. `maxSteps` is a new limit. */
+export async function optionsOfRun(
+  { outDir, resume }: RunPlace,
+  maxSteps: number | undefined,
+  say: (text: string) => void,
+): Promise<RunOptions> {
+  if (!resume) return {};
+  // The library reports which checkpoints it skips.
+  const { path, checkpoint } = typeof resume === "string"
+    ? { path: resume, checkpoint: await readCheckpoint<Position>(resume) }
+    : await checkpointsOf(outDir!).latest<Position>(() => {});
+  const { maxSteps: limit, ...schedule } = await scheduleOf(outDir!);
+  const reached = checkpoint.position.steps >= (limit ?? Infinity);
+  if (reached && maxSteps === undefined) {
+    const why = `the run has reached its --max-steps ${limit}`;
+    say(`limit    ${why}: it goes on to the end of its epochs`);
+  }
+  const left = reached ? {} : given({ maxSteps: limit });
+  return { ...schedule, ...left, ...hyperparametersOf(checkpoint.configuration, path) };
+}
+
+/**
+ * How long the run was to go on and how often it was to show images, by the commands in its record:
+ * a checkpoint does not have that, and a run of three epochs that is resumed is not one of fifty.
+ */
+async function scheduleOf(outDir: string): Promise<RunOptions> {
+  let schedule: RunOptions = {};
+  const record = await readRunRecord(outDir);
+  for (const [name, ...args] of record ? commandsIn(record) : []) {
+    if (name !== "train") continue;
+    const program = newProgram().configureOutput({ writeOut: () => {}, writeErr: () => {} });
+    try {
+      const flags = trainFlags(program).parse(renamed(args), { from: "user" }).opts();
+      const { epochs, imageEverySteps } = flags.preset ? PRESETS[flags.preset] : schedule;
+      schedule = { ...schedule, epochs, imageEverySteps, ...optionsIn(flags) };
+    } catch {
+      // Of another version, or not a command of this program.
+    }
+  }
+  const { epochs, maxSteps, imageCount, imageEverySteps } = schedule;
+  return given({ epochs, maxSteps, imageCount, imageEverySteps });
 }

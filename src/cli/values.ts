@@ -1,88 +1,74 @@
-/**
- * Values of flags and arguments: each function turns the text that was typed into a value, or says
- * what it expects.
- *
- * @module
- */
+/** Values of flags and arguments: functions from the text that was typed to a value. */
 
 import { resolve } from "node:path";
+import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
 
-/** A value that is refused. Commander knows it by its code, and names the flag and the value. */
-export class InvalidValue extends Error {
-  override name = "InvalidValue";
-  readonly code = "commander.invalidArgument";
+/** Takes what `parse` makes a value of; refuses the rest. Commander names the flag and the text. */
+export function value<T>(wanted: string, parse: (text: string) => T | undefined) {
+  return (text: string): T => {
+    const parsed = parse(text);
+    if (parsed === undefined) throw new InvalidArgumentError(`It must be ${wanted}`);
+    return parsed;
+  };
 }
 
 /** A whole number in decimal digits, at least `least` and at most `most`. */
 export function whole(least: number, most = Infinity): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    const within = value >= least && value <= most;
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || !within) {
-      const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
-      throw new InvalidValue(`It must be a whole number ${range}`);
-    }
-    return value;
-  };
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  return value(`a whole number ${range}`, (text) => {
+    const number = Number(text);
+    const fits = Number.isSafeInteger(number) && number >= least && number <= most;
+    return /^\d+$/.test(text) && fits ? number : undefined;
+  });
 }
 
-/** A seed: a 32-bit word. */
-export const seed = whole(0, 0xffffffff);
+export const seed = whole(0, 0xffffffff); // a 32-bit word
+
+/** A finite number in decimal digits, with an exponent or without. */
+function decimal(range: string, fits: (number: number) => boolean): (text: string) => number {
+  return value(`a number ${range}`, (text) => {
+    const number = Number(text);
+    const written = /^\+?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text);
+    return written && number < Infinity && fits(number) ? number : undefined;
+  });
+}
 
 /** A number in decimal digits, at least `least` and below `below`. */
 export function real(least: number, below: number): (text: string) => number {
-  const most = below === Infinity ? "" : ` and below ${below}`;
-  return (text) => decimal(text, (v) => v >= least && v < below, `of at least ${least}${most}`);
+  const end = below === Infinity ? "" : ` and below ${below}`;
+  return decimal(`of at least ${least}${end}`, (number) => number >= least && number < below);
 }
 
-/** A number in decimal digits above 0. */
-export function positive(text: string): number {
-  return decimal(text, (value) => value > 0 && value < Infinity, "above 0");
-}
-
-function decimal(text: string, within: (value: number) => boolean, range: string): number {
-  const value = Number(text);
-  if (/^\+?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) && within(value)) return value;
-  throw new InvalidValue(`It must be a number ${range}`);
-}
+export const positive = decimal("above 0", (number) => number > 0);
 
 /** So many whole numbers of at least 1 with commas between them. */
 export function wholes(count: 2): (text: string) => [number, number];
 export function wholes(count: 3): (text: string) => [number, number, number];
 export function wholes(count: number): (text: string) => number[] {
-  return (text) => {
+  const example = [256, 128, 64].slice(0, count);
+  return value(`${count} whole numbers such as ${example}`, (text) => {
     const parts = text.split(",").map((part) => part.trim());
-    const values = parts.filter((part) => /^0*[1-9]\d*$/.test(part)).map(Number);
-    if (values.length === count && parts.length === count && values.every(Number.isSafeInteger)) {
-      return values;
-    }
-    throw new InvalidValue(
-      `It must be ${count} whole numbers such as ${[256, 128, 64].slice(0, count)}`,
-    );
-  };
+    const fits = (part: string) => /^0*[1-9]\d*$/.test(part) && Number.isSafeInteger(Number(part));
+    return parts.length === count && parts.every(fits) ? parts.map(Number) : undefined;
+  });
 }
 
 export function oneOf<T extends string>(...words: T[]): (text: string) => T {
-  return (text) => {
-    if (words.includes(text as T)) return text as T;
-    throw new InvalidValue(`It must be ${words.join(" or ")}`);
-  };
+  return value(words.join(" or "), (text) => words.find((word) => word === text));
 }
 
 /**
  * A path, made absolute. It is relative to the folder where the person is, not to the one where the
- * task runs: Deno names the first in INIT_CWD. A slash at the end, which says that a folder is meant,
- * stays.
- *
- * An empty text is refused: it would mean the current folder. So is one that begins with a dash: it is
- * the next flag, and the path was forgotten.
+ * task runs: Deno names the first in INIT_CWD. A slash at the end stays: it says that a folder is
+ * meant. A dash at the start is refused: it is the next flag's, and the path was forgotten.
  *
  * Permissions: read.
  */
 export function path(text: string): string {
-  if (text === "") throw new InvalidValue("It must not be empty; the current folder is .");
+  if (text === "") throw new InvalidArgumentError("It must not be empty; the current folder is .");
   if (text.startsWith("-")) {
-    throw new InvalidValue(`It looks like a flag; a path of that name is given as ./${text}`);
+    const other = `a path of that name is given as ./${text}`;
+    throw new InvalidArgumentError(`It looks like a flag; ${other}`);
   }
   // Without the permission to read the variable, this is no task.
   const { state } = Deno.permissions.querySync({ name: "env", variable: "INIT_CWD" });
@@ -90,24 +76,20 @@ export function path(text: string): string {
   return resolve(initial ?? Deno.cwd(), text) + (/.[/\\]$/.test(text) ? "/" : "");
 }
 
-/** A path that ends in `suffix`. */
 export function pathTo(suffix: ".png" | ".gif"): (text: string) => string {
-  return (text) => {
+  return value(`a name that ends in ${suffix}`, (text) => {
     const absolute = path(text);
-    if (absolute.toLowerCase().endsWith(suffix)) return absolute;
-    throw new InvalidValue(`It must be a name that ends in ${suffix}`);
-  };
+    return absolute.toLowerCase().endsWith(suffix) ? absolute : undefined;
+  });
 }
 
-export function channels(text: string): 1 | 3 {
-  return Number(oneOf("1", "3")(text)) as 1 | 3;
-}
+export const channels: (text: string) => 1 | 3 = (text) => oneOf("1", "3")(text) === "1" ? 1 : 3;
 
 /** Height and width to bring PNG files to. */
-export function imageSize(text: string): [height: number, width: number] {
-  const size = wholes(2)(text);
-  if (size.every((side) => side % 4 === 0)) return size;
-  throw new InvalidValue(
-    "It must be height and width, both multiples of 4: the generator doubles its size twice",
-  );
-}
+export const imageSize = value(
+  "height and width, both multiples of 4: the generator doubles its size twice",
+  (text) => {
+    const size = wholes(2)(text);
+    return size.every((side) => side % 4 === 0) ? size : undefined;
+  },
+);

@@ -20,19 +20,6 @@ export interface Dataset {
 /**
  * Refuses an object whose numbers contradict its arrays.
  *
- * ```ts
- * import { type Dataset, validateDataset } from "@dcgan/webgpu";
- *
- * const dataset: Dataset = {
- *   images: new Uint8Array(100 * 32 * 32 * 3),
- *   count: 100,
- *   height: 32,
- *   width: 32,
- *   channels: 3,
- * };
- * validateDataset(dataset);
- * ```
- *
  * @throws {DataError} when it is no object, a size is not a whole number of at least 1, or an array is
  * not bytes or has another length than the sizes say.
  */

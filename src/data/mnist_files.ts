@@ -8,13 +8,10 @@ import { decompressIDX } from "./idx.ts";
 /** Which part of the data set: 60,000 images to train on, or 10,000 to test with. */
 export type MNISTSplit = "train" | "test";
 
-/** One file of MNIST as published. */
+/** One file of MNIST as published: name, bytes and hexadecimal SHA-256, all uncompressed. */
 export interface MNISTFile {
-  /** Its name, uncompressed. */
   readonly name: string;
-  /** Its length in bytes, uncompressed. */
   readonly size: number;
-  /** Its SHA-256, uncompressed, in lower-case hexadecimal. */
   readonly sha256: string;
 }
 
@@ -22,9 +19,7 @@ export interface MNISTFile {
  * The original files. The checksums were computed from copies with the MD5 sums that are known for
  * them uncompressed (train images: 6bbc9ace898e44ae57da46a324031adb).
  */
-export const MNIST_FILES: Readonly<
-  Record<MNISTSplit, { readonly images: MNISTFile; readonly labels: MNISTFile }>
-> = {
+export const MNIST_FILES: Readonly<Record<MNISTSplit, Record<"images" | "labels", MNISTFile>>> = {
   train: {
     images: {
       name: "train-images-idx3-ubyte",
@@ -72,19 +67,18 @@ export function spellings(file: MNISTFile): string[] {
  *
  * Array buffers made: what `decompressIDX` makes, and the copy that WebCrypto makes of what it hashes.
  *
- * @param bytes The file as it is stored, raw or gzip.
- * @param file Which one it should be.
- * @param name What to call it in messages.
+ * @param stored raw or gzip
+ * @param name what messages call it
  * @throws {DataError} when it is compressed and damaged.
  */
 export async function openFile(
-  bytes: Uint8Array,
+  stored: Uint8Array,
   file: MNISTFile,
   name: string,
 ): Promise<FoundFile> {
-  const raw = await decompressIDX(bytes, name);
-  const verified = raw.length === file.size && await sha256(raw) === file.sha256;
-  return { bytes: raw, name, verified };
+  const bytes = await decompressIDX(stored, name);
+  const verified = bytes.length === file.size && await sha256(bytes) === file.sha256;
+  return { bytes, name, verified };
 }
 
 /** Public copies of the compressed files as they were first published. */
@@ -103,14 +97,13 @@ function reason({ message, cause }: Error): string {
 }
 
 /**
- * Fetches the compressed form of a file and verifies it. Nothing is written.
+ * Fetches the compressed form of a file from a folder's URL and verifies it. Nothing is written.
  *
- * @param mirror URL of the folder that holds it.
- * @param signal Stops it; the promise is then rejected with the signal's reason.
- * @param silence Milliseconds without a byte after which it is given up.
+ * @param signal stops it; the promise is then rejected with the signal's reason
+ * @param silence milliseconds without a byte after which it is given up
  * @returns what was sent, usually gzip, and the verified file in it
  * @throws {DataError} when the mirror cannot be reached, sends nothing for too long, does not have the
- * file, or sends another one, naming the address and the reason.
+ *   file, or sends another one, naming the address and the reason.
  */
 export async function downloadFile(
   mirror: string,

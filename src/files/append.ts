@@ -9,7 +9,7 @@ const HELD_BYTES = 2 ** 24;
 
 /**
  * A file that grows by whole entries. They wait in memory until a flush; what one flush cannot write,
- * the next one does.
+ * the next one does. What cannot be opened or written throws as `writeFileAtomic` does.
  */
 export class AppendFile {
   #held: Uint8Array[] = [];
@@ -26,11 +26,7 @@ export class AppendFile {
     private length: number,
   ) {}
 
-  /**
-   * Opens a file and cuts it to a length; without one it must be new.
-   *
-   * @throws {Error} when it cannot be written, naming the path, the reason and a way out.
-   */
+  /** Opens a file and cuts it to a length; without one it must be new. */
   static async open(path: string, length?: number): Promise<AppendFile> {
     let file: Deno.FsFile | undefined;
     try {
@@ -47,21 +43,13 @@ export class AppendFile {
     }
   }
 
-  /**
-   * Adds an entry, which the next flush writes.
-   *
-   * @throws {Error} when it is closed.
-   */
+  /** Adds an entry, which the next flush writes. @throws {Error} when it is closed */
   add(entry: Uint8Array): void {
     if (this.#closed) throw new Error(`Cannot log to ${this.path}: it is closed`);
     this.#held.push(entry);
   }
 
-  /**
-   * Appends what was added; `sync` waits until it is on the disk.
-   *
-   * @throws {Error} when it cannot be written; the file then ends with a whole entry, as before.
-   */
+  /** Appends what was added, all or nothing; `sync` waits until it is on the disk. */
   flush({ sync = false }: { readonly sync?: boolean } = {}): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const turn = this.#writing.then(() => this.#write(sync));

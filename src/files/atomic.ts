@@ -25,8 +25,6 @@ function remedy(error: Error & { code?: string }, folder: string): string {
  * renamed: a reader of the path sees the old file or the whole new one, even after a power cut.
  * The temporary file is removed when the write fails.
  *
- * Permissions: read and write for the folder.
- *
  * @throws {Error} when the file cannot be written, naming the path, the reason and a way out; the
  * system's own error is its `cause`.
  */
@@ -48,12 +46,9 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
 }
 
 /** The error of a file that cannot be written: the path, the system's reason and a way out. */
-export function cannotWrite(path: string, cause: unknown): Error {
-  return failure(`Cannot write ${path}`, cause as Error, dirname(path));
-}
-
-function failure(what: string, cause: Error, folder: string): Error {
-  return new Error(`${what}: ${reasonOf(cause)}. ${remedy(cause, folder)}`, { cause });
+export function cannotWrite(path: string, cause: unknown, what = "write", folder = dirname(path)) {
+  const way = remedy(cause as Error, folder);
+  return new Error(`Cannot ${what} ${path}: ${reasonOf(cause)}. ${way}`, { cause });
 }
 
 /** The system's reason without the paths that its message ends with, a temporary one among them. */
@@ -75,14 +70,10 @@ export function isSystemError(error: unknown): error is Error {
   return known || isSystemError(error.cause);
 }
 
-/**
- * Makes a folder, and those above it, where they are not there yet.
- *
- * @throws {Error} naming the path, the reason and a way out; the system's own error is its `cause`.
- */
+/** Makes a folder, and those above it, where they are not there yet. */
 export async function makeFolder(path: string): Promise<void> {
   await Deno.mkdir(path, { recursive: true }).catch((cause) => {
-    throw failure(`Cannot make the folder ${path}`, cause, path);
+    throw cannotWrite(path, cause, "make the folder", path);
   });
 }
 

@@ -37,7 +37,7 @@ export const SUPERSEDED = "superseded";
 
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
-  /** Of each readable checkpoint. */
+  /** Of those that can be read, by path; as `distanceOf` says. */
   readonly #distances = new Map<string, number | undefined>();
 
   /**

@@ -60,27 +60,13 @@ const isPNG = ({ path, isDirectory }: Entry) => !isDirectory && isPNGName(path);
 
 const isOther = (entry: Entry) => entry.isFile && !isPNG(entry);
 
-/** A file and the label that its subfolder gives it. */
-export interface LabeledFile {
-  readonly path: string;
-  readonly label: number;
-}
-
-/** What {@linkcode findImages} finds. */
-export interface ImageFolderContents {
-  readonly files: readonly LabeledFile[];
-  /** Names of the subfolders in the order of the labels. */
-  readonly classes: readonly string[];
-  /** Paths of files whose names do not end in .png. */
-  readonly skipped: readonly string[];
-}
-
 /**
- * The PNG files of a folder, or of its subfolders, sorted by name.
+ * The PNG files of a folder, or of its subfolders, sorted by name, with labels by subfolder; the names
+ * of the subfolders in the order of the labels; and the paths of files that are not called PNG.
  *
  * @throws {DataError} when no PNG file is found, or both the folder and a subfolder have some.
  */
-export async function findImages(dir: string): Promise<ImageFolderContents> {
+export async function findImages(dir: string) {
   const entries = await list(dir);
   const here = entries.filter(isPNG);
   const others = entries.filter(isOther);

@@ -4,19 +4,14 @@ import { join } from "node:path";
 import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "../formats/gif.ts";
-import { GRID_SCALE, imageGrid } from "../formats/grid.ts";
+import { GRID_SCALE, type GridOptions, imageGrid } from "../formats/grid.ts";
 import { describeImage, type Image } from "../formats/image.ts";
 import { decodePNG, encodePNG } from "../formats/png.ts";
 import { ifThere, NotAFile, readFile } from "./kind.ts";
 import { stepsPerEpoch } from "./run_record.ts";
 
 /** Sizes of the images of one grid. */
-export interface ImageShape {
-  readonly count: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-}
+export type ImageShape = Pick<GridOptions, "count" | "height" | "width" | "channels">;
 
 /** Which images: those after epochs, or those after steps in the middle of them. */
 export type ImageKind = "epoch" | "step";
@@ -55,10 +50,7 @@ export async function listImages(dir: string): Promise<ImageFile[]> {
  *
  * @param stepsPerEpoch as the run's record says
  */
-export function animated(
-  files: readonly ImageFile[],
-  stepsPerEpoch?: number,
-): readonly ImageFile[] {
+export function animated(files: readonly ImageFile[], stepsPerEpoch?: number): ImageFile[] {
   const { step: steps = [], epoch: epochs = [] } = Object.groupBy(files, ({ kind }) => kind);
   if (!steps.length) return epochs;
   if (stepsPerEpoch === undefined) return [...steps, ...epochs.slice(-1)];
@@ -99,11 +91,7 @@ function readFrames(paths: readonly string[]): Promise<Image[]> {
 export const FRAME_MS = 200;
 
 /** Writes a grid of images on [-1, 1] as a PNG file. */
-export async function writeGrid(
-  path: string,
-  images: Float32Array,
-  shape: ImageShape,
-): Promise<void> {
+export async function writeGrid(path: string, images: Float32Array, shape: ImageShape) {
   const columns = Math.ceil(Math.sqrt(shape.count));
   const options = { ...shape, columns, scale: GRID_SCALE, padding: GRID_SCALE };
   await writeFileAtomic(path, encodePNG(imageGrid(images, options)));

@@ -14,12 +14,7 @@ export async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/**
- * What is at a path, links followed: "other" is a pipe, a socket or a device. Undefined as in
- * {@linkcode ifThere}.
- *
- * @throws what else the system says, such as that the path may not be read.
- */
+/** What is at a path, links followed: "other" is a pipe, a socket or a device. */
 export async function kindOf(path: string): Promise<"file" | "directory" | "other" | undefined> {
   const info = await ifThere(Deno.stat(path));
   return info && (info.isFile ? "file" : info.isDirectory ? "directory" : "other");

@@ -38,7 +38,8 @@ export class FolderLock implements AsyncDisposable {
       }
       if (!taken) {
         const text = await new Response(file.readable).text().catch(() => "");
-        const pid = /^\d{1,20}$/.exec(text.trim())?.[0] ?? "unknown"; // Another program may have written the file.
+        // Another program may have written the file.
+        const pid = /^\d{1,20}$/.exec(text.trim())?.[0] ?? "unknown";
         throw new CheckpointError(
           `Another run is writing to ${folder} (process ${pid}): wait for its end, stop it, or use ` +
             "another folder",

@@ -20,16 +20,13 @@ import { type WeightFile, weightsFromBytes } from "../model/weights.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { kindOf, readFile, readTextFile } from "./kind.ts";
 
-/** What a model can be written as; `folder` is a tfjs model in a folder of any name. */
-export type Form = "safetensors" | "onnx" | "tfjs" | "folder";
-
 /**
- * The form that a path asks for.
+ * What a path asks for; `folder` is a tfjs model in a folder of any name.
  *
  * @param model what messages call the model
  * @throws {RangeError} when the path ends in another extension.
  */
-export async function requireForm(path: string, model: string): Promise<Form> {
+export async function requireForm(path: string, model: string) {
   if (/[/\\]$/.test(path) || await kindOf(path) === "directory") return "folder";
   if (basename(path) === MODEL_FILE) return "tfjs";
   const extension = extname(path).slice(1);
@@ -42,11 +39,10 @@ export async function requireForm(path: string, model: string): Promise<Form> {
 }
 
 /**
- * Writes a model. The model is read from the device after its path is checked.
+ * Writes a model, which is read from the device after its path is checked.
  *
  * @returns the path of the file that one opens
  * @throws {RangeError} as {@linkcode requireForm}
- * @throws {Error} when a file cannot be written, naming the path and the reason.
  */
 export async function saveModel(
   path: string,

@@ -26,8 +26,7 @@ export function checkpointsOf(outDir: string, keep?: number): CheckpointFolder {
   return new CheckpointFolder(join(outDir, CHECKPOINTS), keep);
 }
 
-/** Options of {@linkcode RunFolder.open}. */
-export interface RunFolderOptions {
+interface RunFolderOptions {
   /** Sizes of the images of one grid. */
   readonly images: ImageShape;
   /** How many of the newest checkpoints stay. Default 3. */
@@ -37,7 +36,6 @@ export interface RunFolderOptions {
 }
 
 const TENSORBOARD = "tensorboard";
-
 const METRICS = "metrics.jsonl";
 const CURVES = "losses.svg";
 
@@ -221,11 +219,7 @@ export class RunFolder implements AsyncDisposable {
     });
   }
 
-  /**
-   * Writes a checkpoint; what was logged up to it is on the disk before.
-   *
-   * @throws {Error} when it cannot be written, naming the path, the reason and a way out.
-   */
+  /** Writes a checkpoint; what was logged up to it is on the disk before. */
   async save(epoch: number, step: number | undefined, snapshot: Snapshot) {
     await this.#flush(true);
     return await this.checkpoints.save(epoch, step, snapshot);
@@ -241,7 +235,8 @@ export class RunFolder implements AsyncDisposable {
   writeGIF(upTo: Readonly<{ step: number; epoch: number }>): Promise<string | undefined> {
     return this.#tolerate("the GIF", () => writeGIF(this.path, upTo)).catch((error) => {
       if (!(error instanceof DataError)) throw error;
-      this.options.onMessage(`dcgan.gif is not written: ${error.message}`); // No reason to stop a run.
+      // No reason to stop a run.
+      this.options.onMessage(`dcgan.gif is not written: ${error.message}`);
       return undefined;
     });
   }

@@ -16,8 +16,8 @@ export type RunFacts =
   & Pick<RunSession, "fromStep" | "command" | "adapter" | "kernels">;
 
 /**
- * Writes `run.json`, or adds a session to it when the run is resumed (`fromStep` is not 0). A record that cannot be read
- * never stops a run: it is reported to `onMessage`, and a new one replaces it.
+ * Writes `run.json`, or adds a session to it when the run is resumed (`fromStep` is not 0). A record
+ * that cannot be read never stops a run: it is reported to `onMessage`, and a new one replaces it.
  *
  * @returns The file's path.
  * @throws {Error} when it cannot be written.
@@ -43,7 +43,7 @@ export async function writeRunRecord(
 }
 
 /**
- * The record in a folder; undefined when the folder has no record. `onMessage` is called when it cannot be read.
+ * The record in a folder; undefined when the folder has none. One that cannot be read is reported.
  *
  * Heap: what `JSON.parse` makes of the file, at most 40 times its length.
  */

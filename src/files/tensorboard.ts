@@ -8,11 +8,7 @@ import { filesIn } from "./kind.ts";
 /** Names of this library's event files. Other programs' files may be in the same folder. */
 const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\.\d+$/;
 
-/**
- * The event files in a folder that this library wrote; empty when there is no such folder.
- *
- * @returns paths, with the number in the name
- */
+/** The event files in a folder that this library wrote, with the time in their names. */
 export async function eventFiles(folder: string): Promise<{ path: string; seconds: number }[]> {
   const files = await filesIn(folder, NAME);
   return files.map(({ path, match }) => ({ path, seconds: Number(match[1]) }));
@@ -22,7 +18,6 @@ export async function eventFiles(folder: string): Promise<{ path: string; second
  * Begins a new event file in a folder, which is made when it is missing.
  *
  * @param keep whether earlier event files of this library stay, or are removed
- * @throws {Error} when the file cannot be written, naming the path, the reason and a way out.
  */
 export async function openEventFile(
   folder: string,

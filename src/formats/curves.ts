@@ -2,13 +2,7 @@
 
 import { type Bucket, Buckets } from "./buckets.ts";
 import type { MetricsRow } from "./metrics.ts";
-import { escapeXML, grouped, linePath, type Point, round, stretches, ticks } from "./svg.ts";
-
-/** Options of {@linkcode Curves} and {@linkcode lossCurves}. */
-export interface CurvesOptions {
-  /** Above the figure. Default "Losses of the DCGAN". */
-  readonly title?: string;
-}
+import { grouped, linePath, type Point, round, stretches, ticks } from "./svg.ts";
 
 /**
  * Each network's curve. Its equilibrium is the loss where the discriminator gives every image one half.
@@ -29,6 +23,7 @@ const NETWORKS = [
 const CAPACITY = 960;
 const MOST_EPOCHS = 1000;
 
+const TITLE = "Losses of the DCGAN";
 const SIZE = { width: 760, height: 440 };
 const BOX = { left: 62, right: 694, top: 88, bottom: 362 };
 /** To be filled, and closed. */
@@ -36,61 +31,33 @@ const PLOT = `<rect x="${BOX.left}" y="${BOX.top}" width="${BOX.right - BOX.left
   `height="${BOX.bottom - BOX.top}"`;
 const INK = "#222";
 const MIDDLE = `text-anchor="middle"`;
-const TITLE = `${MIDDLE} font-size="13"`;
+const LABEL = `${MIDDLE} font-size="13"`;
 const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 /**
  * Draws both losses over the steps of a run of any length in bounded memory: beyond 960 steps, several
  * share a bucket that keeps their minimum, maximum and mean.
- *
- * ```ts
- * import { Curves } from "@dcgan/webgpu";
- *
- * const curves = new Curves({ title: "A run" });
- * curves.add(1, 0.69, 1.39);
- * curves.add(2, 0.71, 1.35);
- * curves.markEpoch(2, 1);
- * await Deno.writeTextFile("losses.svg", curves.svg());
- * ```
  */
 export class Curves {
-  readonly #title: string;
   readonly #losses = NETWORKS.map(() => new Buckets(CAPACITY));
   #notFinite = 0;
   #epochs = new Map<number, number>();
   /** Only epochs that are a multiple of this are kept. */
   #everyEpochs = 1;
 
-  /** Begins a figure without a step. */
-  constructor(options: CurvesOptions = {}) {
-    this.#title = options.title ?? "Losses of the DCGAN";
-  }
-
   /**
-   * Adds the losses of a step. A loss that is not finite as a 32-bit float leaves a gap, which the figure
-   * mentions.
-   *
-   * @throws {RangeError} when the step is not a whole number of at least 1, or before the first one.
+   * Adds the losses of a step, which is at least the first one. A loss that is not finite as a 32-bit
+   * float leaves a gap, which the figure mentions.
    */
   add(step: number, generatorLoss: number, discriminatorLoss: number): void {
-    requireStep(step);
-    const { first } = this.#losses[0];
-    if (step < first) {
-      throw new RangeError(`Cannot add step ${step} to curves that begin at step ${first}`);
-    }
     const losses = [generatorLoss, discriminatorLoss]
       .map((loss) => Number.isFinite(Math.fround(loss)) ? loss : NaN);
     losses.forEach((loss, i) => this.#losses[i].add(step, loss));
     if (losses.some(Number.isNaN)) this.#notFinite++;
   }
 
-  /**
-   * Marks the last step of an epoch. When an epoch is marked twice, the later mark counts.
-   *
-   * @throws {RangeError} when the step is not a whole number of at least 1.
-   */
+  /** Marks the last step of an epoch. When an epoch is marked twice, the later mark counts. */
   markEpoch(step: number, epoch: number): void {
-    requireStep(step);
     if (epoch % this.#everyEpochs === 0) this.#epochs.set(epoch, step);
     if (this.#epochs.size <= MOST_EPOCHS) return;
     this.#everyEpochs *= 10; // The axis names multiples of powers of ten.
@@ -143,31 +110,7 @@ export class Curves {
       legend(),
       caption(0, "#666", notes) + caption(15, "#a00", warnings),
     ];
-    return frame(this.#title, descriptionOf(curves, last), parts);
-  }
-}
-
-/**
- * Draws the losses of a log. For a long log, pass row after row to {@linkcode Curves.addRow}.
- *
- * ```ts
- * import { lossCurves, readMetrics } from "@dcgan/webgpu";
- *
- * const rows = await Array.fromAsync(readMetrics("out/metrics.jsonl"));
- * await Deno.writeTextFile("losses.svg", lossCurves(rows));
- * ```
- *
- * @returns An SVG file of at most 100 kB.
- */
-export function lossCurves(rows: Iterable<MetricsRow>, options: CurvesOptions = {}): string {
-  const curves = new Curves(options);
-  for (const row of rows) curves.addRow(row);
-  return curves.svg();
-}
-
-function requireStep(step: number): void {
-  if (!Number.isSafeInteger(step) || step < 1) {
-    throw new RangeError(`A step must be a whole number of at least 1, got ${step}`);
+    return frame(descriptionOf(curves, last), parts);
   }
 }
 
@@ -220,7 +163,7 @@ type Scale = (value: number) => number;
 const counted = (n: number, what: string) => `${grouped(n)} ${what}${n === 1 ? "" : "s"}`;
 
 function text(x: number, y: number, content: string, attributes = ""): string {
-  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escapeXML(content)}</text>`;
+  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${content}</text>`;
 }
 
 function line(x1: number, y1: number, x2: number, y2: number, attributes: string): string {
@@ -240,7 +183,7 @@ function horizontal(y: Scale, top: number): string {
       text(BOX.left - 8, y(loss) + 4, label, `text-anchor="end"`);
   });
   const turned = `transform="translate(18 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)"`;
-  return lines.join("") + text(0, 0, "binary cross-entropy (nats)", `${turned} ${TITLE}`);
+  return lines.join("") + text(0, 0, "binary cross-entropy (nats)", `${turned} ${LABEL}`);
 }
 
 function vertical(x: Scale, low: number, high: number): string {
@@ -248,7 +191,7 @@ function vertical(x: Scale, low: number, high: number): string {
     line(x(step), BOX.bottom, x(step), BOX.bottom + 5, `stroke="${INK}"`) +
     text(x(step), BOX.bottom + 19, grouped(step), MIDDLE)
   );
-  return lines.join("") + text((BOX.left + BOX.right) / 2, BOX.bottom + 38, "training step", TITLE);
+  return lines.join("") + text((BOX.left + BOX.right) / 2, BOX.bottom + 38, "training step", LABEL);
 }
 
 /** Ends of epochs above the plot: a number for some, a tick for as many as fit. */
@@ -318,17 +261,17 @@ function legend(): string {
   }).join("");
 }
 
-function frame(title: string, description: string, parts: readonly string[]): string {
+function frame(description: string, parts: readonly string[]): string {
   const { width, height } = SIZE;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" ` +
     `height="${height}" role="img" aria-labelledby="dcgan-title dcgan-description" ` +
     `font-family="${FONT}" font-size="12" fill="${INK}">`,
-    `<title id="dcgan-title">${escapeXML(title)}</title>`,
-    `<desc id="dcgan-description">${escapeXML(description)}</desc>`,
+    `<title id="dcgan-title">${TITLE}</title>`,
+    `<desc id="dcgan-description">${description}</desc>`,
     `<clipPath id="dcgan-plot">${PLOT} fill="#fff"/></clipPath>`,
     `<rect width="${width}" height="${height}" rx="6" fill="#fff"/>`,
-    text(BOX.left, 28, title, `font-size="16" font-weight="bold"`),
+    text(BOX.left, 28, TITLE, `font-size="16" font-weight="bold"`),
     ...parts,
     "</svg>\n",
   ].filter(Boolean).join("\n");

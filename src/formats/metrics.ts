@@ -6,7 +6,6 @@ import { decodeNumber, encodeJSON, parseJSON, quote } from "./json.ts";
 
 /** The line of one trained batch. */
 export interface StepMetrics {
-  /** The kind of line. */
   readonly type: "step";
   /** When it was logged, as ISO 8601 in UTC. */
   readonly time: string;
@@ -14,33 +13,20 @@ export interface StepMetrics {
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
-  /** Images trained so far. */
+  /** Trained so far. */
   readonly images: number;
-  /** Mean binary cross-entropy over the batch, in nats. */
   readonly generatorLoss: number;
-  /** Sum of those on real and on generated images, in nats. */
   readonly discriminatorLoss: number;
 }
 
-/** The line of one trained epoch. */
-export interface EpochMetrics {
-  /** The kind of line. */
+/**
+ * The line of one trained epoch. A log of version 0.1.0 may have two lines of one that was stopped and
+ * resumed; the later one counts.
+ */
+export interface EpochMetrics extends Omit<StepMetrics, "type" | "images"> {
   readonly type: "epoch";
-  /** When it was logged, as ISO 8601 in UTC. */
-  readonly time: string;
-  /** The last step trained in it. */
-  readonly step: number;
-  /**
-   * Counted from 1. A log of version 0.1.0 may have two lines of an epoch that was stopped and resumed;
-   * the later one counts.
-   */
-  readonly epoch: number;
-  /** Steps trained in it. */
+  /** Steps trained in it; `step` is the last one, and losses are means over them. */
   readonly steps: number;
-  /** Mean over its steps. */
-  readonly generatorLoss: number;
-  /** Mean over its steps. */
-  readonly discriminatorLoss: number;
   /** Wall-clock time. */
   readonly seconds: number;
   /** Energy distance between generated and real images, if it was measured: lower is better. */
@@ -69,11 +55,7 @@ const FIELDS: Record<MetricsRow["type"], Record<string, Kind>> = {
   epoch: { ...BOTH, steps: COUNT, seconds: NUMBER, distance: NUMBER },
 };
 
-/**
- * The line of a row, with its line break. Numbers that are not finite are strings, as in `encodeJSON`.
- *
- * @throws {Error} as {@linkcode decodeRow}: nothing is written that cannot be read.
- */
+/** The line of a row, with its line break. Throws as {@linkcode decodeRow}. */
 export function encodeRow(row: MetricsRow): string {
   const line = encodeJSON(row);
   decodeRow(line);
@@ -118,7 +100,8 @@ export class RowOrder {
     if (step < this.step) return `epoch ${epoch} ends at step ${step}, after step ${this.step}`;
     // An epoch may appear again: it was stopped, and a resumed run finished it.
     if (step > this.epochStep && epoch >= this.epoch) return undefined;
-    return `epoch ${epoch} at step ${step} comes after epoch ${this.epoch} at step ${this.epochStep}`;
+    const before = `epoch ${this.epoch} at step ${this.epochStep}`;
+    return `epoch ${epoch} at step ${step} comes after ${before}`;
   }
 
   accept({ type, step, epoch }: MetricsRow): void {

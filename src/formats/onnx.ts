@@ -9,12 +9,11 @@ import { floatBytes } from "./bytes.ts";
 import { bytes, type Encoded, float, message, packedInt64s, string, varint } from "./protobuf.ts";
 
 /** Operators as of this version of the default domain, and the file format that came with it. */
-const OPSET = 17;
-const IR_VERSION = 8;
+const [OPSET, IR_VERSION] = [17, 8];
 
 /** TensorProto.DataType and AttributeProto.AttributeType. */
-const DATA = { float: 1, int64: 7 } as const;
-const ATTRIBUTE = { float: 1, int: 2, ints: 7 } as const;
+const DATA = { float: 1, int64: 7 };
+const ATTRIBUTE = { float: 1, int: 2, ints: 7 };
 
 /** A whole number, a real one, or a list of whole ones, as the operator's attribute demands. */
 export type OnnxAttribute =
@@ -40,13 +39,9 @@ export interface OnnxTensor {
 }
 
 /** A tensor that goes in or out; a text instead of a size names an axis of any size. */
-export interface OnnxValue {
-  readonly name: string;
-  readonly shape: readonly (number | string)[];
-}
+type OnnxValue = { readonly name: string; readonly shape: readonly (number | string)[] };
 
-/** A model. */
-export interface OnnxModel {
+interface OnnxModel {
   readonly name: string;
   /** Program that made it, and its version. */
   readonly producer: readonly [name: string, version: string];
@@ -58,12 +53,10 @@ export interface OnnxModel {
 }
 
 function attribute(name: string, value: OnnxAttribute): Encoded {
-  const [type, field] = "int" in value
-    ? [ATTRIBUTE.int, varint(3, value.int)] as const
-    : "float" in value
-    ? [ATTRIBUTE.float, float(2, value.float)] as const
-    : [ATTRIBUTE.ints, packedInt64s(8, value.ints)] as const;
-  return message(string(1, name), field, varint(20, type));
+  const of = (field: Encoded, type: number) => message(string(1, name), field, varint(20, type));
+  if ("int" in value) return of(varint(3, value.int), ATTRIBUTE.int);
+  if ("float" in value) return of(float(2, value.float), ATTRIBUTE.float);
+  return of(packedInt64s(8, value.ints), ATTRIBUTE.ints);
 }
 
 function node({ name, op, inputs, outputs, attributes = {} }: OnnxNode): Encoded {
@@ -101,11 +94,8 @@ export function encodeONNX(model: OnnxModel): Encoded {
     ...inputs.map((each) => bytes(11, value(each))),
     ...outputs.map((each) => bytes(12, value(each))),
   );
-  return message(
-    varint(1, IR_VERSION),
-    string(2, producer[0]),
-    string(3, producer[1]),
-    bytes(7, graph),
-    bytes(8, message(string(1, ""), varint(2, OPSET))),
-  );
+  const [program, version] = producer;
+  const opset = message(string(1, ""), varint(2, OPSET));
+  const header = [varint(1, IR_VERSION), string(2, program), string(3, version)];
+  return message(...header, bytes(7, graph), bytes(8, opset));
 }

@@ -25,9 +25,9 @@ export function encodePNG(image: Image): Uint8Array {
 }
 
 /**
- * Reads a PNG of at most 2^24 pixels (4096 x 4096), of any kind but interlaced ones below 8 bits. Palettes become
- * RGB (or RGB and alpha), depths other than 8 bits are scaled to 8, and one transparent color becomes
- * an alpha channel. Only what the pixels need is read; texts and profiles are not.
+ * Reads a PNG of at most 2^24 pixels (4096 x 4096), of any kind but interlaced ones below 8 bits.
+ * Palettes become RGB (or RGB and alpha), depths other than 8 bits are scaled to 8, and one transparent
+ * color becomes an alpha channel. Only what the pixels need is read; texts and profiles are not.
  *
  * Array buffers made: at most 4 bytes for each of the file, 6 for each of its rows uncompressed (which
  * the header says, and which deflate limits to 1032 times the file), 8 for each pixel, and 512 KiB.

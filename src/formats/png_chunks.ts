@@ -30,15 +30,6 @@ const KINDS: Readonly<Record<number, readonly [samples: number, ...depths: numbe
 /** Color type of images with a palette. */
 export const INDEXED = 3;
 
-/** A file that a decoder can be given. */
-export interface SoundPNG {
-  /** The file without chunks that its pixels do not need, and with its pixels in one chunk. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly color: number;
-  /** The stored gray or RGB value that is transparent. */
-  readonly key?: readonly number[];
-}
-
 const SIGNATURE = "89504e470d0a1a0a";
 
 /** Refuses what does not begin as a PNG file does. @throws {Error} half a sentence about "it" */
@@ -117,9 +108,11 @@ function* chunksOf(bytes: Uint8Array) {
  * Array buffers made: twice the file's bytes and once those of its rows, which are at most
  * 1032 times the file's.
  *
+ * @returns a file that a decoder can be given: without those chunks, and with its pixels in one; its
+ *   color type; and the stored gray or RGB value that is transparent
  * @throws {Error} saying what is wrong with it.
  */
-export function requireSound(bytes: Uint8Array): SoundPNG {
+export function requireSound(bytes: Uint8Array) {
   requireSignature(bytes);
   let header: Header | undefined;
   let palette = 0;

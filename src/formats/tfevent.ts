@@ -3,9 +3,7 @@
 import { bytes, double, type Encoded, float, message, string, varint } from "./protobuf.ts";
 
 /** One value of a summary: a number, or an image as a whole PNG file. */
-export type SummaryValue =
-  | { readonly tag: string; readonly scalar: number }
-  | { readonly tag: string; readonly png: Uint8Array };
+type SummaryValue = { readonly tag: string } & ({ scalar: number } | { png: Uint8Array });
 
 /** What an event says. */
 export type EventBody =
@@ -21,12 +19,7 @@ const START = 1;
 /** `Summary.Image.colorspace` for PNG's color types; a palette's colors are RGB. */
 const COLORSPACE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
 
-/**
- * An `Event` message.
- *
- * @param wallTime Seconds since 1970.
- * @throws {RangeError} when an image is not a PNG file.
- */
+/** An `Event` message, `wallTime` in seconds since 1970. @throws {RangeError} when a PNG is none */
 export function encodeEvent(wallTime: number, step: number, body: EventBody): Encoded {
   return message(double(1, wallTime), varint(2, step), encodeBody(body));
 }

@@ -17,7 +17,7 @@ export interface DispatchOptions {
   readonly constants: Constants;
   readonly bindings: Readonly<Record<string, Resource>>;
   readonly workgroups: readonly [number, number, number];
-  /** Floating-point operations, for the profiler. */
+  /** Floating-point operations of the dense definition, for the profiler. Default 0: not counted. */
   readonly flops?: number;
   /** Bytes that it reads or writes, for the profiler. */
   readonly bytes?: number;
@@ -67,10 +67,7 @@ export class CommandList {
 
   /** Floating-point operations of all dispatches that count them. */
   get flops(): number {
-    return this.#commands.reduce(
-      (sum, c) => sum + (c.kind === "dispatch" ? c.flops ?? 0 : 0),
-      0,
-    );
+    return this.#commands.reduce((sum, c) => sum + (c.kind === "dispatch" ? c.flops ?? 0 : 0), 0);
   }
 
   /** Adds a dispatch; its pipeline and bind group are made here, once. */

@@ -24,8 +24,6 @@ export interface Buffer {
   readonly raw: GPUBuffer;
   /** Size in bytes, a multiple of {@linkcode ALIGNMENT}. */
   readonly bytes: number;
-  /** Name in the driver's messages. */
-  readonly label: string;
   /** How often it was written by the host or by a program's run; counted for variables only. */
   version: number;
 }
@@ -48,8 +46,6 @@ export interface Texture {
   readonly view: GPUTextureView;
   /** Size in bytes. */
   readonly bytes: number;
-  /** Name in the driver's messages. */
-  readonly label: string;
 }
 
 /** Rows that a texture needs to hold `bytes` bytes. */
@@ -124,7 +120,7 @@ export class Memory {
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC |
           GPUBufferUsage.COPY_DST,
       }));
-    return this.#keep({ raw, bytes: size, label, version: 0 });
+    return this.#keep({ raw, bytes: size, version: 0 });
   }
 
   /** A storage texture of `rows` rows. COPY_DST is always there: without it some drivers' timestamps are wrong. */
@@ -137,7 +133,7 @@ export class Memory {
         format: "rgba32float",
         usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
       }));
-    return this.#keep({ raw, view: raw.createView(), bytes, label });
+    return this.#keep({ raw, view: raw.createView(), bytes });
   }
 
   /** Frees at once; waiting for the garbage collector lets memory grow without bound. */

@@ -1,6 +1,8 @@
 /** Element types on the host: which typed array holds each, and what may be written to a tensor. */
 
-import { type DType, type Shape, show, sizeOf } from "./tensor.ts";
+import type { GpuContext } from "../gpu/context.ts";
+import { type BufferView, roundUp } from "../gpu/memory.ts";
+import { bytesOf, type DType, type Shape, show, sizeOf } from "./tensor.ts";
 
 /** The typed array that holds each element type on the host. */
 export interface Arrays {
@@ -33,9 +35,23 @@ export function describe(x: unknown): string {
   return `${typeof x} ${typeof x === "string" ? JSON.stringify(x.slice(0, 40)) : String(x)}`;
 }
 
-/** Typed array of `dtype` over bytes read from the device, cut to `size` elements. */
-export function fromBytes(bytes: ArrayBuffer, dtype: DType, size: number): TypedArray {
-  return new ARRAYS[dtype](bytes, 0, size);
+/** Where a tensor's elements are on the device. */
+export interface Port {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly view: BufferView;
+}
+
+/** Reads elements back, all with one wait. */
+export async function readArrays(
+  context: GpuContext,
+  ports: readonly Port[],
+): Promise<TypedArray[]> {
+  const data = await context.read(ports.map(({ view, shape, dtype }) => ({
+    ...view,
+    bytes: roundUp(bytesOf(shape, dtype), 4),
+  })));
+  return ports.map(({ shape, dtype }, i) => new ARRAYS[dtype](data[i], 0, sizeOf(shape)));
 }
 
 /**

@@ -72,6 +72,7 @@ export class Gpu {
    * @throws {AdapterError} when there is no adapter; the message says what to install.
    */
   static async request(options: GpuOptions = {}): Promise<Gpu> {
+    requireTuning(options.tuning ?? {}); // before there is a device to free
     const { device, info } = await requestDevice(options);
     return new Gpu(new GpuContext(device, true, info), options.tuning);
   }

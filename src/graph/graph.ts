@@ -189,11 +189,7 @@ export interface Recording {
 export function record<
   const S extends Readonly<Record<string, InputSpec>>,
   T extends Readonly<Record<string, TensorLike>>,
->(
-  inputs: S,
-  body: (inputs: InputTensors<S>) => T,
-  context?: GpuContext,
-): Recording {
+>(inputs: S, body: (inputs: InputTensors<S>) => T, context?: GpuContext): Recording {
   if (current) throw new TypeError("Recordings cannot be nested");
   if (typeof body !== "function") {
     throw new TypeError(

@@ -3,10 +3,9 @@
  * that has no address yet.
  */
 
+import type { DispatchOptions } from "../gpu/commands.ts";
 import { ALIGNMENT, type BufferView, roundUp } from "../gpu/memory.ts";
 import { once } from "../gpu/once.ts";
-import type { Constants } from "../gpu/pipelines.ts";
-import type { Kernel } from "../gpu/shader.ts";
 import { bytesOf, type Node, show, Tensor } from "./tensor.ts";
 import type { GemmUse, Tuning } from "./tuning.ts";
 import type { Variable } from "./variable.ts";
@@ -47,17 +46,13 @@ export function storageOf(place: Place): Storage {
 export type Operand = Tensor | Place;
 
 /** A dispatch as an op describes it. */
-export interface DispatchSpec {
-  readonly kernel: Kernel;
+export interface DispatchSpec
+  extends Pick<DispatchOptions, "kernel" | "constants" | "workgroups" | "flops"> {
   /** Default "main". */
   readonly entryPoint?: string;
-  readonly constants: Constants;
   readonly bindings: Readonly<Record<string, Operand>>;
-  readonly workgroups: readonly [number, number, number];
   /** Stands after the op's name in the label. */
   readonly detail?: string;
-  /** Floating-point operations of the dense definition, for the profiler. Default 0: not counted. */
-  readonly flops?: number;
 }
 
 /** A lowered dispatch. */

@@ -2,9 +2,9 @@
 
 import { CommandList, type Timing } from "../gpu/commands.ts";
 import type { GpuContext } from "../gpu/context.ts";
-import { type Buffer, type BufferView, roundUp } from "../gpu/memory.ts";
+import { type Buffer, roundUp } from "../gpu/memory.ts";
 import { Allocation } from "./allocate.ts";
-import { fromBytes, toArray, type TypedArray } from "./arrays.ts";
+import { type Port, readArrays, toArray, type TypedArray } from "./arrays.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
@@ -12,7 +12,6 @@ import { needsOf, type ProgramNeeds, requireLimits } from "./limits.ts";
 import { type Step, Storage, storageOf } from "./lower.ts";
 import type { GemmUse } from "./tuning.ts";
 import { FiniteFlags } from "./non_finite.ts";
-import { bytesOf, type DType, type Shape, sizeOf } from "./tensor.ts";
 
 /** What a program costs. */
 export interface ProgramStats {
@@ -24,12 +23,6 @@ export interface ProgramStats {
   readonly plannedBytes: number;
   /** Bytes that the same tensors would hold without sharing. */
   readonly tensorBytes: number;
-}
-
-interface Port {
-  readonly shape: Shape;
-  readonly dtype: DType;
-  readonly view: BufferView;
 }
 
 /**
@@ -165,16 +158,9 @@ export class Program<
     const wanted = names.length ? names : [...this.#outputs.keys()] as N[];
     const ports = wanted.map((name) => this.#port(name, this.#outputs, "output"));
     this.#requireRun();
-    const data = await this.context.read(ports.map(({ view, shape, dtype }) => ({
-      ...view,
-      bytes: roundUp(bytesOf(shape, dtype), 4),
-    })));
+    const data = await readArrays(this.context, ports);
     this.#commands.check();
-    const result: Record<string, TypedArray> = {};
-    ports.forEach(({ shape, dtype }, i) => {
-      result[wanted[i]] = fromBytes(data[i], dtype, sizeOf(shape));
-    });
-    return result as Pick<A, N>;
+    return Object.fromEntries(wanted.map((name, i) => [name, data[i]])) as Pick<A, N>;
   }
 
   /**

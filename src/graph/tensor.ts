@@ -130,10 +130,7 @@ export interface Op<A = unknown> {
    * recorded with other ops so that they can be differentiated again. One that is larger than its
    * input is summed over the axes along which the input was broadcast.
    */
-  gradient?(
-    node: Node<A>,
-    cotangents: readonly (Tensor | undefined)[],
-  ): (Tensor | undefined)[];
+  gradient?(node: Node<A>, cotangents: readonly (Tensor | undefined)[]): (Tensor | undefined)[];
   /**
    * The tensors whose cotangents `gradient` returns, if they are not the node's inputs. For an op
    * that returns its only input and knows a closed form for the gradient of several ops before it.

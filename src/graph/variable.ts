@@ -2,8 +2,8 @@
 
 import type { GpuContext } from "../gpu/context.ts";
 import type { BufferView } from "../gpu/memory.ts";
-import { type Arrays, fromBytes, toArray } from "./arrays.ts";
-import { bytesOf, type DType, type Shape, show, sizeOf } from "./tensor.ts";
+import { type Arrays, readArrays, toArray } from "./arrays.ts";
+import { type DType, type Shape, show, sizeOf } from "./tensor.ts";
 
 /** What helps when a variable is larger than a device allows. */
 export const ADVICE_FOR_VARIABLES =
@@ -65,9 +65,8 @@ export class Variable<D extends DType = DType> {
   async read(): Promise<Arrays[D]> {
     this.context.errors.check();
     this.requireUsable();
-    const bytes = Math.ceil(bytesOf(this.shape, this.dtype) / 4) * 4;
-    const [data] = await this.context.read([{ ...this.view, bytes }]);
-    return fromBytes(data, this.dtype, this.size) as Arrays[D];
+    const [data] = await readArrays(this.context, [this]);
+    return data as Arrays[D];
   }
 
   /**

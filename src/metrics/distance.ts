@@ -1,8 +1,4 @@
-/**
- * How far generated images are from real ones.
- *
- * @module
- */
+/** How far generated images are from real ones. */
 
 import { requireCount } from "../model/validate.ts";
 
@@ -16,15 +12,6 @@ const TILE = 32;
  *
  * The means over pairs leave out each image's distance to itself, so the estimate has no bias: of
  * two equal distributions it is 0 on average, and may be a little below.
- *
- * ```ts
- * import { energyDistance } from "@dcgan/webgpu";
- *
- * const generated = Float32Array.of(0, 2); // two images of one pixel each
- * const real = Float32Array.of(3, 5);
- * // 2 * 3 (the mean distance between the two) - 2 - 2 (those within)
- * console.log(energyDistance(generated, real, 1)); // 2
- * ```
  *
  * @param a [count, size], count at least 2.
  * @param b [count, size], count at least 2; it may differ from that of `a`.

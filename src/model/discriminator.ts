@@ -68,7 +68,11 @@ export function discriminatorArchitecture(options: DiscriminatorOptions = {}): A
  * ```
  */
 export class Discriminator extends Sequential {
-  /** @throws {RangeError} when an option is out of range. */
+  /**
+   * Makes the weights from the seed.
+   *
+   * @throws {RangeError} when an option is out of range.
+   */
   constructor(gpu: Gpu, options: DiscriminatorOptions = {}) {
     const { inputShape, layers } = discriminatorArchitecture(options);
     super(gpu, inputShape, layers.map(({ layer }) => () => layer), {

@@ -1,8 +1,4 @@
-/**
- * What ops check when they are recorded: types, axes, shapes that broadcast.
- *
- * @module
- */
+/** What ops check when they are recorded: types, axes, shapes that broadcast. */
 
 import { describe } from "../graph/arrays.ts";
 import { type Shape, show, type Tensor } from "../graph/tensor.ts";

@@ -15,71 +15,56 @@
  * Each op takes two of the three and gives the third, and its gradients are the two ops that give
  * what it takes. So all of them can be differentiated any number of times. One `Geometry` describes
  * all three. `gemm/choose.ts` chooses the kernels.
- *
- * @module
  */
 
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import type { Lowering } from "../graph/lower.ts";
 import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
+import type { GemmUse } from "../graph/tuning.ts";
 import { requireFloat } from "./check.ts";
 import { lowerGemm } from "./gemm/choose.ts";
 import {
   type ConvOptions,
   type Geometry,
   geometry,
-  kernelShape,
   normalizePadding,
   normalizeStrides,
-  sideShape,
+  shapesOf,
 } from "./gemm/geometry.ts";
 
-const conv2dOp: Op<Geometry> = {
-  name: "conv2d",
-  gradient({ inputs: [x, kernel], attributes: g }, [dy]) {
-    return dy ? [convTransposeWith(dy, kernel, g), filterGradWith(x, dy, g)] : [];
-  },
-  lower({ inputs: [x, w], outputs: [y], attributes: geometry }, lowering: Lowering) {
-    lowerGemm(lowering, { kind: "conv2d", geometry, x, w, y });
-  },
-};
-
-const conv2dTransposeOp: Op<Geometry> = {
-  name: "conv2dTranspose",
-  gradient({ inputs: [y, kernel], attributes: g }, [dx]) {
-    return dx ? [convWith(dx, kernel, g), filterGradWith(dx, y, g)] : [];
-  },
-  lower({ inputs: [x, w], outputs: [y], attributes: geometry }, lowering: Lowering) {
-    lowerGemm(lowering, { kind: "conv2dTranspose", geometry, x, w, y });
-  },
-};
-
-const filterGradOp: Op<Geometry> = {
-  name: "conv2dFilterGrad",
-  gradient({ inputs: [x, y], attributes: g }, [dw]) {
-    return dw ? [convTransposeWith(y, dw, g), convWith(x, dw, g)] : [];
-  },
-  lower({ inputs: [x, w], outputs: [y], attributes: geometry }, lowering: Lowering) {
-    lowerGemm(lowering, { kind: "conv2dFilterGrad", geometry, x, w, y });
-  },
-};
-
-/** Records a convolution of known geometry. */
-export function convWith(x: Tensor, kernel: Tensor, g: Geometry): Tensor {
-  const shape = sideShape(g.batch, g.small);
-  return currentGraph().add(conv2dOp, [x, kernel], g, [{ shape }]).outputs[0];
+/** Records one of the three ops of known geometry. */
+export function convOf(kind: GemmUse["kind"], a: Tensor, b: Tensor, g: Geometry): Tensor {
+  const [, , shape] = shapesOf(kind, g);
+  return currentGraph().add(OPS[kind], [a, b], g, [{ shape }]).outputs[0];
 }
 
-/** Records a transposed convolution of known geometry. */
-export function convTransposeWith(y: Tensor, kernel: Tensor, g: Geometry): Tensor {
-  const shape = sideShape(g.batch, g.large);
-  return currentGraph().add(conv2dTransposeOp, [y, kernel], g, [{ shape }]).outputs[0];
+/** From the operands, the cotangent of the result and the geometry: cotangents of the operands. */
+type Rule = (a: Tensor, b: Tensor, dy: Tensor, g: Geometry) => [Tensor, Tensor];
+
+function opOf(kind: GemmUse["kind"], rule: Rule): Op<Geometry> {
+  return {
+    name: kind,
+    gradient: ({ inputs: [a, b], attributes: g }, [dy]) => dy ? rule(a, b, dy, g) : [],
+    lower({ inputs: [x, w], outputs: [y], attributes: geometry }, lowering: Lowering) {
+      lowerGemm(lowering, { kind, geometry, x, w, y });
+    },
+  };
 }
 
-/** Records a filter gradient of known geometry. */
-export function filterGradWith(x: Tensor, y: Tensor, g: Geometry): Tensor {
-  return currentGraph().add(filterGradOp, [x, y], g, [{ shape: kernelShape(g) }]).outputs[0];
-}
+const OPS: Record<GemmUse["kind"], Op<Geometry>> = {
+  conv2d: opOf("conv2d", (x, w, dy, g) => [
+    convOf("conv2dTranspose", dy, w, g),
+    convOf("conv2dFilterGrad", x, dy, g),
+  ]),
+  conv2dTranspose: opOf("conv2dTranspose", (y, w, dx, g) => [
+    convOf("conv2d", dx, w, g),
+    convOf("conv2dFilterGrad", dx, y, g),
+  ]),
+  conv2dFilterGrad: opOf("conv2dFilterGrad", (x, y, dw, g) => [
+    convOf("conv2dTranspose", y, dw, g),
+    convOf("conv2d", x, dw, g),
+  ]),
+};
 
 /**
  * 2-D convolution (cross-correlation, as in Keras' Conv2D) without bias.
@@ -110,7 +95,7 @@ export function conv2d(x: TensorLike, kernel: TensorLike, options: ConvOptions =
         `x has ${input.shape[3]} channels, the kernel expects ${weights.shape[2]}`,
     );
   }
-  return convWith(input, weights, geometry(input.shape, weights.shape, options));
+  return convOf("conv2d", input, weights, geometry(input.shape, weights.shape, options));
 }
 
 /**
@@ -153,7 +138,7 @@ export function conv2dTranspose(
   const same = normalizePadding(options.padding) === "same";
   const grow = (n: number, k: number, s: number) => n * s + (same ? 0 : Math.max(k - s, 0));
   const large = [batch, grow(height, kh, sh), grow(width, kw, sw), out];
-  return convTransposeWith(input, weights, geometry(large, weights.shape, options));
+  return convOf("conv2dTranspose", input, weights, geometry(large, weights.shape, options));
 }
 
 /** Options of {@linkcode conv2dFilterGrad}. */
@@ -191,16 +176,15 @@ export function conv2dFilterGrad(
   const cotangent = imagesOf(dy, "dy", "conv2dFilterGrad");
   const { kernelSize } = options;
   const [kh, kw] = typeof kernelSize === "number" ? [kernelSize, kernelSize] : kernelSize;
-  const shape = [kh, kw, input.shape[3], cotangent.shape[3]];
-  const g = geometry(input.shape, shape, options);
-  const expected = sideShape(g.batch, g.small);
+  const g = geometry(input.shape, [kh, kw, input.shape[3], cotangent.shape[3]], options);
+  const [, expected] = shapesOf("conv2dFilterGrad", g);
   if (!sameShape(cotangent.shape, expected)) {
     throw new TypeError(
       `Cannot take the filter gradient of x ${show(input.shape)} with dy ` +
         `${show(cotangent.shape)}: a ${kh} x ${kw} convolution gives ${show(expected)}`,
     );
   }
-  return filterGradWith(input, cotangent, g);
+  return convOf("conv2dFilterGrad", input, cotangent, g);
 }
 
 /** An f32 tensor of four axes. */

@@ -1,8 +1,4 @@
-/**
- * Moving elements about: what transpose, slice, pad and concat are lowered to.
- *
- * @module
- */
+/** Moving elements about: what transpose, slice, pad and concat are lowered to. */
 
 import code from "../kernels/copy.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
@@ -43,14 +39,19 @@ export interface Side {
   readonly offset?: number;
 }
 
-/** Emits a copy of a box of elements from one tensor to another. */
+/** Where x and y have the box. */
+interface CopyOptions {
+  readonly from?: Side;
+  readonly to?: Side;
+}
+
+/** Emits a copy of a box of elements from x to y. A side that is not given holds just the box. */
 export function copyBox(
   lowering: Lowering,
   box: Shape,
   x: Tensor | Storage,
-  from: Side,
   y: Tensor | Storage,
-  to: Side,
+  { from = { strides: stridesOf(box) }, to = { strides: stridesOf(box) } }: CopyOptions,
 ): void {
   const constants: Record<string, number> = { COUNT: sizeOf(box) };
   if (from.offset) constants.X0 = from.offset;

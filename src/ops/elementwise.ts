@@ -1,8 +1,6 @@
 /**
  * How elementwise ops are defined and recorded. Each is one instruction of the fused kernel
  * (`elementwise.wgsl`) and a rule for its gradient.
- *
- * @module
  */
 
 import { collapse, INSTRUCTIONS, MAX_AXES } from "../graph/elementwise.ts";

@@ -1,17 +1,13 @@
-/**
- * Rows by index.
- *
- * @module
- */
+/** Rows by index. */
 
 import gatherCode from "../kernels/gather.wgsl" with { type: "text" };
 import gatherGradCode from "../kernels/gather_grad.wgsl" with { type: "text" };
 import { currentGraph, type SameType, type TensorLike, toTensor } from "../graph/graph.ts";
 import { grid, type Lowering } from "../graph/lower.ts";
-import { type Op, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { type Node, type Op, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
 import { normalizeAxes } from "./check.ts";
-import { transpose } from "./shape.ts";
+import { moved, transpose } from "./shape.ts";
 
 const gatherKernel = kernel("gather", gatherCode);
 const gatherGradKernel = kernel("gather_grad", gatherGradCode);
@@ -28,21 +24,27 @@ function constantsOf(x: Shape, index: Tensor): Record<string, number> {
   };
 }
 
-const gatherOp: Op = {
-  name: "gather",
-  gradient({ inputs: [x, index] }, [dy]) {
-    const spec = { shape: x.shape };
-    return [dy && currentGraph().add(gatherGradOp, [dy, index], undefined, [spec]).outputs[0]];
-  },
-  lower({ inputs: [x, index], outputs: [y] }, lowering: Lowering) {
+/** Lowers to an entry point of gather.wgsl that gives its result this name. */
+const lowerTo = (entryPoint: "main" | "images", result: "y" | "image") => {
+  return ({ inputs: [x, index], outputs: [y] }: Node, lowering: Lowering) =>
     lowering.dispatch({
       kernel: gatherKernel,
+      entryPoint,
       constants: constantsOf(x.shape, index),
-      bindings: { x, index, y },
+      bindings: { x, index, [result]: y },
       workgroups: grid(y.size, 64),
     });
-  },
 };
+
+const gatherOp: Op = {
+  name: "gather",
+  gradient: ({ inputs: [x, index] }, [dy]) => [
+    dy && moved(gatherGradOp, [dy, index], undefined, x.shape),
+  ],
+  lower: lowerTo("main", "y"),
+};
+
+const gatherImagesOp: Op = { name: "gatherImages", lower: lowerTo("images", "image") };
 
 const gatherGradOp: Op = {
   name: "gatherGrad",
@@ -84,11 +86,7 @@ const gatherGradOp: Op = {
  * @throws {TypeError} when x has no axis, or x or the indices are bytes.
  * @throws {RangeError} when there is no such axis.
  */
-export function gather<X extends TensorLike>(
-  x: X,
-  indices: TensorLike,
-  axis = 0,
-): SameType<X> {
+export function gather<X extends TensorLike>(x: X, indices: TensorLike, axis = 0): SameType<X> {
   const tensor = toTensor(x, "x of gather");
   const index = toTensor(indices, "the indices of gather");
   if (index.dtype === "u8" || tensor.dtype === "u8") {
@@ -108,23 +106,8 @@ export function gather<X extends TensorLike>(
     return transpose(y, permutation) as SameType<X>;
   }
   const shape = [...index.shape, ...tensor.shape.slice(1)];
-  const output = { shape, dtype: tensor.dtype };
-  const { outputs: [y] } = currentGraph().add(gatherOp, [tensor, index], undefined, [output]);
-  return y as SameType<X>;
+  return moved(gatherOp, [tensor, index], undefined, shape);
 }
-
-const gatherImagesOp: Op = {
-  name: "gatherImages",
-  lower({ inputs: [x, index], outputs: [image] }, lowering: Lowering) {
-    lowering.dispatch({
-      kernel: gatherKernel,
-      entryPoint: "images",
-      constants: constantsOf(x.shape, index),
-      bindings: { x, index, image },
-      workgroups: grid(image.size, 64),
-    });
-  },
-};
 
 /**
  * Images of a data set by index, scaled from bytes to [-1, 1] as the tutorial does:

@@ -1,8 +1,4 @@
-/**
- * Gradients, recorded as ops.
- *
- * @module
- */
+/** Gradients, recorded as ops. */
 
 import { backward } from "../graph/grad.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";

@@ -1,8 +1,4 @@
-/**
- * Losses from logits, stable for any of them.
- *
- * @module
- */
+/** Losses from logits, stable for any of them. */
 
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { sameShape, show, type Tensor } from "../graph/tensor.ts";

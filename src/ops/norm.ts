@@ -1,7 +1,7 @@
 import code from "../kernels/batch_norm.wgsl" with { type: "text" };
 import { currentGraph, type TensorLike, toTensor } from "../graph/graph.ts";
 import { grid, type Lowering } from "../graph/lower.ts";
-import { type Op, show, type Tensor } from "../graph/tensor.ts";
+import { type Op, sameShape, show, type Tensor } from "../graph/tensor.ts";
 import { kernel } from "../gpu/shader.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
 import { broadcastTo } from "./shape.ts";
@@ -98,12 +98,11 @@ function inverseSqrt(x: Tensor, epsilon: number): Tensor {
   return elementwise(inverseSqrtOp, x, epsilon);
 }
 
-interface TrainAttributes {
+/** A value for each channel. */
+type Vectors = Readonly<Record<"gamma" | "beta" | "mean" | "variance", Tensor>>;
+
+interface TrainAttributes extends Vectors {
   readonly x: Tensor;
-  readonly gamma: Tensor;
-  readonly beta: Tensor;
-  readonly mean: Tensor;
-  readonly variance: Tensor;
   readonly epsilon: number;
 }
 
@@ -114,9 +113,7 @@ interface TrainAttributes {
 const batchNormOp: Op<TrainAttributes> = {
   name: "batchNorm",
   instruction: "copy",
-  gradientInputs({ attributes }) {
-    return [attributes.x, attributes.gamma, attributes.beta];
-  },
+  gradientInputs: ({ attributes: { x, gamma, beta } }) => [x, gamma, beta],
   gradient({ attributes }, [dy]) {
     if (!dy) return [];
     const { x, gamma, mean, variance, epsilon } = attributes;
@@ -133,28 +130,27 @@ const batchNormOp: Op<TrainAttributes> = {
   },
 };
 
-function requireChannels(x: Tensor, vectors: Record<string, Tensor>): void {
-  requireFloat(x, "batchNorm");
+/** The vectors as tensors; refuses any that has not a value for each channel of x. */
+function vectorsOf<K extends string>(
+  x: Tensor,
+  vectors: Readonly<Record<K, TensorLike>>,
+  op: string,
+): Record<K, Tensor> {
+  if (x.rank < 1) throw new TypeError(`${op} needs at least one axis, got a scalar`);
+  requireFloat(x, op);
   const channels = x.shape[x.rank - 1];
-  for (const [name, vector] of Object.entries(vectors)) {
-    requireFloat(vector, "batchNorm");
-    if (vector.rank !== 1 || vector.shape[0] !== channels) {
-      throw new TypeError(
-        `batchNorm of x ${show(x.shape)} needs ${name} of shape [${channels}], ` +
-          `got ${show(vector.shape)}`,
-      );
-    }
-  }
+  const tensors = Object.entries<TensorLike>(vectors).map(([name, given]) => {
+    const vector = toTensor(given, `${name} of ${op}`);
+    requireFloat(vector, op);
+    if (sameShape(vector.shape, [channels])) return [name, vector];
+    throw new TypeError(
+      `${op} of x ${show(x.shape)} needs ${name} of shape [${channels}], got ${show(vector.shape)}`,
+    );
+  });
+  return Object.fromEntries(tensors);
 }
 
-function scaleAndShift(
-  x: Tensor,
-  gamma: Tensor,
-  beta: Tensor,
-  mean: Tensor,
-  variance: Tensor,
-  epsilon: number,
-): Tensor {
+function scaleAndShift(x: Tensor, { gamma, beta, mean, variance }: Vectors, epsilon: number) {
   return add(mul(sub(x, mean), mul(gamma, inverseSqrt(variance, epsilon))), beta);
 }
 
@@ -189,14 +185,13 @@ export function batchNorm(
   { epsilon = 1e-3 }: BatchNormOptions = {},
 ): { y: Tensor; mean: Tensor; variance: Tensor } {
   const input = toTensor(x, "x of batchNorm");
-  const [scale, shift] = [toTensor(gamma, "gamma of batchNorm"), toTensor(beta, "beta")];
-  if (input.rank < 1) throw new TypeError("batchNorm needs at least one axis, got a scalar");
-  requireChannels(input, { gamma: scale, beta: shift });
-  const spec = { shape: scale.shape };
+  const given = vectorsOf(input, { gamma, beta }, "batchNorm");
+  const spec = { shape: given.gamma.shape };
   const graph = currentGraph();
   const [mean, variance] = graph.add(statisticsOp, [input], undefined, [spec, spec]).outputs;
-  const value = scaleAndShift(input, scale, shift, mean, variance, epsilon);
-  const attributes = { x: input, gamma: scale, beta: shift, mean, variance, epsilon };
+  const vectors = { ...given, mean, variance };
+  const value = scaleAndShift(input, vectors, epsilon);
+  const attributes = { x: input, ...vectors, epsilon };
   const [y] = graph.add(batchNormOp, [value], attributes, [{ shape: input.shape }]).outputs;
   return { y, mean, variance };
 }
@@ -232,20 +227,6 @@ export function batchNormInference(
   { epsilon = 1e-3 }: BatchNormOptions = {},
 ): Tensor {
   const input = toTensor(x, "x of batchNormInference");
-  const vectors = {
-    gamma: toTensor(gamma, "gamma"),
-    beta: toTensor(beta, "beta"),
-    mean: toTensor(mean, "mean"),
-    variance: toTensor(variance, "variance"),
-  };
-  if (input.rank < 1) throw new TypeError("batchNormInference needs at least one axis");
-  requireChannels(input, vectors);
-  return scaleAndShift(
-    input,
-    vectors.gamma,
-    vectors.beta,
-    vectors.mean,
-    vectors.variance,
-    epsilon,
-  );
+  const vectors = vectorsOf(input, { gamma, beta, mean, variance }, "batchNormInference");
+  return scaleAndShift(input, vectors, epsilon);
 }

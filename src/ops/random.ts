@@ -1,8 +1,4 @@
-/**
- * Random numbers, and dropout.
- *
- * @module
- */
+/** Random numbers, and dropout. */
 
 import code from "../kernels/random.wgsl" with { type: "text" };
 import type { Constants } from "../gpu/pipelines.ts";

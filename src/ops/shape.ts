@@ -40,8 +40,13 @@ import {
 import { broadcastShapes, normalizeAxes, requireFloat, requireList } from "./check.ts";
 import { copyBox, fillZero, requireRank, stridesOf } from "./copy.ts";
 
-/** Records an op whose one result has x's type. */
-function moved<A, X extends TensorLike>(op: Op<A>, inputs: Tensor[], attributes: A, shape: Shape) {
+/** Records an op whose one result has the first input's type. */
+export function moved<A, X extends TensorLike>(
+  op: Op<A>,
+  inputs: Tensor[],
+  attributes: A,
+  shape: Shape,
+): SameType<X> {
   const output = { shape, dtype: inputs[0].dtype };
   const [y] = currentGraph().add<A>(op, inputs, attributes as NoInfer<A>, [output]).outputs;
   return y as SameType<X>;
@@ -84,7 +89,7 @@ const transposeOp: Op<readonly number[]> = {
   lower({ inputs: [x], outputs: [y], attributes: permutation }, lowering: Lowering) {
     const strides = stridesOf(x.shape);
     const from = { strides: permutation.map((axis) => strides[axis]) };
-    copyBox(lowering, y.shape, x, from, y, { strides: stridesOf(y.shape) });
+    copyBox(lowering, y.shape, x, y, { from });
   },
 };
 
@@ -113,11 +118,7 @@ export function transpose<X extends TensorLike>(
 }
 
 // Differentiation sums the gradient over the repeated axes.
-const broadcastToOp: Op = {
-  name: "broadcastTo",
-  gradient: (_, [dy]) => [dy],
-  instruction: "copy",
-};
+const broadcastToOp: Op = { name: "broadcastTo", gradient: (_, [dy]) => [dy], instruction: "copy" };
 
 const expandOp: Op = {
   name: "broadcastTo",
@@ -125,7 +126,7 @@ const expandOp: Op = {
   lower({ inputs: [x], outputs: [y] }, lowering: Lowering) {
     const padded = [...new Array(y.rank - x.rank).fill(1), ...x.shape];
     const strides = stridesOf(padded).map((s, axis) => padded[axis] === 1 ? 0 : s);
-    copyBox(lowering, y.shape, x, { strides }, y, { strides: stridesOf(y.shape) });
+    copyBox(lowering, y.shape, x, y, { from: { strides } });
   },
 };
 
@@ -170,7 +171,7 @@ const concatOp: Op<number> = {
     const strides = stridesOf(y.shape);
     let offset = 0;
     for (const x of inputs) {
-      copyBox(lowering, x.shape, x, { strides: stridesOf(x.shape) }, y, { strides, offset });
+      copyBox(lowering, x.shape, x, y, { to: { strides, offset } });
       offset += x.shape[axis] * strides[axis];
     }
   },
@@ -228,19 +229,17 @@ const sliceOp: Op<Box> = {
   name: "slice",
   gradient: ({ attributes: box }, [dy]) => [dy && moved(embedOp, [dy], box, box.whole)],
   lower({ inputs: [x], outputs: [y], attributes: box }, lowering: Lowering) {
-    copyBox(lowering, y.shape, x, side(box), y, { strides: stridesOf(y.shape) });
+    copyBox(lowering, y.shape, x, y, { from: side(box) });
   },
 };
 
 /** Puts x on a box of zeros: pad, and the gradient of slice. */
 const embedOp: Op<Box> = {
   name: "pad",
-  gradient: ({ inputs: [x], attributes: box }, [dy]) => [
-    dy && moved(sliceOp, [dy], box, x.shape),
-  ],
+  gradient: ({ inputs: [x], attributes: box }, [dy]) => [dy && moved(sliceOp, [dy], box, x.shape)],
   lower({ inputs: [x], outputs: [y], attributes: box }, lowering: Lowering) {
     fillZero(lowering, y);
-    copyBox(lowering, x.shape, x, { strides: stridesOf(x.shape) }, y, side(box));
+    copyBox(lowering, x.shape, x, y, { to: side(box) });
   },
 };
 
@@ -267,38 +266,35 @@ export function slice<X extends TensorLike>(
   for (const [what, list] of Object.entries({ begin, size, strides: strides ?? [] })) {
     requireList(list, `The ${what} of slice`);
   }
-  return sliceBox(tensor, begin, size, strides ?? begin.map(() => 1)) as SameType<X>;
-}
-
-function sliceBox(tensor: Tensor, begin: Shape, size: Shape, strides: Shape): Tensor {
   const { shape: whole, rank } = tensor;
-  if ([begin, size, strides].some((entries) => entries.length !== rank)) {
+  const steps = strides ?? begin.map(() => 1);
+  if ([begin, size, steps].some((entries) => entries.length !== rank)) {
     throw new TypeError(
       `Cannot slice ${show(whole)} with begin ${show(begin)}, size ${show(size)} and strides ` +
-        `${show(strides)}: each needs ${rank} entries`,
+        `${show(steps)}: each needs ${rank} entries`,
     );
   }
-  if (strides.some((s) => !Number.isInteger(s) || s < 1)) {
+  if (steps.some((s) => !Number.isInteger(s) || s < 1)) {
     throw new RangeError(
-      `Cannot slice ${show(whole)} with strides ${show(strides)}: strides must be whole and ` +
+      `Cannot slice ${show(whole)} with strides ${show(steps)}: strides must be whole and ` +
         "positive; to reverse an axis, use gather with indices that fall",
     );
   }
   const shape = size.map((n, axis) =>
-    n === -1 ? Math.ceil((whole[axis] - begin[axis]) / strides[axis]) : n
+    n === -1 ? Math.ceil((whole[axis] - begin[axis]) / steps[axis]) : n
   );
   const inside = shape.every((n, axis) =>
     Number.isInteger(n) && Number.isInteger(begin[axis]) && n > 0 && begin[axis] >= 0 &&
-    begin[axis] + (n - 1) * strides[axis] < whole[axis]
+    begin[axis] + (n - 1) * steps[axis] < whole[axis]
   );
   if (!inside) {
-    const steps = strides.some((s) => s > 1) ? ` and strides ${show(strides)}` : "";
+    const by = steps.some((s) => s > 1) ? ` and strides ${show(steps)}` : "";
     throw new RangeError(
-      `Cannot slice ${show(whole)} from ${show(begin)} with size ${show(size)}${steps}: ` +
+      `Cannot slice ${show(whole)} from ${show(begin)} with size ${show(size)}${by}: ` +
         "the box leaves the tensor",
     );
   }
-  return moved(sliceOp, [tensor], { begin, strides, whole }, shape);
+  return moved(sliceOp, [tensor], { begin, strides: steps, whole }, shape);
 }
 
 /** Elements to add before and after each axis. */

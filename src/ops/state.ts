@@ -1,8 +1,6 @@
 /**
  * Values that come from elsewhere or go there: constants, other types, variables, and a stop for
  * gradients.
- *
- * @module
  */
 
 import code from "../kernels/cast.wgsl" with { type: "text" };
@@ -23,6 +21,7 @@ import {
 import { describe, toArray, type TypedArray } from "../graph/arrays.ts";
 import { Variable } from "../graph/variable.ts";
 import { number } from "./elementwise.ts";
+import { moved } from "./shape.ts";
 
 const dataOp: Op<TypedArray> = {
   name: "constant",
@@ -209,8 +208,5 @@ const stopGradientOp: Op = { name: "stopGradient", alias: true, gradient: () => 
  */
 export function stopGradient<X extends TensorLike>(x: X): SameType<X> {
   const tensor = toTensor(x, "the input of stopGradient");
-  const output = { shape: tensor.shape, dtype: tensor.dtype };
-  return currentGraph().add(stopGradientOp, [tensor], undefined, [output]).outputs[0] as SameType<
-    X
-  >;
+  return moved(stopGradientOp, [tensor], undefined, tensor.shape);
 }

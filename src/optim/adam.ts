@@ -31,12 +31,11 @@ interface Group {
 
 /** The storage from the first to the last of variables that lie side by side. */
 function span(variables: readonly Variable[]): Storage {
-  const [first, last] = [variables[0], variables[variables.length - 1]];
+  const [first, last] = [variables[0], variables.at(-1)!];
   const { buffer, offset } = first.view;
   const bytes = last.view.offset + last.view.bytes - offset;
-  const ends = first === last ? [first] : [first, last];
-  const label = ends.map(({ name, shape }) => `${name} ${show(shape)}`).join(" to ");
-  const storage = new Storage(bytes, label);
+  const ends = [...new Set([first, last])].map(({ name, shape }) => `${name} ${show(shape)}`);
+  const storage = new Storage(bytes, ends.join(" to "));
   storage.fixed = { buffer, offset, bytes };
   return storage;
 }

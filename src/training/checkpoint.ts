@@ -1,12 +1,8 @@
-/**
- * What a checkpoint holds, and its bytes.
- *
- * @module
- */
+/** What a checkpoint holds, and its bytes. */
 
 import { CheckpointError } from "../errors.ts";
 import { requireChecksums, withChecksums } from "../formats/checksums.ts";
-import { decodeNumber, encodeJSON, parseJSON, plain, quote } from "../formats/json.ts";
+import { decodeNumber, encodeJSON, isObject, parseJSON, plain, quote } from "../formats/json.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
 import { type DType, sameShape, type Shape, show } from "../graph/tensor.ts";
 import { negativeVariance } from "../model/weights.ts";
@@ -79,7 +75,7 @@ export function decodeCheckpoint<P>(bytes: Uint8Array, path: string): Checkpoint
     }
   };
   const options = parse(configuration, (_key, value) => decodeNumber(value));
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  if (!isObject(options)) {
     throw damaged(`The configuration in ${path} is ${quote(options)}, no object`);
   }
   // It decides which checkpoint is the best one, so nothing else may be taken for a number.
@@ -89,7 +85,7 @@ export function decodeCheckpoint<P>(bytes: Uint8Array, path: string): Checkpoint
   }
   return {
     tensors,
-    configuration: options as Record<string, unknown>,
+    configuration: options,
     kernels,
     version,
     distance: distance === undefined ? undefined : Number(distance),
@@ -130,27 +126,27 @@ export function requireState(
   state: ReadonlyMap<string, { readonly shape: Shape; readonly dtype: DType }>,
   file: string,
 ): void {
+  const refuse: (what: string) => never = (what) => {
+    throw new CheckpointError(what);
+  };
   const another = "it is of another network or damaged, use another checkpoint";
   for (const [name, { shape, dtype }] of state) {
     const tensor = tensors.get(name);
-    if (!tensor) throw new CheckpointError(`${file} has no tensor ${name}: ${another}`);
-    if (!sameShape(tensor.shape, shape) || tensor.dtype !== dtype.toUpperCase()) {
-      throw new CheckpointError(
-        `In ${file}, ${name} is ${tensor.dtype} ${plain(show(tensor.shape))}; ` +
-          `this network needs ${dtype.toUpperCase()} ${show(shape)}`,
-      );
+    if (!tensor) refuse(`${file} has no tensor ${name}: ${another}`);
+    const type = dtype.toUpperCase();
+    if (!sameShape(tensor.shape, shape) || tensor.dtype !== type) {
+      const is = `${tensor.dtype} ${plain(show(tensor.shape))}`;
+      refuse(`In ${file}, ${name} is ${is}; this network needs ${type} ${show(shape)}`);
     }
     const at = negativeVariance(name, tensor.data);
-    if (at >= 0) {
-      throw new CheckpointError(
-        `In ${file}, ${name} ${show(shape)} holds ${tensor.data[at]} at ${at}: a variance is at ` +
-          "least 0. Use another checkpoint",
-      );
-    }
+    if (at < 0) continue;
+    refuse(
+      `In ${file}, ${name} ${show(shape)} holds ${tensor.data[at]} at ${at}: a variance is at ` +
+        "least 0. Use another checkpoint",
+    );
   }
   for (const name of tensors.keys()) {
-    if (state.has(name)) continue;
-    throw new CheckpointError(`${file} has an unknown tensor ${plain(name)}: ${another}`);
+    if (!state.has(name)) refuse(`${file} has an unknown tensor ${plain(name)}: ${another}`);
   }
 }
 

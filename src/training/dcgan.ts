@@ -1,12 +1,11 @@
 /**
  * Everything that a training step reads and changes, in one place: both networks, both optimizers,
  * the data set, the random state.
- *
- * @module
  */
 
 import type { Dataset } from "../data/dataset.ts";
 import type { Timing } from "../gpu/commands.ts";
+import { once } from "../gpu/once.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";
@@ -20,47 +19,44 @@ import { LossRing } from "./loss_ring.ts";
 import { compileStep, type StepState } from "./step.ts";
 
 /** The networks under training. */
-export class DCGAN {
+export class DCGAN implements StepState, Disposable {
   readonly generator: Generator;
   readonly discriminator: Discriminator;
   readonly losses: LossRing;
-  /** What a step reads and changes. */
-  readonly state: StepState;
+  readonly generatorOptimizer: Adam;
+  readonly discriminatorOptimizer: Adam;
+  readonly images: Variable<"u8">;
+  readonly random: Variable<"u32">;
   readonly #programs = new Map<number, Program<"indices">>();
 
   /** Makes the weights and puts the data set on the device. */
   constructor(private readonly gpu: Gpu, dataset: Dataset, options: Hyperparameters) {
     const { count, height, width, channels } = dataset;
     const resolved = resolveHyperparameters(options);
-    const { seed, noiseDim, dropout, learningRate, beta1, beta2 } = resolved;
-    const adam = { learningRate, beta1, beta2 };
+    const { noiseDim, dropout, seed, learningRate, beta1, beta2 } = resolved;
     const image = { height, width, channels, seed };
-    const hidden = { trainable: false };
     // Frees the parts made so far when a later one refuses its options.
     const made: { dispose(): void }[] = [];
     const own = <T extends { dispose(): void }>(part: T): T => {
       made.push(part);
       return part;
     };
-    const [g, d] = [resolved.generatorWidths, resolved.discriminatorWidths];
+    const adam = ({ trainableVariables }: Generator | Discriminator) =>
+      own(new Adam(gpu, trainableVariables, { learningRate, beta1, beta2 }));
+    const bytes = { name: "images", dtype: "u8", trainable: false } as const;
+    const counters = { name: "random", dtype: "u32", trainable: false } as const;
     try {
-      this.generator = own(new Generator(gpu, { ...image, noiseDim, widths: g }));
-      this.discriminator = own(new Discriminator(gpu, { ...image, dropout, widths: d }));
+      this.generator = own(
+        new Generator(gpu, { ...image, noiseDim, widths: resolved.generatorWidths }),
+      );
+      this.discriminator = own(
+        new Discriminator(gpu, { ...image, dropout, widths: resolved.discriminatorWidths }),
+      );
       this.losses = own(new LossRing(gpu));
-      const { generator, discriminator, losses } = this;
-      this.state = {
-        generator,
-        discriminator,
-        losses,
-        generatorOptimizer: own(new Adam(gpu, generator.trainableVariables, adam)),
-        discriminatorOptimizer: own(new Adam(gpu, discriminator.trainableVariables, adam)),
-        images: own(gpu.variable([count, height, width, channels], dataset.images, {
-          ...hidden,
-          name: "images",
-          dtype: "u8",
-        })),
-        random: own(gpu.variable([2], [seed, 0], { ...hidden, name: "random", dtype: "u32" })),
-      };
+      this.generatorOptimizer = adam(this.generator);
+      this.discriminatorOptimizer = adam(this.discriminator);
+      this.images = own(gpu.variable([count, height, width, channels], dataset.images, bytes));
+      this.random = own(gpu.variable([2], [seed, 0], counters));
     } catch (error) {
       for (const part of made) part.dispose();
       throw error;
@@ -74,12 +70,7 @@ export class DCGAN {
 
   /** The step of a batch size, compiled when it is first used. */
   program(batch: number): Program<"indices"> {
-    let program = this.#programs.get(batch);
-    if (!program) {
-      program = compileStep(this.gpu, this.state, batch);
-      this.#programs.set(batch, program);
-    }
-    return program;
+    return once(this.#programs, batch, () => compileStep(this.gpu, this, batch));
   }
 
   /** Drops compiled steps; the next ones are compiled with the kernels that are chosen by then. */
@@ -122,13 +113,12 @@ export class DCGAN {
   /** Frees everything but the networks. */
   finish(): void {
     this.recompile();
-    const { generatorOptimizer, discriminatorOptimizer, images, random } = this.state;
-    for (const part of [generatorOptimizer, discriminatorOptimizer, images, random, this.losses]) {
+    const { generatorOptimizer, discriminatorOptimizer, images, random, losses } = this;
+    for (const part of [generatorOptimizer, discriminatorOptimizer, images, random, losses]) {
       part.dispose();
     }
   }
 
-  /** Frees everything. */
   [Symbol.dispose](): void {
     this.finish();
     this.generator.dispose();
@@ -137,16 +127,16 @@ export class DCGAN {
 
   /** All state by name: weights, moments, statistics, random state. */
   variables(): Map<string, Variable> {
-    const { generatorOptimizer: g, discriminatorOptimizer: d, random } = this.state;
+    const stateOf = ({ state, moments }: Adam) => [state, ...moments];
     const parts = {
       generator: this.generator.variables,
       discriminator: this.discriminator.variables,
-      generator_optimizer: [g.state, ...g.moments],
-      discriminator_optimizer: [d.state, ...d.moments],
+      generator_optimizer: stateOf(this.generatorOptimizer),
+      discriminator_optimizer: stateOf(this.discriminatorOptimizer),
     };
     const named = Object.entries(parts).flatMap(([part, variables]) =>
       variables.map((variable): [string, Variable] => [`${part}/${variable.name}`, variable])
     );
-    return new Map([...named, ["random", random]]);
+    return new Map([...named, ["random", this.random]]);
   }
 }

@@ -1,8 +1,4 @@
-/**
- * What a run reports.
- *
- * @module
- */
+/** What a run reports. */
 
 /** One trained batch. */
 export interface StepEvent {

@@ -1,25 +1,16 @@
 /**
  * Numbers that stop being finite: whether there are any, where the first one came from, and the way back
  * to the state before.
- *
- * @module
  */
 
 import { DeviceLostError, NonFiniteError } from "../errors.ts";
 import type { Buffer, BufferView } from "../gpu/memory.ts";
+import { once } from "../gpu/once.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { currentGraph } from "../graph/graph.ts";
 import type { Program } from "../graph/program.ts";
 import type { DCGAN } from "./dcgan.ts";
 import { compileStep } from "./step.ts";
-
-/** The first number that is not finite. */
-interface Found {
-  /** In which of the batches it appeared, from 0. */
-  readonly batch: number;
-  /** What made it. */
-  readonly where: string;
-}
 
 /** Checks the state of a run, and keeps a copy of it on the device to go back to. */
 export class FiniteCheck implements Disposable {
@@ -37,7 +28,7 @@ export class FiniteCheck implements Disposable {
       const graph = currentGraph();
       for (const variable of this.model.variables().values()) graph.variable(variable);
       return {};
-    }, { label: "finite check of the state", watch: true });
+    }, { label: "finite check of the state", checkFinite: true });
     this.#check.run();
     return await this.#check.firstNonFinite();
   }
@@ -73,7 +64,7 @@ export class FiniteCheck implements Disposable {
     first: number,
     holder = "a loss",
   ): Promise<NonFiniteError> {
-    let found: Found | undefined;
+    let found: Awaited<ReturnType<FiniteCheck["search"]>>;
     let cause: unknown;
     this.#restore();
     try {
@@ -97,29 +88,31 @@ export class FiniteCheck implements Disposable {
     );
   }
 
-  /** Trains batches, one after another, and tests each result until one is not finite. */
-  async search(batches: readonly Uint32Array[]): Promise<Found | undefined> {
-    const { state, losses } = this.model;
+  /**
+   * Trains batches, one after another, and tests each result until one is not finite.
+   *
+   * @returns in which of the batches it appeared, from 0, and what made it
+   */
+  async search(
+    batches: readonly Uint32Array[],
+  ): Promise<{ readonly batch: number; readonly where: string } | undefined> {
     const programs = new Map<number, Program<"indices">>();
     try {
       for (const [batch, indices] of batches.entries()) {
-        let program = programs.get(indices.length);
-        if (!program) {
-          program = compileStep(this.gpu, state, indices.length, { watch: true });
-          programs.set(indices.length, program);
-        }
+        const { length } = indices;
+        const compile = () => compileStep(this.gpu, this.model, length, { checkFinite: true });
+        const program = once(programs, length, compile);
         program.run({ indices });
         const where = await program.firstNonFinite();
-        losses.skip(1);
+        this.model.losses.skip(1);
         if (where !== undefined) return { batch, where };
       }
-      return undefined;
     } finally {
       for (const program of programs.values()) program[Symbol.dispose]();
     }
+    return undefined;
   }
 
-  /** Frees the copy. */
   [Symbol.dispose](): void {
     this.#check?.[Symbol.dispose]();
     for (const [, { buffer }] of this.#copies ?? []) this.gpu.context.memory.free(buffer);

@@ -1,8 +1,6 @@
 /**
  * Hyperparameters: what a resumed run must share with the one that it continues. One table has their
  * defaults and what values they may have, in options as well as in files.
- *
- * @module
  */
 
 import { CheckpointError } from "../errors.ts";
@@ -38,11 +36,7 @@ interface Kind<T> {
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
 
-const count = (preset: number) => ({
-  preset,
-  is: isCount,
-  what: "a whole number of at least 1",
-});
+const count = (preset: number) => ({ preset, is: isCount, what: "a whole number of at least 1" });
 
 const widths = <T extends readonly number[]>(...preset: T) => ({
   preset,

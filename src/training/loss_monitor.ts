@@ -1,14 +1,51 @@
+/** Warnings about the losses of a run. */
+
+/** Steps that the means go over: a dip of a few steps, as at the beginning of a run, is ordinary. */
+const WINDOW = 100;
+
 /**
- * Warnings about the losses of a run.
+ * Losses are mean negative logarithms of probabilities, so exp(-loss) is the (geometric) mean
+ * probability that the discriminator gives: exp(-g) for generated images to be real, and
+ * exp(-d / 2) for the truth, d being the sum over real and generated images. Networks in balance
+ * are at ln 2 and 2 ln 2, one half each; in the tutorial's first two epochs g stayed within 0.4 to
+ * 1.2 and d within 0.6 to 1.9.
  *
- * @module
+ * The discriminator overpowers when it is right with more than 90 % (d < 0.2) and believes in fewer
+ * than 5 % of the generated images (g > 3): whatever the generator tries is found out, and it learns
+ * little of what would be better. A discriminator that is merely good (d = 0.4, right with 82 %)
+ * still teaches. The imbalance ends with a clear recovery (d > 0.4 or g < 2), so that a
+ * run at the border causes one warning.
+ *
+ * The generator overpowers when its images pass for real with more than 90 % (g < 0.1); since both
+ * losses come from the same logits, d is then at least -ln(1 - exp(-0.1)) = 2.35, by convexity. The
+ * end is at g > 0.3 (74 %).
  */
+const LIMITS = {
+  discriminator: {
+    begins: (g: number, d: number) => d < 0.2 && g > 3,
+    lasts: (g: number, d: number) => d <= 0.4 && g >= 2,
+  },
+  generator: { begins: (g: number) => g < 0.1, lasts: (g: number) => g <= 0.3 },
+};
 
-import { Balance } from "./balance.ts";
+type Winner = keyof typeof LIMITS;
 
-/** Warns when one network overpowers the other, and once when numbers are not finite. */
+const ADVICE: Record<Winner, string> = {
+  discriminator: "If it stays so, raise dropout, narrow discriminatorWidths, or lower learningRate",
+  generator: "If it stays so, lower dropout, widen discriminatorWidths, or lower learningRate",
+};
+
+/**
+ * Warns when one network overpowers the other for a hundred steps, which the tutorial warns of: what
+ * loses has nothing to learn from any more. And when that is over; and once when numbers are not
+ * finite.
+ */
 export class LossMonitor {
-  readonly #balance = new Balance();
+  readonly #g: number[] = [];
+  readonly #d: number[] = [];
+  #next = 0;
+  /** The network that overpowers the other at present. */
+  #winner: Winner | undefined;
   #diverged = false;
 
   constructor(private readonly warn: (text: string) => void) {}
@@ -18,13 +55,24 @@ export class LossMonitor {
     return this.#diverged;
   }
 
-  /** Takes the losses of a step. */
+  /** Takes the losses of a step. Those that are not finite are left out of the means. */
   add(step: number, generatorLoss: number, discriminatorLoss: number): void {
     if (!Number.isFinite(generatorLoss + discriminatorLoss)) {
       return this.diverge("the losses are no longer finite", step);
     }
-    const warning = this.#balance.add(step, generatorLoss, discriminatorLoss);
-    if (warning) this.warn(warning);
+    this.#g[this.#next] = generatorLoss;
+    this.#d[this.#next] = discriminatorLoss;
+    this.#next = (this.#next + 1) % WINDOW;
+    if (this.#g.length < WINDOW) return;
+
+    const [g, d] = [mean(this.#g), mean(this.#d)];
+    const now = winner(this.#winner, g, d);
+    if (now === this.#winner) return;
+    this.#winner = now;
+    const facts = describe(g, d);
+    if (!now) return this.warn(`step ${step}: the networks are a match again: ${facts}`);
+    const loser = now === "generator" ? "discriminator" : "generator";
+    this.warn(`step ${step}: the ${now} overpowers the ${loser}: ${facts}. ${ADVICE[now]}`);
   }
 
   /** Warns that something is not finite. */
@@ -32,4 +80,27 @@ export class LossMonitor {
     if (!this.#diverged) this.warn(`${what} at step ${step}: try a lower learning rate`);
     this.#diverged = true;
   }
+}
+
+function winner(before: Winner | undefined, g: number, d: number): Winner | undefined {
+  if (before && LIMITS[before].lasts(g, d)) return before;
+  return (["discriminator", "generator"] as const).find((name) => LIMITS[name].begins(g, d));
+}
+
+function describe(g: number, d: number): string {
+  return `over the last ${WINDOW} steps the discriminator's mean loss is ${d.toFixed(3)} (right ` +
+    `with ${percent(Math.exp(-d / 2))}) and the generator's ${g.toFixed(3)} (its images pass ` +
+    `for real with ${percent(Math.exp(-g))})`;
+}
+
+/** Two digits, and more near 0 % and 100 %. */
+function percent(share: number): string {
+  const p = 100 * share;
+  if (p < 0.01) return "less than 0.01 %";
+  if (p > 99.99) return "more than 99.99 %";
+  return `${p < 1 || p > 99 ? p.toFixed(2) : p < 10 ? p.toFixed(1) : p.toFixed(0)} %`;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,8 +1,4 @@
-/**
- * Losses on their way from the device to the host.
- *
- * @module
- */
+/** Losses on their way from the device to the host. */
 
 import ringCode from "../kernels/ring.wgsl" with { type: "text" };
 import { kernel } from "../gpu/shader.ts";
@@ -34,7 +30,6 @@ export class LossRing {
     for (const variable of [this.#slots, this.#count]) graph.overwrite(variable);
   }
 
-  /** Frees its memory. */
   dispose(): void {
     this.#slots.dispose();
     this.#count.dispose();

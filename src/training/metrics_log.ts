@@ -1,8 +1,4 @@
-/**
- * The log of a run's losses, and reading it back.
- *
- * @module
- */
+/** The log of a run's losses, and reading it back. */
 
 import {
   encodeRow,
@@ -11,16 +7,7 @@ import {
   type RowOrder,
   type StepMetrics,
 } from "../formats/metrics.ts";
-
-/** A file that grows by whole entries; see `AppendFile`. */
-export interface EntryFile {
-  readonly path: string;
-  readonly lost: number;
-  /** @throws {Error} when it is closed. */
-  add(entry: Uint8Array): void;
-  flush(options?: { readonly sync?: boolean }): Promise<void>;
-  close(): Promise<void>;
-}
+import { type EntryFile, EntryLog } from "./entry_log.ts";
 
 /** Options of {@linkcode MetricsLog.open}. */
 export interface MetricsLogOptions {
@@ -39,16 +26,6 @@ export interface MetricsLogOptions {
  *
  * Array buffers made: 64 KiB, and twice the file's bytes, of which those of one line are held.
  *
- * Permissions: read for the file.
- *
- * ```ts
- * import { readMetrics } from "@dcgan/webgpu";
- *
- * for await (const row of readMetrics("out/metrics.jsonl")) {
- *   if (row.type === "epoch") console.log(row.epoch, row.generatorLoss, row.distance);
- * }
- * ```
- *
  * @throws {DataError} when a line is not as it should be, naming its number and what is wrong; and when
  *   it is not a file.
  * @throws {Deno.errors.NotFound} when there is no such file.
@@ -58,34 +35,19 @@ export async function* readMetrics(path: string): AsyncGenerator<MetricsRow> {
   for await (const { row } of readLines(path)) yield row;
 }
 
-/**
- * Writes the log of a run. Lines are held back until {@linkcode MetricsLog.flush}, and what a flush
- * could not write, the next one does. While none succeeds, 16 MiB are held; beyond, the oldest lines
- * are lost.
- *
- * ```ts
- * import { MetricsLog } from "@dcgan/webgpu";
- *
- * await using log = await MetricsLog.open("metrics.jsonl");
- * log.step({ step: 1, epoch: 1, images: 256, generatorLoss: 0.69, discriminatorLoss: 1.39 });
- * ```
- */
-export class MetricsLog {
+/** Writes the log of a run, a line for each step and epoch. */
+export class MetricsLog extends EntryLog {
   /** The epoch that the file's last line is of when a run is resumed. */
   readonly #kept: Readonly<{ epoch: number; step: number }>;
 
-  private constructor(
-    private readonly file: EntryFile,
-    private readonly order: RowOrder,
-  ) {
+  private constructor(file: EntryFile, private readonly order: RowOrder) {
+    super(file);
     this.#kept = { epoch: order.epoch, step: order.epochStep };
   }
 
   /**
    * Begins a log, or goes on with that of a run that is resumed. What lies beyond the step, and a
    * torn last line, is cut off in one go.
-   *
-   * Permissions: read and write for the file's folder.
    *
    * @throws {DataError} when a line that should be kept is damaged.
    * @throws {Error} when the file cannot be opened, naming the path, the reason and a way out.
@@ -96,21 +58,7 @@ export class MetricsLog {
     return new MetricsLog(file, order);
   }
 
-  /** The file. */
-  get path(): string {
-    return this.file.path;
-  }
-
-  /** Lines that could not be written for so long that they were given up. */
-  get lost(): number {
-    return this.file.lost;
-  }
-
-  /**
-   * Logs a step.
-   *
-   * @throws {RangeError} when it is not the one after the last, or a number is not of its kind.
-   */
+  /** @throws {RangeError} when it is not the step after the last, or a number is not of its kind. */
   step(event: Omit<StepMetrics, "type" | "time">): void {
     const { step, epoch, images, generatorLoss, discriminatorLoss } = event;
     if (step !== this.order.step + 1) {
@@ -138,17 +86,9 @@ export class MetricsLog {
     }
     if (epoch === this.#kept.epoch && step === this.#kept.step) return;
     const time = new Date().toISOString();
-    this.#add({
-      type: "epoch",
-      time,
-      step,
-      epoch,
-      steps,
-      generatorLoss,
-      discriminatorLoss,
-      seconds,
-      ...(distance === undefined ? {} : { distance }),
-    });
+    const losses = { generatorLoss, discriminatorLoss };
+    // A distance that was not measured has no place in the line: JSON leaves out what is undefined.
+    this.#add({ type: "epoch", time, step, epoch, steps, ...losses, seconds, distance });
   }
 
   #add(row: MetricsRow): void {
@@ -162,24 +102,5 @@ export class MetricsLog {
     }
     this.file.add(new TextEncoder().encode(line));
     this.order.accept(row);
-  }
-
-  /**
-   * Appends what was logged to the file; `sync` waits until it is on the disk.
-   *
-   * @throws {Error} when it cannot be written; the file then ends with a whole line, as before.
-   */
-  flush(options: { readonly sync?: boolean } = {}): Promise<void> {
-    return this.file.flush(options);
-  }
-
-  /** Writes the rest, waits until it is on the disk, and closes the file. */
-  close(): Promise<void> {
-    return this.file.close();
-  }
-
-  /** The same as {@linkcode MetricsLog.close}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

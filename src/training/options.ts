@@ -1,8 +1,4 @@
-/**
- * The options of a run and their defaults, resolved here and nowhere else.
- *
- * @module
- */
+/** The options of a run and their defaults, resolved here and nowhere else. */
 
 import { type Dataset, validateDataset } from "../data/dataset.ts";
 import { MOST_IMAGES, mostImages } from "../formats/grid.ts";
@@ -50,11 +46,6 @@ export interface TrainerOptions extends Hyperparameters {
   /** Called with what a person should know: losses that are not finite, a network that wins. */
   readonly onMessage?: (text: string) => void;
 }
-
-/** {@linkcode TrainerOptions} with all defaults. */
-export type ResolvedOptions =
-  & Required<Omit<TrainerOptions, "calibrate">>
-  & { readonly calibrate: false | CalibrateOptions };
 
 /**
  * When checkpoints are written, besides the one at the end of the run or when the signal stops it. By
@@ -118,64 +109,40 @@ export interface TrainOptions extends TrainerOptions, WatchOptions {
   readonly command?: readonly string[];
 }
 
-/** A {@linkcode CheckpointPolicy} with all defaults; times that are infinite never come. */
-interface ResolvedPolicy {
-  readonly everyEpochs: number;
-  readonly everyMinutes: number;
-  readonly afterFirstEpoch: boolean;
-  readonly atEnd: boolean;
-  readonly keep: number;
-}
-
-type FileOptions = "outDir" | "checkpoint" | "resume" | "overwrite" | "deviceLosses" | "command";
-
-/** {@linkcode TrainOptions} with all defaults. */
-export type ResolvedTrainOptions =
-  & ResolvedOptions
-  & Required<Omit<WatchOptions, "pictureEverySteps" | "pictureCount" | "onPicture">>
-  & Required<Pick<TrainOptions, Exclude<FileOptions, "outDir" | "checkpoint" | "command">>>
-  & Pick<TrainOptions, "outDir" | "command">
-  & { readonly checkpoint: ResolvedPolicy };
-
-function requireCountOrInfinity(name: string, value: number): void {
-  if (value !== Infinity) requireCount(name, value);
-}
-
 const ignore = () => {};
 
-/**
- * The options of a trainer with all defaults. Those that are resolved already stay as they are.
- *
- * @throws {RangeError} when one is out of range.
- * @throws {DataError} when the data set is invalid.
- */
-export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+/** {@linkcode TrainerOptions} with all defaults. */
+export type ResolvedOptions = Readonly<ReturnType<typeof resolveOptions>>;
+
+/** Checks options and adds all defaults. Those that are resolved already stay as they are. */
+export function resolveOptions(options: TrainerOptions) {
   const { dataset, gpu = () => Gpu.request(), epochs = 50, maxSteps = Infinity } = options;
-  const { calibrate = false, distance = true, onNonFinite = "stop" } = options;
-  const { signal = new AbortController().signal, onMessage = ignore } = options;
+  const { distance = true, onNonFinite = "stop", onMessage = ignore } = options;
+  const { signal = new AbortController().signal } = options;
+  const calibrate: false | CalibrateOptions = options.calibrate === true
+    ? {}
+    : options.calibrate ?? false;
   validateDataset(dataset);
   requireCount("epochs", epochs);
-  requireCountOrInfinity("maxSteps", maxSteps);
+  if (maxSteps !== Infinity) requireCount("maxSteps", maxSteps);
   if (onNonFinite !== "stop" && onNonFinite !== "warn") {
     throw new RangeError(
       `onNonFinite must be "stop" or "warn", got ${JSON.stringify(onNonFinite)}`,
     );
   }
+  const hyperparameters = resolveHyperparameters(options);
   return {
-    ...resolveHyperparameters(options),
-    ...{ dataset, gpu, epochs, maxSteps, distance, onNonFinite, signal, onMessage },
-    calibrate: calibrate === true ? {} : calibrate,
+    ...hyperparameters,
+    ...{ dataset, gpu, epochs, maxSteps, calibrate, distance, onNonFinite, signal, onMessage },
+    totalSteps: Math.min(maxSteps, epochs * Math.ceil(dataset.count / hyperparameters.batchSize)),
   };
 }
 
-/**
- * The options of `trainDCGAN` with all defaults, under the names of this version.
- *
- * @throws {RangeError} when one is out of range.
- * @throws {TypeError} when the run should resume from nowhere.
- * @throws {DataError} when the data set is invalid.
- */
-export function resolveTrainOptions(options: TrainOptions): ResolvedTrainOptions {
+/** {@linkcode TrainOptions} with all defaults. */
+export type ResolvedTrainOptions = Readonly<ReturnType<typeof resolveTrainOptions>>;
+
+/** Checks options and adds all defaults, under the names of this version. */
+export function resolveTrainOptions(options: TrainOptions) {
   const resolved = resolveOptions(options);
   const { onPicture, pictureCount = 16, pictureEverySteps = Infinity } = options;
   const onPictures = onPicture &&
@@ -183,7 +150,7 @@ export function resolveTrainOptions(options: TrainOptions): ResolvedTrainOptions
   const { imageCount = pictureCount, imageEverySteps = pictureEverySteps } = options;
   const { onStep = ignore, onEpoch = ignore, onImage = onPictures ?? ignore } = options;
   const { outDir, resume = false, overwrite = false, deviceLosses = 3, command } = options;
-  requireCountOrInfinity("imageEverySteps", imageEverySteps);
+  if (imageEverySteps !== Infinity) requireCount("imageEverySteps", imageEverySteps);
   requireCount("imageCount", imageCount, MOST_IMAGES);
   const { height, width } = resolved.dataset;
   const most = mostImages(height, width);
@@ -207,19 +174,22 @@ export function resolveTrainOptions(options: TrainOptions): ResolvedTrainOptions
   };
 }
 
-function resolvePolicy(policy: CheckpointPolicy | false = {}): ResolvedPolicy {
+/** A policy with all defaults; times that are infinite never come. */
+function resolvePolicy(policy: CheckpointPolicy | false = {}) {
   const { everyEpochs, everyMinutes, keep = 3 } = policy || {};
   requireCount("checkpoint.keep", keep);
   if (everyEpochs !== undefined) requireCount("checkpoint.everyEpochs", everyEpochs);
   if (everyMinutes !== undefined && !(everyMinutes > 0)) {
     throw new RangeError(`checkpoint.everyMinutes must be a number above 0, got ${everyMinutes}`);
   }
-  const never = { everyEpochs: Infinity, everyMinutes: Infinity, afterFirstEpoch: false };
-  if (policy === false) return { ...never, atEnd: false, keep };
-  const chosen = everyEpochs === undefined && everyMinutes === undefined
-    ? { everyEpochs: 15, everyMinutes: 5, afterFirstEpoch: true }
-    : { everyEpochs: everyEpochs ?? Infinity, everyMinutes: everyMinutes ?? Infinity };
-  return { ...never, ...chosen, atEnd: true, keep };
+  const isDefault = policy !== false && everyEpochs === undefined && everyMinutes === undefined;
+  return {
+    everyEpochs: everyEpochs ?? (isDefault ? 15 : Infinity),
+    everyMinutes: everyMinutes ?? (isDefault ? 5 : Infinity),
+    afterFirstEpoch: isDefault,
+    atEnd: policy !== false,
+    keep,
+  };
 }
 
 /** What a resumed run must share with the one that it continues: hyperparameters and data. */

@@ -1,8 +1,4 @@
-/**
- * In which order a run trains the images.
- *
- * @module
- */
+/** In which order a run trains the images. */
 
 import { permutation, RandomSequence, STREAM } from "../model/threefry.ts";
 

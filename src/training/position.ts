@@ -1,13 +1,10 @@
-/**
- * Where a run stands: the part of a checkpoint that is neither a tensor nor an option.
- *
- * @module
- */
+/** Where a run stands: the part of a checkpoint that is neither a tensor nor an option. */
 
 import { CheckpointError } from "../errors.ts";
 import { quote } from "../formats/json.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { EpochEvent, StepEvent } from "./events.ts";
+import type { ResolvedOptions } from "./options.ts";
 
 /** Where a run stands, kept in its checkpoints. */
 export interface Position {
@@ -45,7 +42,7 @@ export const BEGINNING: Position = { epoch: 1, at: 0, steps: 0, sums: NO_STEPS, 
 export function afterLosses(
   position: Position,
   losses: readonly (readonly [generator: number, discriminator: number])[],
-  { batchSize, count, totalSteps }: Record<"batchSize" | "count" | "totalSteps", number>,
+  { batchSize, totalSteps, dataset: { count } }: ResolvedOptions,
 ): { readonly position: Position; readonly events: StepEvent[] } {
   const { epoch } = position;
   const sums = { ...position.sums };

@@ -1,8 +1,4 @@
-/**
- * How often a run reads its losses.
- *
- * @module
- */
+/** How often a run reads its losses. */
 
 /**
  * How many steps are enqueued before their losses are read: about twice a second, since a read waits
@@ -12,7 +8,6 @@ export class ReadInterval {
   #steps = 1;
   #since = performance.now();
 
-  /** Steps to enqueue before the next read. */
   get steps(): number {
     return this.#steps;
   }

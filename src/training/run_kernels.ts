@@ -1,8 +1,4 @@
-/**
- * The kernel choices of a run, which its checkpoints keep: other choices give other bits.
- *
- * @module
- */
+/** The kernel choices of a run, which its checkpoints keep: other choices give other bits. */
 
 import { plain } from "../formats/json.ts";
 import type { Gpu } from "../graph/gpu.ts";
@@ -27,14 +23,12 @@ export function adoptKernels(
   const current = describeKernels(gpu);
   if (kernels === current) return { changed: false };
   const tuning = tuningOf(kernels, gpu.info.description);
-  if (tuning) {
-    gpu.tune(tuning);
-    return { changed: true, message: `kernels as in ${path}` };
-  }
-  const message =
-    `${path} was made with other kernels (${plain(kernels, 4000)}, here ${current}): ` +
-    "the run goes on, but not with the same bits";
-  return { changed: false, message };
+  if (tuning) gpu.tune(tuning);
+  const message = tuning
+    ? `kernels as in ${path}`
+    : `${path} was made with other kernels (${plain(kernels, 4000)}, here ${current}): ` +
+      "the run goes on, but not with the same bits";
+  return { changed: tuning !== undefined, message };
 }
 
 /** The choices that a checkpoint names, unless they are of another adapter or invalid. */

@@ -1,14 +1,10 @@
-/**
- * Images of a generator under training, and how far they are from the data.
- *
- * @module
- */
+/** Images of a generator under training, and how far they are from the data. */
 
-import type { Dataset } from "../data/dataset.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { energyDistance } from "../metrics/distance.ts";
 import type { Generator } from "../model/generator.ts";
 import { Sampler, seedNoise } from "../model/sampler.ts";
+import type { ResolvedOptions } from "./options.ts";
 
 /** Numbers of images whose samplers stay compiled, and on the device: grids, distances, two more. */
 const KEPT = 4;
@@ -26,7 +22,7 @@ export class Samples implements Disposable {
   constructor(
     private readonly gpu: Gpu,
     private readonly generator: Generator,
-    private readonly dataset: Dataset,
+    private readonly options: ResolvedOptions,
   ) {}
 
   /**
@@ -48,16 +44,21 @@ export class Samples implements Disposable {
     }
   }
 
+  /** The distance, if the options ask for it. */
+  async measure(): Promise<number | undefined> {
+    return this.options.distance ? await this.distance() : undefined;
+  }
+
   /**
    * The energy distance of such images from the data, measured once for the same weights. NaN for a
    * data set of a single image, which has no distribution.
    */
-  async distance(seed: number): Promise<number> {
+  async distance(): Promise<number> {
     // Each write to a buffer raises its version. It is read first: while images are on their way, the
     // weights may change.
     const weights = this.generator.variables.map(({ view }) => view.buffer.version).join();
     if (this.#distance?.weights === weights) return this.#distance.value;
-    const { images, count, height, width, channels } = this.dataset;
+    const { seed, dataset: { images, count, height, width, channels } } = this.options;
     if (count < 2) return NaN;
     const size = height * width * channels;
     const n = Math.min(COMPARED, count);

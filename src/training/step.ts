@@ -1,8 +1,4 @@
-/**
- * One training step of the tutorial, recorded.
- *
- * @module
- */
+/** One training step of the tutorial, recorded. */
 
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
@@ -10,13 +6,9 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { Adam } from "../optim/adam.ts";
 import { gatherImages } from "../ops/gather.ts";
-import { abs, sigmoid } from "../ops/math.ts";
-import { add, div, mul, neg } from "../ops/arithmetic.ts";
 import { grad, weightedGrad } from "../ops/grad.ts";
-import { randomNormal, type RandomState } from "../ops/random.ts";
-import { reshape } from "../ops/shape.ts";
-import { stopGradient } from "../ops/state.ts";
-import { mean, sum } from "../ops/reduce.ts";
+import * as ops from "../ops/mod.ts";
+import type { RandomState } from "../ops/random.ts";
 import type { Discriminator } from "../model/discriminator.ts";
 import type { Generator } from "../model/generator.ts";
 import { crossEntropy, discriminatorLoss, generatorLoss } from "../model/losses.ts";
@@ -54,19 +46,19 @@ export function gradientsOf({ generator, discriminator, fake, realLogits, fakeLo
   readonly fakeLogits: Tensor;
 }): { generator: Tensor[]; discriminator: Tensor[] } {
   const [batch] = fake.shape;
-  const logits = stopGradient(reshape(fakeLogits, [batch]));
-  const larger = sigmoid(abs(logits));
-  const ofDiscriminator = div(sigmoid(logits), larger);
-  const ofGenerator = neg(div(sigmoid(neg(logits)), larger));
+  const logits = ops.stopGradient(ops.reshape(fakeLogits, [batch]));
+  const larger = ops.sigmoid(ops.abs(logits));
+  const ofDiscriminator = ops.div(ops.sigmoid(logits), larger);
+  const ofGenerator = ops.neg(ops.div(ops.sigmoid(ops.neg(logits)), larger));
 
-  const pass = mean(mul(reshape(fakeLogits, [batch]), larger));
+  const pass = ops.mean(ops.mul(ops.reshape(fakeLogits, [batch]), larger));
   const targets = [fake, ...discriminator.trainableVariables];
   const [atFake, ...fakeGradients] = weightedGrad(pass, targets, ofDiscriminator);
   const realGradients = grad(crossEntropy(realLogits, 1), discriminator.trainableVariables);
-  const atImages = mul(atFake, reshape(ofGenerator, [batch, 1, 1, 1]));
+  const atImages = ops.stopGradient(ops.mul(atFake, ops.reshape(ofGenerator, [batch, 1, 1, 1])));
   return {
-    generator: grad(sum(mul(fake, stopGradient(atImages))), generator.trainableVariables),
-    discriminator: realGradients.map((gradient, i) => add(gradient, fakeGradients[i])),
+    generator: grad(ops.sum(ops.mul(fake, atImages)), generator.trainableVariables),
+    discriminator: realGradients.map((gradient, i) => ops.add(gradient, fakeGradients[i])),
   };
 }
 
@@ -80,14 +72,14 @@ export function compileStep(
   gpu: Gpu,
   state: StepState,
   batch: number,
-  { watch = false }: { readonly watch?: boolean } = {},
+  options: { readonly checkFinite?: boolean } = {},
 ): Program<"indices"> {
   const { generator, discriminator, random } = state;
   return gpu.compile(
     { indices: { shape: [batch], dtype: "u32" } },
     ({ indices }) => {
       const training = { training: true, state: random };
-      const noise = randomNormal([batch, generator.noiseDim], { state: random });
+      const noise = ops.randomNormal([batch, generator.noiseDim], { state: random });
       const real = gatherImages(state.images, indices);
       const fake = generator.call(noise, training);
       const realLogits = discriminator.call(real, training);
@@ -100,6 +92,6 @@ export function compileStep(
       state.losses.record(lossOfGenerator, lossOfDiscriminator);
       return {};
     },
-    { label: `training step, batch ${batch}`, watch },
+    { label: `training step, batch ${batch}`, ...options },
   );
 }

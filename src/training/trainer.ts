@@ -1,8 +1,4 @@
-/**
- * A run of training in memory: its state, and the loop that trains it.
- *
- * @module
- */
+/** A run of training in memory: what a caller may ask of it, one call at a time. */
 
 import { Gpu } from "../graph/gpu.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
@@ -14,25 +10,14 @@ import { VERSION } from "../version.ts";
 import { encodeCheckpoint, requireFinite, requireSameConfiguration } from "./checkpoint.ts";
 import { DCGAN } from "./dcgan.ts";
 import type { EpochEvent, StepEvent, TrainEvent } from "./events.ts";
-import { FiniteCheck } from "./finite_check.ts";
-import { LossMonitor } from "./loss_monitor.ts";
+import { Loop } from "./loop.ts";
 import {
   configurationOf,
   type ResolvedOptions,
   resolveOptions,
   type TrainerOptions,
 } from "./options.ts";
-import { Order } from "./order.ts";
-import {
-  afterEpoch,
-  afterLosses,
-  BEGINNING,
-  type Position,
-  readSnapshot,
-  requirePosition,
-  type Snapshot,
-} from "./position.ts";
-import { ReadInterval } from "./read_interval.ts";
+import { readSnapshot, requirePosition, type Snapshot } from "./position.ts";
 import { adoptKernels, describeKernels } from "./run_kernels.ts";
 import { Samples } from "./samples.ts";
 import { Turns } from "./turns.ts";
@@ -68,24 +53,10 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   readonly #options: ResolvedOptions;
   readonly #model: DCGAN;
   readonly #samples: Samples;
-  readonly #finite: FiniteCheck;
-  readonly #order: Order;
   readonly #turns: Turns;
-  readonly #interval = new ReadInterval();
-  #monitor: LossMonitor;
+  readonly #loop: Loop;
   /** The run's kernel choices, once they are made; see `describeKernels`. */
   #kernels: string | undefined;
-  #position = BEGINNING;
-  /** Where the copy on the device stands that `FiniteCheck` goes back to. */
-  #backedUp: Position | undefined;
-  /** Batches of the steps enqueued whose losses are not read yet; all of one epoch. */
-  #pending: Uint32Array[] = [];
-  /** Errors of the device before the first of those steps. */
-  #failures = 0;
-  /** When the first of those steps began. */
-  #begun = 0;
-  /** Milliseconds that the epoch under way has taken, as far as its losses are read. */
-  #taken = 0;
   /** Events that the iteration has still to emit. */
   #events: TrainEvent[] = [];
 
@@ -94,16 +65,13 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     configuration: Readonly<Record<string, unknown>>,
     gpu: Gpu,
   ) {
-    const { dataset, seed, batchSize } = options;
     this.#options = options;
     this.configuration = configuration;
     this.gpu = gpu;
-    this.#model = new DCGAN(gpu, dataset, options);
-    this.#samples = new Samples(gpu, this.generator, dataset);
-    this.#finite = new FiniteCheck(gpu, this.#model);
-    this.#monitor = new LossMonitor(options.onMessage);
-    this.#order = new Order(seed, dataset.count, batchSize);
-    this.#turns = new Turns(gpu, () => this.#pending.length > 0);
+    this.#model = new DCGAN(gpu, options.dataset, options);
+    this.#samples = new Samples(gpu, this.generator, options);
+    this.#turns = new Turns(gpu, () => this.#loop.isOpen);
+    this.#loop = new Loop(gpu, this.#model, this.#samples, this.#turns, options);
   }
 
   /**
@@ -138,28 +106,27 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
 
   /** Steps trained so far; those before a restored checkpoint count, too. */
   get steps(): number {
-    return this.#position.steps;
+    return this.#loop.position.steps;
   }
 
   /** The epoch that the next step belongs to, counted from 1. */
   get currentEpoch(): number {
-    return this.#position.epoch;
+    return this.#loop.position.epoch;
   }
 
   /** Whether the last step ended an epoch, or none was trained yet. */
   get betweenEpochs(): boolean {
-    return this.#position.at === 0;
+    return this.#loop.position.at === 0;
   }
 
   /** Steps of the whole run, by `epochs` and `maxSteps`; they bound the iteration. */
   get totalSteps(): number {
-    const { epochs, maxSteps, batchSize, dataset: { count } } = this.#options;
-    return Math.min(maxSteps, epochs * Math.ceil(count / batchSize));
+    return this.#options.totalSteps;
   }
 
   /** One entry for each complete epoch. */
   get history(): readonly EpochEvent[] {
-    return this.#position.history;
+    return this.#loop.position.history;
   }
 
   /** What one full step costs: dispatches, and memory with and without sharing. */
@@ -195,6 +162,11 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.#samples[Symbol.dispose]();
   }
 
+  async #train(stop: (step: number) => boolean): ReturnType<Loop["train"]> {
+    await this.#prepare();
+    return await this.#loop.train(stop);
+  }
+
   /**
    * Trains one batch and waits for its losses. A wait takes 10 ms or more, however small the network:
    * `epoch` and the iteration read the losses of many steps with one wait.
@@ -203,8 +175,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   async step(): Promise<StepEvent> {
     this.#options.signal.throwIfAborted();
-    const [{ type: _, ...event }] = await this.#turns.take("a step", () => this.#train(() => true));
-    return event as StepEvent;
+    const { steps: [event] } = await this.#turns.take("a step", () => this.#train(() => true));
+    return event;
   }
 
   /**
@@ -218,8 +190,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     signal.throwIfAborted();
     return await this.#turns.take("an epoch", async () => {
       for (;;) {
-        const { type, ...event } = (await this.#train(() => signal.aborted)).at(-1)!;
-        if (type === "epoch") return event as EpochEvent;
+        const { epoch } = await this.#train(() => signal.aborted);
+        if (epoch) return epoch;
         signal.throwIfAborted();
       }
     });
@@ -241,108 +213,21 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   async *run(
     { pauseAfter = () => false }: { readonly pauseAfter?: (step: number) => boolean } = {},
   ): AsyncGenerator<TrainEvent, void, void> {
-    const { signal } = this.#options;
+    const { signal, totalSteps } = this.#options;
     this.#turns.requireUsable();
-    const running = () => this.steps < this.totalSteps && !signal.aborted;
+    const isOver = () => this.steps >= totalSteps || signal.aborted;
     for (;;) {
       for (let event; (event = this.#events.shift());) yield event;
-      if (!running()) return;
+      if (isOver()) return;
       await this.#turns.take("an iteration", async () => {
         let pause = false;
-        const { epoch } = this.#position;
-        this.#events = await this.#train((step) => (pause = pauseAfter(step)) || !running());
-        if (!pause) return;
-        const at = this.#events.findLastIndex(({ type }) => type === "step") + 1;
-        this.#events.splice(at, 0, { type: "pause", step: this.steps, epoch });
+        const trained = await this.#train((step) => (pause = pauseAfter(step)) || isOver());
+        this.#events = trained.steps.map((event) => ({ type: "step", ...event }));
+        const { step, epoch } = trained.steps.at(-1)!;
+        if (pause) this.#events.push({ type: "pause", step, epoch });
+        if (trained.epoch) this.#events.push({ type: "epoch", ...trained.epoch });
       });
     }
-  }
-
-  /**
-   * The loop: enqueues steps until losses are due to be read, the epoch ends or `stop` returns true
-   * after a step; then reads the losses.
-   *
-   * @returns the steps' events; the epoch's is the last, if it ended
-   */
-  async #train(stop: (step: number) => boolean): Promise<TrainEvent[]> {
-    await this.#prepare();
-    const { count } = this.#options.dataset;
-    do {
-      this.#enqueue();
-      if (stop(this.steps)) break;
-    } while (this.#pending.length < this.#interval.steps && this.#position.at < count);
-    return await this.#read();
-  }
-
-  #enqueue(): void {
-    this.#turns.requireUsable();
-    const { epoch, at, steps } = this.#position;
-    if (this.#pending.length === 0) {
-      this.#begun = performance.now();
-      this.#failures = this.gpu.context.errors.count;
-    }
-    if (!this.#backedUp) this.#backUp();
-    const batch = this.#order.batch(epoch, at);
-    this.#model.step(batch);
-    this.#position = { ...this.#position, at: at + batch.length, steps: steps + 1 };
-    this.#pending.push(batch);
-  }
-
-  /** Reads and checks the losses of the steps enqueued since the last time, and ends a complete epoch. */
-  async #read(): Promise<TrainEvent[]> {
-    const { batchSize, dataset: { count }, onNonFinite } = this.#options;
-    // Both reads share one wait.
-    const [losses, notFinite] = await Promise.all([
-      this.#model.losses.take(this.#pending.length),
-      this.#monitor.diverged ? undefined : this.#finite.first(),
-    ]);
-    this.#turns.requireUsable();
-    // A step may have failed with an error that another call has thrown already.
-    this.gpu.context.errors.check(this.#failures);
-    const finite = notFinite === undefined && losses.flat().every(Number.isFinite);
-    if (onNonFinite === "stop" && !finite) return await this.#goBack(notFinite);
-    const sizes = { batchSize, count, totalSteps: this.totalSteps };
-    const { position, events: steps } = afterLosses(this.#position, losses, sizes);
-    this.#position = position;
-    for (const { step, generatorLoss, discriminatorLoss } of steps) {
-      this.#monitor.add(step, generatorLoss, discriminatorLoss);
-    }
-    if (notFinite !== undefined) this.#monitor.diverge(`${notFinite} is not finite`, this.steps);
-    const events: TrainEvent[] = steps.map((event) => ({ type: "step", ...event }));
-    this.#taken += performance.now() - this.#begun;
-    this.#interval.adapt();
-    if (this.#position.at === count) events.push(await this.#endEpoch());
-    this.#backUp();
-    this.#pending = [];
-    return events;
-  }
-
-  async #endEpoch(): Promise<TrainEvent> {
-    const distance = await this.#measure();
-    const { position, event } = afterEpoch(this.#position, this.#taken / 1000, distance);
-    this.#position = position;
-    this.#taken = 0;
-    return { type: "epoch", ...event };
-  }
-
-  async #measure(): Promise<number | undefined> {
-    return this.#options.distance ? await this.#samples.distance(this.#options.seed) : undefined;
-  }
-
-  #backUp(): void {
-    if (this.#options.onNonFinite !== "stop") return;
-    this.#turns.requireUsable();
-    this.#finite.backUp();
-    this.#backedUp = this.#position;
-  }
-
-  /** Goes back to the last finite state. @throws {NonFiniteError} always */
-  async #goBack(holder: string | undefined): Promise<never> {
-    const backedUp = this.#backedUp!;
-    const error = await this.#finite.rollBack(this.#pending, backedUp.steps + 1, holder);
-    this.#position = backedUp;
-    this.#pending = [];
-    throw error;
   }
 
   /**
@@ -367,7 +252,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * do not show that, only which network is ahead.
    */
   async distance(): Promise<number> {
-    return await this.#turns.share(() => this.#samples.distance(this.#options.seed));
+    return await this.#turns.share(() => this.#samples.distance());
   }
 
   /**
@@ -380,8 +265,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       configuration: this.configuration,
       kernels: this.#kernels ?? describeKernels(this.gpu),
       version: VERSION,
-      distance: await this.#measure(),
-      position: this.#position,
+      distance: await this.#samples.measure(),
+      position: this.#loop.position,
     }));
   }
 
@@ -416,12 +301,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       if (onNonFinite === "stop") requireFinite(snapshot.tensors, path);
       this.#turns.requireUsable();
       this.#model.restore(snapshot.tensors, path);
-      this.#position = position;
-      this.#backedUp = undefined;
-      this.#taken = 0;
-      this.#pending = [];
+      this.#loop.moveTo(position);
       this.#events = [];
-      this.#monitor = new LossMonitor(onMessage);
       const { changed, message } = adoptKernels(this.gpu, snapshot.kernels, path);
       if (changed) this.#recompile();
       this.#kernels = describeKernels(this.gpu);
@@ -436,7 +317,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    */
   finish(): void {
     this.#samples[Symbol.dispose]();
-    this.#finite[Symbol.dispose]();
+    this.#loop[Symbol.dispose]();
     this.#model.finish();
   }
 

@@ -1,8 +1,4 @@
-/**
- * One thing at a time: calls that must not overlap, and what may follow an error.
- *
- * @module
- */
+/** One thing at a time: calls that must not overlap, and what may follow an error. */
 
 import { DeviceLostError, GpuValidationError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";

@@ -1,13 +1,8 @@
-/**
- * The profiler's trace, against what the Trace Event Format asks for.
- *
- * @module
- */
+/** The profiler's trace, against what the Trace Event Format asks for. */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { traceOf } from "../../bench/support/trace.ts";
-import { Gpu } from "../../src/graph/gpu.ts";
-import * as ops from "../../src/ops/mod.ts";
+import { Gpu, ops } from "../../mod.ts";
 
 Deno.test("a profile becomes complete events that follow each other, on named threads", async () => {
   using gpu = await Gpu.request();
@@ -16,33 +11,26 @@ Deno.test("a profile becomes complete events that follow each other, on named th
     return { y: ops.sum(y, 0), z: ops.transpose(y) };
   });
   program.run({ a: new Float32Array(4096), b: new Float32Array(4096) });
-  const timings = await program.profile();
-  const text = JSON.stringify(traceOf(timings, "a program", { adapter: gpu.info.description }));
-  const { traceEvents, displayTimeUnit } = JSON.parse(text);
+  const trace = traceOf(await program.profile(), "a program", { adapter: gpu.info.description });
+  const { traceEvents, displayTimeUnit } = JSON.parse(JSON.stringify(trace)) as typeof trace;
   equal(displayTimeUnit, "ms");
-
-  // deno-lint-ignore no-explicit-any
-  const events = traceEvents as any[];
-  for (const { name, cat, ph, ts, pid, tid } of events) {
-    ok(typeof name === "string" && name !== "" && typeof cat === "string");
-    ok(Number.isFinite(ts));
+  for (const { name, cat, ph, ts, pid, tid } of traceEvents) {
+    ok(name !== "" && [name, cat].every((text) => typeof text === "string"));
+    ok(Number.isFinite(ts) && Number.isInteger(pid) && Number.isInteger(tid));
     ok(ph === "X" || ph === "M");
-    ok(Number.isInteger(pid) && Number.isInteger(tid));
   }
-  const complete = events.filter((e) => e.ph === "X");
+  const named = (name: string) => traceEvents.filter((event) => event.name === name);
+  const complete = traceEvents.filter(({ ph }) => ph === "X");
   equal(complete.length, program.stats.dispatches);
+  equal(complete[0].ts, 0);
   let end = 0;
-  for (const { ts, dur, cat, tid } of complete) {
+  for (const { ts, dur = NaN, cat, tid } of complete) {
     ok(Number.isFinite(dur) && dur >= 0);
     ok(ts >= end - 1e-3, `begins at ${ts}, before ${end}`);
     end = ts + dur;
-    const [lane] = events.filter((e) => e.name === "thread_name" && e.tid === tid);
-    ok(lane.args.name.startsWith(cat.split(".")[0]), `${cat} is on the thread ${lane.args.name}`);
+    const thread = named("thread_name").find((event) => event.tid === tid)!;
+    ok(String(thread.args.name).startsWith(cat.split(".")[0]), `${cat} is on ${thread.args.name}`);
   }
-  equal(complete[0].ts, 0);
-
-  const named = events.filter((e) => e.name === "process_name").map((e) => e.args);
-  deepEqual(named, [{ name: "a program" }]);
-  const lanes = new Set(complete.map((e) => e.tid));
-  equal(events.filter((e) => e.name === "thread_sort_index").length, lanes.size);
+  deepEqual(named("process_name").map(({ args }) => args), [{ name: "a program" }]);
+  equal(named("thread_sort_index").length, new Set(complete.map(({ tid }) => tid)).size);
 });

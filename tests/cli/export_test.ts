@@ -1,109 +1,80 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Generator, Gpu, trainDCGAN } from "../../mod.ts";
-import { Sampler, seedNoise } from "../../src/model/sampler.ts";
+import { generate, seedNoise } from "../../src/model/sampler.ts";
+import { assertRuns } from "../support/commands.ts";
 import { blobs } from "../support/dataset.ts";
-import { assertFail, printed } from "../support/dcgan.ts";
-import { inFolder } from "../support/folder.ts";
+import { inFolder, withFiles } from "../support/folder.ts";
 
 const names = (dir: string) => [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
-
-async function draw(gpu: Gpu, path: string): Promise<Float32Array> {
-  const generator = await Generator.load(gpu, path);
-  using sampler = new Sampler(gpu, generator, 2);
-  return await sampler.sample(seedNoise(2, generator.noiseDim, 5));
-}
 
 Deno.test("export: a run's newest checkpoint in every form, relative to the person", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
+    const imagesOf = (generator: Generator) => generate(gpu, generator, seedNoise(2, 6, 5));
+    const draw = async (path: string) => imagesOf(await Generator.load(gpu, join(dir, path)));
+    const { images, ...rest } = blobs(4);
     using run = await trainDCGAN({
-      gpu,
-      dataset: blobs(4),
-      epochs: 2,
-      batchSize: 4,
-      noiseDim: 6,
+      ...{ gpu, epochs: 2, batchSize: 4, noiseDim: 6, outDir: join(dir, "out") },
+      dataset: { ...rest, width: 20, images: images.subarray(0, 4 * 28 * 20) },
       generatorWidths: [5, 4, 3],
       discriminatorWidths: [2, 3],
-      outDir: join(dir, "out"),
       checkpoint: { everyEpochs: 1 },
     });
+    const [older, newest] = [1, 2].map((n) => `out/training_checkpoints/ckpt-000${n}.safetensors`);
     const checkpoint = run.checkpoint!;
-    const expected = await draw(gpu, checkpoint);
+    assert.equal(checkpoint, join(dir, newest));
 
-    const onnx = await printed(dir, "export out --to generator.onnx");
+    const [onnx, tfjs] = await assertRuns(
+      dir,
+      [0, "export out --to generator.onnx", /^wrote {4}.*generator\.onnx$/m],
+      [0, `export --to=web/model.json ${checkpoint} --json`],
+      // A form without a place goes beside the run; a tfjs model can be read again.
+      [0, "export web --format safetensors"],
+      [0, "export out --format tfjs"],
+      // Nothing is overwritten without --force.
+      [1, `export ${older} --to web/`, /^error: .*model\.json exists: use --force/m],
+    );
     assert.ok(onnx.includes(`read     ${checkpoint}\n`), onnx);
-    assert.match(onnx, /^wrote {4}.*generator\.onnx$/m);
-    assert.deepEqual(
-      await Deno.readFile(join(dir, "generator.onnx")),
-      new Uint8Array(await run.generator.toONNX()),
-    );
-
-    const tfjs = await printed(dir, `export --to=web/model.json ${checkpoint} --json`);
-    const { files, ...rest } = JSON.parse(tfjs);
-    assert.deepEqual(rest, {
-      checkpoint,
-      format: "tfjs",
-      noiseDim: 6,
-      height: 28,
-      width: 28,
-      channels: 1,
+    const bytes = await Deno.readFile(join(dir, "generator.onnx"));
+    assert.deepEqual(bytes, new Uint8Array(await run.generator.toONNX()));
+    const files = ["web/model.json", "web/weights.bin"].map((name) => join(dir, name));
+    assert.deepEqual(JSON.parse(tfjs), {
+      ...{ checkpoint, format: "tfjs", noiseDim: 6, height: 28, width: 20, channels: 1 },
       weights: run.generator.parameterCount.total,
+      files: files.map((path) => ({ path, bytes: Deno.statSync(path).size })),
     });
-    assert.deepEqual(
-      files,
-      ["model.json", "weights.bin"].map((name) => {
-        const path = join(dir, "web", name);
-        return { path, bytes: Deno.statSync(path).size };
-      }),
-    );
-    assert.deepEqual(await draw(gpu, join(dir, "web")), expected);
-
-    // A form without a place goes beside the run; a tfjs model can be read again.
-    await printed(dir, "export web --format safetensors");
-    assert.deepEqual(await draw(gpu, join(dir, "web/generator.safetensors")), expected);
-    await printed(dir, "export out --format tfjs");
     assert.deepEqual(names(join(dir, "out/generator")), ["model.json", "weights.bin"]);
-
-    // Nothing is overwritten without --force.
-    const before = await Deno.readFile(join(dir, "web/weights.bin"));
-    const older = join(dir, "out/training_checkpoints/ckpt-0001.safetensors");
-    const exists = /^error: .*model\.json exists: use --force/m;
-    await assertFail(dir, [1, exists, `export ${older} --to web/`]);
-    assert.deepEqual(await Deno.readFile(join(dir, "web/weights.bin")), before);
-    await printed(dir, `export ${older} --to web/ --force`);
-    assert.deepEqual(await draw(gpu, join(dir, "web")), await draw(gpu, older));
-    assert.notDeepEqual(await draw(gpu, join(dir, "web")), expected);
+    const expected = await imagesOf(run.generator);
+    for (const path of [newest, "web", "web/generator.safetensors"]) {
+      assert.deepEqual(await draw(path), expected, path);
+    }
+    await assertRuns(dir, [0, `export ${older} --to web/ --force`]);
+    assert.deepEqual(await draw("web"), await draw(older));
+    assert.notDeepEqual(await draw("web"), expected);
   }));
 
 Deno.test("export: mistakes exit with a sentence, and write nothing", () =>
-  inFolder(async (dir) => {
-    await assertFail(dir, [1, /^error: There is no .*out/m, "export out --to a.onnx"]);
+  withFiles({ "a.safetensors": new Uint8Array(20) }, async (dir) => {
     await Deno.mkdir(join(dir, "out"));
-    await Deno.writeFile(join(dir, "a.safetensors"), new Uint8Array(20));
-    await assertFail(
+    const form = /--format onnx does not go with --to .*a, whose end \(a folder\) means tfjs/;
+    const itself = /^error: Cannot export .*a\.safetensors to itself/m;
+    const [help] = await assertRuns(
       dir,
-      [2, /missing required argument 'CHECKPOINT'/, "export"],
-      [2, /for 'export'\. Expected 1 argument but got 2: a, b/, "export a b --to c.onnx"],
-      [2, /export needs --to PATH, or --format/, "export out"],
-      [2, /'h5' is invalid\. It must be onnx or safetensors or tfjs/, "export out --format h5"],
-      [2, /'--form' \(Did you mean (one of .*)?--format/, "export out --form onnx"],
-      [1, /^error: .*out holds no checkpoint/m, "export out --to a.onnx"],
-      [1, /^error: .*a\.safetensors/m, "export a.safetensors --to a.onnx"],
-      [1, /^error: Cannot save the generator as .*a\.h5/m, "export a.safetensors --to=a.h5"],
-      [
-        2,
-        /--format onnx does not go with --to .*a, whose end \(a folder\) means tfjs/,
-        "export a.safetensors --to a --format onnx",
-      ],
-      [
-        1,
-        /^error: Cannot export .*a\.safetensors to itself/m,
-        "export a.safetensors --to a.safetensors --force",
-      ],
+      [0, "export --help"],
+      [1, "export none --to a.onnx", /^error: There is no .*none/m],
+      [2, "export", /missing required argument 'CHECKPOINT'/],
+      [2, "export a b --to c.onnx", /for 'export'\. Expected 1 argument but got 2: a, b/],
+      [2, "export out", /export needs --to PATH, or --format/],
+      [2, "export out --format h5", /'h5' is invalid\. It must be onnx or safetensors or tfjs/],
+      [2, "export out --form onnx", /'--form' \(Did you mean (one of .*)?--format/],
+      [1, "export out --to a.onnx", /^error: .*out holds no checkpoint/m],
+      [1, "export a.safetensors --to a.onnx", /^error: .*a\.safetensors/m],
+      [1, "export a.safetensors --to=a.h5", /^error: Cannot save the generator as .*a\.h5/m],
+      [2, "export a.safetensors --to a --format onnx", form],
+      [1, "export a.safetensors --to a.safetensors --force", itself],
     );
     assert.deepEqual(names(dir), ["a.safetensors", "out"]);
-    const help = await printed(dir, "export --help");
     for (const text of ["--to <PATH>", "--format <NAME>", "--force", "--json", "Examples:"]) {
       assert.ok(help.includes(text), text);
     }

@@ -1,70 +1,52 @@
 import assert from "node:assert/strict";
-import {
-  type Command,
-  CommanderError,
-  newCommand,
-  newProgram,
-  programOf,
-  usageMessage,
-} from "../../src/cli/flags.ts";
+import { CommanderError, newCommand, newProgram } from "../../src/cli/flags.ts";
+import { programOf, usageMessage } from "../../src/cli/flags.ts";
 import { whole } from "../../src/cli/values.ts";
-
-/** A program with one command, whose help is kept. */
-function programWith(add: (program: Command) => void) {
-  let help = "";
-  const program = newProgram().configureOutput({ writeOut: (text) => help += text });
-  add(program);
-  const run = (...args: string[]) => {
-    try {
-      program.parse(args, { from: "user" });
-      return "";
-    } catch (error) {
-      assert.ok(error instanceof CommanderError, (error as Error).stack);
-      return usageMessage(error);
-    }
-  };
-  return { run, help: () => help };
-}
 
 const HELP = { what: "Does it.", examples: ["gif out"], more: "And more." };
 
-Deno.test("flags: values come typed, in order with the arguments, and behind --", () => {
-  let got: unknown;
-  const { run } = programWith((program) =>
-    newCommand(program, "gif", HELP)
-      .argument("<FILE>", "what to read")
-      .argument("[MORE...]", "more of it")
-      .option("--batch-size <N>", "images a step", whole(1))
-      .option("--resume [FILE]", "goes on")
-      .option("--no-calibrate", "does not")
-      .action((file, more, flags) => {
-        const size: number | undefined = flags.batchSize;
-        const resume: string | true | undefined = flags.resume;
-        got = [file, more, size, resume, flags.calibrate];
-      })
-  );
-  const cases: [string[], unknown[]][] = [
-    [["a", "--batch-size", "64"], ["a", [], 64, undefined, true]],
-    [["--batch-size=64", "a", "b", "c"], ["a", ["b", "c"], 64, undefined, true]],
-    [["a", "--resume"], ["a", [], undefined, true, true]],
-    [["a", "--resume", "--no-calibrate"], ["a", [], undefined, true, false]],
-    [["a", "--resume", "b.st"], ["a", [], undefined, "b.st", true]],
-    [["--", "--a"], ["--a", [], undefined, undefined, true]],
-  ];
-  for (const [args, wanted] of cases) {
-    assert.equal(run("gif", ...args), "");
-    assert.deepEqual(got, wanted, args.join(" "));
+/** Runs one of two commands: what its action was given, why it was refused, or its help. */
+function run(line: string): unknown {
+  let [got, text]: [unknown, string] = [undefined, ""];
+  const program = newProgram().configureOutput({ writeOut: (part) => text += part });
+  newCommand(program, "gif", HELP)
+    .argument("<FILE>", "what to read")
+    .option("--batch-size <N>", "images a step", whole(1))
+    .option("--force", "does it")
+    .action(() => assert.fail("understood"));
+  newCommand(program, "show", HELP)
+    .argument("<FILE>", "what to read")
+    .argument("[MORE...]", "more of it")
+    .option("--batch-size <N>", "images a step", whole(1))
+    .option("--resume [FILE]", "goes on")
+    .option("--no-calibrate", "does not")
+    .action((file, more, flags) => {
+      const size: number | undefined = flags.batchSize;
+      const resume: string | true | undefined = flags.resume;
+      got = [file, more, size, resume, flags.calibrate];
+    });
+  try {
+    program.parse(line.split(" "), { from: "user" });
+    return got;
+  } catch (error) {
+    assert.ok(error instanceof CommanderError, (error as Error).stack);
+    return text || usageMessage(error);
   }
+}
+
+Deno.test("flags: values come typed, in order with the arguments, and behind --", () => {
+  const cases: [string, unknown[]][] = [
+    ["a --batch-size 64", ["a", [], 64, undefined, true]],
+    ["--batch-size=64 a b c", ["a", ["b", "c"], 64, undefined, true]],
+    ["a --resume", ["a", [], undefined, true, true]],
+    ["a --resume --no-calibrate", ["a", [], undefined, true, false]],
+    ["a --resume b.st", ["a", [], undefined, "b.st", true]],
+    ["-- --a", ["--a", [], undefined, undefined, true]],
+  ];
+  for (const [line, wanted] of cases) assert.deepEqual(run(`show ${line}`), wanted, line);
 });
 
-Deno.test("flags: what cannot be understood is named, with what is expected", () => {
-  const { run } = programWith((program) =>
-    newCommand(program, "gif", HELP)
-      .argument("<FILE>", "what to read")
-      .option("--batch-size <N>", "images a step", whole(1))
-      .option("--force", "does it")
-      .action(() => assert.fail("understood"))
-  );
+Deno.test("flags: what cannot be understood is named in one line, with what is expected", () => {
   const cases: [string, RegExp][] = [
     ["gif a --batch-size 0", /'--batch-size <N>' argument '0' .* whole number of at lea/],
     ["gif a --batch-size -1", /'--batch-size <N>' argument '-1' is invalid/],
@@ -76,40 +58,34 @@ Deno.test("flags: what cannot be understood is named, with what is expected", ()
     ["gfi", /^unknown command 'gfi' \(Did you mean gif\?\)$/],
     ["upload", /^unknown command 'upload'$/],
     ["--epochs 3", /^unknown option '--epochs'$/],
+    // Nor does it hold commands to a terminal.
+    ["gif a --batch-size=\u009b2J", /'--batch-size <N>' argument/],
+    ["gif a --\u001b[2J", /unknown option/],
+    ["gif a b \u0007\n", /too many arguments/],
   ];
-  for (const [line, message] of cases) assert.match(run(...line.split(" ")), message);
-});
-
-Deno.test("flags: a message is one line without commands to a terminal", () => {
-  const { run } = programWith((program) =>
-    newCommand(program, "gif", HELP).option("--seed <N>", "a number", whole(0)).action(() => {})
-  );
-  for (const args of [["--seed", "-x"], ["--seed=\u009b2J"], ["--\u001b[2J"], ["\u0007\n"]]) {
-    const message = run("gif", ...args);
-    assert.notEqual(message, "");
+  for (const [line, message] of cases) {
+    const said = run(line);
+    assert.ok(typeof said === "string", line);
+    assert.match(said, message);
     // deno-lint-ignore no-control-regex
-    assert.doesNotMatch(message, /[\x00-\x1f\x7f-\x9f]/);
+    assert.doesNotMatch(said, /[\x00-\x1f\x7f-\x9f]/);
   }
 });
 
 Deno.test("flags: the help has flags, permissions, examples and more", () => {
-  const { run, help } = programWith((program) =>
-    newCommand(program, "gif", HELP).argument("<DIR>", "a folder")
-      .option("--delay <MS>", "milliseconds").action(() => {})
-  );
-  run("gif", "--help");
   assert.equal(
-    help(),
-    `Usage: deno task dcgan gif [options] <DIR>
+    run("gif --help"),
+    `Usage: deno task dcgan gif [options] <FILE>
 
 Does it.
 
 Arguments:
-  DIR           a folder
+  FILE              what to read
 
 Options:
-  --delay <MS>  milliseconds
-  -h, --help    print this help
+  --batch-size <N>  images a step
+  --force           does it
+  -h, --help        print this help
 
 Permissions:
   --allow-read
@@ -121,12 +97,8 @@ Examples:
 And more.
 `,
   );
-});
-
-Deno.test("flags: the help names the program as it was started", () => {
+  // As it was started.
   assert.equal(programOf("file:///somewhere/src/cli/flags.ts"), "deno task dcgan");
-  assert.equal(
-    programOf("https://jsr.io/@dcgan/webgpu/0.1.0/src/cli/flags.ts"),
-    "deno run jsr:@dcgan/webgpu/cli", // The permissions stand in the help of each command.
-  );
+  const address = "https://jsr.io/@dcgan/webgpu/0.1.0/src/cli/flags.ts";
+  assert.equal(programOf(address), "deno run jsr:@dcgan/webgpu/cli");
 });

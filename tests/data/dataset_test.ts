@@ -1,19 +1,14 @@
 import assert from "node:assert/strict";
-import { DataError, validateDataset } from "../../mod.ts";
+import { validateDataset } from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
 import { errorOf } from "../support/errors.ts";
 
 Deno.test("data set: contradictions are refused", () => {
-  const good = {
-    images: new Uint8Array(2 * 4 * 4 * 3),
-    labels: new Uint8Array(2),
-    count: 2,
-    height: 4,
-    width: 4,
-    channels: 3,
-  };
-  validateDataset(good);
-  validateDataset({ ...good, labels: new Uint8Array() });
-  validateDataset({ ...good, labels: undefined });
+  const images = new Uint8Array(2 * 4 * 4 * 3);
+  const good = { images, labels: new Uint8Array(2), count: 2, height: 4, width: 4, channels: 3 };
+  for (const { labels } of [good, { labels: new Uint8Array() }, { labels: undefined }]) {
+    validateDataset({ ...good, labels });
+  }
   const refused = (change: object, ...said: string[]) =>
     assert.throws(() => validateDataset({ ...good, ...change }), errorOf(DataError, ...said));
   refused({ images: new Uint8Array(95) }, "[2, 4, 4, 3]", "96 bytes", "got 95");

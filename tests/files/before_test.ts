@@ -9,10 +9,11 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { cp } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
-import { Gpu, readMetrics, trainDCGAN } from "../../mod.ts";
+import { Gpu, trainDCGAN } from "../../mod.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { readRunRecord } from "../../src/files/run_record.ts";
 import { commandsIn } from "../../src/formats/run_record.ts";
+import { readMetrics } from "../../src/training/metrics_log.ts";
 import { assertClose } from "../support/close.ts";
 import { inFolder } from "../support/folder.ts";
 

@@ -1,11 +1,10 @@
 /**
  * A folder of a run that comes from a stranger: its record stops no run, its configuration is checked,
  * and nothing is written beyond it.
- *
- * @module
  */
 
 import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, decodePNG, Gpu, trainDCGAN } from "../../mod.ts";
 import { hyperparametersOf } from "../../src/training/hyperparameters.ts";
@@ -14,35 +13,44 @@ import { encodeCheckpoint } from "../../src/training/checkpoint.ts";
 import { requireNoLinks } from "../../src/files/kind.ts";
 import { mostImages } from "../../src/formats/grid.ts";
 import { commandsIn, type RunRecord } from "../../src/formats/run_record.ts";
-import { dcgan } from "../support/dcgan.ts";
+import { assertRuns, type Run } from "../support/commands.ts";
 import { blobs } from "../support/dataset.ts";
 import { writeDigits } from "../support/digits.ts";
 import { errorOf } from "../support/errors.ts";
-import { inFolder } from "../support/folder.ts";
+import { inFolder, put } from "../support/folder.ts";
 
-const TRAIN = ["train", "--data=digits", "--no-calibrate"];
-const NEW = [
-  ..."--batch-size=4 --generator-widths=8,8,8 --discriminator-widths=4,8 --noise-dim=8".split(" "),
-  "--out=run",
-];
+const TRAIN = "train --data=digits --no-calibrate";
+const NEW = `${TRAIN} --batch-size=4 --generator-widths=8,8,8 --discriminator-widths=4,8 ` +
+  "--noise-dim=8 --out=run --max-steps=2";
+const CHECKPOINT = "training_checkpoints/ckpt-0001-step-2.safetensors";
 
-/** Trains, and expects an exit code. */
-type Train = (code: number, ...args: string[]) => ReturnType<typeof dcgan>;
+/** The command line that resumes a run. */
+const resume = (run: string, steps = 4) => `${TRAIN} --resume=${run} --max-steps=${steps}`;
 
-/** A run of two steps in `run`, beside its data. */
-async function withRun(
-  body: (dir: string, train: Train) => Promise<void>,
-): Promise<void> {
-  await inFolder(async (dir) => {
-    await writeDigits(join(dir, "digits"));
-    const train: Train = async (code, ...args) => {
-      const result = await dcgan([...TRAIN, ...args], { INIT_CWD: dir });
-      assert.equal(result.code, code, result.stderr + result.stdout);
-      return result;
-    };
-    await train(0, ...NEW, "--max-steps=2");
-    await body(dir, train);
-  });
+/** A run of two steps in `run`, beside its data. It is trained once. */
+let trained: string | undefined;
+Deno.test.afterAll(() => {
+  if (trained) Deno.removeSync(trained, { recursive: true });
+});
+
+/** A test with that folder. `copy` makes another run of `run`. */
+function test(
+  name: string,
+  body: (dir: string, copy: (name: string) => Promise<string>) => Promise<void>,
+): void {
+  Deno.test(name, () =>
+    inFolder(async (dir) => {
+      if (!trained) {
+        trained = await Deno.makeTempDir();
+        await writeDigits(join(trained, "digits"));
+        await assertRuns(trained, [0, NEW]);
+      }
+      await cp(trained, dir, { recursive: true });
+      await body(dir, async (name) => {
+        await cp(join(dir, "run"), join(dir, name), { recursive: true });
+        return join(dir, name);
+      });
+    }));
 }
 
 // deno-lint-ignore no-explicit-any -- what a stranger wrote
@@ -52,7 +60,7 @@ async function editJSON(path: string, change: (value: any) => void): Promise<voi
   await Deno.writeTextFile(path, JSON.stringify(value));
 }
 
-Deno.test("run record: commands that ask for too much, or are none, stop no resume", async () => {
+test("run record: commands that ask for too much, or are none, stop no resume", async (dir) => {
   const commands = {
     "images without end": ["train", "--images", "1000000000"],
     "more than a grid's": ["train", "--images", "4097"],
@@ -62,19 +70,16 @@ Deno.test("run record: commands that ask for too much, or are none, stop no resu
     "a long word": ["train", "-".repeat(2 ** 22)],
     "none": "train",
   };
-  await withRun(async (dir, train) => {
-    await editJSON(join(dir, "run/run.json"), (record) => {
-      const [session] = record.sessions;
-      record.sessions = Object.values(commands).map((command) => ({ ...session, command }));
-    });
-    const begun = performance.now();
-    const { stdout } = await train(0, "--resume=run", "--max-steps=4");
-    assert.match(stdout, /trained 4 steps in/);
-    assert.ok(performance.now() - begun < 30_000);
-    const path = join(dir, "run/image_at_step_000004.png");
-    const { width } = decodePNG(await Deno.readFile(path), path);
-    assert.equal(width, 4 * 87 + 3, "16 images, as nothing else was said");
+  await editJSON(join(dir, "run/run.json"), (record) => {
+    const [session] = record.sessions;
+    record.sessions = Object.values(commands).map((command) => ({ ...session, command }));
   });
+  const begun = performance.now();
+  await assertRuns(dir, [0, resume("run"), /trained 4 steps in/]);
+  assert.ok(performance.now() - begun < 30_000);
+  const path = join(dir, "run/image_at_step_000004.png");
+  const { width } = decodePNG(await Deno.readFile(path), path);
+  assert.equal(width, 4 * 87 + 3, "16 images, as nothing else was said");
 });
 
 Deno.test("run record: of the commands those are taken that are some, and not too many", () => {
@@ -88,57 +93,56 @@ Deno.test("run record: of the commands those are taken that are some, and not to
   assert.deepEqual([few.length, few[0], few[1], few.at(-1)], [1000, ["0"], ["2001"], ["2999"]]);
 });
 
-Deno.test("run record: of another run it is refused by what differs, with the way out", async () => {
-  await withRun(async (dir, train) => {
+test(
+  "run record: of another run it is refused by what differs, with the way out",
+  async (dir, copy) => {
+    await Deno.remove(join(await copy("bare"), "run.json"));
     await editJSON(join(dir, "run/run.json"), (record) => record.configuration.seed = 5);
-    const { stderr } = await train(1, "--resume=run", "--max-steps=4");
-    assert.match(
-      stderr,
-      /^error: .*run\.json is the record of another run, with seed 5, and this one has 0: resume into another folder \(outDir; --resume FILE --out DIR\), or move the record away if it is wrong$/m,
+    await assertRuns(
+      dir,
+      [
+        1,
+        resume("run"),
+        /^error: .*run\.json is the record of another run, with seed 5, and this one has 0: resume into another folder \(outDir; --resume FILE --out DIR\), or move the record away if it is wrong$/m,
+      ],
+      [0, `${resume(`run/${CHECKPOINT}`, 3)} --out=other`],
+      [0, resume("bare", 3)],
     );
-    const file = "run/training_checkpoints/ckpt-0001-step-2.safetensors";
-    await train(0, `--resume=${file}`, "--out=other", "--max-steps=3");
-    await Deno.remove(join(dir, "run/run.json"));
-    await train(0, "--resume=run", "--max-steps=3");
-  });
-});
+  },
+);
 
-Deno.test("images: a grid holds so many as can be read, and no more", async (t) => {
+Deno.test("images: a grid holds so many as can be read, and no more", async () => {
   assert.equal(mostImages(28, 28), 2209);
   assert.equal(mostImages(256, 256), 25);
   assert.equal(mostImages(2048, 2048), 16, "the usual ones are always allowed");
   using gpu = await Gpu.request();
   const options = {
     gpu,
+    dataset: blobs(4),
     batchSize: 4,
     noiseDim: 4,
     generatorWidths: [4, 4, 4],
     discriminatorWidths: [4, 4],
     maxSteps: 1,
   } as const;
-  await t.step("more are refused", async () => {
-    await assert.rejects(
-      trainDCGAN({ ...options, dataset: blobs(4), imageCount: 4097 }),
-      /^RangeError: imageCount must be at most 4096, got 4097$/,
-    );
-    const images = new Uint8Array(2 * 256 * 256);
-    const dataset = { images, count: 2, height: 256, width: 256, channels: 1 };
-    await assert.rejects(
-      trainDCGAN({ ...options, dataset, imageCount: 26 }),
-      /^RangeError: imageCount must be at most 25 for images of 256 x 256, got 26: /,
-    );
+  await assert.rejects(
+    trainDCGAN({ ...options, imageCount: 4097 }),
+    /^RangeError: imageCount must be at most 4096, got 4097$/,
+  );
+  const images = new Uint8Array(2 * 256 * 256);
+  const dataset = { images, count: 2, height: 256, width: 256, channels: 1 };
+  await assert.rejects(
+    trainDCGAN({ ...options, dataset, imageCount: 26 }),
+    /^RangeError: imageCount must be at most 25 for images of 256 x 256, got 26: /,
+  );
+  let values = 0;
+  using _run = await trainDCGAN({
+    ...options,
+    imageCount: 2209,
+    generatorWidths: [256, 4, 4],
+    onImage: ({ images }) => void (values = images.length),
   });
-  await t.step("the most are made", async () => {
-    let values = 0;
-    using _run = await trainDCGAN({
-      ...options,
-      dataset: blobs(4),
-      imageCount: 2209,
-      generatorWidths: [256, 4, 4],
-      onImage: ({ images }) => void (values = images.length),
-    });
-    assert.equal(values, 2209 * 784);
-  });
+  assert.equal(values, 2209 * 784);
 });
 
 /** Of a configuration, and what an error says of it. */
@@ -164,41 +168,32 @@ const CONFIGURATIONS: [key: string, value: unknown, says: RegExp][] = [
 ];
 
 Deno.test("checkpoints: hyperparameters of another kind are refused, naming file, key and value", () => {
+  const [start, end] = [/^The configuration in a is damaged: /, /\. Use another checkpoint$/];
   for (const [key, value, says] of CONFIGURATIONS) {
-    const [start, end] = [
-      /^The configuration in a\.safetensors is damaged: /,
-      /\. Use another checkpoint$/,
-    ];
-    assert.throws(
-      () => hyperparametersOf({ [key]: value }, "a.safetensors"),
-      errorOf(CheckpointError, start, says, end),
-    );
+    const refused = errorOf(CheckpointError, start, says, end);
+    assert.throws(() => hyperparametersOf({ [key]: value }, "a"), refused);
   }
   const good = { batchSize: 4, generatorWidths: [1, 2, 3], dropout: 0, seed: 2 ** 32 - 1 };
   assert.deepEqual(hyperparametersOf({ ...good, outDir: "/", signal: 1 }, "a"), good);
 });
 
-Deno.test("checkpoints: a resume and a summary say what is wrong with a configuration", async (t) => {
-  await withRun(async (dir, train) => {
-    const path = join(dir, "run/training_checkpoints/ckpt-0001-step-2.safetensors");
-    const checkpoint = await readCheckpoint(path);
+test(
+  "checkpoints: a resume and a summary say what is wrong with a configuration",
+  async (dir, copy) => {
+    const checkpoint = await readCheckpoint(join(dir, "run", CHECKPOINT));
+    const runs: Run[] = [];
     for (const index of [0, 3, 7, 9, 10, 11]) {
       const [key, value, says] = CONFIGURATIONS[index];
-      await t.step(`${key} ${JSON.stringify(value)}`, async () => {
-        const configuration = { ...checkpoint.configuration, [key]: value };
-        await Deno.writeFile(path, encodeCheckpoint({ ...checkpoint, configuration }));
-        const runs = [await train(1, "--resume=run", "--max-steps=4")];
-        if (index === 9) runs.push(await dcgan(["summary", "run"], { INIT_CWD: dir }));
-        for (const { code, stderr } of runs) {
-          assert.equal(code, 1, stderr);
-          assert.match(stderr, /^error: The configuration in .*ckpt-0001-step-2\.safetensors /m);
-          assert.match(stderr, says);
-          assert.doesNotMatch(stderr, /^\s+at /m, "a sentence, not a stack");
-        }
-      });
+      const configuration = { ...checkpoint.configuration, [key]: value };
+      const path = join(await copy(key), CHECKPOINT);
+      await Deno.writeFile(path, encodeCheckpoint({ ...checkpoint, configuration }));
+      const said = [/^error: The configuration in .*ckpt-0001-step-2\.safetensors /m, says];
+      runs.push([1, resume(key), ...said]);
+      if (index === 9) runs.push([1, `summary ${key}`, ...said]);
     }
-  });
-});
+    await assertRuns(dir, ...runs);
+  },
+);
 
 /** Everything in a folder, and in those below it, but for what a link leads to. */
 async function contents(dir: string, at = ""): Promise<Record<string, string>> {
@@ -211,73 +206,50 @@ async function contents(dir: string, at = ""): Promise<Record<string, string>> {
   return all;
 }
 
-Deno.test("run folder: nothing is written through a link in it", async (t) => {
-  await withRun(async (dir, train) => {
-    const outside = join(dir, "outside");
-    await Deno.mkdir(outside);
-    const place = async (name: string) => {
-      const [path, to] = [join(dir, "run", name), join(outside, name.replace("/", "-"))];
-      const kind = await Deno.stat(path).catch(() => undefined);
-      if (kind) await Deno.rename(path, to);
-      else if (name.includes("/")) await Deno.mkdir(to);
-      else await Deno.writeTextFile(to, "precious");
-      await Deno.symlink(to, path);
-      return { path, to, kind };
-    };
-    const links = [
-      ...["run.lock", "metrics.jsonl", "tensorboard", "training_checkpoints"],
-      "training_checkpoints/superseded",
-    ];
-    for (const name of links) {
-      await t.step(name, async () => {
-        const { path, to, kind } = await place(name);
-        const before = await contents(outside);
-        const { stderr } = await train(1, "--resume=run", "--max-steps=4");
-        assert.deepEqual(await contents(outside), before);
-        assert.match(
-          stderr,
-          /^error: .* is a link, and nothing is written outside of .*: remove it/,
-        );
-        assert.ok(stderr.includes(path), stderr);
-        await Deno.remove(path);
-        if (kind) await Deno.rename(to, path);
-      });
-    }
-    await t.step("a link to nothing makes nothing", async () => {
-      const path = join(dir, "run/run.lock");
-      await Deno.symlink(join(outside, "made"), path);
-      await train(1, "--resume=run", "--max-steps=4");
-      await assert.rejects(Deno.stat(join(outside, "made")), Deno.errors.NotFound);
-      await Deno.remove(path);
-    });
-    await t.step("a model without a name goes to no link", async () => {
-      const [path, to] = [join(dir, "run/generator"), join(outside, "model")];
-      await Deno.mkdir(to);
-      await Deno.symlink(to, path);
-      const { code, stderr } = await dcgan(["export", "run", "--format=tfjs"], { INIT_CWD: dir });
-      assert.equal(code, 1);
-      assert.match(stderr, /^error: .*generator is a link/);
-      assert.deepEqual([...Deno.readDirSync(to)], []);
-      await Deno.remove(path);
-    });
-    await t.step("files that are written anew take a link's place", async () => {
-      const names = ["run.json", "losses.svg", "dcgan.gif", "image_at_epoch_0001.png"];
-      for (const name of names) {
-        await Deno.remove(join(dir, "run", name)).catch(() => {});
-        await Deno.writeTextFile(join(outside, name), "precious");
-        await Deno.symlink(join(outside, name), join(dir, "run", name));
-      }
-      await train(0, "--resume=run", "--max-steps=3");
-      for (const name of names) {
-        assert.equal(await Deno.readTextFile(join(outside, name)), "precious");
-        assert.ok((await Deno.lstat(join(dir, "run", name))).isFile, name);
-      }
-    });
-    await t.step("the folder itself may be one, as whoever names it knows", async () => {
-      await Deno.symlink(join(dir, "run"), join(dir, "mine"));
-      await train(0, "--resume=mine", "--max-steps=4");
-    });
-  });
+const LINK = /^error: .* is a link, and nothing is written outside of .*: remove it/m;
+
+test("run folder: nothing is written through a link in it", async (dir, copy) => {
+  const outside = join(dir, "outside");
+  await put(outside, { "precious": "precious", "folder/file": "precious" });
+  /** A run in which there is a link; what was in its place is outside. */
+  const linked = async (name: string, to: string) => {
+    const run = await copy(`${name.replace("/", "-")}-${to}`);
+    await Deno.rename(join(run, name), join(outside, to)).catch(() => {});
+    await Deno.symlink(join(outside, to), join(run, name));
+    return [run, join(run, name)];
+  };
+  const runs: Run[] = [];
+  const links = [
+    ["run.lock", "precious"],
+    ["metrics.jsonl", "log"],
+    ["tensorboard", "events"],
+    ["training_checkpoints", "checkpoints"],
+    ["training_checkpoints/superseded", "folder"],
+    ["run.lock", "nothing"],
+  ];
+  for (const [name, to] of links) {
+    const [run, path] = await linked(name, to);
+    runs.push([1, resume(run), LINK, new RegExp(path)]);
+  }
+  // A model without a name goes to no link.
+  const [withModel] = await linked("generator", "folder");
+  runs.push([1, `export ${withModel} --format=tfjs`, /^error: .*generator is a link/m]);
+  // Files that are written anew take a link's place.
+  const anew = ["run.json", "losses.svg", "dcgan.gif", "image_at_epoch_0001.png"];
+  for (const name of anew) {
+    await put(outside, { [name]: "precious" });
+    await Deno.remove(join(dir, "run", name)).catch(() => {});
+    await Deno.symlink(join(outside, name), join(dir, "run", name));
+  }
+  runs.push([0, resume("run", 3)]);
+  // The folder itself may be a link, as whoever names it knows.
+  await Deno.symlink(await copy("mine"), join(dir, "link"));
+  runs.push([0, resume("link")]);
+
+  const before = await contents(outside);
+  await assertRuns(dir, ...runs);
+  assert.deepEqual(await contents(outside), before);
+  for (const name of anew) assert.ok((await Deno.lstat(join(dir, "run", name))).isFile, name);
 });
 
 Deno.test("links: what is not there, or is behind a file, is none", () =>

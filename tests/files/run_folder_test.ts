@@ -6,22 +6,28 @@ import { RunFolder } from "../../src/files/run_folder.ts";
 import { errorOf } from "../support/errors.ts";
 import { inFolder, put } from "../support/folder.ts";
 
-const options = {
-  images: { count: 1, height: 4, width: 4, channels: 1 },
-  onMessage: () => {},
-};
+/** Opens a folder with files of a run and of others; `left` is what is in it then. */
+const withFolder = (
+  paths: readonly string[],
+  body: (folder: RunFolder, left: () => string[], dir: string) => Promise<void>,
+) =>
+  inFolder(async (dir) => {
+    await lay(dir, paths);
+    const images = { count: 1, height: 4, width: 4, channels: 1 };
+    await using folder = await RunFolder.open(dir, { images, onMessage: () => {} });
+    await body(folder, () => contents(dir), dir);
+  });
 
-/** Files of a run and of others, in a folder. */
 const lay = (dir: string, paths: readonly string[]) =>
   put(dir, Object.fromEntries(paths.map((path) => [path, "text"])));
 
-async function contents(dir: string, under = ""): Promise<string[]> {
-  const paths: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(join(dir, under))) {
+/** Files and empty folders. */
+function contents(dir: string, under = ""): string[] {
+  return [...Deno.readDirSync(join(dir, under))].flatMap(({ name, isDirectory }) => {
     const path = join(under, name);
-    paths.push(...isDirectory ? await contents(dir, path) : [path]);
-  }
-  return paths.sort();
+    const inside = isDirectory ? contents(dir, path) : [];
+    return inside.length ? inside : [path];
+  }).sort();
 }
 
 const RUN = [
@@ -45,41 +51,26 @@ const OTHERS = [
 ];
 
 Deno.test("run folder: overwrite removes what runs wrote, by name, and nothing else", async () => {
-  await inFolder(async (dir) => {
-    await lay(dir, [...RUN, ...OTHERS]);
-    await using folder = await RunFolder.open(dir, options);
+  await withFolder([...RUN, ...OTHERS], async (folder, left) => {
     await folder.clear(true);
-    deepEqual(await contents(dir), [...OTHERS, "run.lock"].sort());
+    const empty = "training_checkpoints/superseded";
+    deepEqual(left(), [...OTHERS, empty, "run.lock"].sort());
   });
-  await inFolder(async (dir) => {
-    await lay(dir, RUN);
-    await using folder = await RunFolder.open(dir, options);
+  await withFolder(RUN, async (folder, left) => {
     await folder.clear(true);
-    deepEqual(await contents(dir), ["run.lock"]);
-    await rejects(Deno.stat(join(dir, "tensorboard")), Deno.errors.NotFound);
+    deepEqual(left(), ["run.lock", "training_checkpoints/superseded"]); // Not its own tensorboard.
   });
-  await inFolder(async (dir) => {
-    await lay(dir, OTHERS);
-    await using folder = await RunFolder.open(dir, options);
-    await folder.clear(false); // It holds no run.
-  });
+  await withFolder(OTHERS, (folder) => folder.clear(false)); // It holds no run.
 });
 
 Deno.test("run folder: stopped before its first checkpoint, both refusals name the way out", () =>
-  inFolder(async (dir) => {
-    await lay(dir, ["metrics.jsonl"]);
-    await using folder = await RunFolder.open(dir, options);
-    const refusals = [
-      () => folder.clear(false),
-      () => new CheckpointFolder(join(dir, "training_checkpoints")).latest(() => {}),
-    ];
-    for (const refusal of refusals) {
-      await rejects(refusal(), errorOf(CheckpointError, "(overwrite: true, --force)"));
-    }
+  withFolder(["metrics.jsonl"], async (folder, _, dir) => {
+    const none = new CheckpointFolder(join(dir, "training_checkpoints"));
+    const wayOut = errorOf(CheckpointError, "(overwrite: true, --force)");
+    await rejects(folder.clear(false), wayOut);
+    await rejects(none.latest(() => {}), wayOut);
     await rejects(folder.clear(false), /stopped before its first checkpoint: overwrite it/);
     await lay(dir, RUN);
-    await rejects(
-      folder.clear(false),
-      /\(ckpt-0001\.safetensors\): resume it \(resume: true, --re/,
-    );
+    const resume = /\(ckpt-0001\.safetensors\): resume it \(resume: true, --re/;
+    await rejects(folder.clear(false), resume);
   }));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { imageGrid } from "../../src/formats/grid.ts";
-import { says } from "../support/image.ts";
+import { errorOf } from "../support/errors.ts";
 
 Deno.test("grid: images are laid out in rows, scaled and padded", () => {
   // Three images of 1 x 2 pixels in two columns.
@@ -41,10 +41,7 @@ Deno.test("grid: wrong options are refused", () => {
   const good = { count: 2, height: 2, width: 2, channels: 1, columns: 2 };
   const images = new Float32Array(8);
   const refused = (change: object, kind: ErrorConstructor, ...said: string[]) =>
-    assert.throws(
-      () => imageGrid(images, { ...good, ...change }),
-      (error) => error instanceof kind && says(...said)(error),
-    );
+    assert.throws(() => imageGrid(images, { ...good, ...change }), errorOf(kind, ...said));
   refused({ count: 3 }, TypeError, "[3, 2, 2, 1]", "12 values", "got 8");
   refused({ columns: 0 }, RangeError, "columns", "got 0");
   refused({ scale: 1.5 }, RangeError, "scale", "got 1.5");

@@ -94,7 +94,7 @@ Deno.test("fuzz: command lines", () => {
   ok(understood > runs(10_000) / 100 - 10, `${understood} command lines were understood`);
 });
 
-Deno.test("fuzz: numbers on the command line mean what they say", () => {
+Deno.test("fuzz: numbers on the command line keep their values", () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), fc.double({ min: 0, max: 0.999, noNaN: true }), (seed, beta) => {
       const program = flagged(newProgram());

@@ -1,69 +1,58 @@
 /** Programs compute what was recorded: random graphs, and the order of assignments. */
 
 import { deepEqual, equal, throws } from "node:assert/strict";
-import { Gpu } from "../../src/graph/gpu.ts";
-import type { Tensor } from "../../src/graph/tensor.ts";
-import type { Variable } from "../../src/graph/variable.ts";
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
+import { grad, ops, type Tensor, type Variable } from "../../mod.ts";
 import { assertClose, rms } from "../support/close.ts";
+import { compute, gpu, held, run } from "../support/compute.ts";
+import * as graphs from "../support/fuzz/graphs.ts";
+import { draw, specsOf } from "../support/gradcheck.ts";
 import { TestRandom } from "../support/random.ts";
-import { chosen, grow, recordedState, type State, VARIABLES } from "../support/random_graph.ts";
 import * as float64 from "../support/reference.ts";
-import type { NdArray } from "../support/reference.ts";
+import type { Algebra, NdArray } from "../support/reference.ts";
 
-const gpu = await Gpu.request();
-Deno.test.afterAll(() => gpu[Symbol.dispose]());
-
-/** Three n x n variables, the first two side by side in one buffer. */
-function makeVariables(n: number, values: readonly NdArray[]): Variable<"f32">[] {
-  const shape = [n, n];
-  const spec = (i: number) => ({ name: `v${i}`, shape, trainable: true, data: values[i].data });
-  const specs = [spec(0), spec(1)];
-  return [...gpu.variables(specs), gpu.variable(shape, values[2].data, { name: "v2" })];
+async function checkGraph(seed: number): Promise<void> {
+  const random = new TestRandom(`graph ${seed}`);
+  // Of two sets of shapes, as each is pipelines to compile: [5, 3] and the like, or in fours.
+  const inputs = graphs.leavesFor(new TestRandom(seed % 2 ? "odd" : "fours"));
+  const leaves = draw({ inputs }, random);
+  const grown = <T extends graphs.Shaped>(
+    o: Algebra<T>,
+    leaves: Record<string, T>,
+    state: graphs.State<T>,
+  ) => {
+    const random = new TestRandom(`ops ${seed}`);
+    return graphs.chosen(graphs.grow(o, leaves, random, 20, state), random);
+  };
+  const { shape } = leaves.a;
+  const values = Array.from({ length: graphs.VARIABLES }, () => draw({ inputs }, random).a);
+  const specs = values.map(({ data }, i) => ({ name: `v${i}`, shape, trainable: true, data }));
+  // The first two side by side in one buffer.
+  const variables = [...gpu.variables(specs.slice(0, 2)), ...gpu.variables(specs.slice(2))];
+  const state: graphs.State<NdArray> = {
+    read: (i) => values[i],
+    assign: (i, value) => void (values[i] = value),
+  };
+  using program = gpu.compile(specsOf({ inputs }), (tensors) => {
+    return grown(ops, tensors, graphs.recordedState(variables));
+  });
+  const data = Object.fromEntries(Object.entries(leaves).map(([key, { data }]) => [key, data]));
+  // Twice: the second run begins with what the first one left in the variables.
+  for (let turn = 1; turn <= 2; turn++) {
+    const actual = await run(program, data);
+    const compare = (what: string, got: ArrayLike<number>, { data }: NdArray) =>
+      // Some 25 roundings, each at most doubled by what follows.
+      assertClose(got, data, { atol: 2e-5 * Math.max(1, rms(data)), what: `run ${turn}, ${what}` });
+    for (const [key, y] of Object.entries(grown(float64, leaves, state))) {
+      compare(key, actual[key], y);
+    }
+    for (const [i, v] of variables.entries()) compare(v.name, await v.read(), values[i]);
+  }
+  for (const variable of variables) variable.dispose();
 }
 
 Deno.test("random graphs compute what the reference computes, op by op", async (t) => {
-  for (let seed = 0; seed < 60; seed++) {
-    await t.step(`graph ${seed}`, async () => {
-      const random = new TestRandom(`graph ${seed}`);
-      const n = random.pick([5, 8]);
-      const array = () => float64.nd([n, n], random.fill(n * n).map(Math.fround));
-      const [a, b] = [array(), array()];
-      const held = Array.from({ length: VARIABLES }, array);
-      const variables = makeVariables(n, held);
-      const name = `ops ${seed}`;
-      using program = gpu.compile({ a: [n, n], b: [n, n] }, ({ a, b }) => {
-        const state = recordedState(variables);
-        return chosen(grow<Tensor>(ops, [a, b], state, new TestRandom(name), 20), name);
-      });
-      const state: State<NdArray> = {
-        read: (i) => held[i],
-        assign: (i, value) => void (held[i] = value),
-      };
-      // Twice: the second run begins with what the first one left in the variables.
-      for (let run = 1; run <= 2; run++) {
-        program.run({ a: a.data, b: b.data });
-        const actual = await program.read();
-        const expected = chosen(grow(float64, [a, b], state, new TestRandom(name), 20), name);
-        const compare = (what: string, got: Float32Array, { data }: NdArray) =>
-          // Some 25 roundings, each at most doubled by what follows.
-          assertClose(got, data, {
-            atol: 2e-5 * Math.max(1, rms(data)),
-            what: `run ${run}, ${what}`,
-          });
-        for (const [key, y] of Object.entries(expected)) compare(key, actual[key], y);
-        for (const [i, variable] of variables.entries()) {
-          compare(variable.name, await variable.read(), held[i]);
-        }
-      }
-      variables[0].dispose();
-      variables[2].dispose();
-    });
-  }
+  for (let seed = 0; seed < 60; seed++) await t.step(`graph ${seed}`, () => checkGraph(seed));
 });
-
-const list = (values: Float32Array | Uint32Array) => [...values];
 
 Deno.test("what is read before an assignment is the old value, afterwards the new one", async () => {
   const v = gpu.variable([3], [1, 2, 3]);
@@ -75,71 +64,106 @@ Deno.test("what is read before an assignment is the old value, afterwards the ne
     ops.assign(v, ops.add(v, 1));
     return { old, oldItself, between, last: ops.mul(v, 10) };
   });
-  program.run({ x: [4, 5, 6] });
-  let y = await program.read();
-  deepEqual(list(y.old), [10, 20, 30]);
-  deepEqual(list(y.oldItself), [1, 2, 3]);
-  deepEqual(list(y.between), [40, 50, 60]);
-  deepEqual(list(y.last), [50, 60, 70]);
-  deepEqual(list(await v.read()), [5, 6, 7]);
-  program.run({ x: [0, 0, 0] });
-  y = await program.read();
-  deepEqual(list(y.old), [50, 60, 70]);
-  deepEqual(list(y.oldItself), [5, 6, 7]);
-  deepEqual(list(await v.read()), [1, 1, 1]);
+  deepEqual(await run(program, { x: [4, 5, 6] }), {
+    old: [10, 20, 30],
+    oldItself: [1, 2, 3],
+    between: [40, 50, 60],
+    last: [50, 60, 70],
+  });
+  deepEqual(await held(v), [[5, 6, 7]]);
+  const { old, oldItself } = await run(program, { x: [0, 0, 0] });
+  deepEqual([old, oldItself], [[50, 60, 70], [5, 6, 7]]);
+  deepEqual(await held(v), [[1, 1, 1]]);
   v.write([7, 8, 9]);
-  program.run();
-  deepEqual(list((await program.read("old")).old), [70, 80, 90]);
+  deepEqual((await run(program)).old, [70, 80, 90]);
 });
 
-/** Runs once with x, of v's shape: the outputs must be these. */
-async function gives(
-  v: Variable,
+/** Values of a variable and of an input, and what a recording of both computes in its first run. */
+type Row = [
+  shape: readonly number[],
+  v: readonly number[],
   x: readonly number[],
-  body: (x: Tensor) => Record<string, Tensor>,
+  record: (v: Variable, x: Tensor) => Record<string, Tensor>,
   expected: Record<string, readonly number[]>,
-): Promise<void> {
-  using program = gpu.compile({ x: v.shape }, ({ x }) => body(x));
-  program.run({ x });
-  const outputs = Object.entries(await program.read()).map(([name, data]) => [name, list(data)]);
-  deepEqual(Object.fromEntries(outputs), expected);
-}
+];
 
-Deno.test("a reader that is fused into a later op still sees the old value", () => {
-  const v = gpu.variable([4], [1, 2, 3, 4]);
-  return gives(v, [5, 6, 7, 8], (x) => {
-    const old = ops.neg(v);
-    ops.assign(v, x);
-    // One dispatch, behind the assignment, with the old value and the new one.
-    return { y: ops.add(ops.mul(old, 100), v) };
-  }, { y: [-95, -194, -293, -392] });
-});
+// Multiples of four, so that a texture holds a copy.
+const EYE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+const [EYE_3, EYE_18, EYE_36] = [3, 18, 36].map((factor) => EYE.map((e) => factor * e));
 
-Deno.test("an old value is seen through reshape, stopGradient and slices", () => {
-  const v = gpu.variable([2, 3], [1, 2, 3, 4, 5, 6]);
-  return gives(v, [1, 0, 0, 0, 0, 10], (x) => {
-    const column = ops.reshape(v, [6, 1]);
-    const same = ops.stopGradient(ops.reshape(v, [3, 2]));
-    ops.assign(v, x);
-    const product = ops.matmul(ops.reshape(v, [1, 6]), column);
-    return { product, same, cut: ops.slice(column, [4, 0], [2, 1]) };
-  }, { product: [61], same: [1, 2, 3, 4, 5, 6], cut: [5, 6] });
-});
-
-Deno.test("a matrix product after an assignment takes the new matrix", async () => {
-  // Multiples of four, so that a texture holds a copy.
-  const eye = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
-  for (const beside of [false, true]) {
-    const specs = ["v", "w"].map((name) => ({ name, shape: [4, 4], trainable: true, data: eye }));
-    const [v] = beside ? gpu.variables(specs) : [gpu.variable([4, 4], eye)];
-    const [x, after, square] = [3, 18, 36].map((factor) => eye.map((e) => factor * e));
-    await gives(v, x, (x) => {
+const ROWS: Record<string, Row> = {
+  "a reader that is fused into a later op still sees the old value": [
+    [4],
+    [1, 2, 3, 4],
+    [5, 6, 7, 8],
+    (v, x) => {
+      const old = ops.neg(v);
+      ops.assign(v, x);
+      // One dispatch, behind the assignment, with the old value and the new one.
+      return { y: ops.add(ops.mul(old, 100), v) };
+    },
+    { y: [-95, -194, -293, -392] },
+  ],
+  "an old value is seen through reshape, stopGradient and slices": [
+    [2, 3],
+    [1, 2, 3, 4, 5, 6],
+    [1, 0, 0, 0, 0, 10],
+    (v, x) => {
+      const column = ops.reshape(v, [6, 1]);
+      const same = ops.stopGradient(ops.reshape(v, [3, 2]));
+      ops.assign(v, x);
+      const product = ops.matmul(ops.reshape(v, [1, 6]), column);
+      return { product, same, cut: ops.slice(column, [4, 0], [2, 1]) };
+    },
+    { product: [61], same: [1, 2, 3, 4, 5, 6], cut: [5, 6] },
+  ],
+  "a matrix product after an assignment takes the new matrix": [
+    [4, 4],
+    EYE,
+    EYE_3,
+    (v, x) => {
       const before = ops.matmul(v, x);
       ops.assign(v, ops.mul(before, 2));
       return { before, after: ops.matmul(v, x), square: ops.matmul(v, v) };
-    }, { before: x, after, square });
-  }
-});
+    },
+    { before: EYE_3, after: EYE_18, square: EYE_36 },
+  ],
+  "a gradient belongs to the value that the loss has seen": [
+    [2],
+    [3, 4],
+    [1, 2],
+    (v, x) => {
+      const before = ops.sum(ops.mul(v, v));
+      ops.assign(v, x);
+      const after = ops.sum(ops.mul(ops.mul(v, v), v));
+      return { old: grad(before, [v])[0], now: grad(after, [v])[0] };
+    },
+    { old: [6, 8], now: [3, 12] },
+  ],
+  "a variable stands for the newest value that the loss has seen": [
+    [2],
+    [3, 4],
+    [5, 6],
+    (v, x) => {
+      const old = ops.reshape(v, [2]); // the value itself, before it is overwritten
+      const square = ops.mul(v, v);
+      ops.assign(v, x);
+      const [byName, byValue] = grad(ops.sum(ops.mul(square, v)), [v, old]);
+      return { byName, byValue };
+    },
+    { byName: [9, 16], byValue: [30, 48] }, // the old value squared, and 2 old new
+  ],
+};
+
+for (const [name, [shape, values, x, record, expected]] of Object.entries(ROWS)) {
+  Deno.test(name, async () => {
+    const spec = { name: "v", shape, trainable: true, data: values };
+    const [beside] = gpu.variables([spec, { ...spec, name: "w" }]);
+    for (const v of [gpu.variable(shape, values), beside]) {
+      deepEqual(await compute({ x: { shape, data: x } }, ({ x }) => record(v, x)), expected);
+    }
+  });
+}
 
 Deno.test("variables that live side by side", async () => {
   const specs = [[1, 2, 3], [4, 5, 6], [7, 8, 9]].map((data, i) => {
@@ -153,14 +177,9 @@ Deno.test("variables that live side by side", async () => {
     ops.assign(b, old);
     return { a, old };
   });
-  swap.run();
-  deepEqual(list(await a.read()), [4, 5, 6]);
-  deepEqual(list(await b.read()), [1, 2, 3]);
-  swap.run();
-  const read = await swap.read();
-  deepEqual(list(read.a), [1, 2, 3]);
-  deepEqual(list(read.old), [4, 5, 6]);
-
+  deepEqual(await run(swap), { a: [4, 5, 6], old: [1, 2, 3] });
+  deepEqual(await held(a, b), [[4, 5, 6], [1, 2, 3]]);
+  deepEqual(await run(swap), { a: [1, 2, 3], old: [4, 5, 6] });
   using rotate = gpu.compile({}, () => {
     const first = ops.reshape(a, [3, 1]);
     ops.assign(a, b);
@@ -169,11 +188,8 @@ Deno.test("variables that live side by side", async () => {
     ops.assign(a, a);
     return { sum: ops.add(ops.add(a, ops.mul(b, 10)), ops.mul(c, 100)) };
   });
-  rotate.run();
-  deepEqual(list((await rotate.read()).sum), [174, 285, 396]);
-  deepEqual(list(await a.read()), [4, 5, 6]);
-  deepEqual(list(await b.read()), [7, 8, 9]);
-  deepEqual(list(await c.read()), [1, 2, 3]);
+  deepEqual(await run(rotate), { sum: [174, 285, 396] });
+  deepEqual(await held(a, b, c), [[4, 5, 6], [7, 8, 9], [1, 2, 3]]);
 });
 
 Deno.test("a counter counts runs, in f32 and in u32", async () => {
@@ -186,37 +202,10 @@ Deno.test("a counter counts runs, in f32 and in u32", async () => {
   });
   program.run({ words: [1, 2, 0xfffffffe] });
   program.run();
-  deepEqual(list(await f.read()), [2]);
-  deepEqual(list(await u.read()), [2, 0xfffffffe]);
+  deepEqual(await held(f, u), [[2], [2, 0xfffffffe]]);
   program.run();
-  deepEqual(list(await f.read()), [3]);
   // An index beyond the last row is the last row.
-  deepEqual(list(await u.read()), [0xfffffffe, 0xfffffffe]);
-});
-
-Deno.test("a gradient belongs to the value that the loss has seen", () => {
-  const v = gpu.variable([2], [3, 4]);
-  return gives(v, [1, 2], (x) => {
-    const before = ops.sum(ops.mul(v, v));
-    ops.assign(v, x);
-    const after = ops.sum(ops.mul(ops.mul(v, v), v));
-    const [old] = grad(before, [v]);
-    const [now] = grad(after, [v]);
-    return { old, now };
-  }, { old: [6, 8], now: [3, 12] });
-});
-
-Deno.test("a variable stands for the newest value that the loss has seen", () => {
-  const v = gpu.variable([2], [3, 4]);
-  return gives(v, [5, 6], (x) => {
-    const old = ops.reshape(v, [2]); // the value itself, before it is overwritten
-    const square = ops.mul(v, v);
-    ops.assign(v, x);
-    const loss = ops.sum(ops.mul(square, v));
-    const [byName, byValue] = grad(loss, [v, old]);
-    return { byName, byValue };
-    // The old value squared, and 2 old new.
-  }, { byName: [9, 16], byValue: [30, 48] });
+  deepEqual(await held(f, u), [[3], [0xfffffffe, 0xfffffffe]]);
 });
 
 Deno.test("a variable that is read and never needed is left alone", async () => {
@@ -226,11 +215,8 @@ Deno.test("a variable that is read and never needed is left alone", async () => 
     ops.mul(ops.add(v, x), 3);
     return { y: ops.neg(x) };
   });
-  program.run({ x: [1, 2] });
-  deepEqual(list((await program.read()).y), [-1, -2]);
+  deepEqual(await run(program, { x: [1, 2] }), { y: [-1, -2] });
   equal(program.stats.dispatches, 1);
-  throws(() => program.run({ x: [1] }), {
-    name: "TypeError",
-    message: /1 values to input x \[2\]/,
-  });
+  const message = /1 values to input x \[2\]/;
+  throws(() => program.run({ x: [1] }), { name: "TypeError", message });
 });

@@ -1,22 +1,16 @@
 /** What only long chains and many inputs of the fused elementwise kernel reach, against float64. */
 
 import assert from "node:assert/strict";
-import { Gpu, ops, type Tensor } from "../../mod.ts";
+import { ops, type Tensor } from "../../mod.ts";
 import { assertClose } from "../support/close.ts";
+import { compute, gpu, run } from "../support/compute.ts";
 import { TestRandom } from "../support/random.ts";
-
-const gpu = await Gpu.request();
-Deno.test.afterAll(() => gpu[Symbol.dispose]());
+import * as float64 from "../support/reference.ts";
+import type { Algebra } from "../support/reference.ts";
 
 /** The most that a chain has. */
 const INPUTS = 6;
 const INSTRUCTIONS = 16;
-
-/** Element of x, broadcast, at an index of the result. */
-function at(x: Float32Array, shape: readonly number[], index: readonly number[]): number {
-  const offset = shape.reduce((sum, n, axis) => sum * n + (n === 1 ? 0 : index[axis]), 0);
-  return x[offset];
-}
 
 /** Six shapes that broadcast to the result in six ways; each and the next have all of its axes. */
 function patterns([a, b, c, d]: readonly number[]): number[][] {
@@ -30,86 +24,61 @@ for (const shape of [[3, 2, 5, 8], [3, 2, 5, 7]]) {
       const all = patterns(shape);
       const shapes = all.map((_, i) => all[(i + turn) % INPUTS]);
       const random = new TestRandom(turn);
-      const data = shapes.map((s) => Float32Array.from(random.fill(s.reduce((a, b) => a * b))));
+      const data = shapes.map((s) => random.fill(float64.count(s)).map(Math.fround));
+      const chain = <T>(o: Algebra<T>, inputs: readonly T[]) =>
+        inputs.reduce((y, x, i) => o.mul(o.add(y, x), i - 2.5));
       using program = gpu.compile(
-        Object.fromEntries(shapes.map((s, i) => [`x${i}`, s])),
-        (inputs) => {
-          let y: Tensor = inputs.x0;
-          for (let i = 1; i < INPUTS; i++) y = ops.mul(ops.add(y, inputs[`x${i}`]), i - 2.5);
-          return { y };
-        },
+        Object.fromEntries(shapes.map((s, i) => [i, s])),
+        (inputs) => ({ y: chain<Tensor>(ops, Object.values(inputs)) }),
       );
       assert.equal(program.stats.dispatches, 1);
-      program.run(Object.fromEntries(data.map((x, i) => [`x${i}`, x])));
-      const { y } = await program.read();
-      const expected = Array.from(y, (_, e) => {
-        const index = shape.map((n, axis) =>
-          Math.floor(e / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % n
-        );
-        const values = data.map((x, i) => at(x, shapes[i], index));
-        return values.reduce((y, x, i) => (y + x) * (i - 2.5));
-      });
-      assertClose(y, expected, { rtol: 1e-5, atol: 1e-5 });
+      const { y } = await run(program, Object.fromEntries(data.entries()));
+      const expected = chain(float64, shapes.map((s, i) => float64.nd(s, data[i])));
+      assertClose(y, expected.data, { rtol: 1e-5, atol: 1e-5 });
     });
   }
 }
 
 Deno.test("chain: sixteen instructions in one dispatch, each with its own constant", async () => {
-  const x = new TestRandom("constants").fill(100);
-  using program = gpu.compile({ x: [100] }, ({ x }) => {
-    let y: Tensor = x;
-    for (let n = 0; n < INSTRUCTIONS; n++) y = n % 2 ? ops.mul(y, 1 + n / 100) : ops.add(y, n + 1);
-    return { y };
-  });
+  const chain = <T>(o: Algebra<T>, x: T) => {
+    for (let n = 0; n < INSTRUCTIONS; n++) x = n % 2 ? o.mul(x, 1 + n / 100) : o.add(x, n + 1);
+    return x;
+  };
+  using program = gpu.compile({ x: [100] }, ({ x }) => ({ y: chain<Tensor>(ops, x) }));
   assert.equal(program.stats.dispatches, 1);
-  program.run({ x });
-  const { y } = await program.read();
-  const expected = x.map((value) => {
-    for (let n = 0; n < INSTRUCTIONS; n++) value = n % 2 ? value * (1 + n / 100) : value + n + 1;
-    return value;
-  });
-  assertClose(y, expected, { rtol: 1e-6 });
+  const x = new TestRandom("constants").fill(100);
+  const { y } = await run(program, { x });
+  assertClose(y, chain(float64, float64.nd([100], x)).data, { rtol: 1e-6 });
 });
 
 Deno.test("chain: a cross-entropy next to zero keeps its digits", async () => {
   // log(1 + z) for every size of z = exp(-x), small ones by a series.
-  const logits = Array.from({ length: 400 }, (_, i) => i / 20);
-  using program = gpu.compile({ x: [logits.length] }, ({ x }) => ({
-    y: ops.sigmoidCrossEntropyWithLogits(x, ops.constant(1, [logits.length])),
+  const x = Array.from({ length: 400 }, (_, i) => Math.fround(i / 20));
+  const { y } = await compute({ x }, ({ x }) => ({
+    y: ops.sigmoidCrossEntropyWithLogits(x, ops.constant(1, [400])),
   }));
-  program.run({ x: logits });
-  const { y } = await program.read();
-  const expected = [...Float32Array.from(logits)].map((x) => Math.log1p(Math.exp(-x)));
-  assertClose(y, expected, { rtol: 2e-5 });
+  assertClose(y, x.map((x) => Math.log1p(Math.exp(-x))), { rtol: 2e-5 });
 });
 
 Deno.test("chain: recordings that differ in numbers alone share a pipeline", async () => {
   const before = gpu.context.pipelines.count;
-  const count = 200;
+  const numbers = Array.from({ length: 200 }, (_, i) => i);
   using program = gpu.compile({ x: [5] }, ({ x }) => {
-    const outputs = Array.from({ length: count }, (_, i) => {
-      return [`y${i}`, ops.add(ops.mul(x, i + 0.5), -i)] as const;
-    });
-    return Object.fromEntries(outputs);
+    return Object.fromEntries(numbers.map((i) => [i, ops.add(ops.mul(x, i + 0.5), -i)]));
   });
-  assert.equal(program.stats.dispatches, count);
+  assert.equal(program.stats.dispatches, 200);
   assert.equal(gpu.context.pipelines.count - before, 1);
-  program.run({ x: [0, 1, 2, 3, 4] });
-  const y = await program.read();
-  for (let i = 0; i < count; i++) {
-    assert.deepEqual([...y[`y${i}`]], [0, 1, 2, 3, 4].map((x) => x * (i + 0.5) - i));
-  }
+  const y = await run(program, { x: [0, 1, 2, 3, 4] });
+  for (const i of numbers) assert.deepEqual(y[i], [0, 1, 2, 3, 4].map((x) => x * (i + 0.5) - i));
 });
 
 Deno.test("chain: a constant by itself, read by other ops and as an output", async () => {
-  using program = gpu.compile({ x: [2, 3] }, ({ x }) => {
+  const x = { shape: [2, 3], data: [1, 2, 3, 4, 5, 6] };
+  const y = await compute({ x }, ({ x }) => {
     const c = ops.constant(-0.5, [2, 3]);
     return { c, t: ops.transpose(c), y: ops.mul(x, c), m: ops.matmul(x, ops.reshape(c, [3, 2])) };
   });
-  program.run({ x: [1, 2, 3, 4, 5, 6] });
-  const { c, t, y, m } = await program.read();
-  assert.deepEqual([...c], new Array(6).fill(-0.5));
-  assert.deepEqual([...t], new Array(6).fill(-0.5));
-  assert.deepEqual([...y], [-0.5, -1, -1.5, -2, -2.5, -3]);
-  assert.deepEqual([...m], [-3, -3, -7.5, -7.5]);
+  const halves = new Array(6).fill(-0.5);
+  const m = [-3, -3, -7.5, -7.5];
+  assert.deepEqual(y, { c: halves, t: halves, y: [-0.5, -1, -1.5, -2, -2.5, -3], m });
 });

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
-import { Adam, DeviceLostError, Gpu, grad, ops } from "../../mod.ts";
+import { Adam, DeviceLostError, Gpu, grad, ops, type Tensor } from "../../mod.ts";
+import { compute, gpu } from "../support/compute.ts";
 import { leastDevice } from "../support/refused.ts";
+
+/** Each act throws a TypeError of this message, and leaves nothing allocated. */
+function refuses(message: string | RegExp, ...acts: (() => unknown)[]): void {
+  const before = gpu.context.memory.count;
+  for (const act of acts) assert.throws(act, { name: "TypeError", message });
+  assert.equal(gpu.context.memory.count, before);
+}
 
 Deno.test("gpu: the public contract's example", async () => {
   using gpu = await Gpu.request();
@@ -24,13 +32,11 @@ Deno.test("gpu: the public contract's example", async () => {
 Deno.test("gpu: a caller's device with default limits works, and is left alone", async () => {
   const device = await leastDevice();
   {
-    using gpu = Gpu.from(device);
-    assert.equal(gpu.device, device);
-    const program = gpu.compile({ a: [70, 33], b: [33, 65] }, ({ a, b }) => ({
-      y: ops.sum(ops.matmul(a, b)),
-    }));
-    program.run({ a: new Float32Array(2310).fill(1), b: new Float32Array(2145).fill(1) });
-    assert.equal((await program.read("y")).y[0], 70 * 33 * 65);
+    using own = Gpu.from(device);
+    assert.equal(own.device, device);
+    const ones = (...shape: number[]) => ops.constant(1, shape);
+    const product = () => ({ y: ops.sum(ops.matmul(ones(70, 33), ones(33, 65))) });
+    assert.deepEqual(await compute({}, product, own), { y: [70 * 33 * 65] });
   }
   const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.COPY_DST });
   device.queue.writeBuffer(buffer, 0, new Uint8Array(16));
@@ -39,43 +45,27 @@ Deno.test("gpu: a caller's device with default limits works, and is left alone",
 });
 
 Deno.test("gpu: a variable of another device, or a disposed one, is refused by name", async () => {
-  using gpu = await Gpu.request();
   using other = await Gpu.request();
-  const recordings = (name: string, owner: Gpu) => {
-    const foreign = owner.variable([2], [1, 2], { name });
-    const adam = new Adam(owner, [foreign]);
-    return [foreign, [
-      () => gpu.compile({}, () => ({ y: ops.neg(foreign) })),
-      () => gpu.compile({}, () => ({ foreign })),
-      () => gpu.compile({ x: [2] }, ({ x }) => (ops.assign(foreign, x), {})),
+  const make = (owner: Gpu, name: string) => {
+    const variable = owner.variable([2], [1, 2], { name });
+    const adam = new Adam(owner, [variable]);
+    return [variable, [
+      () => gpu.compile({}, () => ({ y: ops.neg(variable) })),
+      () => gpu.compile({}, () => ({ variable })),
+      () => gpu.compile({ x: [2] }, ({ x }) => (ops.assign(variable, x), {})),
       () => gpu.compile({ x: [2] }, ({ x }) => (adam.apply([x]), {})),
     ]] as const;
   };
-  const [, foreign] = recordings("kernel", other);
-  for (const compile of foreign) {
-    assert.throws(compile, { name: "TypeError", message: /^Cannot use .* another device.*: make/ });
-  }
-  const [variable, disposed] = recordings("bias", gpu);
+  refuses(/^Cannot use .* another device.*: make/, ...make(other, "kernel")[1]);
+  const [variable, recordings] = make(gpu, "bias");
   variable.dispose();
-  for (const compile of disposed) {
-    assert.throws(compile, { name: "TypeError", message: /variable bias.* disposed: make/ });
-  }
-  await assert.rejects(variable.read(), { name: "TypeError", message: /bias.* disposed/ });
-  assert.throws(() => variable.write([1, 2]), { name: "TypeError", message: /bias.* disposed/ });
+  const disposed = /variable bias.* disposed: make/;
+  refuses(disposed, ...recordings, () => variable.write([1, 2]));
+  await assert.rejects(variable.read(), { name: "TypeError", message: disposed });
   // Another Gpu over the same device may use it.
   using again = Gpu.from(gpu.device);
   const shared = gpu.variable([2], [1, 2]);
-  using program = again.compile({}, () => ({ y: ops.neg(shared) }));
-  program.run();
-  assert.deepEqual([...(await program.read()).y], [-1, -2]);
-});
-
-Deno.test("gpu: a recording must return its outputs, not a promise of them", async () => {
-  using gpu = await Gpu.request();
-  // @ts-expect-error a promise has no tensors
-  const compile = () => gpu.compile({ x: [2] }, ({ x }) => Promise.resolve({ y: ops.neg(x) }));
-  assert.throws(compile, { name: "TypeError", message: /returned a promise/ });
-  assert.equal(gpu.context.memory.count, 0);
+  assert.deepEqual(await compute({}, () => ({ y: ops.neg(shared) }), again), { y: [-1, -2] });
 });
 
 Deno.test("gpu: a disposed one refuses to work", async () => {
@@ -93,83 +83,64 @@ Deno.test("gpu: what is no device is refused", async () => {
   const adapter = await navigator.gpu.requestAdapter();
   const values = { Object: {}, GPUAdapter: adapter, undefined, null: null, 'string "gpu"': "gpu" };
   for (const [what, value] of Object.entries(values)) {
-    assert.throws(() => Gpu.from(value as unknown as GPUDevice), {
-      name: "TypeError",
-      message: `Gpu.from expects a GPUDevice, got ${what}: request one from an adapter, or use ` +
-        "Gpu.request()",
-    });
+    const message = `Gpu.from expects a GPUDevice, got ${what}: request one from an adapter, or ` +
+      "use Gpu.request()";
+    refuses(message, () => Gpu.from(value as unknown as GPUDevice));
   }
 });
 
-Deno.test("gpu: a recording that is no function, or names no outputs, is refused", async () => {
-  using gpu = await Gpu.request();
+Deno.test("gpu: a recording that is no function, or names no outputs, is refused", () => {
   // deno-lint-ignore no-explicit-any
   const compile = (body: any) => () => gpu.compile({ x: [2] }, body);
   const w = gpu.variable([2]);
-  type Inputs = { x: ReturnType<typeof ops.neg> };
-  const values: [unknown, string][] = [
-    [undefined, "undefined"],
-    [null, "null"],
-    [3, "number 3"],
-    ["x", 'string "x"'],
-  ];
+  type Inputs = { x: Tensor };
+  const values = [[undefined, "undefined"], [null, "null"], [3, "number 3"], ["x", 'string "x"']];
   for (const [body, what] of [...values, [{}, "Object"]]) {
-    assert.throws(compile(body), {
-      name: "TypeError",
-      message: `A recording is a function from inputs to outputs, got ${what}: ` +
-        "gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }))",
-    });
+    const message = `A recording is a function from inputs to outputs, got ${what}: ` +
+      "gpu.compile({ x: [2] }, ({ x }) => ({ y: ops.neg(x) }))";
+    refuses(message, compile(body));
   }
+  const bodies = values.map(([value, what]) => [() => value, what]);
   for (
     const [body, what] of [
-      ...values.map(([value, what]) => [() => value, what]),
+      ...bodies,
       [({ x }: Inputs) => ops.neg(x), "Tensor"],
       [() => w, "Variable"],
     ]
   ) {
-    assert.throws(compile(body), {
-      name: "TypeError",
-      message: `The recording returned ${what}: it must return its outputs by name, such as ` +
-        "{ y }, or {} if it has none",
+    const message = `The recording returned ${what}: it must return its outputs by name, such as ` +
+      "{ y }, or {} if it has none";
+    refuses(message, compile(body));
+  }
+  refuses(/Expected a Tensor .* as output y, got number 3/, compile(() => ({ y: 3 })));
+  let foreign: unknown;
+  compile(({ x }: Inputs) => ({ y: foreign = ops.neg(x) }))()[Symbol.dispose]();
+  const another = /^The tensor given as output y belongs to another recording/;
+  refuses(another, compile(() => ({ y: foreign })));
+  const input = () => gpu.compile({ x: 3 as unknown as number[] }, ({ x }) => ({ x }));
+  refuses("Input x has shape 3: every axis must be a positive integer", input);
+  // @ts-expect-error a promise has no tensors
+  const late = () => gpu.compile({ x: [2] }, ({ x }) => Promise.resolve({ y: ops.neg(x) }));
+  refuses(/returned a promise/, late);
+});
+
+Deno.test("gpu: an unknown type of elements is refused with the types there are", () => {
+  for (const dtype of ["float32", "f16", null, 32] as unknown as "f32"[]) {
+    const says = `cannot hold ${JSON.stringify(dtype)}: types are "f32", "u32", "u8"`;
+    refuses(`Variable w ${says}`, () => gpu.variable([2], [1, 2], { name: "w", dtype }));
+    refuses(`Input x ${says}`, () => {
+      return gpu.compile({ x: { shape: [2], dtype } }, ({ x }) => ({ x }));
     });
   }
-  assert.throws(compile(() => ({ y: 3 })), /Expected a Tensor .* as output y, got number 3/);
-  let foreign: unknown;
-  compile(({ x }: Inputs) => ({ y: foreign = ops.neg(x) }))();
-  assert.throws(compile(() => ({ y: foreign })), {
-    name: "TypeError",
-    message: /^The tensor given as output y belongs to another recording/,
-  });
-  assert.throws(() => gpu.compile({ x: 3 as unknown as number[] }, ({ x }) => ({ x })), {
-    name: "TypeError",
-    message: "Input x has shape 3: every axis must be a positive integer",
-  });
 });
 
-Deno.test("gpu: an unknown type of elements is refused with the types there are", async () => {
-  using gpu = await Gpu.request();
-  for (const dtype of ["float32", "f16", null, 32] as unknown as "f32"[]) {
-    const refused = (act: () => unknown, what: string) => {
-      const message = `${what} cannot hold ${JSON.stringify(dtype)}: types are "f32", "u32", "u8"`;
-      assert.throws(act, { name: "TypeError", message });
-    };
-    refused(() => gpu.variable([2], [1, 2], { name: "w", dtype }), "Variable w");
-    refused(() => gpu.compile({ x: { shape: [2], dtype } }, ({ x }) => ({ x })), "Input x");
-  }
-  assert.equal(gpu.context.memory.count, 0);
-});
-
-Deno.test("gpu: variables side by side are checked before anything is allocated", async () => {
-  using gpu = await Gpu.request();
+Deno.test("gpu: variables side by side are checked before anything is allocated", () => {
   for (const shape of [[2, -1], [0], [1.5], undefined as unknown as number[]]) {
-    let called = false;
-    const data = () => (called = true, [1, 2]);
+    const data = () => assert.fail("data was asked for");
     const specs = [
       { name: "a", shape: [2], trainable: true, data },
       { name: "b", shape, trainable: true },
     ];
-    assert.throws(() => gpu.variables(specs), { name: "TypeError", message: /^Variable b has sh/ });
-    assert.ok(!called);
+    refuses(/^Variable b has sh/, () => gpu.variables(specs));
   }
-  assert.equal(gpu.context.memory.count, 0);
 });

@@ -1,17 +1,15 @@
 /** The plan alone, and replayed: steps over slots that remember which value they hold. */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { grad, ops, type Tensor, type Tuning } from "../../mod.ts";
 import { lower, type Lowered } from "../../src/graph/compile.ts";
 import { record } from "../../src/graph/graph.ts";
-import { type Step, Storage, TextureCopy } from "../../src/graph/lower.ts";
+import { type Place, type Step, Storage, storageOf, TextureCopy } from "../../src/graph/lower.ts";
 import { type Block, liveRanges, plan } from "../../src/graph/plan.ts";
-import type { Tensor } from "../../src/graph/tensor.ts";
-import type { Tuning } from "../../src/graph/tuning.ts";
 import { Variable } from "../../src/graph/variable.ts";
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
+import { chosen, grow, leavesFor, recordedState, VARIABLES } from "../support/fuzz/graphs.ts";
+import { specsOf } from "../support/gradcheck.ts";
 import { TestRandom } from "../support/random.ts";
-import { chosen, grow, recordedState, VARIABLES } from "../support/random_graph.ts";
 
 Deno.test("blocks alive at the same step never share a slot", () => {
   const random = new TestRandom("blocks");
@@ -24,15 +22,11 @@ Deno.test("blocks alive at the same step never share a slot", () => {
     });
     const { slotOf, slotBytes } = plan(blocks);
     equal(slotOf.length, blocks.length);
-    for (let step = 0; step < steps; step++) {
-      const taken = new Set<number>();
-      blocks.forEach(({ first, last }, i) => {
-        if (step < first || step > last) return;
-        ok(!taken.has(slotOf[i]), `slot ${slotOf[i]} is taken twice at step ${step}`);
-        taken.add(slotOf[i]);
-      });
-    }
-    blocks.forEach(({ bytes }, i) => ok(slotBytes[slotOf[i]] >= bytes));
+    blocks.forEach(({ bytes, first, last }, i) => {
+      ok(slotBytes[slotOf[i]] >= bytes);
+      const tenants = blocks.filter((b, j) => j !== i && slotOf[j] === slotOf[i]);
+      ok(tenants.every((b) => b.last < first || last < b.first), `slot ${slotOf[i]} is shared`);
+    });
     deepEqual(new Set(slotOf), new Set(slotBytes.keys()), "a slot that nobody uses");
   }
 });
@@ -45,25 +39,21 @@ Deno.test("a chain of blocks takes turns in two slots", () => {
 
 /** A place outside the plan: a variable's, an input's. */
 const elsewhere = () => {
-  const raw = undefined as never;
-  const buffer = { raw, bytes: 4096, label: "", version: 0 };
+  const buffer = { raw: undefined as never, bytes: 4096, version: 0 };
   return { buffer, offset: 0, bytes: 4096 };
 };
 
 function randomLowered(seed: string): Lowered {
   const random = new TestRandom(seed);
-  const n = random.pick([5, 8]);
-  const shape = [n, n];
-  const variables = Array.from(
-    { length: VARIABLES },
-    (_, i) => new Variable(undefined as never, elsewhere(), shape, "f32", `v${i}`, true),
-  );
-  const recording = record({ a: shape, b: shape }, ({ a, b }) => {
-    const values = grow<Tensor>(ops, [a, b], recordedState(variables), random, 25);
-    const outputs = chosen(values, seed);
+  const inputs = leavesFor(random);
+  const variables = Array.from({ length: VARIABLES }, (_, i) => {
+    return new Variable(undefined as never, elsewhere(), inputs.a.shape, "f32", `v${i}`, true);
+  });
+  const recording = record(specsOf({ inputs }), (leaves) => {
+    const outputs = chosen(grow<Tensor>(ops, leaves, random, 50, recordedState(variables)), random);
     const noise = ops.dropout(outputs.y0, 0.5);
     const loss = ops.mean(ops.add(ops.sum(outputs.y1), ops.mul(noise, noise)));
-    const [da, db, dv] = grad(loss, [a, b, variables[0]]);
+    const [da, db, dv] = grad(loss, [leaves.a, leaves.b, variables[0]]);
     return { ...outputs, da, db, dv };
   });
   const tuning: Tuning = {
@@ -75,20 +65,15 @@ function randomLowered(seed: string): Lowered {
   return lowered;
 }
 
-type Place = Storage | TextureCopy;
-
 /** What a step reads and writes; of storages, the whole that they are a part of. */
 function accesses(step: Step): { reads: Place[]; writes: Place[] } {
   const whole = (place: Place) => place instanceof Storage ? place.root : place;
   if (step.kind === "copy") return { reads: [whole(step.from)], writes: [whole(step.to)] };
-  const uses = Object.entries(step.bindings).map(([name, place]) => ({
-    place: whole(place),
-    read: step.kernel.bindings.get(name)!.access === "read",
-  }));
-  return {
-    reads: uses.filter((u) => u.read).map((u) => u.place),
-    writes: uses.filter((u) => !u.read).map((u) => u.place),
-  };
+  const used = (reads: boolean) =>
+    Object.entries(step.bindings)
+      .filter(([name]) => (step.kernel.bindings.get(name)!.access === "read") === reads)
+      .map(([, place]) => whole(place));
+  return { reads: used(true), writes: used(false) };
 }
 
 /**
@@ -100,10 +85,7 @@ function replay(lowered: Lowered, lives = liveRanges(lowered)): void {
   const slots = new Map<Place, string>();
   for (const Kind of [Storage, TextureCopy]) {
     const places = planned.filter((p) => p instanceof Kind);
-    const blocks = places.map((p) => ({
-      bytes: p instanceof TextureCopy ? p.storage.bytes : p.bytes,
-      ...lives.get(p)!,
-    }));
+    const blocks = places.map((p) => ({ bytes: storageOf(p).bytes, ...lives.get(p)! }));
     const { slotOf, slotBytes } = plan(blocks);
     places.forEach((p, i) => {
       ok(slotBytes[slotOf[i]] >= blocks[i].bytes);
@@ -142,7 +124,7 @@ function replay(lowered: Lowered, lives = liveRanges(lowered)): void {
 
 Deno.test("no value of a random graph is overwritten while it is needed", () => {
   let steps = 0;
-  for (let seed = 0; seed < 150; seed++) {
+  for (let seed = 0; seed < 250; seed++) {
     const lowered = randomLowered(`lowered ${seed}`);
     steps += lowered.steps.length;
     replay(lowered);

@@ -103,7 +103,7 @@ Deno.test("onnx: ONNX Runtime agrees on activations of a network of one's own", 
   await agree(gpu, model, 3);
 });
 
-Deno.test("onnx: the file says what it is, and save writes the same bytes", () =>
+Deno.test("onnx: the file has its versions, names and shapes, and save writes the same bytes", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
     const generator = new Generator(gpu, { noiseDim: 7, widths: [6, 5, 4], width: 20 });

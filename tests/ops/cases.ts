@@ -1,8 +1,8 @@
 /**
  * The table of test cases: a list of rows for each op. A missing op is a type error at the end of
- * the file. `ops_test.ts` runs it.
- *
- * A row is an expression that `support/gradcheck.ts` evaluates on the device and in float64.
+ * the file. A row is an expression that `support/gradcheck.ts` evaluates on the device and in
+ * float64. `ops_test.ts` checks values and gradients of each, `second_order_test.ts` also second
+ * derivatives of some.
  */
 
 import type * as ops from "../../src/ops/mod.ts";
@@ -18,22 +18,35 @@ type Shape = readonly number[];
 type Draw = (random: TestRandom) => number;
 type Options = Omit<OpCase, "name" | "inputs" | "compute">;
 
-/** A row; an input without values is drawn from the normal distribution. */
+/**
+ * A row; an input without values is drawn from the normal distribution. A single one is called x,
+ * several a to e.
+ */
 export function row(
   name: string,
-  inputs: Readonly<Record<string, Shape | Input>>,
-  compute: OpCase["compute"],
+  inputs: readonly (Shape | Input)[],
+  compute: <T extends { readonly shape: Shape }>(
+    o: Algebra<T>,
+    ...inputs: T[]
+  ) => T | Record<string, T>,
   options: Options = {},
 ): OpCase {
-  const specs = Object.entries(inputs).map(([key, input]) => [
-    key,
-    "shape" in input ? input : { shape: input },
-  ]);
-  return { name, inputs: Object.fromEntries(specs), compute, ...options };
+  const names = inputs.length === 1 ? ["x"] : ["a", "b", "c", "d", "e"].slice(0, inputs.length);
+  const specs = inputs.map((x, i) => [names[i], "shape" in x ? x : { shape: x }]);
+  return {
+    name,
+    inputs: Object.fromEntries(specs),
+    compute: (o, all) => compute(o, ...names.map((key) => all[key])),
+    ...options,
+  };
 }
 
+/** For rows whose second derivatives are checked, too. */
+const SECOND: Options = { second: true };
+
 const list = (values: readonly number[]): Input => ({ shape: [values.length], values });
-function indices(shape: Shape, values: readonly number[], dtype: "u32" | "f32" = "u32"): Input {
+/** Whole numbers that take no gradient. */
+function indices(shape: Shape, values: Input["values"], dtype: Input["dtype"] = "u32"): Input {
   return { shape, values, dtype, fixed: true };
 }
 
@@ -42,7 +55,10 @@ const away: Draw = (r) => (r.uniform() < 0.5 ? -1 : 1) * r.between(0.3, 2);
 const positive: Draw = (r) => r.between(0.3, 3);
 /** Equal, or farther apart than the steps of the finite differences. */
 const hundredths: Draw = (r) => Math.round(100 * r.normal()) / 100;
+const tenths: Draw = (r) => Math.round(10 * r.normal()) / 10;
+const betweenTenths: Draw = (r) => tenths(r) + 0.05;
 const share: Draw = (r) => r.uniform();
+const zeroOrOne: Draw = (r) => r.below(2);
 
 // Elementwise, one operand
 
@@ -50,12 +66,11 @@ type Unary = <T>(o: Algebra<T>, x: T) => T;
 
 /** A size that is no multiple of four, one that is, and a scalar; then single values. */
 function unary(f: Unary, values: Draw | undefined, extremes: readonly number[], options?: Options) {
-  const compute: OpCase["compute"] = (o, { x }) => f(o, x);
   return [
-    ...[[5, 7], [3, 4, 16], []].map((shape) =>
-      row(`[${shape}]`, { x: { shape, values } }, compute, options)
+    ...[[5, 7], [3, 4, 16], []].map((shape, i) =>
+      row(`[${shape}]`, [{ shape, values }], f, options ?? { second: i === 0 })
     ),
-    row("extremes", { x: list(extremes) }, compute, { pointwise: true, gradient: "none" }),
+    row("extremes", [list(extremes)], f, { pointwise: true, gradient: "none" }),
   ];
 }
 
@@ -64,7 +79,8 @@ const HUGE = [1e4, -1e4, 1e20, -1e20];
 
 // Elementwise, two operands
 
-type Binary = <T>(o: Algebra<T>, a: T, b: T) => T;
+type Arithmetic = "add" | "sub" | "mul" | "div";
+type Binary = Arithmetic | "maximum" | "minimum" | "sigmoidCrossEntropyWithLogits";
 
 const BROADCASTS: Record<string, readonly [Shape, Shape]> = {
   "no broadcasting": [[3, 5], [3, 5]],
@@ -102,41 +118,43 @@ const FEW = [
   "rank 6, alternating",
 ];
 
-function binary(f: Binary, names: readonly string[], a?: Draw, b?: Draw): OpCase[] {
+/** Operands that broadcast in these ways. */
+function binary(op: Binary, names: readonly string[] = FEW, b?: Draw): OpCase[] {
   return names.map((name) => {
     const [left, right] = BROADCASTS[name];
-    const inputs = { a: { shape: left, values: a }, b: { shape: right, values: b } };
-    return row(name, inputs, (o, { a, b }) => f(o, a, b));
+    // Of the choices, operands that are close have no second derivative.
+    const second = name === "both ways" && op !== "maximum" && op !== "minimum";
+    return row(name, [left, { shape: right, values: b }], (o, a, b) => o[op](a, b), { second });
   });
 }
 
-/** The op with a number on either side. */
-function numbers(op: "add" | "sub" | "mul" | "div"): OpCase[] {
+/** The same, and with a number on either side. */
+function arithmetic(op: Arithmetic, names?: readonly string[], b?: Draw): OpCase[] {
   return [
-    row("number on the right", { x: { shape: [3, 5], values: away } }, (o, { x }) => o[op](x, 2.5)),
-    row("number on the left", { x: { shape: [2, 8], values: away } }, (o, { x }) => o[op](-1.7, x)),
-    row("a negative number of an odd size", { x: [7] }, (o, { x }) => o[op](x, -0.1)),
+    ...binary(op, names, b),
+    row("number on the right", [{ shape: [3, 5], values: away }], (o, x) => o[op](x, 2.5)),
+    row("number on the left", [{ shape: [2, 8], values: away }], (o, x) => o[op](-1.7, x), SECOND),
+    row("a negative number of an odd size", [[7]], (o, x) => o[op](x, -0.1)),
   ];
 }
 
-/** maximum and minimum: distinct elements, equal ones, a number. */
-function choices(f: <T>(o: Algebra<T>, a: T | number, b: T | number) => T): OpCase[] {
+/** Distinct elements, equal ones, a number. */
+function choices(op: "maximum" | "minimum"): OpCase[] {
   const [a, b] = [[1, 2, -3, 0.5, 2, -1], [1, 3, -3, 0.25, 2, -2]].map(list);
+  const [c, d] = [{ shape: [3, 4], values: tenths }, { shape: [4], values: betweenTenths }];
   return [
-    ...binary(f, FEW),
-    row("equal elements", { a, b }, (o, { a, b }) => f(o, a, b)),
-    row("equal elements, broadcast", { a, b: list([2]) }, (o, { a, b }) => f(o, a, b)),
-    row("a number", { x: { shape: [3, 5], values: away } }, (o, { x }) => f(o, f(o, x, 0.1), -0.2)),
-    row("itself", { a }, (o, { a }) => f(o, a, a)),
+    ...binary(op),
+    row("apart", [c, d], (o, a, b) => o[op](a, b), SECOND),
+    row("equal elements", [a, b], (o, a, b) => o[op](a, b)),
+    row("equal elements, broadcast", [a, list([2])], (o, a, b) => o[op](a, b)),
+    row("a number", [{ shape: [3, 5], values: away }], (o, x) => o[op](o[op](x, 0.1), -0.2)),
+    row("itself", [a], (o, a) => o[op](a, a)),
   ];
 }
-
-/** Zeros and ones that take no gradient. */
-const bits = (shape: Shape): Input => ({ shape, values: (r) => r.below(2), fixed: true });
 
 // Reductions
 
-type Reduction = <T>(o: Algebra<T>, x: T, axes?: number | readonly number[], keep?: boolean) => T;
+type Reduction = "sum" | "mean" | "max";
 
 const REDUCTIONS: readonly [Shape, (number | readonly number[])?, boolean?][] = [
   [[3, 5, 7]],
@@ -160,40 +178,40 @@ const REDUCTIONS: readonly [Shape, (number | readonly number[])?, boolean?][] = 
   [[1100, 8], 0],
 ];
 
-function reductions(f: Reduction, values?: Draw): OpCase[] {
-  return REDUCTIONS.map(([shape, axes, keep]) => {
+function reductions(op: Reduction, rows = REDUCTIONS, values?: Draw): OpCase[] {
+  return rows.map(([shape, axes, keep]) => {
     const over = `[${shape}] over ${axes ?? "all"}${keep ? ", kept" : ""}`;
-    return row(over, { x: { shape, values } }, (o, { x }) => f(o, x, axes, keep), { terms: 1100 });
+    const options = { terms: 1100, second: `${axes}` === "0,2" && op !== "max" };
+    return row(over, [{ shape, values }], (o, x) => o[op](x, axes, keep), options);
   });
 }
 
 /** Longer than a loop may be on some software adapters (65,535 iterations, silently). */
-function longReductions(f: Reduction): OpCase[] {
-  const million: Options = { terms: 1e6, gradient: "none" };
-  const long: Options = { terms: 1e5, gradient: "none" };
-  return [
-    row("a million", { x: { shape: [1_000_003], values: share } }, (o, { x }) => f(o, x), million),
-    row("long rows", { x: [3, 100_003] }, (o, { x }) => f(o, x, 1), long),
-    row("long columns", { x: [100_001, 4] }, (o, { x }) => f(o, x, 0), long),
-  ];
+const LONG_REDUCTIONS: readonly [string, Shape, number?, Draw?][] = [
+  ["a million", [1_000_003], undefined, share],
+  ["long rows", [3, 100_003], 1],
+  ["long columns", [100_001, 4], 0],
+];
+
+function longReductions(op: Reduction, rows = LONG_REDUCTIONS): OpCase[] {
+  return rows.map(([what, shape, axis, values]) => {
+    const options: Options = { terms: Math.max(...shape), gradient: "none" };
+    return row(what, [{ shape, values }], (o, x) => o[op](x, axis), options);
+  });
 }
 
 // Matrix products
 
-const ALL_PRODUCTS = ["NN", "NT", "TN", "TT"] as const;
+const ALL_PRODUCTS = ["NN", "NT", "TN", "TT"];
 const LONG_OF_FOUR: Options = { gradient: "none", fours: true };
 
-function products(
-  what: string,
-  [m, k, n]: Shape,
-  transposes: readonly (typeof ALL_PRODUCTS)[number][] = ALL_PRODUCTS,
-  options?: Options,
-): OpCase[] {
+function products(what: string, [m, k, n]: Shape, transposes = ALL_PRODUCTS, options?: Options) {
   return transposes.map((which) => {
     const [transposeA, transposeB] = [which[0] === "T", which[1] === "T"];
-    const inputs = { a: transposeA ? [k, m] : [m, k], b: transposeB ? [n, k] : [k, n] };
-    const compute: OpCase["compute"] = (o, { a, b }) => o.matmul(a, b, { transposeA, transposeB });
-    return row(`${which} ${what} [${m}, ${k}, ${n}]`, inputs, compute, { terms: k, ...options });
+    const inputs = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
+    return row(`${which} ${what} [${m}, ${k}, ${n}]`, inputs, (o, a, b) => {
+      return o.matmul(a, b, { transposeA, transposeB });
+    }, { terms: k, ...options });
   });
 }
 
@@ -272,30 +290,26 @@ const LONG_SMALL_SIDES: readonly Conv[] = [
   ["very many channels to three", [1, 3, 3, 30_004], [3, 3], 3, [1, 1], "same"],
 ];
 
-const strideOf = ([h, w]: Shape) => h === w ? h : [h, w] as const;
-const convolutionsBy =
-  (op: "conv2d" | "conv2dTranspose") => (all: readonly Conv[], options?: Options) =>
-    all.map(([what, x, kernel, out, strides, padding]) => {
-      const w = [...kernel, ...(op === "conv2d" ? [x[3], out] : [out, x[3]])];
-      const compute: OpCase["compute"] = (o, { x, w }) =>
-        o[op](x, w, { strides: strideOf(strides), padding });
-      const terms = kernel[0] * kernel[1] * x[3];
-      return row(`${what} (${padding})`, { x, w }, compute, { terms, ...options });
-    });
-const convolutions = convolutionsBy("conv2d");
-const transposed = convolutionsBy("conv2dTranspose");
-const filterGradients = (all: readonly Conv[], options?: Options): OpCase[] =>
-  all.map(([what, x, kernel, out, strides, padding]) => {
-    const small = [0, 1].map((i) => convAxis(x[i + 1], kernel[i], strides[i], padding).out);
-    const kernelSize = kernel[0] === kernel[1] ? kernel[0] : kernel;
-    return row(
-      `${what} (${padding})`,
-      { x, dy: [x[0], ...small, out] },
-      (o, { x, dy }) =>
-        o.conv2dFilterGrad(x, dy, { kernelSize, strides: strideOf(strides), padding }),
-      { terms: x[0] * small[0] * small[1], ...options },
-    );
+type ConvOp = "conv2d" | "conv2dTranspose" | "conv2dFilterGrad";
+
+function convolutions(op: ConvOp, all: readonly Conv[], options?: Options): OpCase[] {
+  return all.map(([what, x, kernel, out, [sh, sw], padding]) => {
+    const [kh, kw] = kernel;
+    const small = [convAxis(x[1], kh, sh, padding).out, convAxis(x[2], kw, sw, padding).out];
+    const w = {
+      conv2d: [kh, kw, x[3], out],
+      conv2dTranspose: [kh, kw, out, x[3]],
+      conv2dFilterGrad: [x[0], ...small, out],
+    }[op];
+    const terms = op === "conv2dFilterGrad" ? x[0] * small[0] * small[1] : kh * kw * x[3];
+    const strides = sh === sw ? sh : [sh, sw] as const;
+    const kernelSize = kh === kw ? kh : kernel;
+    const second = what === "3x3, stride 2" || what.startsWith("channels of 4");
+    return row(`${what} (${padding})`, [x, w], (o, x, w) => {
+      return o[op](x, w, { kernelSize, strides, padding });
+    }, { terms, second, ...options });
   });
+}
 
 // Batch normalization
 
@@ -303,8 +317,8 @@ function norm(what: string, x: Shape, values?: Draw, epsilon?: number, options?:
   const channels = [x.at(-1)!];
   return row(
     `${what} [${x}]`,
-    { x: { shape: x, values }, gamma: { shape: channels, values: away }, beta: channels },
-    (o, { x, gamma, beta }) => o.batchNorm(x, gamma, beta, { epsilon }).y,
+    [{ shape: x, values }, { shape: channels, values: away }, channels],
+    (o, x, gamma, beta) => o.batchNorm(x, gamma, beta, { epsilon }).y,
     { terms: count(x) / channels[0], ...options },
   );
 }
@@ -319,112 +333,99 @@ export const cases = {
   sqrt: unary((o, x) => o.sqrt(x), positive, [0, 1e-30, 1e-6, 0.25, 2, 1e6, 1e30]),
   abs: unary((o, x) => o.abs(x), away, [...TINY, ...HUGE]),
   sign: unary((o, x) => o.sign(x), away, [...TINY, ...HUGE], { gradient: "zero" }),
-  tanh: unary(
-    (o, x) => o.tanh(x),
-    undefined,
-    [...TINY, ...HUGE, 0.1, 0.199, -0.2, 0.201, 1, -3, 9, -20, 50, -100],
-  ),
-  sigmoid: unary(
-    (o, x) => o.sigmoid(x),
-    undefined,
-    [...TINY, 1e4, 1e20, 1, -1, 9, -9, 20, -20, 50, -50, 80, -80],
-  ),
+  tanh: unary((o, x) => o.tanh(x), undefined, [
+    ...[...TINY, ...HUGE, 0.1, 0.199, -0.2, 0.201, 1, -3, 9, -20, 50, -100],
+  ]),
+  sigmoid: unary((o, x) => o.sigmoid(x), undefined, [
+    ...[...TINY, 1e4, 1e20, 1, -1, 9, -9, 20, -20, 50, -50, 80, -80],
+  ]),
   softplus: unary((o, x) => o.softplus(x), undefined, [...TINY, ...HUGE, 1, -1, 9, -9, -20, -80]),
   relu: unary((o, x) => o.relu(x), away, [...TINY, ...HUGE]),
   leakyRelu: [
     ...unary((o, x) => o.leakyRelu(x), away, [...TINY, ...HUGE]),
-    row("slope 0", { x: { shape: [7], values: away } }, (o, { x }) => o.leakyRelu(x, 0)),
-    row("slope 1.5", { x: { shape: [8], values: away } }, (o, { x }) => o.leakyRelu(x, 1.5)),
-    row("negative slope", { x: { shape: [7], values: away } }, (o, { x }) => o.leakyRelu(x, -0.5)),
+    row("slope 0", [{ shape: [7], values: away }], (o, x) => o.leakyRelu(x, 0)),
+    row("slope 1.5", [{ shape: [8], values: away }], (o, x) => o.leakyRelu(x, 1.5)),
+    row("negative slope", [{ shape: [7], values: away }], (o, x) => o.leakyRelu(x, -0.5)),
   ],
   step: [
     ...unary((o, x) => o.step(x), away, [...TINY, ...HUGE], { gradient: "zero" }),
-    row("below", { x: { shape: [7], values: away } }, (o, { x }) => o.step(x, 0.3), {
-      gradient: "zero",
-    }),
+    row("below", [{ shape: [7], values: away }], (o, x) => o.step(x, 0.3), { gradient: "zero" }),
   ],
   stopGradient: [
-    row("all of it", { x: [3, 5] }, (o, { x }) => o.stopGradient(x), { gradient: "zero" }),
-    row("in a sum", { x: [8] }, (o, { x }) => o.stopGradient(o.mul(x, x)), { gradient: "zero" }),
+    row("all of it", [[3, 5]], (o, x) => o.stopGradient(x), { gradient: "zero" }),
+    row("in a sum", [[8]], (o, x) => o.stopGradient(o.mul(x, x)), { gradient: "zero" }),
   ],
   constant: [
-    row("a shape", {}, (o) => o.constant(-2.5, [3, 5])),
-    row("zeros", {}, (o) => o.constant(0, [8])),
-    row("an array", { x: [2, 3] }, (o, { x }) => o.mul(x, o.constant([1, -2, 3], [1, 3]))),
-    row("a typed array", {}, (o) => o.constant(Float32Array.of(1.5, -2, 0.1))),
-    row("an array of an odd size", {}, (o) => o.concat([o.constant([3, 4, 5]), o.constant([6])])),
-    row("rows by index", { x: [4, 3] }, (o, { x }) => {
-      return o.gather(x, o.constant(Uint32Array.of(2, 0)));
-    }),
-    row("many in one chain", { x: [7] }, (o, { x }) => {
+    row("a shape", [], (o) => o.constant(-2.5, [3, 5])),
+    row("zeros", [], (o) => o.constant(0, [8])),
+    row("an array", [[2, 3]], (o, x) => o.mul(x, o.constant([1, -2, 3], [1, 3]))),
+    row("a typed array", [], (o) => o.constant(Float32Array.of(1.5, -2, 0.1))),
+    row("an array of an odd size", [], (o) => o.concat([o.constant([3, 4, 5]), o.constant([6])])),
+    row("rows by index", [[4, 3]], (o, x) => o.gather(x, o.constant(Uint32Array.of(2, 0)))),
+    row("many in one chain", [[7]], (o, x) => {
       let y = x;
       for (let i = 0; i < 40; i++) y = o.where(o.sub(x, i / 9), o.add(y, i / 7), -i);
       return y;
     }),
-    row("read by a reduction", { x: [3] }, (o, { x }) => o.add(x, o.sum(o.constant(0.5, [4, 2])))),
-    row("a scalar in arithmetic", { x: [3, 4] }, (o, { x }) => o.mul(x, o.constant(0.1))),
+    row("read by a reduction", [[3]], (o, x) => o.add(x, o.sum(o.constant(0.5, [4, 2])))),
+    row("a scalar in arithmetic", [[3, 4]], (o, x) => o.mul(x, o.constant(0.1))),
   ],
 
-  add: [...binary((o, a, b) => o.add(a, b), FEW), ...numbers("add")],
-  sub: [...binary((o, a, b) => o.sub(a, b), FEW), ...numbers("sub")],
+  add: arithmetic("add"),
+  sub: arithmetic("sub"),
   mul: [
-    ...binary((o, a, b) => o.mul(a, b), Object.keys(BROADCASTS)),
-    ...numbers("mul"),
-    row("a square", { x: [3, 5] }, (o, { x }) => o.mul(x, x)),
+    ...arithmetic("mul", Object.keys(BROADCASTS)),
+    row("a square", [[3, 5]], (o, x) => o.mul(x, x)),
   ],
-  div: [...binary((o, a, b) => o.div(a, b), FEW, undefined, away), ...numbers("div")],
-  maximum: choices((o, a, b) => o.maximum(a, b)),
-  minimum: choices((o, a, b) => o.minimum(a, b)),
+  div: arithmetic("div", FEW, away),
+  maximum: choices("maximum"),
+  minimum: choices("minimum"),
   where: [
-    ...binary((o, a, b) => o.where(o.step(a, 0), a, b), FEW, away),
-    row("three shapes", { c: bits([3, 1]), a: [2, 1, 4], b: [4] }, (o, { c, a, b }) => {
-      return o.where(c, a, b);
+    ...FEW.map((name) => {
+      const [left, right] = BROADCASTS[name];
+      return row(name, [{ shape: left, values: away }, right], (o, a, b) => {
+        return o.where(o.step(a, 0), a, b);
+      });
     }),
-    row("numbers", { c: bits([3, 5]), a: [3, 5] }, (o, { c, a }) => {
+    row("three shapes", [indices([3, 1], [1, 0, 1], "f32"), [2, 1, 4], [4]], (o, c, a, b) => {
+      return o.where(c, a, b);
+    }, SECOND),
+    row("numbers", [indices([3, 5], zeroOrOne, "f32"), [3, 5]], (o, c, a) => {
       return o.add(o.where(c, a, 2.5), o.add(o.where(c, -1, a), o.where(c, 7, 8)));
     }),
-    row(
-      "what is not chosen may be infinite or NaN",
-      { x: list([-4, -0.5, 0.5, 4]) },
-      (o, { x }) => {
-        return o.where(o.step(x), o.log(x), o.div(x, 2));
-      },
-      { gradient: "none" },
-    ),
+    row("what is not chosen may be infinite or NaN", [list([-4, -0.5, 0.5, 4])], (o, x) => {
+      return o.where(o.step(x), o.log(x), o.div(x, 2));
+    }, { gradient: "none" }),
   ],
   sigmoidCrossEntropyWithLogits: [
-    ...binary((o, x, t) => o.sigmoidCrossEntropyWithLogits(x, t), FEW, undefined, share),
+    ...binary("sigmoidCrossEntropyWithLogits", FEW, share),
     row(
       "extremes",
-      {
-        x: list([1e4, -1e4, 1e4, -1e4, 60, -60, 60, -60, 12, -12, 1e-6, 0]),
-        t: list([1, 0, 0, 1, 1, 0, 0.25, 0.25, 1, 0, 1, 0]),
-      },
-      (o, { x, t }) => o.sigmoidCrossEntropyWithLogits(x, t),
+      [
+        list([1e4, -1e4, 1e4, -1e4, 60, -60, 60, -60, 12, -12, 1e-6, 0]),
+        list([1, 0, 0, 1, 1, 0, 0.25, 0.25, 1, 0, 1, 0]),
+      ],
+      (o, x, t) => o.sigmoidCrossEntropyWithLogits(x, t),
       { pointwise: true, gradient: "none" },
     ),
-    row(
-      "gradient at extremes",
-      { x: list([1e4, -1e4, 1e4, -1e4, 90, -90, 30]), t: list([1, 0, 0, 1, 0.5, 0.5, 1]) },
-      (o, { x, t }) => o.sigmoidCrossEntropyWithLogits(x, t),
-    ),
+    row("gradient at extremes", [
+      list([1e4, -1e4, 1e4, -1e4, 90, -90, 30]),
+      list([1, 0, 0, 1, 0.5, 0.5, 1]),
+    ], (o, x, t) => o.sigmoidCrossEntropyWithLogits(x, t)),
   ],
   softmaxCrossEntropyWithLogits: [
     ...[[3, 5], [2, 3, 8], [4, 1], [7]].map((shape) =>
-      row(
-        `[${shape}]`,
-        { x: shape, t: { shape, values: share } },
-        (o, { x, t }) => o.softmaxCrossEntropyWithLogits(x, t),
-        { terms: 8 },
-      )
+      row(`[${shape}]`, [shape, { shape, values: share }], (o, x, t) => {
+        return o.softmaxCrossEntropyWithLogits(x, t);
+      }, { terms: 8, second: shape[1] === 5 })
     ),
     row(
       "extremes",
-      {
-        x: { shape: [4, 3], values: [1e4, -1e4, 0, -1e4, -1e4, -1e4, 1e4, 1e4, 0, 90, 91, -90] },
-        t: { shape: [4, 3], values: [0, 1, 0, 0.5, 0.25, 0.25, 1, 0, 0, 0, 1, 0] },
-      },
-      (o, { x, t }) => o.softmaxCrossEntropyWithLogits(x, t),
+      [
+        { shape: [4, 3], values: [1e4, -1e4, 0, -1e4, -1e4, -1e4, 1e4, 1e4, 0, 90, 91, -90] },
+        { shape: [4, 3], values: [0, 1, 0, 0.5, 0.25, 0.25, 1, 0, 0, 0, 1, 0] },
+      ],
+      (o, x, t) => o.softmaxCrossEntropyWithLogits(x, t),
       { pointwise: true, gradient: "none" },
     ),
   ],
@@ -438,126 +439,101 @@ export const cases = {
       [[2, 1, 3, 1, 4], [2, 5, 3, 2, 4]],
       [[1, 2, 1, 3, 1, 2], [3, 2, 2, 3, 5, 2]],
     ] as const).map(([from, to]) =>
-      row(`[${from}] to [${to}]`, { x: from }, (o, { x }) => o.broadcastTo(x, to))
+      row(`[${from}] to [${to}]`, [from], (o, x) => o.broadcastTo(x, to), {
+        second: from.length === 2,
+      })
     ),
-    row("to itself", { x: [2, 3] }, (o, { x }) => o.mul(o.broadcastTo(x, [2, 3]), x)),
+    row("to itself", [[2, 3]], (o, x) => o.mul(o.broadcastTo(x, [2, 3]), x)),
   ],
   reshape: [
-    row("[2, 3, 4] to [4, 6]", { x: [2, 3, 4] }, (o, { x }) => o.reshape(x, [4, 6])),
-    row("what is left", { x: [2, 3, 5] }, (o, { x }) => o.reshape(x, [3, -1])),
-    row("to and from a scalar", { x: [1, 1] }, (o, { x }) => o.mul(o.reshape(x, []), x)),
-    row("between elementwise ops", { x: [2, 6] }, (o, { x }) => {
+    row("[2, 3, 4] to [4, 6]", [[2, 3, 4]], (o, x) => o.reshape(x, [4, 6])),
+    row("what is left", [[2, 3, 5]], (o, x) => o.reshape(x, [3, -1]), SECOND),
+    row("to and from a scalar", [[1, 1]], (o, x) => o.mul(o.reshape(x, []), x)),
+    row("between elementwise ops", [[2, 6]], (o, x) => {
       return o.mul(o.reshape(o.tanh(x), [3, 4]), o.reshape(x, [3, 4]));
     }),
   ],
   transpose: [
-    row("a vector", { x: [5] }, (o, { x }) => o.transpose(x)),
-    row("a matrix", { x: [5, 7] }, (o, { x }) => o.transpose(x)),
-    row("across tiles", { x: [67, 70] }, (o, { x }) => o.transpose(x, [1, 0])),
-    row("rank 3", { x: [2, 3, 4] }, (o, { x }) => o.transpose(x, [2, 0, 1])),
-    row("rank 4", { x: [2, 3, 4, 5] }, (o, { x }) => o.transpose(x, [0, 3, 1, 2])),
-    row("rank 6", { x: [2, 3, 1, 2, 3, 2] }, (o, { x }) => o.transpose(x, [4, 0, 5, 2, 3, 1])),
-    row("nothing moved", { x: [3, 4] }, (o, { x }) => o.transpose(x, [0, 1])),
-    row(
-      "more workgroups than one dimension has",
-      { x: { shape: [2049, 2049], values: share } },
-      (o, { x }) => o.transpose(x),
-      { gradient: "none" },
-    ),
+    row("a vector", [[5]], (o, x) => o.transpose(x)),
+    row("a matrix", [[5, 7]], (o, x) => o.transpose(x)),
+    row("across tiles", [[67, 70]], (o, x) => o.transpose(x, [1, 0])),
+    row("rank 3", [[2, 3, 4]], (o, x) => o.transpose(x, [2, 0, 1]), SECOND),
+    row("rank 4", [[2, 3, 4, 5]], (o, x) => o.transpose(x, [0, 3, 1, 2])),
+    row("rank 6", [[2, 3, 1, 2, 3, 2]], (o, x) => o.transpose(x, [4, 0, 5, 2, 3, 1])),
+    row("nothing moved", [[3, 4]], (o, x) => o.transpose(x, [0, 1])),
+    // More workgroups than one dimension has.
+    row("large", [{ shape: [2049, 2049], values: share }], (o, x) => o.transpose(x), {
+      gradient: "none",
+    }),
   ],
   slice: [
-    row("a part", { x: [7] }, (o, { x }) => o.slice(x, [2], [3])),
-    row("all", { x: [3, 4] }, (o, { x }) => o.slice(x, [0, 0], [3, 4])),
-    row("the rest", { x: [5, 6] }, (o, { x }) => o.slice(x, [1, 2], [-1, -1])),
-    row("one element", { x: [2, 3, 4] }, (o, { x }) => o.slice(x, [1, 2, 3], [1, 1, 1])),
-    row("strides", { x: [7, 8] }, (o, { x }) => o.slice(x, [1, 0], [3, -1], [2, 3])),
-    row("strides beyond the end", { x: [5, 4] }, (o, { x }) => o.slice(x, [4, 1], [-1, 1], [9, 9])),
-    row("strides, rank 6", { x: [2, 3, 2, 5, 2, 7] }, (o, { x }) => {
+    row("a part", [[7]], (o, x) => o.slice(x, [2], [3])),
+    row("all", [[3, 4]], (o, x) => o.slice(x, [0, 0], [3, 4])),
+    row("the rest", [[5, 6]], (o, x) => o.slice(x, [1, 2], [-1, -1])),
+    row("one element", [[2, 3, 4]], (o, x) => o.slice(x, [1, 2, 3], [1, 1, 1])),
+    row("strides", [[7, 8]], (o, x) => o.slice(x, [1, 0], [3, -1], [2, 3]), SECOND),
+    row("strides beyond the end", [[5, 4]], (o, x) => o.slice(x, [4, 1], [-1, 1], [9, 9])),
+    row("strides, rank 6", [[2, 3, 2, 5, 2, 7]], (o, x) => {
       return o.slice(x, [0, 1, 0, 0, 1, 1], [-1, -1, 2, 2, -1, 3], [1, 2, 1, 3, 1, 2]);
     }),
-    row("rank 6", { x: [2, 3, 2, 3, 2, 4] }, (o, { x }) => {
+    row("rank 6", [[2, 3, 2, 3, 2, 4]], (o, x) => {
       return o.slice(x, [1, 0, 0, 1, 0, 1], [1, 2, 2, 2, -1, 2]);
     }),
   ],
   pad: [
-    row("both ends", { x: [5] }, (o, { x }) => o.pad(x, [[2, 3]])),
-    row("nothing", { x: [2, 4] }, (o, { x }) => o.pad(x, [[0, 0], [0, 0]])),
-    row("an image", { x: [2, 3, 4, 2] }, (o, { x }) => {
-      return o.pad(x, [[0, 0], [1, 2], [3, 0], [0, 1]]);
-    }),
-    row("rank 6", { x: [1, 2, 1, 3, 1, 2] }, (o, { x }) => {
+    row("both ends", [[5]], (o, x) => o.pad(x, [[2, 3]])),
+    row("nothing", [[2, 4]], (o, x) => o.pad(x, [[0, 0], [0, 0]])),
+    row("an image", [[2, 3, 4, 2]], (o, x) => o.pad(x, [[0, 0], [1, 2], [3, 0], [0, 1]]), SECOND),
+    row("rank 6", [[1, 2, 1, 3, 1, 2]], (o, x) => {
       return o.pad(x, [[1, 0], [0, 1], [0, 0], [2, 0], [1, 1], [0, 2]]);
     }),
   ],
   concat: [
-    row("first axis", { a: [2, 3], b: [1, 3] }, (o, { a, b }) => o.concat([a, b])),
-    row("last axis", { a: [2, 3], b: [2, 1], c: [2, 4] }, (o, { a, b, c }) => {
-      return o.concat([a, b, c], -1);
-    }),
-    row("middle axis", { a: [2, 1, 5], b: [2, 3, 5] }, (o, { a, b }) => o.concat([a, b], 1)),
-    row("one tensor", { a: [3, 2] }, (o, { a }) => o.concat([a], 1)),
-    row("the same twice", { a: [3, 2] }, (o, { a }) => o.concat([a, a, o.neg(a)], 1)),
-    row("rank 6", { a: [1, 2, 1, 3, 2, 2], b: [1, 2, 2, 3, 2, 2] }, (o, { a, b }) => {
-      return o.concat([a, b], 2);
-    }),
+    row("first axis", [[2, 3], [1, 3]], (o, a, b) => o.concat([a, b])),
+    row("last axis", [[2, 3], [2, 1], [2, 4]], (o, a, b, c) => o.concat([a, b, c], -1), SECOND),
+    row("middle axis", [[2, 1, 5], [2, 3, 5]], (o, a, b) => o.concat([a, b], 1)),
+    row("one tensor", [[3, 2]], (o, a) => o.concat([a], 1)),
+    row("the same twice", [[3, 2]], (o, a) => o.concat([a, a, o.neg(a)], 1)),
+    row("rank 6", [[1, 2, 1, 3, 2, 2], [1, 2, 2, 3, 2, 2]], (o, a, b) => o.concat([a, b], 2)),
   ],
   gather: [
-    row("rows", { x: [5, 3], i: indices([4], [4, 0, 2, 2]) }, (o, { x, i }) => o.gather(x, i)),
-    row("float indices", { x: [5, 4], i: indices([3], [1, 4, 0], "f32") }, (o, { x, i }) => {
-      return o.gather(x, i);
+    row("rows", [[5, 3], indices([4], [4, 0, 2, 2])], (o, x, i) => o.gather(x, i), SECOND),
+    row("float indices", [[5, 4], indices([3], [1, 4, 0], "f32")], (o, x, i) => o.gather(x, i)),
+    row("of a vector", [[6], indices([2, 2], [5, 0, 3, 3])], (o, x, i) => o.gather(x, i)),
+    row("a scalar index", [[3, 4], indices([], [2])], (o, x, i) => o.gather(x, i)),
+    row("middle axis", [[2, 5, 3], indices([2, 3], [4, 0, 1, 2, 2, 3])], (o, x, i) => {
+      return o.gather(x, i, 1);
     }),
-    row("of a vector", { x: [6], i: indices([2, 2], [5, 0, 3, 3]) }, (o, { x, i }) => {
-      return o.gather(x, i);
-    }),
-    row("a scalar index", { x: [3, 4], i: indices([], [2]) }, (o, { x, i }) => o.gather(x, i)),
-    row(
-      "middle axis, a matrix of indices",
-      { x: [2, 5, 3], i: indices([2, 3], [4, 0, 1, 2, 2, 3]) },
-      (o, { x, i }) => o.gather(x, i, 1),
-    ),
-    row("last axis", { x: [3, 4], i: indices([2], [3, 1]) }, (o, { x, i }) => o.gather(x, i, -1)),
-    row(
-      "very many indices",
-      {
-        x: [5, 2],
-        i: indices([70_003], Array.from({ length: 70_003 }, (_, i) => (i * i + (i >> 3)) % 5)),
-      },
-      (o, { x, i }) => o.gather(x, i),
-    ),
+    row("last axis", [[3, 4], indices([2], [3, 1])], (o, x, i) => o.gather(x, i, -1)),
+    row("very many", [[5, 2], indices([70_003], (r) => r.below(5))], (o, x, i) => o.gather(x, i)),
   ],
   gatherImages: [
-    row(
-      "bytes",
-      {
-        images: { shape: [5, 3, 3, 1], values: (r) => r.below(256), dtype: "u8", fixed: true },
-        i: indices([4], [4, 0, 3, 3]),
-      },
-      (o, { images, i }) => o.gatherImages(images, i),
-    ),
+    row("bytes", [
+      indices([5, 3, 3, 1], (r) => r.below(256), "u8"),
+      indices([4], [4, 0, 3, 3]),
+    ], (o, images, i) => o.gatherImages(images, i)),
   ],
 
-  sum: [
-    ...reductions((o, x, axes, keep) => o.sum(x, axes, keep)),
-    ...longReductions((o, x, axes) => o.sum(x, axes)),
-  ],
+  sum: [...reductions("sum"), ...longReductions("sum")],
   mean: [
-    ...reductions((o, x, axes, keep) => o.mean(x, axes, keep)).slice(0, 10),
-    ...longReductions((o, x, axes) => o.mean(x, axes)).slice(0, 1),
+    ...reductions("mean", REDUCTIONS.slice(0, 10)),
+    ...longReductions("mean", LONG_REDUCTIONS.slice(0, 1)),
   ],
   max: [
-    ...reductions((o, x, axes, keep) => o.max(x, axes, keep), hundredths),
-    row("two equal ones", { x: list([1, 3, -2, 3]) }, (o, { x }) => o.max(x)),
-    row(
-      "two equal ones in each row",
-      { x: { shape: [3, 3], values: [1, 1, 0, 0, 2, 2, -1, -5, -1] } },
-      (o, { x }) => o.mul(o.max(x, 1, true), x),
-    ),
-    ...longReductions((o, x, axes) => o.max(x, axes)),
+    ...reductions("max", REDUCTIONS, hundredths),
+    row("distinct ones", [{ shape: [2, 3], values: [1, 2, -3, 0.5, -0.5, -1] }], (o, x) => {
+      return o.mul(o.exp(o.max(x, 1, true)), o.mul(x, o.max(x)));
+    }, SECOND),
+    row("two equal ones", [list([1, 3, -2, 3])], (o, x) => o.max(x)),
+    row("two in each row", [{ shape: [3, 3], values: [1, 1, 0, 0, 2, 2, -1, -5, -1] }], (o, x) => {
+      return o.mul(o.max(x, 1, true), x);
+    }),
+    ...longReductions("max"),
   ],
 
   matmul: [
     ...products("one number", [1, 1, 1], ["NN"]),
-    ...products("odd", [3, 5, 7]),
+    ...products("odd", [3, 5, 7], ALL_PRODUCTS, SECOND),
     ...products("multiples of four", [8, 12, 16], ALL_PRODUCTS, { fours: true }),
     ...products("two vectors", [5, 1, 6], ["NN", "TT"]),
     ...products("a vector", [1, 9, 4], ["NN", "NT"]),
@@ -571,27 +547,27 @@ export const cases = {
     ...products("long, a multiple of four", [3, 300_004, 4], ["TN"], LONG_OF_FOUR),
     ...products("long, a multiple of four", [4, 300_004, 3], ["NT"], LONG_OF_FOUR),
     ...products("long, multiples of four", [4, 300_004, 4], ["NN", "NT", "TN"], LONG_OF_FOUR),
-    row("with itself", { a: [6, 6] }, (o, { a }) => o.matmul(a, a, { transposeB: true })),
+    row("with itself", [[6, 6]], (o, a) => o.matmul(a, a, { transposeB: true })),
   ],
   conv2d: [
-    ...convolutions(CONVOLUTIONS),
-    ...convolutions(CONVOLUTIONS_OF_FOUR, { fours: true }),
-    ...convolutions(LONG_CONVOLUTIONS, { gradient: "none" }),
-    ...convolutions(LONG_CONVOLUTIONS_OF_FOUR, LONG_OF_FOUR),
+    ...convolutions("conv2d", CONVOLUTIONS),
+    ...convolutions("conv2d", CONVOLUTIONS_OF_FOUR, { fours: true }),
+    ...convolutions("conv2d", LONG_CONVOLUTIONS, { gradient: "none" }),
+    ...convolutions("conv2d", LONG_CONVOLUTIONS_OF_FOUR, LONG_OF_FOUR),
   ],
   conv2dTranspose: [
-    ...transposed(SMALL_SIDES),
-    ...transposed(LONG_SMALL_SIDES, { gradient: "none" }),
+    ...convolutions("conv2dTranspose", SMALL_SIDES),
+    ...convolutions("conv2dTranspose", LONG_SMALL_SIDES, { gradient: "none" }),
   ],
   conv2dFilterGrad: [
-    ...filterGradients(CONVOLUTIONS),
-    ...filterGradients(CONVOLUTIONS_OF_FOUR, { fours: true }),
-    ...filterGradients(LONG_CONVOLUTIONS.slice(1), { gradient: "none" }),
-    ...filterGradients(LONG_CONVOLUTIONS_OF_FOUR, LONG_OF_FOUR),
+    ...convolutions("conv2dFilterGrad", CONVOLUTIONS),
+    ...convolutions("conv2dFilterGrad", CONVOLUTIONS_OF_FOUR, { fours: true }),
+    ...convolutions("conv2dFilterGrad", LONG_CONVOLUTIONS.slice(1), { gradient: "none" }),
+    ...convolutions("conv2dFilterGrad", LONG_CONVOLUTIONS_OF_FOUR, LONG_OF_FOUR),
   ],
 
   batchNorm: [
-    norm("odd", [5, 3]),
+    norm("odd", [5, 3], undefined, undefined, SECOND),
     norm("multiple of four", [7, 8]),
     norm("an image", [2, 3, 5, 6]),
     norm("one channel", [9, 1]),
@@ -603,46 +579,36 @@ export const cases = {
     norm("small numbers, epsilon 1e-6", [20, 5], (r) => 0.01 * r.normal(), 1e-6),
     norm("several chunks", [5000, 3]),
     norm("very many rows", [300_001, 4]),
-    row(
-      "mean and variance",
-      { x: [3, 4, 5], gamma: [5], beta: [5] },
-      (o, { x, gamma, beta }) => ({ ...o.batchNorm(x, gamma, beta) }),
-      { terms: 12 },
-    ),
-    row(
-      "mean and variance of a chunked batch",
-      { x: [1000, 8], gamma: [8], beta: [8] },
-      (o, { x, gamma, beta }) => ({ ...o.batchNorm(x, gamma, beta, { epsilon: 0.1 }) }),
-      { terms: 1000 },
-    ),
+    row("mean and variance", [[3, 4, 5], [5], [5]], (o, x, gamma, beta) => ({
+      ...o.batchNorm(x, gamma, beta),
+    }), { terms: 12, second: true }),
+    row("mean and variance of a chunked batch", [[1000, 8], [8], [8]], (o, x, gamma, beta) => ({
+      ...o.batchNorm(x, gamma, beta, { epsilon: 0.1 }),
+    }), { terms: 1000 }),
   ],
   batchNormInference: [[5, 3], [2, 3, 8]].map((shape) => {
     const channels = shape.slice(-1);
     const variance = { shape: channels, values: positive };
     return row(
       `[${shape}]`,
-      { x: shape, gamma: channels, beta: channels, mean: channels, variance },
-      (o, { x, gamma, beta, mean, variance }) =>
+      [shape, channels, channels, channels, variance],
+      (o, x, gamma, beta, mean, variance) =>
         o.batchNormInference(x, gamma, beta, mean, variance, { epsilon: 0.01 }),
+      { second: shape.length === 2 },
     );
   }),
 
   cast: [
-    row(
-      "bytes to floats",
-      { x: { shape: [7], values: [0, 1, 2, 127, 128, 254, 255], dtype: "u8", fixed: true } },
-      (o, { x }) => o.cast(x, "f32"),
-    ),
-    row(
-      "words to floats",
-      { x: indices([2, 3], [0, 1, 7, 2 ** 24, 2 ** 31, 4294967040]) },
-      (o, { x }) => o.div(o.cast(x, "f32"), 2),
-      { pointwise: true },
-    ),
-    row("floats to words and back", { x: [5, 7] }, (o, { x }) => {
+    row("bytes to floats", [indices([7], [0, 1, 2, 127, 128, 254, 255], "u8")], (o, x) => {
+      return o.cast(x, "f32");
+    }),
+    row("words to floats", [indices([2, 3], [0, 1, 7, 2 ** 24, 2 ** 31, 4294967040])], (o, x) => {
+      return o.div(o.cast(x, "f32"), 2);
+    }, { pointwise: true }),
+    row("floats to words and back", [[5, 7]], (o, x) => {
       return o.cast(o.cast(o.abs(o.mul(x, 100)), "u32"), "f32");
     }, { gradient: "zero" }),
-    row("nothing to do", { x: [8] }, (o, { x }) => o.cast(x, "f32")),
+    row("nothing to do", [[8]], (o, x) => o.cast(x, "f32")),
   ],
 
   assign: [{ elsewhere: "compile_test.ts", why: "it has an effect and no value" }],

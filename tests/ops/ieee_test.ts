@@ -4,13 +4,9 @@
  */
 
 import { deepStrictEqual as equal } from "node:assert/strict";
-import { Gpu } from "../../src/graph/gpu.ts";
-import type { Tensor } from "../../src/graph/tensor.ts";
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
-
-const gpu = await Gpu.request();
-Deno.test.afterAll(() => gpu[Symbol.dispose]());
+import { grad, ops, type Tensor } from "../../mod.ts";
+import { assertClose } from "../support/close.ts";
+import { compute, gpu, run } from "../support/compute.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 const X = [nan, inf, -inf, 0, 1, -2, 3];
@@ -65,13 +61,13 @@ function unbounded(x: Tensor): Tensor {
   return ops.where(ops.log(ops.exp(ops.sub(x, x))), x, 0);
 }
 
+/** 0 and -0 are the same here. */
+const unsigned = (values: readonly number[]) => values.map((v) => v + 0);
+
 for (const [name, [expected, record]] of Object.entries(ROWS)) {
   Deno.test(`IEEE: ${name}`, async () => {
-    using program = gpu.compile({ x: [7], y: [7] }, ({ x, y }) => ({ z: record(x, y) }));
-    program.run({ x: X, y: Y });
-    const { z } = await program.read();
-    // 0 and -0 are the same here.
-    equal([...z].map((v) => v + 0), X.map((x, i) => Math.fround(expected(x, Y[i])) + 0));
+    const { z } = await compute({ x: X, y: Y }, ({ x, y }) => ({ z: record(x, y) }));
+    equal(unsigned(z), unsigned(X.map((x, i) => Math.fround(expected(x, Y[i])))));
   });
 }
 
@@ -81,28 +77,27 @@ Deno.test("IEEE: max is NaN where one element is, in both forms of the kernel", 
     for (const at of [0, 1, 350, 699]) {
       const x = new Float32Array(700 * channels).fill(-1);
       x[at * channels] = nan;
-      program.run({ x });
-      equal([...(await program.read()).y], [nan, -1, -1, -1].slice(0, channels));
+      equal(await run(program, { x }), { y: [nan, -1, -1, -1].slice(0, channels) });
     }
   }
 });
 
 Deno.test("IEEE: cross-entropy of infinite logits has its limit, and so has its gradient", async () => {
-  using program = gpu.compile({ x: [6], t: [6] }, ({ x, t }) => {
+  const given = { x: [inf, inf, -inf, -inf, nan, 0], t: [1, 0, 1, 0, 1, nan] };
+  const { loss, dx, dt, softplus } = await compute(given, ({ x, t }) => {
     const loss = ops.sigmoidCrossEntropyWithLogits(x, t);
     const [dx, dt] = grad(ops.sum(loss), [x, t]);
     return { loss, dx, dt, softplus: ops.softplus(x) };
   });
-  program.run({ x: [inf, inf, -inf, -inf, nan, 0], t: [1, 0, 1, 0, 1, nan] });
-  const { loss, dx, dt, softplus } = await program.read();
-  equal([...loss], [0, inf, inf, 0, nan, nan]);
-  equal([...dx].map((v) => v + 0), [0, 1, -1, 0, nan, nan]);
-  equal([...dt].map((v) => v + 0), [-inf, -inf, inf, inf, nan, 0]);
-  equal([...softplus], [inf, inf, 0, 0, nan, Math.fround(Math.log(2))]);
+  equal(loss, [0, inf, inf, 0, nan, nan]);
+  equal(unsigned(dx), [0, 1, -1, 0, nan, nan]);
+  equal(unsigned(dt), [-inf, -inf, inf, inf, nan, 0]);
+  equal(softplus, [inf, inf, 0, 0, nan, Math.fround(Math.log(2))]);
 });
 
 Deno.test("IEEE: equal elements share the gradients of max, maximum and minimum", async () => {
-  using program = gpu.compile({ x: [5], y: [5] }, ({ x, y }) => {
+  const given = { x: [3, 1, 3, -inf, 3], y: [3, 2, 1, -inf, 6] };
+  const got = await compute(given, ({ x, y }) => {
     const most = ops.max(x);
     const [first] = grad(ops.mul(most, most), [x]);
     const [second] = grad(ops.sum(ops.mul(first, constant([3, 2, 1, 0, 6]))), [x]);
@@ -110,23 +105,22 @@ Deno.test("IEEE: equal elements share the gradients of max, maximum and minimum"
     const [[maxX, maxY], [minX, minY]] = pairs;
     return { first, second, maxX, maxY, minX, minY };
   });
-  program.run({ x: [3, 1, 3, -inf, 3], y: [3, 2, 1, -inf, 6] });
-  const got = await program.read();
-  const close = (v: Float32Array, expected: number[]) =>
-    equal([...v].map((n) => n.toFixed(5)), expected.map((n) => n.toFixed(5)));
-  close(got.first, [2, 0, 2, 0, 2]); // 2 * 3 * 1/3
-  close(got.second, [20 / 9, 0, 20 / 9, 0, 20 / 9]); // 2 * (3 + 1 + 6) / 9
-  close(got.maxX, [0.5, 0, 1, 0.5, 0]);
-  close(got.maxY, [0.5, 1, 0, 0.5, 1]);
-  close(got.minX, [0.5, 1, 0, 0.5, 1]);
-  close(got.minY, [0.5, 0, 1, 0.5, 0]);
+  const expected = {
+    first: [2, 0, 2, 0, 2], // 2 * 3 * 1/3
+    second: [20 / 9, 0, 20 / 9, 0, 20 / 9], // 2 * (3 + 1 + 6) / 9
+    maxX: [0.5, 0, 1, 0.5, 0],
+    maxY: [0.5, 1, 0, 0.5, 1],
+    minX: [0.5, 1, 0, 0.5, 1],
+    minY: [0.5, 0, 1, 0.5, 0],
+  };
+  const values = Object.values(expected).flat();
+  assertClose(Object.values(got).flat(), values, { atol: 5e-6 });
 });
 
 Deno.test("IEEE: what where does not choose has no part in gradients", async () => {
-  using program = gpu.compile({ x: [3] }, ({ x }) => {
+  const gradient = await compute({ x: [-1, 0, 4] }, ({ x }) => {
     const safe = ops.where(ops.step(x), ops.log(ops.where(ops.step(x), x, 1)), 0);
     return { dx: grad(ops.sum(safe), [x])[0] };
   });
-  program.run({ x: [-1, 0, 4] });
-  equal([...(await program.read()).dx], [0, 0, 0.25]);
+  equal(gradient, { dx: [0, 0, 0.25] });
 });

@@ -4,41 +4,35 @@
  */
 
 import { deepEqual } from "node:assert/strict";
+import { grad, ops, type Tensor, type Tuning } from "../../mod.ts";
 import { lower } from "../../src/graph/compile.ts";
-import { Gpu } from "../../src/graph/gpu.ts";
 import { record } from "../../src/graph/graph.ts";
 import { TUNING } from "../../src/graph/tuning.ts";
-import type { Tensor } from "../../src/graph/tensor.ts";
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
 import { cases, type OpName } from "./cases.ts";
 import { assertClose } from "../support/close.ts";
+import { compute, gpu } from "../support/compute.ts";
 import { check, type OpCase, recordable } from "../support/gradcheck.ts";
 import { TestRandom } from "../support/random.ts";
 
-const GEMM: readonly OpName[] = ["matmul", "conv2d", "conv2dTranspose", "conv2dFilterGrad"];
-const REDUCTIONS: readonly OpName[] = ["sum", "mean", "max", "batchNorm"];
+const GEMM: readonly string[] = ["matmul", "conv2d", "conv2dTranspose", "conv2dFilterGrad"];
+const REDUCTIONS: readonly string[] = ["sum", "mean", "max", "batchNorm"];
 
-const base = await Gpu.request();
-const families = [base];
-for (const gemm of ["winograd", "texture", "tiled", "direct"] as const) {
-  // "tiled" as it is on a GPU, where sums are split further.
-  const tuning = gemm === "tiled" ? TUNING.gpu : { gemm };
-  if (gemm !== base.tuning.gemm) families.push(await Gpu.request({ tuning }));
-}
+const FAMILIES: Partial<Tuning>[] = [
+  { gemm: "winograd" },
+  { gemm: "texture" },
+  TUNING.gpu, // "tiled" as it is on a GPU, where sums are split further
+  { gemm: "direct" },
+];
 /** Here every loop is as long as it may be. */
-const lazy = await Gpu.request({ tuning: { parallelism: 1 } });
-Deno.test.afterAll(() => {
-  for (const gpu of [...families, lazy]) gpu[Symbol.dispose]();
-});
+const LAZY: Partial<Tuning> = { parallelism: 1 };
 
 /** Of the root mean square: what src/ops/gemm/winograd.ts says of its rounding, for single values. */
 const WINOGRAD_TOLERANCE = 5e-5;
 
 /** What a case is compiled to; the same for two families where a row suits only one of them. */
-function dispatches(op: OpCase, gpu: Gpu): string {
+function dispatches(op: OpCase, tuning: Tuning): string {
   const { inputs, body } = recordable(op);
-  const { steps } = lower(record(inputs, body), gpu.tuning);
+  const { steps } = lower(record(inputs, body), tuning);
   return JSON.stringify(
     steps.map((s) =>
       s.kind === "copy" ? s.bytes : [s.kernel.name, s.entryPoint, s.constants, s.workgroups]
@@ -47,70 +41,61 @@ function dispatches(op: OpCase, gpu: Gpu): string {
 }
 
 for (const [name, rows] of Object.entries(cases)) {
-  const gpus = GEMM.includes(name as OpName)
-    ? families
-    : REDUCTIONS.includes(name as OpName)
-    ? [base, lazy]
-    : [base];
-  for (const gpu of gpus) {
-    const variant = gpu === base ? "" : gpu === lazy ? " (long loops)" : ` (${gpu.tuning.gemm})`;
+  const others = GEMM.includes(name) ? FAMILIES : REDUCTIONS.includes(name) ? [LAZY] : [];
+  const tunings = [{}, ...others].map((tuning) => ({ ...gpu.tuning, ...tuning }));
+  for (const [i, tuning] of tunings.entries()) {
+    const isLazy = tuning.parallelism === 1;
+    if (i > 0 && !isLazy && tuning.gemm === gpu.tuning.gemm) continue;
+    const variant = i === 0 ? "" : isLazy ? " (long loops)" : ` (${tuning.gemm})`;
     Deno.test(`${name}${variant}`, async (t) => {
       for (const row of rows) {
-        if ("elsewhere" in row || (row.fours && gpu.tuning.gemm === "tiled")) continue;
+        if ("elsewhere" in row || (row.fours && tuning.gemm === "tiled")) continue;
         // The rules of the gradients are the same for all, and a gradient is another of these ops:
         // conv2d's is enough to see each kernel with each geometry.
-        const forward = gpu !== base && name !== "conv2d";
+        const forward = i > 0 && name !== "conv2d";
         const op: OpCase = {
           ...row,
           name: `${name}, ${row.name}`,
           ...(forward ? { gradient: "none" } : {}),
-          ...(gpu.tuning.gemm === "winograd" ? { tolerance: WINOGRAD_TOLERANCE } : {}),
+          ...(tuning.gemm === "winograd" ? { tolerance: WINOGRAD_TOLERANCE } : {}),
         };
-        const before = gpus.slice(0, gpus.indexOf(gpu));
-        if (before.some((other) => dispatches(op, other) === dispatches(op, gpu))) continue;
-        await t.step(row.name, () => check(gpu, op));
+        const here = dispatches(op, tuning);
+        if (tunings.slice(0, i).some((other) => dispatches(op, other) === here)) continue;
+        await t.step(row.name, () => check(gpu, op, { tuning }));
       }
     });
   }
 }
 
 Deno.test("gather: indices beyond either end mean the last row or the first, NaN the first", async () => {
-  const rows = [10, 20, 30];
   const f = [-1, -Infinity, NaN, -NaN, 3, 1e20, Infinity, 2 ** 32 + 1, 0.4, 1.4, 1.6];
-  const u = [3, 0x80000000, 0xffffffff, 1];
-  const inputs = { x: [3], f: [f.length], u: { shape: [u.length], dtype: "u32" } } as const;
-  using program = base.compile(inputs, ({ x, f, u }) => {
+  const u = Uint32Array.of(3, 0x80000000, 0xffffffff, 1);
+  const y = await compute({ x: [10, 20, 30], f, u }, ({ x, f, u }) => {
     const [byFloat, byWord] = [ops.gather(x, f), ops.gather(x, u)];
-    return {
-      byFloat,
-      byWord,
-      df: grad(ops.sum(byFloat), [x])[0],
-      du: grad(ops.sum(byWord), [x])[0],
-    };
+    const [df, du] = [byFloat, byWord].map((y) => grad(ops.sum(y), [x])[0]);
+    return { byFloat, byWord, df, du };
   });
-  program.run({ x: rows, f, u });
-  const y = await program.read();
-  deepEqual([...y.byFloat], [10, 10, 10, 10, 30, 30, 30, 30, 10, 20, 30]);
-  deepEqual([...y.byWord], [30, 30, 30, 20]);
-  deepEqual([...y.df], [5, 1, 5]);
-  deepEqual([...y.du], [0, 1, 3]);
+  deepEqual(y, {
+    byFloat: [10, 10, 10, 10, 30, 30, 30, 30, 10, 20, 30],
+    byWord: [30, 30, 30, 20],
+    df: [5, 1, 5],
+    du: [0, 1, 3],
+  });
 });
 
 Deno.test("batchNorm: gradients of its mean and variance are those of given statistics", async () => {
   const random = new TestRandom("statistics");
-  const shapes = { x: [6, 3], gamma: [3], beta: [3], c: [6, 3] };
-  using program = base.compile(shapes, ({ x, gamma, beta, c }) => {
+  const [x, c] = [0, 0].map(() => ({ shape: [6, 3], data: random.fill(18) }));
+  const given = { x, gamma: random.fill(3), beta: random.fill(3), c };
+  const all = await compute(given, ({ x, gamma, beta, c }) => {
     const loss = (y: Tensor, mean: Tensor) => ops.add(ops.sum(ops.mul(y, c)), ops.sum(mean));
     const norm = ops.batchNorm(x, gamma, beta);
     const [mean, variance] = [norm.mean, norm.variance].map((t) => ops.mul(t, 1));
-    const given = ops.batchNormInference(x, gamma, beta, mean, variance);
+    const same = ops.batchNormInference(x, gamma, beta, mean, variance);
     const got = grad(loss(norm.y, norm.mean), [norm.mean, norm.variance, x, gamma, beta]);
-    const want = grad(loss(given, mean), [mean, variance, x, gamma, beta]);
-    return Object.fromEntries([...got, ...want].map((g, i) => [`g${i}`, g]));
+    const want = grad(loss(same, mean), [mean, variance, x, gamma, beta]);
+    return Object.fromEntries([...got, ...want].map((g, i) => [i, g]));
   });
-  const data = Object.entries(shapes).map(([name, s]) => [name, random.fill(s[0] * (s[1] ?? 1))]);
-  program.run(Object.fromEntries(data));
-  const all = Object.values(await program.read());
   ["mean", "variance", "x", "gamma", "beta"].forEach((what, i) => {
     assertClose(all[i], all[i + 5], { atol: 2e-6, what });
   });
@@ -118,24 +103,26 @@ Deno.test("batchNorm: gradients of its mean and variance are those of given stat
 
 Deno.test("batchNorm: more channels than one dimension has workgroups", async () => {
   const channels = 16 * 4 * 65_535 + 64;
-  const shapes = { x: [2, channels], c: [2, channels], gamma: [channels] };
-  using program = base.compile(shapes, ({ x, c, gamma }) => {
+  const shape = [2, channels];
+  const deviation = (i: number) => 1 + i % 5;
+  const rows = (value: (channel: number, row: number) => number) =>
+    Float32Array.from({ length: 2 * channels }, (_, i) => value(i % channels, +(i >= channels)));
+  using program = gpu.compile({ x: shape, c: shape, gamma: [channels] }, ({ x, c, gamma }) => {
     const { y, mean, variance } = ops.batchNorm(x, gamma, gamma);
     return { mean, variance, dGamma: grad(ops.sum(ops.mul(y, c)), [gamma])[0] };
   });
-  const deviation = (i: number) => 1 + i % 5;
-  const x = Float32Array.from({ length: 2 * channels }, (_, i) => {
-    const channel = i % channels;
-    return channel % 7 + (i < channels ? -1 : 1) * deviation(channel);
+  const c = (i: number) => (channels + i) % 3;
+  program.run({
+    x: rows((i, row) => i % 7 + (row ? 1 : -1) * deviation(i)),
+    c: rows((i, row) => row * c(i)),
+    gamma: new Float32Array(channels).fill(1),
   });
-  const c = x.map((_, i) => i < channels ? 0 : i % 3);
-  program.run({ x, c, gamma: new Float32Array(channels).fill(1) });
   const { mean, variance, dGamma } = await program.read();
   const expected = (value: (channel: number) => number) => mean.map((_, i) => value(i));
   assertClose(mean, expected((i) => i % 7), { atol: 1e-6, what: "mean" });
   assertClose(variance, expected((i) => deviation(i) ** 2), { rtol: 1e-6, what: "variance" });
   // gamma is beta, too: c * (xhat + 1), of the second row.
   const xhat = (i: number) => deviation(i) / Math.sqrt(deviation(i) ** 2 + 1e-3);
-  const sum = (i: number) => (channels + i) % 3 * (xhat(i) + 1);
+  const sum = (i: number) => c(i) * (xhat(i) + 1);
   assertClose(dGamma, expected(sum), { rtol: 1e-5, what: "gradient of gamma" });
 });

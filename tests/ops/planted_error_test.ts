@@ -4,30 +4,29 @@
  */
 
 import { doesNotReject, doesNotThrow, rejects, throws } from "node:assert/strict";
-import { Gpu } from "../../src/graph/gpu.ts";
-import type { Tensor } from "../../src/graph/tensor.ts";
-import * as ops from "../../src/ops/mod.ts";
+import { ops, type Tensor } from "../../mod.ts";
 import { assertClose, relativeError } from "../support/close.ts";
+import { gpu } from "../support/compute.ts";
 import { row } from "./cases.ts";
 import { check, type Evaluators, type OpCase } from "../support/gradcheck.ts";
 import * as float64 from "../support/reference.ts";
 import type { Algebra, NdArray } from "../support/reference.ts";
 
-const gpu = await Gpu.request();
-Deno.test.afterAll(() => gpu[Symbol.dispose]());
-
-const CONV = row("conv2d", { x: [2, 6, 6, 3], w: [4, 4, 3, 5] }, (o, { x, w }) => {
+const CONV = row("conv2d", [[2, 6, 6, 3], [4, 4, 3, 5]], (o, x, w) => {
   return o.conv2d(x, w, { padding: "same" });
 }, { terms: 48 });
-const MATMUL = row("matmul", { a: [5, 64], b: [64, 7] }, (o, { a, b }) => o.matmul(a, b), {
-  terms: 64,
-});
-const TANH = row("tanh", { x: [3, 5] }, (o, { x }) => o.tanh(x));
-const SUM = row("sum", { x: [1000, 3] }, (o, { x }) => o.sum(x, 0), { terms: 1000 });
+const MATMUL = row("matmul", [[5, 64], [64, 7]], (o, a, b) => o.matmul(a, b), { terms: 64 });
+const TANH = row("tanh", [[3, 5]], (o, x) => o.tanh(x));
+const SUM = row("sum", [[1000, 3]], (o, x) => o.sum(x, 0), { terms: 1000 });
 const ALL = [CONV, MATMUL, TANH, SUM];
 
 const sees = (op: OpCase, planted: Evaluators, message: RegExp) =>
   rejects(check(gpu, op, planted), { name: "AssertionError", message });
+
+/** Says something else about one output. */
+const tamper = (output: string, change: (data: Float32Array) => void): Evaluators => ({
+  tamper: (name, data) => name === output ? change(data) : undefined,
+});
 
 Deno.test("nothing planted, nothing seen", async () => {
   for (const op of ALL) await doesNotReject(check(gpu, op));
@@ -58,24 +57,19 @@ Deno.test("a gradient that is 0.1% off, of the wrong sign, and none at all", asy
 });
 
 Deno.test("one wrong element among the gradient's", async () => {
-  const tamper = (name: string, data: Float32Array) => {
-    if (name === "d_a") data[17] += 0.01 * Math.hypot(...data);
-  };
-  await sees(MATMUL, { tamper }, /gradient of a/);
+  const change = (data: Float32Array) => void (data[17] += 0.01 * Math.hypot(...data));
+  await sees(MATMUL, tamper("d_a", change), /gradient of a/);
 });
 
 Deno.test("a gradient where there should be none", async () => {
-  const compute: OpCase["compute"] = (o, { x }) => o.stopGradient(x);
-  const op: OpCase = { ...TANH, compute, gradient: "zero" };
+  const op = row("zero", [[3, 5]], (o, x) => o.stopGradient(x), { gradient: "zero" });
   await doesNotReject(check(gpu, op));
   await sees(op, { gpu: { ...ops, stopGradient: (x) => ops.mul(x, 1) } }, /gradient of x/);
 });
 
 Deno.test("values that are 0.1% too large", async () => {
-  const tamper = (name: string, data: Float32Array) => {
-    if (name === "y") data.forEach((v, i) => data[i] = 1.001 * v);
-  };
-  for (const op of ALL) await sees(op, { tamper }, /: y:/);
+  const larger = tamper("y", (data) => data.forEach((v, i) => data[i] = 1.001 * v));
+  for (const op of ALL) await sees(op, larger, /: y:/);
 });
 
 Deno.test("padding that is off by one in the reference", async () => {
@@ -98,11 +92,8 @@ Deno.test("a partial sum that is dropped", async () => {
 
 Deno.test("values and gradients that are not finite", async () => {
   for (const value of [NaN, Infinity, -Infinity]) {
-    for (const output of ["y", "d_x"]) {
-      const tamper = (name: string, data: Float32Array) => {
-        if (name === output) data[data.length - 1] = value;
-      };
-      await sees(TANH, { tamper }, output === "y" ? /: y:/ : /gradient of x/);
+    for (const [output, message] of [["y", /: y:/], ["d_x", /gradient of x/]] as const) {
+      await sees(TANH, tamper(output, (data) => void (data[data.length - 1] = value)), message);
     }
   }
   // The device's own, and a reference that agrees with them.

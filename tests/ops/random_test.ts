@@ -5,28 +5,15 @@
  */
 
 import { deepEqual, equal, notDeepEqual, ok, throws } from "node:assert/strict";
+import { grad, ops } from "../../mod.ts";
 import { CommandList } from "../../src/gpu/commands.ts";
 import { kernel } from "../../src/gpu/shader.ts";
-import { Gpu } from "../../src/graph/gpu.ts";
-import type { TensorLike } from "../../src/graph/graph.ts";
 import code from "../../src/kernels/random.wgsl" with { type: "text" };
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
 import { assertClose } from "../support/close.ts";
+import { compute, gpu, held, run } from "../support/compute.ts";
 import { dropout, nd } from "../support/reference.ts";
 
-const gpu = await Gpu.request();
-Deno.test.afterAll(() => gpu[Symbol.dispose]());
-
-/** What the first run of a recording without inputs gives. */
-async function drawn<T extends Readonly<Record<string, TensorLike>>>(body: () => T) {
-  using program = gpu.compile({}, body);
-  program.run();
-  return await program.read();
-}
-
 const MILLION = 1_000_000;
-const list = (values: ArrayLike<number>) => Array.from(values);
 
 // The generator
 
@@ -61,23 +48,21 @@ Deno.test("known answers of Random123, on the device and in the second implement
   const answers = KNOWN.flatMap(([, , result]) => result);
   deepEqual(KNOWN.flatMap(([counter, key]) => threefry(counter, key)), answers);
 
-  const x = gpu.context.memory.buffer(cases.length * 4, "x");
-  const words = gpu.context.memory.buffer(answers.length * 4, "words");
-  const view = (buffer: typeof x) => ({ buffer, offset: 0, bytes: buffer.bytes });
-  gpu.context.write(view(x), Uint32Array.from(cases));
+  const [x, words] = [cases, answers].map((list) => {
+    return gpu.variable([list.length], undefined, { dtype: "u32" });
+  });
+  x.write(cases);
   const commands = new CommandList(gpu.context, "known answers");
   commands.dispatch({
     label: "known answers",
     kernel: kernel("random", code),
     entryPoint: "known_answer",
     constants: { COUNT: KNOWN.length },
-    bindings: { x: view(x), words: view(words) },
+    bindings: { x: x.view, words: words.view },
     workgroups: [1, 1, 1],
   });
   commands.submit();
-  const [bytes] = await gpu.context.read([{ ...view(words), bytes: answers.length * 4 }]);
-  deepEqual(list(new Uint32Array(bytes)), answers);
-  for (const buffer of [x, words]) gpu.context.memory.free(buffer);
+  deepEqual(await held(words), [answers]);
 });
 
 /** Words of an op as the documentation of `random.wgsl` gives them. */
@@ -94,24 +79,24 @@ Deno.test("randomBits are threefry of element, step, seed and stream", async () 
       third: ops.randomBits([4], { seed }),
     }));
     for (let step = 0; step < 3; step++) {
-      program.run();
-      const { first, second, third } = await program.read();
-      deepEqual(list(first), expectedWords(7, seed, 0, step));
-      deepEqual(list(second), expectedWords(150, seed, 1, step));
-      deepEqual(list(third), expectedWords(4, seed, 2, step));
+      deepEqual(await run(program), {
+        first: expectedWords(7, seed, 0, step),
+        second: expectedWords(150, seed, 1, step),
+        third: expectedWords(4, seed, 2, step),
+      });
     }
   }
 });
 
 Deno.test("uniform and normal numbers are made of those words", async () => {
-  const { uniform, normal } = await drawn(() => ({
+  const { uniform, normal } = await compute({}, () => ({
     uniform: ops.randomUniform([9], { seed: 5 }),
     normal: ops.randomNormal([9], { seed: 5 }),
   }));
   const unit = (word: number) => (word >>> 8) / 2 ** 24;
-  deepEqual(list(uniform), expectedWords(9, 5, 0, 0).map(unit));
+  deepEqual(uniform, expectedWords(9, 5, 0, 0).map(unit));
   const u = expectedWords(10, 5, 1, 0).map(unit);
-  const expected = Array.from({ length: 9 }, (_, i) => {
+  const expected = normal.map((_, i) => {
     const pair = i - i % 2;
     const radius = Math.sqrt(-2 * Math.log(1 - u[pair]));
     const angle = 2 * Math.PI * u[pair + 1];
@@ -123,17 +108,17 @@ Deno.test("uniform and normal numbers are made of those words", async () => {
 
 // States
 
+const stateOf = (seed: number, step: number) =>
+  gpu.variable([2], [seed, step], { dtype: "u32", trainable: false, name: "dice" });
+
 Deno.test("the same seed gives the same bits, another seed and the next run others", async () => {
   const make = (seed?: number) => gpu.compile({}, () => ({ y: ops.randomBits([64], { seed }) }));
+  const bits = async (program: ReturnType<typeof make>) => (await run(program)).y;
   using a = make(3);
   using b = make(3);
   using other = make(4);
   using first = make();
   using zero = make(0);
-  const bits = async (program: typeof a) => {
-    program.run();
-    return list((await program.read("y")).y);
-  };
   const runs = [await bits(a), await bits(a), await bits(a)];
   deepEqual([await bits(b), await bits(b), await bits(b)], runs);
   const all = [...runs, await bits(other), await bits(zero)];
@@ -142,74 +127,63 @@ Deno.test("the same seed gives the same bits, another seed and the next run othe
 });
 
 Deno.test("a state that is restored gives the same numbers again", async () => {
-  const state = gpu.variable([2], [11, 0], { dtype: "u32", trainable: false });
+  const state = stateOf(11, 0);
   using program = gpu.compile({}, () => ({
     u: ops.randomUniform([16], { state }),
     n: ops.randomNormal([16], { state }),
   }));
-  const run = async () => {
-    program.run();
-    const { u, n } = await program.read();
-    return [...u, ...n];
-  };
-  const first = await run();
-  const saved = await state.read();
-  deepEqual(list(saved), [11, 1]);
-  const rest = [await run(), await run()];
+  const first = await run(program);
+  const [saved] = await held(state);
+  deepEqual(saved, [11, 1]);
+  const rest = [await run(program), await run(program)];
   notDeepEqual(rest[0], first);
   state.write(saved);
-  deepEqual([await run(), await run()], rest);
+  deepEqual([await run(program), await run(program)], rest);
   state.write([11, 0]);
-  deepEqual(await run(), first);
-
+  deepEqual(await run(program), first);
   // A seed is a state that begins at 0.
-  using seeded = gpu.compile({}, () => ({ u: ops.randomUniform([16], { seed: 11 }) }));
-  seeded.run();
-  deepEqual(list((await seeded.read("u")).u), first.slice(0, 16));
+  deepEqual(await compute({}, () => ({ u: ops.randomUniform([16], { seed: 11 }) })), {
+    u: first.u,
+  });
 });
 
 Deno.test("a state that is also an output still moves on", async () => {
-  const state = gpu.variable([2], [11, 0], { dtype: "u32", trainable: false });
+  const state = stateOf(11, 0);
   using program = gpu.compile({}, () => ({ u: ops.randomBits([4], { state }), state }));
-  program.run();
-  const before = await program.read();
-  deepEqual(list(before.state), [11, 0], "the value that the draw has seen");
-  program.run();
-  const after = await program.read();
-  deepEqual(list(await state.read()), [11, 2]);
-  deepEqual(list(after.u), expectedWords(4, 11, 0, 1));
+  deepEqual((await run(program)).state, [11, 0], "the value that the draw has seen");
+  deepEqual((await run(program)).u, expectedWords(4, 11, 0, 1));
+  deepEqual(await held(state), [[11, 2]]);
 });
 
 Deno.test("the step wraps around, and seeds of one program keep apart", async () => {
-  const state = gpu.variable([2], [1, 0xffffffff], { dtype: "u32", trainable: false });
-  const { own, a, b, again } = await drawn(() => ({
+  const state = stateOf(1, 0xffffffff);
+  const words = await compute({}, () => ({
     own: ops.randomBits([4], { state }),
     a: ops.randomBits([4], { seed: 1 }),
     b: ops.randomBits([4], { seed: 2 }),
     again: ops.randomBits([4], { seed: 1 }),
   }));
-  deepEqual(list(own), expectedWords(4, 1, 0, 0xffffffff));
-  deepEqual(list(a), expectedWords(4, 1, 0, 0));
-  deepEqual(list(b), expectedWords(4, 2, 0, 0));
-  deepEqual(list(again), expectedWords(4, 1, 1, 0));
-  deepEqual(list(await state.read()), [1, 0]);
+  deepEqual(words, {
+    own: expectedWords(4, 1, 0, 0xffffffff),
+    a: expectedWords(4, 1, 0, 0),
+    b: expectedWords(4, 2, 0, 0),
+    again: expectedWords(4, 1, 1, 0),
+  });
+  deepEqual(await held(state), [[1, 0]]);
 });
 
 Deno.test("a state may be assigned before the first draw, and only there", async () => {
-  const state = gpu.variable([2], [1, 5], { dtype: "u32", trainable: false, name: "dice" });
-  const next = { next: { shape: [2], dtype: "u32" } } as const;
-  using program = gpu.compile(next, ({ next }) => {
+  const state = stateOf(1, 5);
+  const words = await compute({ next: Uint32Array.of(3, 8) }, ({ next }) => {
     ops.assign(state, next);
     return { a: ops.randomBits([4], { state }), b: ops.randomBits([4], { state }) };
   });
-  program.run({ next: [3, 8] });
-  const { a, b } = await program.read();
-  deepEqual([list(a), list(b)], [expectedWords(4, 3, 0, 8), expectedWords(4, 3, 1, 8)]);
-  deepEqual(list(await state.read()), [3, 9]);
+  deepEqual(words, { a: expectedWords(4, 3, 0, 8), b: expectedWords(4, 3, 1, 8) });
+  deepEqual(await held(state), [[3, 9]]);
 
   for (const again of [true, false]) {
     const compile = () =>
-      gpu.compile(next, ({ next }) => {
+      gpu.compile({ next: { shape: [2], dtype: "u32" } }, ({ next }) => {
         const a = ops.randomBits([4], { state });
         ops.assign(state, next);
         return { a, b: again ? ops.randomBits([4], { state }) : a };
@@ -236,6 +210,8 @@ function moments(values: ArrayLike<number>) {
   return { mean, variance, skewness: third / variance ** 1.5, kurtosis: fourth / variance ** 2 };
 }
 
+const largest = (values: readonly number[]) => values.reduce((a, v) => Math.max(a, v), -Infinity);
+
 /** A statistic within five standard errors of what it should be. */
 function within(value: number, expected: number, standardError: number, what: string): void {
   assertClose([value], [expected], { atol: 5 * standardError, what });
@@ -249,7 +225,7 @@ function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 Deno.test("a million normal numbers have the moments of the normal distribution", async () => {
-  const { y } = await drawn(() => ({ y: ops.randomNormal([MILLION], { seed: 1 }) }));
+  const { y } = await compute({}, () => ({ y: ops.randomNormal([MILLION], { seed: 1 }) }));
   const { mean, variance, skewness, kurtosis } = moments(y);
   within(mean, 0, Math.sqrt(1 / MILLION), "mean");
   within(variance, 1, Math.sqrt(2 / MILLION), "variance");
@@ -260,13 +236,13 @@ Deno.test("a million normal numbers have the moments of the normal distribution"
     const found = y.filter((v) => Math.abs(v) < sigmas).length / MILLION;
     within(found, share, Math.sqrt(share * (1 - share) / MILLION), `within ${sigmas} sigma`);
   }
-  const most = y.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
+  const most = largest(y.map(Math.abs));
   ok(most > 4.3 && most < 6, `the largest of a million is ${most}`);
 });
 
 Deno.test("mean, stddev, minimum and maximum", async () => {
   const count = 100_000;
-  const { normal, uniform } = await drawn(() => ({
+  const { normal, uniform } = await compute({}, () => ({
     normal: ops.randomNormal([count], { seed: 2, mean: -3, stddev: 0.5 }),
     uniform: ops.randomUniform([count], { seed: 2, minimum: -2, maximum: 6 }),
   }));
@@ -274,8 +250,7 @@ Deno.test("mean, stddev, minimum and maximum", async () => {
   within(moments(normal).variance, 0.25, 0.25 * Math.sqrt(2 / count), "variance");
   ok(uniform.every((v) => v >= -2 && v < 6));
   within(moments(uniform).mean, 2, Math.sqrt(64 / 12 / count), "mean of uniform");
-  const spread = uniform.reduce((a, v) => Math.max(a, v), 0) -
-    uniform.reduce((a, v) => Math.min(a, v), 0);
+  const spread = largest(uniform) + largest(uniform.map((v) => -v));
   ok(spread > 7.99, `spread over ${spread}`);
 });
 
@@ -283,7 +258,7 @@ Deno.test("uniform numbers never round up to the maximum", async () => {
   // A few float32 apart, so that about every fourth number would.
   const ranges = [[1000, 1000 + 2 ** -13], [-1000 - 2 ** -13, -1000], [-(2 ** 24), 2 - 2 ** 24]];
   for (const [minimum, maximum] of [...ranges, [0.1, 0.1 + 2 ** -26], [-1, 0], [1e38, 3e38]]) {
-    const { y } = await drawn(() => ({
+    const { y } = await compute({}, () => ({
       y: ops.randomUniform([10_000], { seed: 9, minimum, maximum }),
     }));
     ok(y.every((v) => v >= minimum && v < maximum), `[${minimum}, ${maximum})`);
@@ -292,7 +267,7 @@ Deno.test("uniform numbers never round up to the maximum", async () => {
 });
 
 Deno.test("a million uniform numbers are in [0, 1) and fill 64 bins evenly", async () => {
-  const { y } = await drawn(() => ({ y: ops.randomUniform([MILLION], { seed: 3 }) }));
+  const { y } = await compute({}, () => ({ y: ops.randomUniform([MILLION], { seed: 3 }) }));
   ok(y.every((v) => v >= 0 && v < 1));
   const bins = new Array(64).fill(0);
   const low = new Array(64).fill(0); // of the digits behind the first 18 bits
@@ -317,22 +292,20 @@ Deno.test("streams, steps, seeds and neighbors are not correlated", async () => 
     b: ops.randomNormal([count], { seed: 4 }),
     c: ops.randomNormal([count], { seed: 5 }),
   }));
-  program.run();
-  const { a, b, c } = await program.read();
-  program.run();
-  const { a: next } = await program.read("a");
+  const { a, b, c } = await run(program);
+  const { a: next } = await run(program);
   const pairs = {
     "two streams": [a, b],
     "two seeds": [a, c],
     "two steps": [a, next],
-    "neighbors": [a.subarray(1), a.subarray(0, -1)],
-    "every second": [a.subarray(2), a.subarray(0, -2)],
+    "neighbors": [a.slice(1), a.slice(0, -1)],
+    "every second": [a.slice(2), a.slice(0, -2)],
     "both of a pair": [a.filter((_, i) => i % 2), a.filter((_, i) => i % 2 === 0)],
   };
   for (const [what, [x, y]] of Object.entries(pairs)) {
     within(correlation(x, y), 0, 1 / Math.sqrt(x.length), what);
-    const squares = [x, y].map((v) => v.map((w) => w * w));
-    within(correlation(squares[0], squares[1]), 0, 1 / Math.sqrt(x.length), `${what}, squared`);
+    const [squareX, squareY] = [x, y].map((v) => v.map((w) => w * w));
+    within(correlation(squareX, squareY), 0, 1 / Math.sqrt(x.length), `${what}, squared`);
   }
 });
 
@@ -340,21 +313,19 @@ Deno.test("streams, steps, seeds and neighbors are not correlated", async () => 
 
 Deno.test("dropout drops the share, scales the rest, and its gradient has the same mask", async () => {
   const count = 100_001;
+  const x = Float32Array.from({ length: count }, (_, i) => 1 + i % 7);
+  const c = x.map((_, i) => i % 5 - 7);
   for (const rate of [0.3, 0.75]) {
-    using program = gpu.compile({ x: [count], c: [count] }, ({ x, c }) => {
+    const { y, dx } = await compute({ x, c }, ({ x, c }) => {
       const y = ops.dropout(x, rate, { seed: 6 });
       const [dx] = grad(ops.sum(ops.mul(y, c)), [x]);
       return { y, dx };
     });
-    const x = Float32Array.from({ length: count }, (_, i) => 1 + i % 7);
-    const c = Float32Array.from({ length: count }, (_, i) => i % 5 - 7);
-    program.run({ x, c });
-    const { y, dx } = await program.read();
     const mask = y.map((v) => v === 0 ? 0 : 1);
     const rtol = 2 ** -22;
     assertClose(y, dropout(nd([count], x), mask, rate).data, { rtol, what: "values" });
     assertClose(dx, dropout(nd([count], c), mask, rate).data, { rtol, what: "gradient" });
-    const dropped = 1 - mask.reduce((a, b) => a + b) / count;
+    const dropped = y.filter((v) => v === 0).length / count;
     within(dropped, rate, Math.sqrt(rate * (1 - rate) / count), "share");
   }
 });
@@ -366,10 +337,8 @@ Deno.test("masks of two calls, of two runs and of two seeds are independent", as
     b: ops.dropout(x, 0.3, { seed: 7 }),
     c: ops.dropout(x, 0.3, { seed: 8 }),
   }));
-  program.run({ x: new Float32Array(count).fill(1) });
-  const { a, b, c } = await program.read();
-  program.run();
-  const { a: next } = await program.read("a");
+  const { a, b, c } = await run(program, { x: new Float32Array(count).fill(1) });
+  const { a: next } = await run(program);
   for (const [what, other] of Object.entries({ calls: b, seeds: c, runs: next })) {
     within(correlation(a, other), 0, 1 / Math.sqrt(count), `masks of two ${what}`);
     const both = a.filter((v, i) => v === 0 && other[i] === 0).length / count;
@@ -378,8 +347,8 @@ Deno.test("masks of two calls, of two runs and of two seeds are independent", as
 });
 
 Deno.test("a rate of 0 drops nothing", async () => {
+  const x = [1, 2, 3, 4, 5];
   using program = gpu.compile({ x: [5] }, ({ x }) => ({ y: ops.dropout(x, 0) }));
-  program.run({ x: [1, 2, 3, 4, 5] });
-  deepEqual(list((await program.read()).y), [1, 2, 3, 4, 5]);
+  deepEqual(await run(program, { x }), { y: x });
   equal(program.stats.dispatches, 0);
 });

@@ -4,17 +4,12 @@
  */
 
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { grad, type InputSpec, ops, type RandomState, type Shape, type Tensor } from "../../mod.ts";
 import { lower } from "../../src/graph/compile.ts";
-import { currentGraph, type InputSpec, record } from "../../src/graph/graph.ts";
+import { currentGraph, record } from "../../src/graph/graph.ts";
 import { TUNING } from "../../src/graph/tuning.ts";
-import { type Op, show, type Tensor } from "../../src/graph/tensor.ts";
+import { type Op, show } from "../../src/graph/tensor.ts";
 import { Variable } from "../../src/graph/variable.ts";
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
-import type { RandomState } from "../../src/ops/random.ts";
-
-type Kind = typeof TypeError | typeof RangeError;
-type Shape = readonly number[];
 
 /** Records `body` over inputs of the shapes. */
 function recorded<T extends Record<string, Tensor>>(
@@ -27,7 +22,7 @@ function recorded<T extends Record<string, Tensor>>(
 
 /** Recording `body` over inputs of the shapes must throw and say each of `names`. */
 function refuses(
-  Kind: Kind,
+  Kind: typeof TypeError | typeof RangeError,
   shapes: readonly InputSpec[],
   body: (...tensors: Tensor[]) => unknown,
   ...names: (Shape | string | number)[]

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { allowed, audit, npmCache } from "../../scripts/audit.ts";
-import { inFolder } from "../support/folder.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+import { withFiles } from "../support/folder.ts";
+import { ROOT } from "../support/process.ts";
 
 /** A checkout with one dependency, and the cache in which it is installed. */
 const SOUND: Readonly<Record<string, string>> = {
@@ -19,22 +17,8 @@ const SOUND: Readonly<Record<string, string>> = {
   "cache/d/1.0.0/package.json": '{ "licenses": [{ "type": "MIT" }, { "type": "GPL-3.0" }] }',
 };
 
-/** What an audit finds when `from` stands for `to` in a file. */
-async function problems(file = "root/mod.ts", from = "", to = ""): Promise<string[]> {
-  let found: string[] = [];
-  await inFolder(async (dir) => {
-    for (const [path, text] of Object.entries(SOUND)) {
-      await Deno.mkdir(dirname(join(dir, path)), { recursive: true });
-      await Deno.writeTextFile(join(dir, path), path === file ? text.replace(from, to) : text);
-    }
-    found = await audit(join(dir, "root"), join(dir, "cache"));
-  });
-  return found;
-}
-
-Deno.test("audit: this checkout has no problem", async () => {
-  assert.deepEqual(await audit(ROOT, await npmCache()), []);
-});
+const problems = (files: Readonly<Record<string, string>>) =>
+  withFiles(files, (dir) => audit(join(dir, "root"), join(dir, "cache")));
 
 const importing = (specifier: string) => `import(${JSON.stringify(specifier)});`;
 
@@ -51,11 +35,16 @@ const FAULTS: readonly (readonly [file: string, from: string, to: string, proble
   ["../cache/d/1.0.0/package.json", "MIT", "AGPL-3.0", /^d@1.0.0 has the license AGPL-3.0 OR GPL/],
 ];
 
+Deno.test("audit: this checkout has no problem", async () => {
+  assert.deepEqual(await audit(ROOT, await npmCache()), []);
+});
+
 Deno.test("audit: each planted fault is found, and a sound checkout has none", async (t) => {
-  assert.deepEqual(await problems(), []);
+  assert.deepEqual(await problems(SOUND), []);
   for (const [file, from, to, problem] of FAULTS) {
     await t.step(`${file}: ${to}`, async () => {
-      const found = await problems(join("root", file), from, to);
+      const path = join("root", file);
+      const found = await problems({ ...SOUND, [path]: SOUND[path].replace(from, to) });
       assert.ok(found.some((text) => problem.test(text)), found.join("\n") || "no problem");
     });
   }

@@ -19,111 +19,71 @@ interface Import {
 }
 
 /** The room of a file, `src/gpu/device.ts`. */
-export const roomOf = (path: string): string => path.split("/")[1];
+const roomOf = (path: string): string => path.split("/")[1];
 
 /** What each file violates, as sentences that begin with the file's path; sorted. */
 export function violations(files: ReadonlyMap<string, string>): string[] {
-  const found = new Set<string>();
-  const imports: Import[] = [];
-  for (const [path, source] of files) {
-    const room = roomOf(path);
-    const say = (what: string) => found.add(`${path} ${what}`);
-    for (const { kind, name } of read(path, source)) {
-      if (kind === "name") {
-        const gpu = name.startsWith("GPU");
-        if (gpu ? room !== "gpu" : !ON_DISK.includes(room)) say(`names ${name}`);
-        continue;
-      }
-      const to = /^\.\.?\//.test(name) ? join(dirname(path), name) : name;
-      imports.push({ from: path, to, dynamic: kind === "dynamic" });
-    }
-  }
-  for (const { from, to, dynamic } of imports) {
-    const what = objection(from, to, dynamic);
-    if (what) found.add(`${from} ${what}`);
-  }
-  for (const circle of circles(imports)) {
-    found.add(`${circle[0]} is in a circle: ${circle.join(" ")}`);
-  }
-  return [...found].sort();
+  const all = [...files].map(([path, source]) => read(path, source));
+  const imports = all.flatMap(({ imports }) => imports);
+  const forbidden = imports.filter((one) => !isAllowed(one)).map(({ from, to, dynamic }) =>
+    `${from} imports ${to}${dynamic ? " when it runs" : ""}`
+  );
+  const found = [...all.flatMap(({ names }) => names), ...forbidden, ...circles(imports)];
+  return [...new Set(found)].sort();
 }
 
-function objection(from: string, to: string, dynamic: boolean): string | undefined {
-  const room = roomOf(from);
-  if (to.startsWith("node:")) return ON_DISK.includes(room) ? undefined : `imports ${to}`;
-  if (/^(npm|jsr|https?):/.test(to) || to.endsWith(".wgsl")) return undefined;
-  const target = roomOf(to);
+function isAllowed({ from, to, dynamic }: Import): boolean {
+  const [room, target] = [roomOf(from), roomOf(to)];
+  if (to.startsWith("node:")) return ON_DISK.includes(room);
+  if (/^(npm|jsr|https?):/.test(to) || to.endsWith(".wgsl")) return true;
   // The command line is a skin over mod.ts.
-  if (to === "mod.ts") return room === "cli" ? undefined : "imports mod.ts";
-  if (dynamic) {
-    return target === "files" || room === "cli" ? undefined : `imports ${to} when it runs`;
-  }
+  if (to === "mod.ts") return room === "cli";
   // What needs a file system is loaded when it is used.
-  const climbs = from === "mod.ts" || room === "train.ts"
-    ? ON_DISK.includes(target)
-    : ROOMS.indexOf(target) > ROOMS.indexOf(room);
-  return climbs ? `imports ${to}` : undefined;
+  if (dynamic) return target === "files" || room === "cli";
+  if (from === "mod.ts" || room === "train.ts") return !ON_DISK.includes(target);
+  return ROOMS.indexOf(target) <= ROOMS.indexOf(room);
 }
 
-interface Found {
-  readonly kind: "static" | "dynamic" | "name";
-  readonly name: string;
-}
-
-/** Imports, and names that only some rooms may use: as the parser sees them, not in texts. */
-function read(path: string, source: string): Found[] {
-  const found: Found[] = [];
-  const from = (node: { source: { value: string } | null }) => {
-    if (node.source) found.push({ kind: "static", name: node.source.value });
+/** Imports, and names that the file's room may not use: as the parser sees them, not in texts. */
+function read(path: string, source: string) {
+  const imports: Import[] = [];
+  const names: string[] = [];
+  const add = (name: string, dynamic = false) => {
+    const to = /^\.\.?\//.test(name) ? join(dirname(path), name) : name;
+    imports.push({ from: path, to, dynamic });
   };
-  const plugin: Deno.lint.Plugin = {
-    name: "boundaries",
-    rules: {
-      read: {
-        create: () => ({
-          ImportDeclaration: from,
-          ExportAllDeclaration: from,
-          ExportNamedDeclaration: from,
-          ImportExpression({ source }) {
-            const value = source.type === "Literal" ? String(source.value) : "what is computed";
-            found.push({ kind: "dynamic", name: value });
-          },
-          TSImportType({ argument }) {
-            if (argument.type !== "TSLiteralType" || argument.literal.type !== "Literal") return;
-            found.push({ kind: "static", name: String(argument.literal.value) });
-          },
-          Identifier({ name }) {
-            if (/^(Deno|process|GPU[A-Z]\w*)$/.test(name)) found.push({ kind: "name", name });
-          },
-        }),
-      },
+  const from = ({ source }: { source: { value: string } | null }) => source && add(source.value);
+  const create = (): Deno.lint.LintVisitor => ({
+    ImportDeclaration: from,
+    ExportAllDeclaration: from,
+    ExportNamedDeclaration: from,
+    ImportExpression({ source }) {
+      add(source.type === "Literal" ? String(source.value) : "what is computed", true);
     },
-  };
-  Deno.lint.runPlugin(plugin, path, source);
-  return found;
+    TSImportType({ argument }) {
+      if (argument.type !== "TSLiteralType" || argument.literal.type !== "Literal") return;
+      add(String(argument.literal.value));
+    },
+    Identifier({ name }) {
+      if (!/^(Deno|process|GPU[A-Z]\w*)$/.test(name)) return;
+      const rooms = name.startsWith("GPU") ? ["gpu"] : ON_DISK;
+      if (!rooms.includes(roomOf(path))) names.push(`${path} names ${name}`);
+    },
+  });
+  Deno.lint.runPlugin({ name: "boundaries", rules: { read: { create } } }, path, source);
+  return { imports, names };
 }
 
-/** Files that import each other by way of others or directly, each circle once. */
-function circles(imports: readonly Import[]): string[][] {
+/** Files that import each other by way of others or directly, a sentence for each circle. */
+function circles(imports: readonly Import[]): string[] {
   const next = Map.groupBy(imports.filter(({ dynamic }) => !dynamic), ({ from }) => from);
-  const reach = (from: string) => {
-    const seen = new Set<string>();
-    const waiting = [from];
-    for (let at; (at = waiting.pop()) !== undefined;) {
-      for (const { to } of next.get(at) ?? []) {
-        if (seen.has(to)) continue;
-        seen.add(to);
-        waiting.push(to);
-      }
-    }
+  const reach = (from: string, seen = new Set<string>()) => {
+    for (const { to } of next.get(from) ?? []) if (!seen.has(to)) reach(to, seen.add(to));
     return seen;
   };
   const reached = new Map([...next.keys()].map((from) => [from, reach(from)]));
-  const found = new Map<string, string[]>();
-  for (const [from, to] of reached) {
-    if (!to.has(from)) continue;
+  return [...reached].filter(([from, to]) => to.has(from)).map(([from, to]) => {
     const circle = [...to].filter((other) => reached.get(other)?.has(from)).sort();
-    found.set(circle.join(), circle);
-  }
-  return [...found.values()];
+    return `${circle[0]} is in a circle: ${circle.join(" ")}`;
+  });
 }

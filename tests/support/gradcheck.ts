@@ -4,11 +4,8 @@
  */
 
 import { deepStrictEqual as equal } from "node:assert/strict";
-import type { Gpu } from "../../src/graph/gpu.ts";
+import { type DType, type Gpu, grad, ops, type Tensor, type Tuning } from "../../mod.ts";
 import { record } from "../../src/graph/graph.ts";
-import type { DType, Tensor } from "../../src/graph/tensor.ts";
-import { grad } from "../../src/ops/grad.ts";
-import * as ops from "../../src/ops/mod.ts";
 import { assertClose, rms } from "./close.ts";
 import { TestRandom } from "./random.ts";
 import * as float64 from "./reference.ts";
@@ -39,12 +36,15 @@ export interface OpCase {
   readonly pointwise?: boolean;
   /** "zero": nothing flows through it, by definition. "none": not checked, or it has none. */
   readonly gradient?: "zero" | "none";
+  /** Second derivatives are checked, too. */
+  readonly second?: boolean;
   /** To kernels that do not read four values at once it is like another row. */
   readonly fours?: boolean;
 }
 
-/** Who evaluates a case; a test of this file puts in something that errs. */
+/** Who evaluates a case and how; a test of this file puts in something that errs. */
 export interface Evaluators {
+  readonly tuning?: Tuning;
   readonly gpu?: Algebra<Tensor>;
   readonly reference?: Algebra<NdArray>;
   /** Says something else about what was read back. */
@@ -76,17 +76,17 @@ export const differentiable = (op: OpCase) =>
   op.gradient === "none" ? [] : Object.keys(op.inputs).filter((name) => !op.inputs[name].fixed);
 
 /** What a case computes, by name; one result is called y. */
-function named<T>(result: T | Record<string, T>): Record<string, T> {
+export function named<T>(result: T | Record<string, T>): Record<string, T> {
   return "shape" in (result as object) ? { y: result as T } : result as Record<string, T>;
 }
 
 /** The inputs of a case, rounded to float32. */
-export function draw(op: OpCase, random: TestRandom): Record<string, NdArray> {
-  const entries = Object.entries(op.inputs).map(([name, { shape, values }]) => {
+export function draw({ inputs }: Pick<OpCase, "inputs">, random: TestRandom) {
+  const entries = Object.entries(inputs).map(([name, { shape, values }]) => {
     const data = typeof values === "object"
       ? values
       : random.fill(float64.count(shape), values).map(Math.fround);
-    return [name, float64.nd(shape, Float32Array.from(data))];
+    return [name, float64.nd(shape, Float32Array.from(data))] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -115,12 +115,18 @@ export function lossOf(
     .reduce((sum, [name, y]) => sum + dot(cotangents[`c_${name}`], y.data), 0);
 }
 
+/** Shapes and types of the inputs. */
+export function specsOf({ inputs }: Pick<OpCase, "inputs">) {
+  const specs = Object.entries(inputs).map(([name, { shape, dtype = "f32" }]) =>
+    [name, { shape, dtype }] as const
+  );
+  return Object.fromEntries(specs);
+}
+
 /** What to record: the outputs, and the gradients d_x of the sum of each output times its c_y. */
 export function recordable(op: OpCase, algebra: Algebra<Tensor> = ops) {
   const targets = differentiable(op);
-  const own = Object.fromEntries(
-    Object.entries(op.inputs).map(([name, { shape, dtype = "f32" }]) => [name, { shape, dtype }]),
-  );
+  const own = specsOf(op);
   const { outputs } = record(own, (tensors) => named(op.compute(algebra, tensors)));
   const cotangents = targets.length ? Object.keys(outputs) : [];
   const inputs = {
@@ -158,13 +164,13 @@ export function moved(x: NdArray, d: Float64Array, step: number): NdArray {
 export async function check(
   gpu: Gpu,
   op: OpCase,
-  { gpu: algebra = ops, reference = float64, tamper = () => {} }: Evaluators = {},
+  { tuning, gpu: algebra = ops, reference = float64, tamper = () => {} }: Evaluators = {},
 ): Promise<void> {
   const random = new TestRandom(op.name);
   const inputs = draw(op, random);
   const expected = evaluate(op, inputs, reference);
   const { inputs: specs, body } = recordable(op, algebra);
-  using program = gpu.compile(specs, body, { label: op.name });
+  using program = gpu.compile(specs, body, { label: op.name, tuning });
   const targets = differentiable(op);
 
   const data = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, x.data]));

@@ -4,15 +4,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import v8 from "node:v8";
 import vm from "node:vm";
-import {
-  type Dataset,
-  Gpu,
-  ops,
-  type Program,
-  readMetrics,
-  trainDCGAN,
-  type TrainOptions,
-} from "../../mod.ts";
+import { type Dataset, Gpu, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { readMetrics } from "../../src/training/metrics_log.ts";
+import { scalarsIn } from "./tensorboard.ts";
+import { namesIn, stepsTo } from "./training.ts";
 
 v8.setFlagsFromString("--expose-gc");
 const collectGarbage = vm.runInNewContext("gc") as () => void;
@@ -23,7 +18,7 @@ const BATCH = 4;
 function noise(steps: number): Dataset {
   const count = steps * BATCH;
   const images = Uint8Array.from({ length: count * 64 }, (_, i) => (i * i * 31) % 251);
-  return { images, labels: new Uint8Array(count), count, height: 8, width: 8, channels: 1 };
+  return { images, count, height: 8, width: 8, channels: 1 };
 }
 
 /** Options of a tiny run; it is a matter of some milliseconds a step. */
@@ -64,63 +59,55 @@ function objectBytes(): number {
 }
 
 /** Counts listeners from now on, until it is disposed. */
-export class Listeners implements Disposable {
-  count = 0;
-  readonly #add = EventTarget.prototype.addEventListener;
-  readonly #remove = EventTarget.prototype.removeEventListener;
-
-  constructor() {
-    const { prototype } = EventTarget;
-    const [add, remove] = [this.#add, this.#remove];
-    // deno-lint-ignore no-this-alias
-    const counter = this;
-    prototype.addEventListener = function (this: EventTarget, ...args) {
-      counter.count++;
-      return add.apply(this, args);
-    };
-    prototype.removeEventListener = function (this: EventTarget, ...args) {
-      counter.count--;
-      return remove.apply(this, args);
-    };
-  }
-
-  [Symbol.dispose](): void {
-    EventTarget.prototype.addEventListener = this.#add;
-    EventTarget.prototype.removeEventListener = this.#remove;
-  }
+export function countListeners(): { readonly count: number } & Disposable {
+  const { prototype } = EventTarget;
+  const { addEventListener, removeEventListener } = prototype;
+  const counter = {
+    count: 0,
+    [Symbol.dispose]: () => Object.assign(prototype, { addEventListener, removeEventListener }),
+  };
+  prototype.addEventListener = function (this: EventTarget, ...args) {
+    counter.count++;
+    return addEventListener.apply(this, args);
+  };
+  prototype.removeEventListener = function (this: EventTarget, ...args) {
+    counter.count--;
+    return removeEventListener.apply(this, args);
+  };
+  return counter;
 }
 
-/** Counts what is hung on the promise that tells when a device is lost, which is pending for good. */
-export function countReactions(device: GPUDevice): { count: number } {
-  const counter = { count: 0 };
+/** A device; and what is hung on the promise that says when it is lost, which is pending for good. */
+export async function countedDevice(): Promise<
+  { device: GPUDevice; reactions: { count: number } }
+> {
+  const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
+  const reactions = { count: 0 };
   const { lost } = device;
   assert.equal(lost, device.lost, "always the same promise");
   const then = lost.then;
   Object.assign(lost, {
     then(...args: Parameters<typeof then>) {
-      counter.count++;
+      reactions.count++;
       return then.apply(lost, args);
     },
   });
-  return counter;
+  return { device, reactions };
 }
 
 /** Trains so many steps, and gives what was held after each epoch. All losses must come, in order. */
 export async function longRun(
   steps: number,
-  { outDir, stepsAnEpoch = 50, timed = false }: {
+  { outDir, stepsAnEpoch = 50, fixedWork }: {
     readonly outDir?: string;
     readonly stepsAnEpoch?: number;
-    /** Whether fixed work is timed after each epoch, too: a machine is not equally fast all the time. */
-    readonly timed?: boolean;
+    /** Times fixed work after each epoch, too: a machine is not equally fast all the time. */
+    readonly fixedWork?: () => Promise<number>;
   } = {},
 ): Promise<Held[]> {
-  using listeners = new Listeners();
-  const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
-  const reactions = countReactions(device);
+  using listeners = countListeners();
+  const { device, reactions } = await countedDevice();
   using gpu = Gpu.from(device);
-  const abort = new AbortController();
-  using yardstick = timed ? await Yardstick.make() : undefined;
   const held: Held[] = [];
   const losses = new Float64Array(2 * steps);
   let seen = 0;
@@ -130,7 +117,7 @@ export async function longRun(
     dataset: noise(stepsAnEpoch),
     gpu,
     epochs: Math.ceil(steps / stepsAnEpoch),
-    signal: abort.signal,
+    signal: new AbortController().signal,
     imageCount: 4,
     onStep: ({ step, generatorLoss, discriminatorLoss }) => {
       assert.equal(step, seen + 1, "steps come in order, each once");
@@ -138,7 +125,7 @@ export async function longRun(
     },
     onEpoch: async ({ step }) => {
       const milliseconds = (performance.now() - since) / stepsAnEpoch;
-      const relative = yardstick ? milliseconds / await yardstick.measure() : NaN;
+      const relative = fixedWork ? milliseconds / await fixedWork() : NaN;
       // Twice, with a turn between: what finalizers let go of goes with the second.
       collectGarbage();
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -147,30 +134,22 @@ export async function longRun(
       const { count: buffers, bytes } = gpu.context.memory;
       held.push({
         steps: step,
-        milliseconds,
-        relative,
-        rss,
-        heapUsed,
-        objects: objectBytes(),
-        external,
-        buffers,
-        bytes,
-        listeners: listeners.count,
-        reactions: reactions.count,
+        ...{ milliseconds, relative, rss, heapUsed, objects: objectBytes(), external },
+        ...{ buffers, bytes, listeners: listeners.count, reactions: reactions.count },
       });
       since = performance.now();
     },
   } satisfies TrainOptions;
   const files = outDir === undefined ? {} : { outDir, checkpoint: { everyEpochs: 10, keep: 2 } };
-  using run = await trainDCGAN({ ...common, ...files });
-  assert.equal(run.steps, steps);
+  {
+    using run = await trainDCGAN({ ...common, ...files });
+    assert.equal(run.steps, steps);
+  }
   assert.equal(seen, steps);
   assert.ok(losses.every((loss) => loss > 0 && loss < 100), "all losses are there");
   // A ring that lost count would give those of another step.
   assert.ok(new Set(losses).size > 0.9 * losses.length, "and each step's are its own");
   if (outDir !== undefined) await checkFolder(outDir, stepsAnEpoch, losses);
-  run[Symbol.dispose]();
-  yardstick?.[Symbol.dispose]();
   gpu[Symbol.dispose]();
   assert.equal(gpu.context.memory.count, 0);
   assert.ok(listeners.count <= 0, `${listeners.count} listeners are left`);
@@ -178,77 +157,42 @@ export async function longRun(
   return held;
 }
 
-/** Work that is always the same, of many small dispatches as a tiny step is, on a device of its own. */
-class Yardstick implements Disposable {
-  readonly #program: Program<"w", "y">;
-
-  private constructor(private readonly gpu: Gpu) {
-    this.#program = gpu.compile({ w: [8, 8] }, ({ w }) => {
-      let y = ops.matmul(w, w);
-      for (let i = 0; i < 60; i++) y = ops.matmul(y, w);
-      return { y };
-    });
-  }
-
-  static async make(): Promise<Yardstick> {
-    const one = new Yardstick(await Gpu.request());
-    await one.measure();
-    return one;
-  }
-
-  async measure(): Promise<number> {
-    const w = new Float32Array(64).fill(0.125);
-    const runs = 150;
-    const since = performance.now();
-    for (let i = 0; i < runs; i++) this.#program.run({ w });
-    await this.gpu.idle();
-    return (performance.now() - since) / runs;
-  }
-
-  [Symbol.dispose](): void {
-    this.gpu[Symbol.dispose]();
-  }
-}
-
-/** The log of a run has every step once, in order, with the losses of the events. */
+/** The logs of a run have every step once, in order, with the losses of the events. */
 async function checkFolder(outDir: string, stepsAnEpoch: number, losses: Float64Array) {
-  const steps = losses.length / 2;
   let [step, epoch] = [0, 0];
   for await (const row of readMetrics(join(outDir, "metrics.jsonl"))) {
     if (row.type === "step") {
       assert.equal(row.step, ++step);
-      const expected = [losses[2 * step - 2], losses[2 * step - 1]];
+      const expected = [...losses.subarray(2 * step - 2, 2 * step)];
       assert.deepEqual([row.generatorLoss, row.discriminatorLoss], expected, `step ${step}`);
     } else {
       assert.equal(row.epoch, ++epoch);
       assert.equal(row.step, step);
-      assert.equal(step, Math.min(steps, epoch * stepsAnEpoch));
+      assert.equal(step, Math.min(losses.length / 2, epoch * stepsAnEpoch));
     }
   }
-  assert.equal(step, steps);
-  assert.equal(epoch, Math.ceil(steps / stepsAnEpoch));
-  // TensorBoard's file: two records at its beginning; one a step; a distance and an image an epoch.
-  const folder = join(outDir, "tensorboard");
-  const files = [...Deno.readDirSync(folder)];
-  assert.equal(files.length, 1);
-  const bytes = await Deno.readFile(join(folder, files[0].name));
-  const view = new DataView(bytes.buffer);
-  let records = 0;
-  let at = 0;
-  for (; at < bytes.length; records++) at += 16 + Number(view.getBigUint64(at, true));
-  assert.equal(at, bytes.length);
-  assert.equal(records, 2 + steps + 2 * epoch);
+  assert.equal(step, losses.length / 2);
+  assert.equal(epoch, Math.ceil(step / stepsAnEpoch));
+  assert.equal(namesIn(join(outDir, "tensorboard")).length, 1);
+  const shown = await scalarsIn(join(outDir, "tensorboard"));
+  const ends = stepsTo(epoch).map((n) => Math.min(step, n * stepsAnEpoch));
+  const all = stepsTo(step);
+  assert.deepEqual(
+    Object.fromEntries(
+      Object.entries(shown).map(([tag, values]) => [tag, values.map(([at]) => at)]),
+    ),
+    { "loss/generator": all, "loss/discriminator": all, distance: ends, images: ends },
+  );
   const svg = await Deno.readTextFile(join(outDir, "losses.svg"));
   assert.ok(svg.length < 200_000, `${svg.length} characters`);
-  const checkpoints = [...Deno.readDirSync(join(outDir, "training_checkpoints"))]
-    .filter(({ name }) => name.endsWith(".safetensors"));
-  assert.ok(checkpoints.length <= 3, checkpoints.map(({ name }) => name).join());
+  const checkpoints = namesIn(join(outDir, "training_checkpoints"))
+    .filter((name) => name.endsWith(".safetensors"));
+  assert.ok(checkpoints.length <= 3, checkpoints.join());
 }
 
 /** Median of one quantity in a quarter of a run, 0 to 3. */
 export function inQuarter(held: readonly Held[], quarter: number, key: keyof Held): number {
-  const from = Math.floor(quarter * held.length / 4);
-  const to = Math.floor((quarter + 1) * held.length / 4);
+  const [from, to] = [quarter, quarter + 1].map((n) => Math.floor(n * held.length / 4));
   const values = held.slice(from, to).map((one) => one[key]).sort((a, b) => a - b);
   return values[values.length >> 1];
 }

@@ -2,7 +2,8 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type MetricsRow, readMetrics } from "../../mod.ts";
+import type { MetricsRow } from "../../src/formats/metrics.ts";
+import { readMetrics } from "../../src/training/metrics_log.ts";
 import { CheckpointFolder, readCheckpoint } from "../../src/files/checkpoints.ts";
 import type { Position } from "../../src/training/position.ts";
 import { digest, digestsOf } from "./digest.ts";

@@ -2,20 +2,13 @@
 
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
-import {
-  type EpochEvent,
-  type ImageEvent,
-  readMetrics,
-  type StepEvent,
-  trainDCGAN,
-} from "../../mod.ts";
+import { readMetrics } from "../../src/training/metrics_log.ts";
 import { assertClose } from "../support/close.ts";
-import { inFolder } from "../support/folder.ts";
 import { blobs, OVERPOWERED } from "../support/dataset.ts";
-import { gpu, SMALL } from "../support/small.ts";
-import { listen, live, stepsTo, weightsOf } from "../support/training.ts";
+import { gpu, SMALL, test, tinyBlobs, train } from "../support/small.ts";
+import { live, stepsTo, weightsOf } from "../support/training.ts";
 
-const straight = await trainDCGAN(SMALL);
+const straight = await train();
 const expected = await weightsOf(straight);
 
 /** Both losses of the ten steps of two epochs, from the software adapter. */
@@ -32,135 +25,118 @@ const PINNED = [
   [0.52598637, 1.08244169],
 ];
 
-Deno.test("train: every batch is trained, the last, smaller one too", async () => {
-  const steps: StepEvent[] = [];
-  const epochs: EpochEvent[] = [];
-  const result = await trainDCGAN({
-    ...SMALL,
-    onStep: (event) => steps.push(event),
-    onEpoch: (event) => void epochs.push(event),
-  });
+Deno.test("train: every batch is trained, the last, smaller one too", () => {
+  const { stepEvents: steps, epochEvents: epochs } = straight;
   assert.deepEqual(steps.map((s) => s.step), stepsTo(15));
   assert.deepEqual(steps.map((s) => s.epoch), [1, 2, 3].flatMap((e) => new Array(5).fill(e)));
   assert.deepEqual(steps.slice(0, 6).map((s) => s.images), [16, 32, 48, 64, 70, 86]);
   assert.ok(steps.every((s) => s.totalSteps === 15 && Number.isFinite(s.generatorLoss)));
-  assert.deepEqual(result.history, epochs);
+  assert.deepEqual(straight.history, epochs);
   const mean = steps.slice(0, 5).reduce((sum, s) => sum + s.generatorLoss, 0) / 5;
   assert.ok(Math.abs(epochs[0].generatorLoss - mean) < 1e-12);
-  assert.equal(result.steps, 15);
-  assert.equal(result.aborted, false);
-  assert.ok(result.stats!.plannedBytes < result.stats!.tensorBytes);
-  assert.deepEqual(await weightsOf(result), expected, "same seed, same bits");
+  assert.deepEqual([straight.steps, straight.aborted], [15, false]);
+  assert.ok(straight.stats!.plannedBytes < straight.stats!.tensorBytes);
+});
+
+Deno.test("train: the same seed gives the same bits; a data set needs no labels", async () => {
+  const { labels: _, ...dataset } = SMALL.dataset;
+  assert.deepEqual(await weightsOf(await train({ dataset })), expected);
 });
 
 Deno.test("train: a data set smaller than a batch is one batch", async () => {
-  const images: number[] = [];
-  const onStep = (event: StepEvent) => images.push(event.images);
-  using result = await trainDCGAN({ ...SMALL, batchSize: 256, epochs: 2, onStep });
-  assert.equal(result.steps, 2);
-  assert.deepEqual(images, [70, 140]);
+  const { steps, stepEvents } = await train({ batchSize: 256, epochs: 2 });
+  assert.equal(steps, 2);
+  assert.deepEqual(stepEvents.map(({ images }) => images), [70, 140]);
 });
 
-Deno.test("train: a data set needs no labels", async () => {
-  const { labels: _, ...dataset } = SMALL.dataset;
-  assert.deepEqual(await weightsOf(await trainDCGAN({ ...SMALL, dataset })), expected);
+Deno.test("train: a single image is a data set, though without a distance", async () => {
+  const { history } = await train({ dataset: tinyBlobs(1), epochs: 2 });
+  assert.deepEqual(history.map((e) => [e.steps, e.distance]), [[1, NaN], [1, NaN]]);
 });
 
 Deno.test("train: without an outDir nothing is written, and images are on [-1, 1]", async () => {
-  const events: ImageEvent[] = [];
-  const result = await trainDCGAN({
-    ...SMALL,
-    maxSteps: 10,
-    imageEverySteps: 5,
-    imageCount: 4,
-    onImage: (event) => void events.push(event),
-  });
-  assert.deepEqual(events.map((e) => e.step), [5, 5, 10, 10]);
-  assert.ok(events.every((e) => e.path === undefined));
-  assert.ok(events.every((e) => e.images.length === 4 * 784));
-  assert.ok(events[0].images.every((v) => v >= -1 && v <= 1));
-  assert.deepEqual(events[0].images, events[1].images, "the same noise, the same weights");
-  assert.notDeepEqual(events[1].images, events[2].images);
-  assert.equal(result.gif, undefined);
-  assert.equal(result.checkpoint, undefined);
-  assert.equal(result.steps, 10);
-  assert.deepEqual(result.history.map((e) => e.steps), [5, 5]);
+  const run = await train({ maxSteps: 10, imageEverySteps: 5, imageCount: 4 });
+  const [first, second, third] = run.imageEvents.map(({ images }) => images);
+  assert.deepEqual(run.imageEvents.map(({ step, path, images }) => [step, path, images.length]), [
+    [5, undefined, 4 * 64],
+    [5, undefined, 4 * 64],
+    [10, undefined, 4 * 64],
+    [10, undefined, 4 * 64],
+  ]);
+  assert.ok(first.every((v) => v >= -1 && v <= 1));
+  assert.deepEqual(first, second, "the same noise, the same weights");
+  assert.notDeepEqual(second, third);
+  assert.deepEqual([run.gif, run.checkpoint, run.steps], [undefined, undefined, 10]);
+  assert.deepEqual(run.history.map((e) => e.steps), [5, 5]);
 });
 
 Deno.test("train: options reach the optimizers, the order and dropout (pinned losses)", async () => {
-  const losses: number[][] = [];
-  const onStep = (e: StepEvent) => losses.push([e.generatorLoss, e.discriminatorLoss]);
-  using _result = await trainDCGAN({
-    ...SMALL,
-    epochs: 2,
-    learningRate: 2e-3,
-    beta1: 0.6,
-    beta2: 0.95,
-    dropout: 0.4,
-    onStep,
-  });
+  const rates = { learningRate: 2e-3, beta1: 0.6, beta2: 0.95, dropout: 0.4 };
+  const { stepEvents } = await train({ dataset: blobs(70), epochs: 2, ...rates });
+  const losses = stepEvents.flatMap((e) => [e.generatorLoss, e.discriminatorLoss]);
   // Other adapters sum in another order, hence 1e-3; a wrong option moves them by more.
-  assertClose(losses.flat(), PINNED.flat(), { rtol: 1e-3, what: "losses" });
+  assertClose(losses, PINNED.flat(), { rtol: 1e-3, what: "losses" });
 });
 
 Deno.test("train: a signal that comes with the last step has not stopped the run", async () => {
   const stop = new AbortController();
-  const onStep = ({ step }: StepEvent) => step === 7 && stop.abort();
-  using run = await trainDCGAN({ ...SMALL, maxSteps: 7, signal: stop.signal, onStep });
+  const run = await train({
+    maxSteps: 7,
+    signal: stop.signal,
+    onStep: ({ step }) => step === 7 && stop.abort(),
+  });
   assert.deepEqual([run.steps, run.aborted], [7, false]);
   assert.deepEqual(run.history.map((e) => [e.epoch, e.steps]), [[1, 5]], "complete epochs only");
 });
 
 Deno.test("train: what it allocated is freed, whether it succeeds or fails", async () => {
   const before = live(gpu);
-  const result = await trainDCGAN({ ...SMALL, maxSteps: 1 });
+  const result = await train({ maxSteps: 1 });
   assert.ok(live(gpu).count > before.count, "the networks are there");
   result[Symbol.dispose]();
   assert.deepEqual(live(gpu), before);
   const onEpoch = () => {
     throw new Error("planted");
   };
-  await assert.rejects(trainDCGAN({ ...SMALL, maxSteps: 5, onEpoch }), /planted/);
+  await assert.rejects(train({ maxSteps: 5, onEpoch }), /planted/);
   assert.deepEqual(live(gpu), before);
 });
 
 Deno.test("train: its own device is freed with the result", async () => {
-  const { gpu: _shared, ...options } = SMALL;
-  const result = await trainDCGAN({ ...options, maxSteps: 1 });
+  const result = await train({ gpu: undefined, maxSteps: 1 });
   result[Symbol.dispose]();
+  assert.notEqual(result.gpu, gpu);
   assert.equal(result.gpu.context.memory.count, 0);
 });
 
-Deno.test("train: a single image is a data set, though without a distance", async () => {
-  using run = await trainDCGAN({ ...SMALL, dataset: blobs(1), epochs: 2 });
-  assert.deepEqual(run.history.map((e) => [e.steps, e.distance]), [[1, NaN], [1, NaN]]);
-});
-
 Deno.test("train: a network that overpowers the other is reported, with the numbers", async () => {
-  const { messages, onMessage } = listen();
-  using _run = await trainDCGAN({ ...SMALL, ...OVERPOWERED, onMessage });
-  assert.ok(messages.some((m) => /discriminator overpowers/.test(m)), messages.join("\n"));
+  const stop = new AbortController();
+  const messages: string[] = [];
+  await train({
+    ...OVERPOWERED,
+    distance: false,
+    signal: stop.signal,
+    onMessage: (text) => {
+      messages.push(text);
+      stop.abort();
+    },
+  });
+  assert.match(messages.join("\n"), /discriminator overpowers/);
 });
 
-Deno.test("train: an epoch that maxSteps cuts is not over: nothing reports it or logs it", () =>
-  inFolder(async (dir) => {
-    const epochs: number[] = [];
-    const images: [number, string?][] = [];
-    const options = {
-      ...SMALL,
-      outDir: dir,
-      onEpoch: ({ epoch }: EpochEvent) => void epochs.push(epoch),
-      onImage: ({ step, path }: ImageEvent) => void images.push([step, path && basename(path)]),
-    };
-    using run = await trainDCGAN({ ...options, maxSteps: 7 });
-    assert.deepEqual(epochs, [1]);
-    assert.deepEqual(run.history.map((e) => e.epoch), [1]);
-    assert.deepEqual(images, [[5, "image_at_epoch_0001.png"], [7, "image_at_step_000007.png"]]);
-    const rows = await Array.fromAsync(readMetrics(join(dir, "metrics.jsonl")));
-    assert.deepEqual(rows.flatMap((row) => row.type === "epoch" ? row.epoch : []), [1]);
-    assert.ok(run.gif);
-    assert.match(await Deno.readTextFile(join(dir, "losses.svg")), /over 7 training steps/);
-    using resumed = await trainDCGAN({ ...options, resume: true });
-    assert.deepEqual(epochs, [1, 2, 3]);
-    assert.deepEqual(await weightsOf(resumed), expected);
-  }));
+test("train: an epoch that maxSteps cuts is not over: nothing reports it or logs it", async (outDir) => {
+  const run = await train({ outDir, maxSteps: 7 });
+  assert.deepEqual(run.epochEvents.map((e) => e.epoch), [1]);
+  assert.deepEqual(run.history.map((e) => e.epoch), [1]);
+  assert.deepEqual(run.imageEvents.map(({ step, path }) => [step, basename(path!)]), [
+    [5, "image_at_epoch_0001.png"],
+    [7, "image_at_step_000007.png"],
+  ]);
+  const rows = await Array.fromAsync(readMetrics(join(outDir, "metrics.jsonl")));
+  assert.deepEqual(rows.flatMap((row) => row.type === "epoch" ? row.epoch : []), [1]);
+  assert.ok(run.gif);
+  assert.match(await Deno.readTextFile(join(outDir, "losses.svg")), /over 7 training steps/);
+  const resumed = await train({ outDir, resume: true });
+  assert.deepEqual(resumed.epochEvents.map((e) => e.epoch), [2, 3]);
+  assert.deepEqual(await weightsOf(resumed), expected);
+});

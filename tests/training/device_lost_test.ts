@@ -5,117 +5,109 @@ import { basename, join } from "node:path";
 import {
   AdapterError,
   DeviceLostError,
+  type EpochEvent,
   Gpu,
-  ops,
   trainDCGAN,
   Trainer,
   type TrainOptions,
-  type TrainResult,
 } from "../../mod.ts";
-import { SMALL as ENDLESS } from "../support/dataset.ts";
+import { blobs } from "../support/dataset.ts";
 import { inFolder } from "../support/folder.ts";
 import { checkpoints, images, logged, loggedSteps, stateOf } from "../support/run_state.ts";
+import { gpu, SMALL, test, tinyBlobs } from "../support/small.ts";
 import { scalarsIn } from "../support/tensorboard.ts";
 import { ACTS, counted, namesIn, stepsTo, timeless, weightsOf } from "../support/training.ts";
 
-/** Five steps an epoch; the device is the run's own. */
-const SMALL = { ...ENDLESS, epochs: 3 } satisfies TrainOptions;
+/** Five steps an epoch, all of the same batch size: each new device compiles a single step. */
+const OPTIONS = {
+  ...SMALL,
+  dataset: tinyBlobs(80),
+  distance: false,
+  imageEverySteps: 4,
+} satisfies TrainOptions;
 
-/** A run whose device the test may lose; what it reported, and with what it ended. */
-async function lossy(
-  options: Partial<TrainOptions>,
-  watch: (lose: () => void, text: string) => void,
-): Promise<{ run: TrainResult; reports: string[]; messages: string[]; given: Gpu[] }> {
+/** An epoch without times and paths. */
+const factsOf = ({ image: _, picture: __, ...event }: EpochEvent) => timeless(event);
+
+/**
+ * A run whose device is lost at the first report or message that matches a pattern, for each pattern;
+ * what it reported, and its devices. They are its own unless `gpu` is given.
+ */
+async function lossy(options: Partial<TrainOptions>, ...patterns: RegExp[]) {
   const { request, given } = counted();
   const reports: string[] = [];
   const messages: string[] = [];
-  const report = (text: string) => {
-    reports.push(text);
-    watch(() => given.at(-1)!.device.destroy(), text);
+  const add = (texts: string[], text: string) => {
+    texts.push(text);
+    const at = patterns.findIndex((pattern) => pattern.test(text));
+    if (at < 0) return;
+    patterns.splice(at, 1);
+    given.at(-1)!.device.destroy();
   };
   const run = await trainDCGAN({
-    ...SMALL,
-    ...options,
+    ...OPTIONS,
     gpu: request,
+    ...options,
     onStep: ({ step, generatorLoss, discriminatorLoss }) =>
-      report(`step ${step} ${generatorLoss} ${discriminatorLoss}`),
-    onEpoch: (event) => report(`epoch ${event.epoch} ${JSON.stringify(timeless(event))}`),
-    onImage: ({ step, images }) => report(`image ${step} ${images.length}`),
-    onMessage: (text) => {
-      messages.push(text);
-      watch(() => given.at(-1)!.device.destroy(), text);
-    },
+      add(reports, `step ${step} ${generatorLoss} ${discriminatorLoss}`),
+    onEpoch: (event) => add(reports, `epoch ${event.epoch} ${JSON.stringify(factsOf(event))}`),
+    onImage: ({ step, images }) => add(reports, `image ${step} ${images.length}`),
+    onMessage: (text) => add(messages, text),
   });
+  assert.deepEqual(patterns, []);
   return { run, reports, messages, given };
 }
 
-const straight = await lossy({ imageEverySteps: 4 }, () => {});
+const straight = await lossy({ gpu });
 const expected = await weightsOf(straight.run);
-straight.run[Symbol.dispose]();
 
 const LOST = /device was lost \(.*\): .*requesting another/;
 
-Deno.test("device lost: every pending read and all that follows is a DeviceLostError", async () => {
-  using gpu = await Gpu.request();
-  const v = gpu.variable([4], [1, 2, 3, 4]);
-  const program = gpu.compile({ x: [64, 64] }, ({ x }) => ({ y: ops.matmul(x, x) }));
-  program.run({ x: new Float32Array(64 * 64) });
-  const pending = [program.read(), program.read("y"), v.read(), gpu.idle()];
-  gpu.device.destroy();
-  for (const result of await Promise.allSettled(pending)) {
-    assert.equal(result.status, "rejected");
-    assert.ok(result.reason instanceof DeviceLostError, String(result.reason));
-    assert.match(result.reason.message, /device was lost .* Request a new one/);
-  }
-  await assert.rejects(program.read(), DeviceLostError);
-  assert.throws(() => program.run(), DeviceLostError);
-  assert.throws(() => gpu.variable([1]), DeviceLostError);
-  assert.throws(() => v.write([1, 2, 3, 4]), DeviceLostError);
-});
-
-for (const [name, act] of Object.entries(ACTS)) {
-  Deno.test(`device lost: under a ${name} of a trainer, that rejects and so does all else; another goes on`, async () => {
-    for (const delay of [undefined, 5]) {
-      const { request, given } = counted();
-      const trainer = await Trainer.create({ ...SMALL, gpu: request });
-      for (let i = 0; i < 3; i++) await trainer.step();
-      const snapshot = await trainer.snapshot();
-      await trainer.step();
-      const lose = async () => {
-        if (delay !== undefined) await new Promise((done) => setTimeout(done, delay));
-        given[0].device.destroy();
-      };
-      // Before the call begins, or while it waits; it may have ended by then.
-      const pending = delay === undefined ? lose() : act(trainer).catch((error) => {
-        assert.ok(error instanceof DeviceLostError, `${name}: ${error}`);
-      });
-      await lose();
-      await pending;
-      for (const [other, act] of Object.entries(ACTS)) {
-        await assert.rejects(act(trainer), DeviceLostError, `${name}, then ${other}`);
-      }
-      await assert.rejects(trainer.restore(snapshot), DeviceLostError);
-      assert.equal(given.length, 1, "it requests no other");
-      trainer[Symbol.dispose]();
-      if (delay === undefined) continue;
-      using next = await Trainer.create({ ...SMALL, gpu: request });
-      await next.restore(snapshot);
-      for await (const _ of next);
-      assert.deepEqual(await weightsOf(next), expected);
+const CALLS: typeof ACTS = { ...ACTS, "no call": () => Promise.resolve() };
+for (const [name, act] of Object.entries(CALLS)) {
+  Deno.test(`device lost: under ${name} of a trainer, that rejects and so does all else; another goes on`, async () => {
+    const { request, given } = counted();
+    const trainer = await Trainer.create({ ...OPTIONS, gpu: request });
+    await trainer.step();
+    const snapshot = await trainer.snapshot();
+    await trainer.step();
+    // It may have ended by then.
+    const pending = act(trainer).catch((error) => {
+      assert.ok(error instanceof DeviceLostError, `${name}: ${error}`);
+    });
+    await new Promise((done) => setTimeout(done, 5));
+    given[0].device.destroy();
+    await pending;
+    for (const [other, act] of Object.entries(ACTS)) {
+      await assert.rejects(act(trainer), DeviceLostError, `${name}, then ${other}`);
     }
+    await assert.rejects(trainer.restore(snapshot), DeviceLostError);
+    assert.equal(given.length, 1, "it requests no other");
+    trainer[Symbol.dispose]();
+    using next = await Trainer.create(OPTIONS);
+    await next.restore(snapshot);
+    for await (const _ of next);
+    assert.deepEqual(await weightsOf(next), expected);
   });
 }
 
-for (const at of [1, 3, 5, 6, 8]) {
-  Deno.test(`device lost: after step ${at} is reported, the run goes on and reports nothing twice`, async () => {
-    const { run, reports, messages, given } = await lossy({ imageEverySteps: 4 }, (lose, text) => {
-      if (text.startsWith(`step ${at} `)) lose();
-    });
+for (
+  const [when, checkpoint, patterns] of [
+    ["after steps, and in the images of an epoch", false, [/^step 1 /, /^step 5 /, /^step 8 /]],
+    ["after steps, and in the snapshot of an epoch", {}, [/^step 3 /, /^step 6 /, /^epoch 2 /]],
+    ["after a checkpoint, and in one", { everyMinutes: 1e-9 }, [/^wrote .*-step-7/, /^image 8 /]],
+    ["after the last epoch", { everyEpochs: 1 }, [/^epoch 3 /]],
+  ] as const
+) {
+  test(`device lost: ${when}, the run goes on and reports nothing twice`, async (outDir) => {
+    const { run, reports, messages, given } = await lossy({ checkpoint, outDir }, ...patterns);
     assert.deepEqual(reports, straight.reports);
     assert.deepEqual(await weightsOf(run), expected);
-    assert.deepEqual(run.history.map(timeless), straight.run.history.map(timeless));
-    assert.deepEqual([run.steps, given.length, messages.length], [15, 2, 1]);
-    assert.match(messages[0], /device was lost \(.*\): .*requesting another.* \(1 of 3 times\)/);
+    assert.deepEqual(run.history.map(factsOf), straight.run.history.map(factsOf));
+    assert.deepEqual([run.steps, given.length], [15, patterns.length + 1], messages.join("\n"));
+    const losses = messages.filter((text) => LOST.test(text));
+    losses.forEach((text, i) => assert.ok(text.endsWith(` (${i + 1} of 3 times)`), text));
+    assert.equal(losses.length, patterns.length);
     run[Symbol.dispose]();
     assert.ok(given.every(({ context }) => context.memory.count === 0), "nothing is left");
   });
@@ -128,20 +120,19 @@ Deno.test("device lost: while steps are under way", async () => {
     clearInterval(lose);
     setTimeout(() => given[0].device.destroy(), 150);
   }, 1);
-  using run = await trainDCGAN({ ...SMALL, gpu: request });
+  using run = await trainDCGAN({ ...OPTIONS, gpu: request });
   assert.deepEqual(await weightsOf(run), expected);
   assert.equal(given.length, 2);
 });
 
-Deno.test("device lost: the folder is that of a run without, and every step is in the logs once", () =>
-  inFolder(async (dir) => {
+test(
+  "device lost: the folder is that of a run without, and every step is in the logs once",
+  async (dir) => {
     const [a, b] = [join(dir, "a"), join(dir, "b")];
-    const options = { imageEverySteps: 4, checkpoint: { everyEpochs: 1 } };
-    (await lossy({ ...options, outDir: a }, () => {})).run[Symbol.dispose]();
-    const { run, given } = await lossy({ ...options, outDir: b }, (lose, text) => {
-      if (/^(image 4|step 7|image 12) /.test(text)) lose();
-    });
-    run[Symbol.dispose]();
+    const options = { distance: true, checkpoint: { everyEpochs: 1 } };
+    await lossy({ ...options, gpu, outDir: a });
+    const patterns = [/^image 4 /, /^step 7 /, /^image 12 /];
+    const { given } = await lossy({ ...options, outDir: b }, ...patterns);
     assert.equal(given.length, 4);
     assert.deepEqual(await logged(b), await logged(a));
     assert.deepEqual(await loggedSteps(b), stepsTo(15));
@@ -155,52 +146,24 @@ Deno.test("device lost: the folder is that of a run without, and every step is i
     const { sessions } = JSON.parse(await Deno.readTextFile(join(b, "run.json")));
     // The first epoch begins anew, and so does the record; then come the ends of epochs 1 and 2.
     assert.deepEqual(sessions.map((s: { fromStep: number }) => s.fromStep), [0, 5, 10]);
-  }));
+  },
+);
 
-for (
-  const [what, pattern, options] of [
-    ["in the images of an epoch", /^step 5 /, {}],
-    ["in the snapshot of an epoch", /^epoch 2 /, {}],
-    ["in the snapshot of a checkpoint", /^image 8 /, { checkpoint: { everyMinutes: 1e-9 } }],
-    ["after a checkpoint", /^wrote .*-step-7/, { checkpoint: { everyMinutes: 1e-9 } }],
-    ["after the last epoch", /^epoch 3 /, { checkpoint: { everyEpochs: 1 } }],
-  ] as const
-) {
-  Deno.test(`device lost: ${what}`, () =>
-    inFolder(async (outDir) => {
-      let lost = false;
-      const all = { ...options, outDir, imageEverySteps: 4 };
-      const { run, reports, messages, given } = await lossy(all, (lose, text) => {
-        if (lost || !pattern.test(text)) return;
-        lost = true;
-        lose();
-      });
-      const withoutPaths = (text: string) => text.replace(/,"(image|picture)":"[^"]*"/g, "");
-      assert.deepEqual(reports.map(withoutPaths), straight.reports);
-      assert.deepEqual(await weightsOf(run), expected);
-      assert.equal(given.length, 2, messages.join("\n"));
-      run[Symbol.dispose]();
-    }));
-}
-
-Deno.test("device lost: on a resume, the run goes on from the checkpoint", () =>
-  inFolder(async (dir) => {
-    (await lossy({ outDir: dir, maxSteps: 7 }, () => {})).run[Symbol.dispose]();
-    const { run, messages } = await lossy({ outDir: dir, resume: true }, (lose, text) => {
-      if (/^resumed|^step 9 /.test(text)) lose();
-    });
-    const losses = messages.filter((text) => LOST.test(text));
-    assert.equal(losses.length, 2, messages.join("\n"));
-    for (const text of losses) assert.match(text, /going on from step 7 /);
-    assert.equal(messages.filter((text) => text.startsWith("resumed")).length, 1);
-    assert.deepEqual(await weightsOf(run), expected);
-    run[Symbol.dispose]();
-  }));
+test("device lost: on a resume, the run goes on from the checkpoint", async (outDir) => {
+  await lossy({ gpu, outDir, maxSteps: 7 });
+  const { run, messages } = await lossy({ outDir, resume: true }, /^resumed/, /^step 9 /);
+  const losses = messages.filter((text) => LOST.test(text));
+  assert.equal(losses.length, 2, messages.join("\n"));
+  for (const text of losses) assert.match(text, /going on from step 7 /);
+  assert.equal(messages.filter((text) => text.startsWith("resumed")).length, 1);
+  assert.deepEqual(await weightsOf(run), expected);
+});
 
 Deno.test("device lost: the next device gets the kernels of the one before", async () => {
   const given: Gpu[] = [];
   using run = await trainDCGAN({
-    ...SMALL,
+    ...OPTIONS,
+    maxSteps: 4,
     gpu: async () => {
       given.push(await Gpu.request(given.length ? {} : { tuning: { gemm: "direct" } }));
       return given.at(-1)!;
@@ -214,36 +177,28 @@ Deno.test("device lost: the next device gets the kernels of the one before", asy
   assert.equal(run.gpu.tuning.gemm, "direct");
 });
 
-Deno.test("device lost: a device of the caller's is not replaced", async () => {
-  using gpu = await Gpu.request();
-  const onStep = ({ step }: { step: number }) => {
-    if (step === 2) gpu.device.destroy();
-  };
-  await assert.rejects(trainDCGAN({ ...SMALL, gpu, onStep }), DeviceLostError);
-});
-
-Deno.test("device lost: once too often, and what is in memory becomes a checkpoint", async () => {
+Deno.test("device lost: once too often, or the caller's, and what is in memory becomes a checkpoint", async () => {
   for (const owned of [true, false]) {
-    await inFolder(async (dir) => {
+    await inFolder(async (outDir) => {
       const { request, given } = counted();
-      const gpu = owned ? request : await request();
       const run = trainDCGAN({
-        ...SMALL,
-        gpu,
+        ...OPTIONS,
+        gpu: owned ? request : await request(),
         deviceLosses: 1,
-        outDir: dir,
+        outDir,
         checkpoint: { everyEpochs: 100 },
         onStep: ({ step }) => {
           if (step === 7 || step === 12) given.at(-1)!.device.destroy();
         },
       });
       await assert.rejects(run, DeviceLostError);
-      const path = (await checkpoints(dir)).at(-1)!;
+      assert.equal(given.length, owned ? 2 : 1);
+      const path = (await checkpoints(outDir)).at(-1)!;
       // Lost in the second or third epoch, for the last time: the end of the one before is there, or
       // of that one, if its steps were checked together.
       const epoch = Number(/^ckpt-(\d+)\.safetensors$/.exec(basename(path))![1]);
       assert.ok(epoch === (owned ? 2 : 1) || epoch === (owned ? 3 : 2), path);
-      using whole = await trainDCGAN({ ...SMALL, outDir: dir, resume: true });
+      const whole = await trainDCGAN({ ...OPTIONS, outDir, resume: true });
       assert.deepEqual(await weightsOf(whole), expected);
       given.forEach((gpu) => gpu[Symbol.dispose]());
     });
@@ -251,19 +206,14 @@ Deno.test("device lost: once too often, and what is in memory becomes a checkpoi
 });
 
 Deno.test("device lost: in the preparation of a run", async () => {
-  const { request, given } = counted();
-  using run = await trainDCGAN({
-    ...SMALL,
-    gpu: request,
+  const options = {
     maxSteps: 2,
-    generatorWidths: [128, 64, 32],
+    dataset: blobs(80),
+    generatorWidths: [128, 64, 32], // large enough to be worth measuring
     discriminatorWidths: [32, 64],
-    batchSize: 64,
-    calibrate: { seconds: 2 },
-    onMessage: (text) => {
-      if (text.startsWith("measuring") && given.length === 1) given[0].device.destroy();
-    },
-  });
+    calibrate: { seconds: 0.2 },
+  } as const;
+  const { run, given } = await lossy(options, /^measuring/);
   assert.equal(run.steps, 2);
   assert.equal(given.length, 2);
 });
@@ -278,7 +228,7 @@ Deno.test("device lost: a driver that is not back at once is asked again; one th
   };
   const steps: number[] = [];
   const run = trainDCGAN({
-    ...SMALL,
+    ...OPTIONS,
     gpu: reluctant,
     deviceLosses: 3,
     onStep: ({ step }) => {

@@ -1,13 +1,9 @@
 /** In which order a run trains the images. */
 
 import assert from "node:assert/strict";
-import { trainDCGAN } from "../../mod.ts";
 import { DCGAN } from "../../src/training/dcgan.ts";
 import { Order } from "../../src/training/order.ts";
-import { SMALL as ENDLESS } from "../support/dataset.ts";
-
-/** Three epochs of five steps. */
-const SMALL = { ...ENDLESS, epochs: 3 };
+import { train } from "../support/small.ts";
 
 Deno.test("order: every epoch takes every image once, in an order of its own", async () => {
   const { step } = DCGAN.prototype;
@@ -17,7 +13,7 @@ Deno.test("order: every epoch takes every image once, in an order of its own", a
     step.call(this, indices);
   };
   try {
-    using _result = await trainDCGAN(SMALL);
+    await train();
   } finally {
     DCGAN.prototype.step = step;
   }

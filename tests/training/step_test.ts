@@ -12,31 +12,33 @@ import {
 import { gradientsOf } from "../../src/training/step.ts";
 import { assertClose, rms } from "../support/close.ts";
 
+const gpu = await Gpu.request();
+const generator = new Generator(gpu, { noiseDim: 5, widths: [8, 4, 4], seed: 1 });
+const discriminator = new Discriminator(gpu, { widths: [4, 8], dropout: 0, seed: 2 });
+const networks = { generator, discriminator };
+
+/** All gradients, "once" by one backward pass and "plain" by `grad` of each loss. */
+const program = gpu.compile({ noise: [6, 5], real: [6, 28, 28, 1] }, ({ noise, real }) => {
+  const fake = generator.call(noise, { training: true });
+  const realLogits = discriminator.call(real, { training: true });
+  const fakeLogits = discriminator.call(fake, { training: true });
+  const once = gradientsOf({ ...networks, fake, realLogits, fakeLogits });
+  const losses = {
+    generator: generatorLoss(fakeLogits),
+    discriminator: discriminatorLoss(realLogits, fakeLogits),
+  };
+  const outputs: Record<string, Tensor> = {};
+  for (const name of ["generator", "discriminator"] as const) {
+    const plain = grad(losses[name], networks[name].trainableVariables);
+    once[name].forEach((g, i) => outputs[`once ${name} ${i}`] = g);
+    plain.forEach((g, i) => outputs[`plain ${name} ${i}`] = g);
+  }
+  return outputs;
+});
+
 for (const logit of [0, 30, -30, 1e4, -1e4]) {
   Deno.test(`one backward pass gives the gradients of both losses, logits near ${logit}`, async () => {
-    using gpu = await Gpu.request();
-    const generator = new Generator(gpu, { noiseDim: 5, widths: [8, 4, 4], seed: 1 });
-    const discriminator = new Discriminator(gpu, { widths: [4, 8], dropout: 0, seed: 2 });
     discriminator.variables.at(-1)!.write([logit]);
-    const program = gpu.compile({ noise: [6, 5], real: [6, 28, 28, 1] }, ({ noise, real }) => {
-      const fake = generator.call(noise, { training: true });
-      const realLogits = discriminator.call(real, { training: true });
-      const fakeLogits = discriminator.call(fake, { training: true });
-      const once = gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits });
-      const plain = {
-        generator: grad(generatorLoss(fakeLogits), generator.trainableVariables),
-        discriminator: grad(
-          discriminatorLoss(realLogits, fakeLogits),
-          discriminator.trainableVariables,
-        ),
-      };
-      const outputs: Record<string, Tensor> = {};
-      for (const model of ["generator", "discriminator"] as const) {
-        once[model].forEach((g, i) => outputs[`once ${model} ${i}`] = g);
-        plain[model].forEach((g, i) => outputs[`plain ${model} ${i}`] = g);
-      }
-      return outputs;
-    });
     const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * i));
     program.run({ noise: wave(30), real: wave(6 * 784) });
     const values = await program.read();

@@ -1,67 +1,81 @@
+/** A trainer: what it emits, what it goes back to, what it refuses. */
+
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Snapshot, type StepEvent, trainDCGAN, Trainer } from "../../mod.ts";
+import {
+  type Position,
+  type Snapshot,
+  trainDCGAN,
+  Trainer,
+  type TrainerOptions,
+} from "../../mod.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
-import type { Position } from "../../src/training/position.ts";
 import { VERSION } from "../../src/version.ts";
-import { blobs, OVERPOWERED } from "../support/dataset.ts";
+import { OVERPOWERED } from "../support/dataset.ts";
 import { digestsOf } from "../support/digest.ts";
-import { inFolder } from "../support/folder.ts";
-import { gpu, SMALL } from "../support/small.ts";
+import { gpu, SMALL, test, tinyBlobs, train } from "../support/small.ts";
 import { drain, listen, live, stepsTo, timeless, weightsOf } from "../support/training.ts";
 
+const create = (options: Partial<TrainerOptions> = {}) => Trainer.create({ ...SMALL, ...options });
+
 /** Every bit of a state: tensors and position, times aside. */
-function bits({ tensors, position }: Snapshot): unknown {
+function bitsOf({ tensors, position }: Snapshot): unknown {
   const history = position.history.map(timeless);
   // A copy: what it is of must not change with it.
   return structuredClone([digestsOf(tensors), { ...position, history }]);
 }
 
-const whole = await Trainer.create(SMALL);
+const bits = async (trainer: Trainer) => bitsOf(await trainer.snapshot());
+
+const whole = await create();
 const events = await Array.fromAsync(whole);
-const expected = bits(await whole.snapshot());
+const expected = await bits(whole);
+
+/** Trains to the end, which must be that of the run that nothing interrupted. */
+async function assertGoesOn(trainer: Trainer): Promise<void> {
+  await drain(trainer);
+  assert.deepEqual(await bits(trainer), expected);
+}
 
 Deno.test("trainer: the iteration emits every step and epoch in order", () => {
   const order = events.map((e) => e.type === "step" ? e.step : e.type);
   const epochs = [1, 6, 11].map((first) => [...stepsTo(first + 4, first), "epoch"]);
   assert.deepEqual(order, epochs.flat());
-  assert.equal(whole.steps, 15);
-  assert.equal(whole.totalSteps, 15);
-  assert.equal(whole.currentEpoch, 4);
+  assert.deepEqual([whole.steps, whole.totalSteps, whole.currentEpoch], [15, 15, 4]);
   assert.ok(whole.betweenEpochs);
   const history = whole.history.map((e) => [e.epoch, e.step, e.steps]);
   assert.deepEqual(history, [[1, 5, 5], [2, 10, 5], [3, 15, 5]]);
 });
 
 Deno.test("trainer: it trains as trainDCGAN does, to the bit", async () => {
-  using run = await trainDCGAN(SMALL);
+  const run = await train();
   assert.deepEqual(await weightsOf(run), await weightsOf(whole));
   assert.deepEqual(run.history.map(timeless), whole.history.map(timeless));
 });
 
 Deno.test("trainer: steps, epochs and iterations mix, and give the same bits", async () => {
-  using trainer = await Trainer.create(SMALL);
-  const first = await trainer.step();
-  const { type: _, ...emitted } = events[0] as { type: "step" } & StepEvent;
-  assert.deepEqual(first, emitted);
+  using trainer = await create();
+  assert.deepEqual({ type: "step", ...await trainer.step() }, events[0]);
   assert.equal((await trainer.step()).step, 2);
   assert.ok(!trainer.betweenEpochs);
-  const epoch = await trainer.epoch();
-  assert.deepEqual([epoch.epoch, epoch.step, epoch.steps], [1, 5, 5]);
+  const { epoch, step, steps } = await trainer.epoch();
+  assert.deepEqual([epoch, step, steps], [1, 5, 5]);
   const rest: unknown[] = [];
-  for await (const event of trainer) {
+  const note = (event: (typeof events)[number]) =>
     rest.push(event.type === "step" ? event.step : event.type);
+  for await (const event of trainer) {
+    note(event);
     // Whoever breaks off misses nothing.
     if (event.type === "step" && event.step === 8) break;
   }
   assert.ok(trainer.steps >= 8);
-  for await (const event of trainer) rest.push(event.type === "step" ? event.step : event.type);
-  assert.deepEqual(rest, [6, 7, 8, 9, 10, "epoch", 11, 12, 13, 14, 15, "epoch"]);
-  assert.deepEqual(bits(await trainer.snapshot()), expected);
+  for await (const event of trainer) note(event);
+  assert.deepEqual(rest, [...stepsTo(10, 6), "epoch", ...stepsTo(15, 11), "epoch"]);
+  assert.deepEqual(await bits(trainer), expected);
 });
 
 Deno.test("trainer: at a pause no later step has begun", async () => {
-  using trainer = await Trainer.create(SMALL);
+  using trainer = await create();
   const seen: number[][] = [];
   for await (const event of trainer.run({ pauseAfter: (step) => step % 4 === 0 || step === 5 })) {
     if (event.type === "pause") seen.push([event.step, trainer.steps, event.epoch]);
@@ -70,145 +84,134 @@ Deno.test("trainer: at a pause no later step has begun", async () => {
 });
 
 for (const cut of [1, 5, 7]) {
-  Deno.test(`trainer: saved after ${cut} steps and restored elsewhere, it gives the same bits`, () =>
-    inFolder(async (dir) => {
-      const path = join(dir, "a.safetensors");
-      {
-        using trainer = await Trainer.create(SMALL);
-        for (let i = 0; i < cut; i++) await trainer.step();
-        assert.equal(await trainer.save(path), path);
-      }
-      using other = await Trainer.create(SMALL);
-      await other.step(); // of no account
-      await other.restore(path);
-      assert.equal(other.steps, cut);
-      await drain(other);
-      assert.deepEqual(bits(await other.snapshot()), expected);
-      const { version, distance } = await readCheckpoint(path);
-      assert.equal(version, VERSION);
-      assert.ok(distance! > 0);
-    }));
+  test(`trainer: saved after ${cut} steps and restored elsewhere, it gives the same bits`, async (dir) => {
+    const path = join(dir, "a.safetensors");
+    using trainer = await create();
+    for (let i = 0; i < cut; i++) await trainer.step();
+    assert.equal(await trainer.save(path), path);
+    using other = await create();
+    await other.step(); // of no account
+    await other.restore(path);
+    assert.equal(other.steps, cut);
+    await assertGoesOn(other);
+    const { version, distance } = await readCheckpoint(path);
+    assert.equal(version, VERSION);
+    assert.ok(distance! > 0);
+  });
 }
 
+Deno.test("trainer: a cut epoch that version 0.1.0 kept in the history is left out until it is over", async () => {
+  using trainer = await create({ maxSteps: 7 });
+  await drain(trainer);
+  const { position, ...rest } = await trainer.snapshot();
+  const cut = { ...position.history[0], epoch: 2, step: 7, steps: 2 };
+  using other = await create();
+  await other.restore({ ...rest, position: { ...position, history: [...position.history, cut] } });
+  assert.deepEqual(other.history.map((e) => e.epoch), [1]);
+  await assertGoesOn(other);
+});
+
 Deno.test("trainer: a snapshot in memory is a point to come back to, more than once", async () => {
-  using trainer = await Trainer.create(SMALL);
+  using trainer = await create();
   for (let i = 0; i < 6; i++) await trainer.step();
   const snapshot = await trainer.snapshot();
-  const before = bits(snapshot);
+  const before = bitsOf(snapshot);
   for (let turn = 0; turn < 2; turn++) {
-    await drain(trainer);
-    assert.deepEqual(bits(await trainer.snapshot()), expected);
-    assert.deepEqual(bits(snapshot), before);
+    await assertGoesOn(trainer);
+    assert.deepEqual(bitsOf(snapshot), before);
     await trainer.restore(snapshot);
   }
 });
 
-Deno.test("trainer: events that were not emitted before a restore are dropped", async () => {
-  using trainer = await Trainer.create(SMALL);
-  await trainer.epoch();
-  const snapshot = await trainer.snapshot();
-  // Losses are read in bunches, after the first step of at least two.
-  for await (const event of trainer) if (event.type === "step" && event.step === 6) break;
-  assert.ok(trainer.steps > 6, "there is something left to emit");
-  await trainer.restore(snapshot);
-  assert.deepEqual(await drain(trainer), stepsTo(15, 6));
-});
-
-Deno.test("trainer: what does not fit is refused, and changes nothing", () =>
-  inFolder(async (dir) => {
-    using trainer = await Trainer.create(SMALL);
-    await trainer.step();
-    const snapshot = await trainer.snapshot();
-    await trainer.step(); // so that the snapshot's state is another one
-    const now = bits(await trainer.snapshot());
-    const { configuration, position, tensors } = snapshot;
-    const random = tensors.get("random")!;
-    const wrong = (change: Partial<Record<keyof Position, unknown>>) => ({
-      position: { ...position, ...change },
-    });
-    const refused: [change: object, message: RegExp][] = [
-      [{ configuration: { ...configuration, dropout: 0.5 } }, /dropout 0.5, this run asks for 0.3/],
-      [
-        { tensors: new Map([...tensors].filter(([name]) => name !== "random")) },
-        /no tensor random/,
-      ],
-      [{ tensors: new Map(tensors).set("foreign", random) }, /unknown tensor "?foreign/],
-      [
-        { tensors: new Map(tensors).set("random", { ...random, shape: [1, 2] }) },
-        /random is U32 \[1, 2\]; this network needs U32 \[2\]/,
-      ],
-      [wrong({ epoch: 0 }), /its epoch is 0/],
-      [wrong({ at: 70 }), /of 70 images it has trained 70/],
-      [wrong({ steps: 1.5 }), /its steps are 1.5/],
-      [wrong({ sums: {} }), /its sums are \{\}/],
-      [wrong({ sums: { steps: 1, generator: 1 } }), /its sums are/],
-      [wrong({ history: [{}] }), /its history is/],
-      [wrong({ history: [{ generatorLoss: 1, discriminatorLoss: 1 }] }), /its history is/],
-      [{ position: null }, /its epoch is undefined/],
-    ];
-    for (const [change, message] of refused) {
-      const restore = trainer.restore({ ...snapshot, ...change });
-      await assert.rejects(restore, { name: "CheckpointError", message });
-      assert.deepEqual(bits(await trainer.snapshot()), now);
-    }
-    await assert.rejects(trainer.restore(join(dir, "none")), /Cannot open the checkpoint/);
-  }));
-
-Deno.test("trainer: a cut epoch that version 0.1.0 kept in the history is left out until it is over", async () => {
-  using trainer = await Trainer.create({ ...SMALL, maxSteps: 7 });
-  await drain(trainer);
-  const snapshot = await trainer.snapshot();
-  const { position } = snapshot;
-  const cut = { ...position.history[0], epoch: 2, step: 7, steps: 2 };
-  const old = { ...snapshot, position: { ...position, history: [...position.history, cut] } };
-  using other = await Trainer.create(SMALL);
-  await other.restore(old);
-  assert.deepEqual(other.history.map((e) => e.epoch), [1]);
-  await drain(other);
-  assert.deepEqual(bits(await other.snapshot()), expected);
-});
-
-Deno.test("trainer: a signal stops it between steps; then it can be saved", async () => {
-  const stop = new AbortController();
-  using trainer = await Trainer.create({ ...SMALL, signal: stop.signal });
+test("trainer: what does not fit is refused, and changes nothing", async (dir) => {
+  using trainer = await create();
   await trainer.step();
+  const snapshot = await trainer.snapshot();
+  await trainer.step(); // so that the snapshot's state is another one
+  const now = await bits(trainer);
+  const { configuration, position, tensors } = snapshot;
+  const random = tensors.get("random")!;
+  const without = new Map([...tensors].filter(([name]) => name !== "random"));
+  const wrong = (change: Partial<Record<keyof Position, unknown>>) => ({
+    position: { ...position, ...change },
+  });
+  const refused: [change: object, message: RegExp][] = [
+    [{ configuration: { ...configuration, dropout: 0.5 } }, /dropout 0.5, this run asks for 0.3/],
+    [{ tensors: without }, /no tensor random/],
+    [{ tensors: new Map(tensors).set("foreign", random) }, /unknown tensor "?foreign/],
+    [
+      { tensors: new Map(tensors).set("random", { ...random, shape: [1, 2] }) },
+      /random is U32 \[1, 2\]; this network needs U32 \[2\]/,
+    ],
+    [wrong({ epoch: 0 }), /its epoch is 0/],
+    [wrong({ at: 70 }), /of 70 images it has trained 70/],
+    [wrong({ steps: 1.5 }), /its steps are 1.5/],
+    [wrong({ sums: {} }), /its sums are \{\}/],
+    [wrong({ sums: { steps: 1, generator: 1 } }), /its sums are/],
+    [wrong({ history: [{}] }), /its history is/],
+    [wrong({ history: [{ generatorLoss: 1, discriminatorLoss: 1 }] }), /its history is/],
+    [{ position: null }, /its epoch is undefined/],
+  ];
+  for (const [change, message] of refused) {
+    const restore = trainer.restore({ ...snapshot, ...change });
+    await assert.rejects(restore, { name: "CheckpointError", message });
+    assert.deepEqual(await bits(trainer), now);
+  }
+  await assert.rejects(trainer.restore(join(dir, "none")), /Cannot open the checkpoint/);
+});
+
+Deno.test("trainer: a signal stops it after the step under way; then it can be saved", async () => {
+  const stop = new AbortController();
+  using trainer = await create({ signal: stop.signal });
+  const step = trainer.step();
   stop.abort(new Error("enough"));
+  assert.equal((await step).step, 1);
   await assert.rejects(trainer.step(), /enough/);
   await assert.rejects(trainer.epoch(), /enough/);
   assert.deepEqual(await Array.fromAsync(trainer), []);
-  using other = await Trainer.create(SMALL);
+  using other = await create();
   await other.restore(await trainer.snapshot());
-  await drain(other);
-  assert.deepEqual(bits(await other.snapshot()), expected);
+  assert.equal(other.steps, 1);
+  await assertGoesOn(other);
 });
 
-Deno.test("trainer: an epoch is aborted after the step under way", async () => {
-  const stop = new AbortController();
-  using trainer = await Trainer.create({ ...SMALL, dataset: blobs(2000), signal: stop.signal });
-  const epoch = trainer.epoch();
-  setTimeout(() => stop.abort(), 100);
-  await assert.rejects(epoch, { name: "AbortError" });
-  assert.ok(trainer.steps < 125, `${trainer.steps} steps`);
-  assert.equal((await trainer.snapshot()).position.sums.steps, trainer.steps);
-});
+for (const delay of [0, 100]) {
+  Deno.test(`trainer: an epoch is aborted after the step under way, ${delay} ms after it began`, async () => {
+    const stop = new AbortController();
+    using trainer = await create({ dataset: tinyBlobs(2000), signal: stop.signal });
+    const epoch = trainer.epoch();
+    if (delay) await new Promise((done) => setTimeout(done, delay));
+    stop.abort();
+    await assert.rejects(epoch, { name: "AbortError" });
+    assert.ok(trainer.steps < 125, `${trainer.steps} steps`);
+    assert.equal((await trainer.snapshot()).position.sums.steps, trainer.steps);
+  });
+}
 
-Deno.test("trainer: after a restore, a network that overpowers the other is reported again", async () => {
-  const { messages, onMessage } = listen();
-  const options = { ...SMALL, ...OVERPOWERED, distance: false, onMessage };
-  using trainer = await Trainer.create(options);
-  const beginning = await trainer.snapshot();
-  const train = async () => {
-    for await (const _ of trainer) if (messages.length) break;
-    return messages.splice(0);
-  };
-  const warnings = await train();
-  assert.match(warnings[0], /discriminator overpowers/);
-  await trainer.restore(beginning);
-  assert.deepEqual(await train(), warnings);
-});
+for (
+  const [what, options, message] of [
+    ["a network that overpowers the other", OVERPOWERED, /discriminator overpowers/],
+    ["losses", { learningRate: 1e30, onNonFinite: "warn" }, /no longer finite/],
+  ] as const
+) {
+  Deno.test(`trainer: after a restore, a warning of ${what} comes again`, async () => {
+    const { messages, onMessage } = listen();
+    using trainer = await create({ ...options, distance: false, onMessage });
+    const beginning = await trainer.snapshot();
+    const warnings = async () => {
+      for await (const _ of trainer) if (messages.length) break;
+      return messages.splice(0);
+    };
+    const first = await warnings();
+    assert.equal(first.length, 1);
+    assert.match(first[0], message);
+    await trainer.restore(beginning);
+    assert.deepEqual(await warnings(), first);
+  });
+}
 
 Deno.test("trainer: an epoch's seconds are those of training, not of its caller", async () => {
-  using trainer = await Trainer.create({ ...SMALL, distance: false });
+  using trainer = await create({ distance: false });
   const begun = performance.now();
   await trainer.step();
   const pause = 1000 + performance.now() - begun;
@@ -219,21 +222,9 @@ Deno.test("trainer: an epoch's seconds are those of training, not of its caller"
   assert.ok(seconds > 0 && seconds <= most, `${seconds}, not at most ${most}`);
 });
 
-Deno.test("trainer: after a restore, losses that are not finite are reported again", async () => {
-  const { messages, onMessage } = listen();
-  const options = { ...SMALL, learningRate: 1e30, onNonFinite: "warn", onMessage } as const;
-  using trainer = await Trainer.create(options);
-  const snapshot = await trainer.snapshot();
-  await trainer.epoch();
-  assert.equal(messages.length, 1);
-  await trainer.restore(snapshot);
-  await trainer.epoch();
-  assert.deepEqual(messages, [messages[0], messages[0]]);
-});
-
 Deno.test("trainer: everything is freed", async () => {
   const before = live(gpu);
-  const trainer = await Trainer.create({ ...SMALL, epochs: 1 });
+  const trainer = await create({ epochs: 1 });
   await drain(trainer);
   trainer[Symbol.dispose]();
   assert.deepEqual(live(gpu), before);

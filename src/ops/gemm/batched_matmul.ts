@@ -1,8 +1,6 @@
 /**
  * A batch of matrix products of the same sizes, operands in storage textures: one product, or one
  * for each point of Winograd's transform.
- *
- * @module
  */
 
 import code from "../../kernels/batched_matmul.wgsl" with { type: "text" };

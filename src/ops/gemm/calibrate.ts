@@ -1,17 +1,13 @@
-/**
- * Which kernels compute each GEMM-like op fastest, measured on the adapter at hand.
- *
- * @module
- */
+/** Which kernels compute each GEMM-like op fastest, measured on the adapter at hand. */
 
 import { OutOfMemoryError } from "../../errors.ts";
 import type { AdapterKind } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../graph/gpu.ts";
 import type { GemmUse, GemmVariant } from "../../graph/tuning.ts";
 import { sizeOf, type Tensor } from "../../graph/tensor.ts";
-import { convTransposeWith, convWith, filterGradWith } from "../conv.ts";
+import { convOf } from "../conv.ts";
 import { resolveVariant } from "./choose.ts";
-import { type Geometry, kernelShape, sideShape } from "./geometry.ts";
+import { type Geometry, shapesOf } from "./geometry.ts";
 
 /** Variants worth measuring on each kind of adapter; the others are far slower there. */
 export const CANDIDATES: Readonly<Record<AdapterKind, readonly GemmVariant[]>> = {
@@ -90,9 +86,7 @@ export async function calibrate(
     const { key, flops } = use;
     known.set(key, row ?? { key, flops, choice: candidatesFor(gpu, use)[0], milliseconds: {} });
   }
-  if (unmeasured) {
-    onMessage(`no time left for ${unmeasured} of them, which keep the default`);
-  }
+  if (unmeasured) onMessage(`no time left for ${unmeasured} of them, which keep the default`);
   if (missing.length) {
     await cache?.write([...known.values()]).catch((error) =>
       onMessage(`the measurements are not kept: ${error.message}`)
@@ -139,21 +133,10 @@ async function measure(
   best: number,
 ): Promise<number> {
   const g = geometry as Geometry;
-  const large = sideShape(g.batch, g.large);
-  const small = sideShape(g.batch, g.small);
-  const [a, b] = {
-    conv2d: [large, kernelShape(g)],
-    conv2dTranspose: [small, kernelShape(g)],
-    conv2dFilterGrad: [large, small],
-  }[kind];
-  const record = {
-    conv2d: convWith,
-    conv2dTranspose: convTransposeWith,
-    conv2dFilterGrad: filterGradWith,
-  }[kind];
+  const [a, b] = shapesOf(kind, g);
   using program = gpu.compile(
     { a, b },
-    (x: Record<"a" | "b", Tensor>) => ({ y: record(x.a, x.b, g) }),
+    (x: Record<"a" | "b", Tensor>) => ({ y: convOf(kind, x.a, x.b, g) }),
     { label: `calibration of ${kind}`, tuning: { gemm: variant, choices: {} } },
   );
   const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i));

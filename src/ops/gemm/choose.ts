@@ -1,8 +1,6 @@
 /**
  * Which kernel computes a GEMM-like op. Convolutions, transposed convolutions, filter gradients and
  * matrix products all end here.
- *
- * @module
  */
 
 import type { Lowering } from "../../graph/lower.ts";
@@ -40,10 +38,7 @@ const WINOGRAD_FLOPS = 3e8;
 const WINOGRAD_TILES = 64;
 
 /** The variant that really computes an op where this one is asked for. */
-export function resolveVariant(
-  variant: GemmVariant,
-  g: Geometry,
-): Exclude<GemmVariant, "auto"> {
+export function resolveVariant(variant: GemmVariant, g: Geometry): Exclude<GemmVariant, "auto"> {
   if (variant === "tiled" || variant === "direct" || variant === "texture") return variant;
   const wanted = variant === "winograd" ||
     (flopsOf(g) >= WINOGRAD_FLOPS && winogradTiles(g) >= WINOGRAD_TILES);

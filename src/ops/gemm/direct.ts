@@ -1,13 +1,9 @@
-/**
- * The direct variant: straight from storage buffers, float by float, for any shape.
- *
- * @module
- */
+/** The direct variant: straight from storage buffers, float by float, for any shape. */
 
 import convCode from "../../kernels/conv_direct.wgsl" with { type: "text" };
 import filterGradCode from "../../kernels/filter_grad_direct.wgsl" with { type: "text" };
 import { kernel } from "../../gpu/shader.ts";
-import { constantsOf, type Gemm, type Launch, sidesOf, tilesPerPlace } from "./launch.ts";
+import { type Gemm, type Launch, sidesOf, tilesPerPlace } from "./launch.ts";
 
 const conv = kernel("conv_direct", convCode);
 const filterGrad = kernel("filter_grad_direct", filterGradCode);
@@ -22,12 +18,9 @@ export function direct(gemm: Gemm): Launch {
   if (kind === "conv2dFilterGrad") {
     const rows = Math.ceil(kh * kw * large.channels / TILE);
     const tiles = rows * Math.ceil(small.channels / TILE);
-    const { width, workgroups } = tilesPerPlace(tiles, 1);
     return {
       kernel: filterGrad,
-      constants: { ...constantsOf(gemm), ...width },
-      workgroups,
-      invocations: tiles,
+      ...tilesPerPlace(gemm, tiles, 1),
       steps: batch * small.height * small.width,
       iterations: 1,
       operands: () => ({ x, dy: w }),
@@ -35,11 +28,9 @@ export function direct(gemm: Gemm): Launch {
     };
   }
   const tiles = Math.ceil(batch / TILE) * Math.ceil(output.channels / TILE);
-  const { width, ...launch } = tilesPerPlace(tiles, output.height * output.width);
   return {
     kernel: conv,
-    constants: { ...constantsOf(gemm), ...width },
-    ...launch,
+    ...tilesPerPlace(gemm, tiles, output.height * output.width),
     steps: kh * input.channels,
     iterations: kw + 1,
     operands: () => ({ x, w }),

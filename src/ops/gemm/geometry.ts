@@ -5,11 +5,10 @@
  * back. Both, and the filter gradient, are described by the same numbers: the large side
  * [batch, height, width, channels], the small side, the kernel [kh, kw, large channels, small
  * channels], the strides and the padding before.
- *
- * @module
  */
 
 import { type Shape, show } from "../../graph/tensor.ts";
+import type { GemmUse } from "../../graph/tuning.ts";
 
 /** Options of conv2d, conv2dTranspose and conv2dFilterGrad. */
 export interface ConvOptions {
@@ -68,11 +67,7 @@ export function padAxis(
 }
 
 /** The geometry of a convolution from the shape of its large side. */
-export function geometry(
-  large: Shape,
-  kernelShape: Shape,
-  options: ConvOptions,
-): Geometry {
+export function geometry(large: Shape, kernelShape: Shape, options: ConvOptions): Geometry {
   const [batch, height, width] = large;
   const [kh, kw, channels, smallChannels] = kernelShape;
   const strides = normalizeStrides(options.strides);
@@ -95,12 +90,10 @@ export function geometry(
   };
 }
 
-/** Shape of one side. */
-export function sideShape(batch: number, { height, width, channels }: Side): Shape {
-  return [batch, height, width, channels];
-}
-
-/** Shape of the kernel. */
-export function kernelShape({ kernel, large, small }: Geometry): Shape {
-  return [...kernel, large.channels, small.channels];
+/** Shapes of the two operands and the result of an op of a kind. */
+export function shapesOf(kind: GemmUse["kind"], g: Geometry): [a: Shape, b: Shape, y: Shape] {
+  const [large, small] = [g.large, g.small].map((s) => [g.batch, s.height, s.width, s.channels]);
+  const kernel = [...g.kernel, g.large.channels, g.small.channels];
+  if (kind === "conv2d") return [large, kernel, small];
+  return kind === "conv2dTranspose" ? [small, kernel, large] : [large, small, kernel];
 }

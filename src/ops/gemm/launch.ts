@@ -1,8 +1,6 @@
 /**
  * How a kernel is launched for a GEMM-like op: `direct.ts`, `tiled.ts` and `texture.ts` describe
  * it, and `launch` splits the sum where it must and dispatches.
- *
- * @module
  */
 
 import type { Kernel } from "../../gpu/shader.ts";
@@ -121,10 +119,10 @@ export function constantsOf(gemm: Gemm): Record<string, number> {
  * A grid in which each workgroup's tiles belong to one of `places`: WIDTH tiles a workgroup, a
  * multiple of 16, at most 64.
  */
-export function tilesPerPlace(tiles: number, places: number) {
+export function tilesPerPlace(gemm: Gemm, tiles: number, places: number) {
   const WIDTH = Math.min(64, Math.ceil(tiles / 16) * 16);
   return {
-    width: { WIDTH },
+    constants: { ...constantsOf(gemm), WIDTH },
     workgroups: grid(Math.ceil(tiles / WIDTH) * places, 1),
     invocations: tiles * places,
   };

@@ -2,8 +2,6 @@
  * The texture variant, for software adapters: operands in storage textures, which these adapters
  * read five times faster than buffers. A texel holds four values, so that some size must be a
  * multiple of four; `texture` gives nothing where none is.
- *
- * @module
  */
 
 import convCode from "../../kernels/conv_texture.wgsl" with { type: "text" };
@@ -14,7 +12,7 @@ import { kernel } from "../../gpu/shader.ts";
 import type { Lowering, TextureCopy } from "../../graph/lower.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { copyBox } from "../copy.ts";
-import { constantsOf, type Gemm, type Launch, sidesOf, tilesPerPlace } from "./launch.ts";
+import { type Gemm, type Launch, sidesOf, tilesPerPlace } from "./launch.ts";
 
 const conv = kernel("conv_texture", convCode);
 const convPixels = kernel("conv_pixels", convPixelsCode);
@@ -39,13 +37,10 @@ function ofConv(gemm: Gemm, entryPoint: "main" | "narrow"): Launch {
   const { geometry: { batch, kernel: [kh, kw] }, x, w } = gemm;
   const { input, output } = sidesOf(gemm);
   const columns = entryPoint === "main" ? Math.ceil(output.channels / 16) : output.channels;
-  const tiles = Math.ceil(batch / 8) * columns;
-  const { width, ...launch } = tilesPerPlace(tiles, output.height * output.width);
   return {
     kernel: conv,
     entryPoint,
-    constants: { ...constantsOf(gemm), ...width },
-    ...launch,
+    ...tilesPerPlace(gemm, Math.ceil(batch / 8) * columns, output.height * output.width),
     steps: input.channels / 4,
     iterations: kh * kw,
     operands: (lowering) => ({ x: lowering.texture(x), w: lowering.texture(w) }),
@@ -57,11 +52,9 @@ function ofConv(gemm: Gemm, entryPoint: "main" | "narrow"): Launch {
 function ofConvPixels(gemm: Gemm): Launch {
   const { geometry: { batch, kernel: [kh, kw], large, small }, x, w } = gemm;
   const tiles = Math.ceil(batch / 8) * Math.ceil(small.channels / 16);
-  const { width, ...launch } = tilesPerPlace(tiles, small.height * small.width);
   return {
     kernel: convPixels,
-    constants: { ...constantsOf(gemm), ...width },
-    ...launch,
+    ...tilesPerPlace(gemm, tiles, small.height * small.width),
     steps: 1,
     iterations: kh * kw * large.channels,
     operands: (lowering) => ({ x: batchInnermost(lowering, x), w: lowering.texture(w) }),
@@ -72,11 +65,9 @@ function ofConvPixels(gemm: Gemm): Launch {
 function ofFilterGrad(gemm: Gemm): Launch {
   const { geometry: { batch, kernel: [kh, kw], large, small }, x, w } = gemm;
   const tiles = Math.ceil(large.channels / 16) * Math.ceil(small.channels / 16);
-  const { width, ...launch } = tilesPerPlace(tiles, kh * kw);
   return {
     kernel: filterGrad,
-    constants: { ...constantsOf(gemm), ...width },
-    ...launch,
+    ...tilesPerPlace(gemm, tiles, kh * kw),
     steps: batch * small.height,
     iterations: small.width + 1,
     operands: (lowering) => ({ x: lowering.texture(x), dy: lowering.texture(w) }),
@@ -88,11 +79,9 @@ function ofFilterGrad(gemm: Gemm): Launch {
 function ofFilterGradPixels(gemm: Gemm): Launch {
   const { geometry: { batch, kernel: [kh, kw], large, small }, x, w } = gemm;
   const tiles = Math.ceil(kh * kw * large.channels / 8) * Math.ceil(small.channels / 4);
-  const { width, ...launch } = tilesPerPlace(tiles, 1);
   return {
     kernel: filterGradPixels,
-    constants: { ...constantsOf(gemm), ...width },
-    ...launch,
+    ...tilesPerPlace(gemm, tiles, 1),
     steps: small.height * small.width,
     iterations: batch / 4 + 1,
     operands: (lowering) => ({ x: batchInnermost(lowering, x), dy: lowering.texture(w) }),
@@ -104,7 +93,6 @@ function ofFilterGradPixels(gemm: Gemm): Launch {
 function batchInnermost(lowering: Lowering, x: Tensor): TextureCopy {
   const rest = x.size / x.shape[0];
   const turned = lowering.scratch(x.size, "batch innermost");
-  const from = { strides: [1, rest] };
-  copyBox(lowering, [rest, x.shape[0]], x, from, turned, { strides: [x.shape[0], 1] });
+  copyBox(lowering, [rest, x.shape[0]], x, turned, { from: { strides: [1, rest] } });
   return lowering.texture(turned);
 }

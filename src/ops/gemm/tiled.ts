@@ -1,8 +1,4 @@
-/**
- * The tiled variant, for GPUs: 64 x 64 tiles whose operands are staged in workgroup memory.
- *
- * @module
- */
+/** The tiled variant, for GPUs: 64 x 64 tiles whose operands are staged in workgroup memory. */
 
 import convCode from "../../kernels/conv_tiled.wgsl" with { type: "text" };
 import filterGradCode from "../../kernels/filter_grad_tiled.wgsl" with { type: "text" };
@@ -37,14 +33,16 @@ export function tilesWaste(gemm: Gemm): boolean {
 export function tiled(gemm: Gemm): Launch {
   const { kind, geometry: { batch, kernel: [kh, kw], large, small, strides }, x, w } = gemm;
   const { input, output } = sidesOf(gemm);
-  const columns = Math.ceil(output.channels / TILE);
+  const tiles = (rows: number, phases = 1) => {
+    const columns = Math.ceil(output.channels / TILE);
+    const workgroups = grid(Math.ceil(rows / TILE) * columns * phases, 1);
+    const invocations = workgroups[0] * workgroups[1] * 64;
+    return { constants: constantsOf(gemm), workgroups, invocations };
+  };
   if (kind === "conv2dFilterGrad") {
-    const workgroups = grid(Math.ceil(kh * kw * large.channels / TILE) * columns, 1);
     return {
       kernel: filterGrad,
-      constants: constantsOf(gemm),
-      workgroups,
-      invocations: workgroups[0] * workgroups[1] * 64,
+      ...tiles(kh * kw * large.channels),
       steps: batch * small.height * small.width,
       iterations: 3,
       operands: () => ({ x, dy: w }),
@@ -53,13 +51,9 @@ export function tiled(gemm: Gemm): Launch {
   }
   // Rows are pixels of all images; a transposed convolution has a phase for each stride.
   const [sh, sw] = kind === "conv2dTranspose" ? strides : [1, 1];
-  const rows = batch * Math.ceil(output.height / sh) * Math.ceil(output.width / sw);
-  const workgroups = grid(Math.ceil(rows / TILE) * columns * sh * sw, 1);
   return {
     kernel: conv,
-    constants: constantsOf(gemm),
-    workgroups,
-    invocations: workgroups[0] * workgroups[1] * 64,
+    ...tiles(batch * Math.ceil(output.height / sh) * Math.ceil(output.width / sw), sh * sw),
     // A step stages DEPTH channels of each tap in DEPTH rounds, and multiplies them in as many.
     steps: Math.ceil(input.channels / DEPTH),
     iterations: kh * kw * (2 * DEPTH + 1),

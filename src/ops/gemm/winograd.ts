@@ -12,8 +12,6 @@
  * the transforms are those of Cook and Toom. Rounding errors are about ten times those of the
  * definition: up to 7e-6 of the norm for 5 taps, 3e-6 for 3, and about 1e-4 of the root mean square
  * at the most for single values. An infinity spreads to all outputs of its tiles, as NaN.
- *
- * @module
  */
 
 import transformCode from "../../kernels/winograd.wgsl" with { type: "text" };
@@ -207,9 +205,8 @@ function kernelPoints(lowering: Lowering, g: Geometry, w: Tensor, isTransposed: 
     }
     const [kh, kw, large, small] = w.shape;
     const turned = lowering.scratch(w.size, "kernel, channels exchanged");
-    copyBox(lowering, [kh * kw, small, large], w, { strides: [channels, 1, small] }, turned, {
-      strides: [channels, large, 1],
-    });
+    const from = { strides: [channels, 1, small] };
+    copyBox(lowering, [kh * kw, small, large], w, turned, { from });
     const reversed = matrix.map((row) => row.toReversed());
     transform(lowering, "gather", reversed, turned, u, { ...image, together: large });
     return u;

@@ -4,12 +4,14 @@
  */
 
 import assert from "node:assert/strict";
-import { Gpu, ops, type Tensor } from "../../../mod.ts";
+import { ops, type Tensor } from "../../../mod.ts";
 import { resolveVariant } from "../../../src/ops/gemm/choose.ts";
 import { geometry } from "../../../src/ops/gemm/geometry.ts";
 import { transforms } from "../../../src/ops/gemm/winograd.ts";
 import { assertClose, rms } from "../../support/close.ts";
+import { gpu, run } from "../../support/compute.ts";
 import { TestRandom } from "../../support/random.ts";
+import { count } from "../../support/reference.ts";
 
 const random = new TestRandom(5);
 
@@ -28,43 +30,45 @@ for (const taps of [2, 3, 4, 5]) {
   });
 }
 
-/** Both ways of computing the same op, on inputs of these shapes. */
-async function compare(
-  inputs: Record<"a" | "b", number[]>,
-  op: (inputs: Record<"a" | "b", Tensor>) => Tensor,
-): Promise<void> {
-  const size = (shape: number[]) => shape.reduce((a, b) => a * b);
-  const data = { a: random.fill(size(inputs.a)), b: random.fill(size(inputs.b)) };
-  const results: Float32Array[] = [];
-  for (const gemm of ["winograd", "texture"] as const) {
-    using gpu = await Gpu.request({ tuning: { gemm } });
-    const program = gpu.compile(inputs, (operands) => ({ y: op(operands) }));
-    program.run(data);
-    results.push((await program.read("y")).y);
-  }
-  const [actual, expected] = results;
-  assertClose(actual, expected, { rtol: 1e-4, atol: 1e-4 * rms(expected), what: "y" });
-}
-
 const SAME = { padding: "same" as const };
 
-Deno.test("a convolution in chunks, the last one smaller", () =>
-  compare(
-    { a: [259, 7, 7, 32], b: [5, 5, 32, 64] },
-    ({ a, b }) => ops.conv2d(a, b, SAME),
-  ));
+/** Inputs of these shapes, and an op that is computed in both ways. */
+const CHUNKS: Record<string, [a: number[], b: number[], (a: Tensor, b: Tensor) => Tensor]> = {
+  "a convolution in chunks, the last one smaller": [
+    [259, 7, 7, 32],
+    [5, 5, 32, 64],
+    (a, b) => ops.conv2d(a, b, SAME),
+  ],
+  "a transposed convolution of stride 2 in chunks": [
+    [301, 7, 7, 16],
+    [5, 5, 32, 16],
+    (a, b) => ops.conv2dTranspose(a, b, { ...SAME, strides: 2 }),
+  ],
+  "a filter gradient whose chunks are added up": [
+    [600, 7, 7, 32],
+    [600, 7, 7, 12],
+    (a, b) => ops.conv2dFilterGrad(a, b, { ...SAME, kernelSize: 5 }),
+  ],
+  "large images of a batch go through one by one": [
+    [3, 160, 152, 16],
+    [3, 160, 152, 4],
+    (a, b) => ops.conv2dFilterGrad(a, b, { ...SAME, kernelSize: 2 }),
+  ],
+};
 
-Deno.test("a transposed convolution of stride 2 in chunks", () =>
-  compare(
-    { a: [301, 7, 7, 16], b: [5, 5, 32, 16] },
-    ({ a, b }) => ops.conv2dTranspose(a, b, { ...SAME, strides: 2 }),
-  ));
-
-Deno.test("a filter gradient whose chunks are added up", () =>
-  compare(
-    { a: [600, 7, 7, 32], b: [600, 7, 7, 12] },
-    (x) => ops.conv2dFilterGrad(x.a, x.b, { ...SAME, kernelSize: 5 }),
-  ));
+for (const [name, [a, b, op]] of Object.entries(CHUNKS)) {
+  Deno.test(name, async () => {
+    const data = { a: random.fill(count(a)), b: random.fill(count(b)) };
+    const results: number[][] = [];
+    for (const gemm of ["winograd", "texture"] as const) {
+      const tuning = { gemm };
+      using program = gpu.compile({ a, b }, ({ a, b }) => ({ y: op(a, b) }), { tuning });
+      results.push((await run(program, data)).y);
+    }
+    const [actual, expected] = results;
+    assertClose(actual, expected, { rtol: 1e-4, atol: 1e-4 * rms(expected), what: "y" });
+  });
+}
 
 Deno.test("what would cross the loop limit or fill the memory is left to other kernels", () => {
   const variant = (large: number[], kernel: number[], strides: number) =>
@@ -77,9 +81,3 @@ Deno.test("what would cross the loop limit or fill the memory is left to other k
   // Points of one image: 288 MiB.
   assert.equal(variant([1, 768, 768, 32], [5, 5, 32, 32], 1), "texture");
 });
-
-Deno.test("large images of a batch go through one by one", () =>
-  compare(
-    { a: [3, 160, 152, 16], b: [3, 160, 152, 4] },
-    (x) => ops.conv2dFilterGrad(x.a, x.b, { ...SAME, kernelSize: 2 }),
-  ));

@@ -64,7 +64,7 @@ export function pipelinesOfPrograms(limits: Readonly<Record<string, number>>): P
     }
     gpu.compile({}, () => ({ bits: ops.randomBits([8]), uniform: ops.randomUniform([8]) }));
     const model = new DCGAN(gpu, blobs(300), {});
-    compileStep(gpu, model.state, 256, { watch: true });
+    compileStep(gpu, model, 256, { checkFinite: true });
   }
   return [...found.values()];
 }

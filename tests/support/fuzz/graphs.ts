@@ -1,11 +1,28 @@
-/** Random compositions of all ops that have a reference. */
+/** Random compositions of all ops that have a reference, and of reads and assignments of variables. */
 
+import type { Tensor } from "../../../src/graph/tensor.ts";
+import type { Variable } from "../../../src/graph/variable.ts";
+import * as ops from "../../../src/ops/mod.ts";
 import type { Input } from "../gradcheck.ts";
 import type { TestRandom } from "../random.ts";
 import { type Algebra, convAxis, count } from "../reference.ts";
 
 type Shape = readonly number[];
-type Shaped = { readonly shape: Shape };
+export type Shaped = { readonly shape: Shape };
+
+/** Variables of the shape of `a`, {@linkcode VARIABLES} of them. */
+export interface State<T> {
+  read(variable: number): T;
+  assign(variable: number, value: T): void;
+}
+
+export const VARIABLES = 3;
+
+export const recordedState = (variables: readonly Variable[]): State<Tensor> => ({
+  // To a reshape that changes nothing, a variable is its value here.
+  read: (i) => ops.reshape(variables[i], variables[i].shape),
+  assign: (i, value) => ops.assign(variables[i], value),
+});
 
 const real = (...shape: number[]): Input => ({ shape });
 
@@ -40,13 +57,15 @@ function fits(b: Shape, a: Shape): boolean {
 
 /**
  * Applies `length` random ops. The choices depend on `random` and on shapes alone, so the same seed makes
- * the same graph of tensors and of arrays; and a shorter one is its beginning.
+ * the same graph of tensors and of arrays; and a shorter one is its beginning. With a state, about every
+ * ninth op reads or assigns a variable.
  */
 export function grow<T extends Shaped>(
   o: Algebra<T>,
   leaves: Readonly<Record<string, T>>,
   random: TestRandom,
   length: number,
+  state?: State<T>,
 ): T[] {
   const { indices, bytes, ...rest } = leaves;
   const values: T[] = Object.values(rest);
@@ -203,12 +222,22 @@ export function grow<T extends Shaped>(
       return o.batchNormInference(x, gamma, beta, mean, aboveHalf(channelsOf(x)), { epsilon: 0.1 });
     },
   };
-  const names = Object.keys(recipes);
+  const choices = Object.values(recipes);
+  for (let i = 0; state && i < 3; i++) {
+    choices.push(() => state.read(random.below(VARIABLES)));
+    choices.push(() => void state.assign(random.below(VARIABLES), like(leaves.a)));
+  }
   for (let i = 0; i < length; i++) {
-    const value = recipes[random.pick(names)]();
+    const value = random.pick(choices)();
     if (!value || count(value.shape) > MOST || value.shape.length > 6) continue;
     // Squashed now and then, so that none grows.
     values.push(i % 3 === 2 ? o.tanh(value) : value);
   }
   return values.slice(Object.keys(rest).length);
+}
+
+/** A few values of a graph, the last one among them. */
+export function chosen<T>(values: readonly T[], random: TestRandom): Record<string, T> {
+  const picked = [values.at(-1)!, ...[1, 2, 3].map(() => random.pick(values))];
+  return Object.fromEntries(picked.map((value, i) => [`y${i}`, value]));
 }

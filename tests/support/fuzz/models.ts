@@ -2,15 +2,13 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { generatorArchitecture } from "../../../src/model/generator.ts";
-import { concat, utf8 } from "./bytes.ts";
+import { concat, utf8, word } from "./bytes.ts";
 import { damagedJson, type Json, pretenders } from "./json.ts";
 import { CONFIGURATION } from "./readers.ts";
 
 export function safetensors(header: string, data: Uint8Array): Uint8Array<ArrayBuffer> {
   const text = utf8(header);
-  const length = new Uint8Array(8);
-  new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
-  return concat(length, text, data);
+  return concat(word(text.length).reverse(), new Uint8Array(4), text, data);
 }
 
 interface Spec {
@@ -75,62 +73,42 @@ const POSITION = {
   at: 48,
   steps: 17,
   sums: { steps: 3, generator: 2.5, discriminator: "NaN" },
-  history: [1, 2].map((epoch) => ({
-    epoch,
-    step: 7 * epoch,
-    steps: 7,
-    generatorLoss: 0.7,
-    discriminatorLoss: "Infinity",
-    seconds: 1.5,
-    distance: 0.1,
-  })),
+  history: [1, 2].map((epoch) => {
+    const losses = { generatorLoss: 0.7, discriminatorLoss: "Infinity" };
+    return { epoch, step: 7 * epoch, steps: 7, ...losses, seconds: 1.5, distance: 0.1 };
+  }),
 };
 
 /** The state of a run without networks, most often; or tensors that no run has. */
 const state: fc.Arbitrary<readonly Spec[]> = fc.oneof(
   { weight: 8, arbitrary: fc.constant([{ name: "random", dtype: "U32", shape: [2] }]) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom("\u001b[31mred", "long ".repeat(20_000)).map((name) => [
-      { name: "random", dtype: "U32", shape: [2] },
-      { name, dtype: "F32", shape: [1] },
-    ]),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(0, 3, 3000).map((ones) => [
-      { name: "random", dtype: "U32", shape: [...new Array(ones).fill(1), 2, 1] },
-    ]),
-  },
+  fc.constantFrom("\u001b[31mred", "long ".repeat(20_000)).map((name) => [
+    { name: "random", dtype: "U32", shape: [2] },
+    { name, dtype: "F32", shape: [1] },
+  ]),
+  fc.constantFrom(0, 3, 3000).map((ones) => [
+    { name: "random", dtype: "U32", shape: [...new Array(ones).fill(1), 2, 1] },
+  ]),
 );
 
 /** Files of a run, with damage in the JSON of their metadata. */
 export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
   format: fc.oneof(
     { weight: 12, arbitrary: fc.constant("1") },
-    { weight: 1, arbitrary: fc.constantFrom("", "2", "0", "-1", "NaN", "1e0", " 1", "0x1") },
+    fc.constantFrom("", "2", "0", "-1", "NaN", "1e0", " 1", "0x1"),
   ),
   version: fc.constantFrom("0.1.0", ""),
   configuration: damagedJson(fc.constant(CONFIGURATION), 1),
   position: damagedJson(fc.constant(POSITION), 1),
   kernels: fc.constantFrom("unknown", "{}", '{"adapter":"x","tuning":null}'),
   distance: fc.constantFrom("0.5", "NaN", "", " ", "abc", "-1", "Infinity"),
-}).chain((metadata) =>
-  headed(
-    state.map((specs) => headerOf(specs, metadata)),
-    1,
-  )
-);
+}).chain((metadata) => headed(state.map((specs) => headerOf(specs, metadata)), 1));
 
 const SIZES = { noiseDim: 3, widths: [4, 2, 3], channels: 1, height: 4, width: 8 } as const;
 
 const generator = generatorArchitecture(SIZES);
-const weights: readonly Spec[] = generator.layers.flatMap(({ name, layer }) =>
-  layer.weights.map((weight) => ({
-    name: `${name}/${weight.name}`,
-    dtype: "F32",
-    shape: weight.shape,
-  }))
+const weights: readonly Spec[] = generator.layers.flatMap(({ name: of, layer }) =>
+  layer.weights.map(({ name, shape }) => ({ name: `${of}/${name}`, dtype: "F32", shape }))
 );
 
 /** The weights, of which one may have another shape or type. */
@@ -143,15 +121,13 @@ const otherWeights = fc.tuple(
 );
 
 /** Safetensors files of a generator, alone or beside a run's. */
-export const generators: fc.Arbitrary<Uint8Array> = fc.tuple(
-  fc.boolean(),
-  otherWeights,
-).chain(([ofRun, weights]) =>
-  headed(fc.constant(headerOf(
-    ofRun ? weights.map((spec) => ({ ...spec, name: `generator/${spec.name}` })) : weights,
-    ofRun ? { configuration: JSON.stringify({ dataset: [100, 4, 8, 1] }) } : { image: "[4, 8, 1]" },
-  )))
-);
+export const generators: fc.Arbitrary<Uint8Array> = headed(fc.oneof(
+  otherWeights.map((weights) => headerOf(weights, { image: "[4, 8, 1]" })),
+  otherWeights.map((weights) => {
+    const ofRun = weights.map((spec) => ({ ...spec, name: `generator/${spec.name}` }));
+    return headerOf(ofRun, { configuration: JSON.stringify({ dataset: [100, 4, 8, 1] }) });
+  }),
+));
 
 const MODEL = {
   format: "layers-model",

@@ -1,0 +1,150 @@
+/** The loop that trains a run. */
+
+import type { Gpu } from "../graph/gpu.ts";
+import type { DCGAN } from "./dcgan.ts";
+import type { EpochEvent, StepEvent } from "./events.ts";
+import { FiniteCheck } from "./finite_check.ts";
+import { LossMonitor } from "./loss_monitor.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { Order } from "./order.ts";
+import { afterEpoch, afterLosses, BEGINNING, type Position } from "./position.ts";
+import { ReadInterval } from "./read_interval.ts";
+import type { Samples } from "./samples.ts";
+import type { Turns } from "./turns.ts";
+
+/** Enqueues steps, and reads and checks the losses of several at once. */
+export class Loop implements Disposable {
+  readonly #finite: FiniteCheck;
+  readonly #order: Order;
+  readonly #interval = new ReadInterval();
+  #monitor: LossMonitor;
+  #position = BEGINNING;
+  /** Where the copy on the device stands that `FiniteCheck` goes back to. */
+  #backedUp: Position | undefined;
+  /** Batches of the steps enqueued whose losses are not read yet; all of one epoch. */
+  #pending: Uint32Array[] = [];
+  /** Milliseconds that the epoch under way has taken, as far as its losses are read. */
+  #taken = 0;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly model: DCGAN,
+    private readonly samples: Samples,
+    private readonly turns: Turns,
+    private readonly options: ResolvedOptions,
+  ) {
+    const { seed, batchSize, dataset, onMessage } = options;
+    this.#finite = new FiniteCheck(gpu, model);
+    this.#order = new Order(seed, dataset.count, batchSize);
+    this.#monitor = new LossMonitor(onMessage);
+  }
+
+  /** Where the run stands, with the steps enqueued so far. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** Whether steps are counted whose losses are not read: they may not have been trained. */
+  get isOpen(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** Goes on from another position, whose state the model has already. */
+  moveTo(position: Position): void {
+    this.#position = position;
+    this.#backedUp = undefined;
+    this.#pending = [];
+    this.#taken = 0;
+    this.#monitor = new LossMonitor(this.options.onMessage);
+  }
+
+  /**
+   * Enqueues steps until losses are due to be read, the epoch ends or `stop` returns true after a
+   * step; then reads the losses.
+   *
+   * @returns the steps' events, and the epoch's if it ended
+   */
+  async train(
+    stop: (step: number) => boolean,
+  ): Promise<{ readonly steps: readonly StepEvent[]; readonly epoch?: EpochEvent }> {
+    const { count } = this.options.dataset;
+    const begun = performance.now();
+    const failures = this.gpu.context.errors.count;
+    do {
+      this.#enqueue();
+      if (stop(this.#position.steps)) break;
+    } while (this.#pending.length < this.#interval.steps && this.#position.at < count);
+    const steps = await this.#read(failures);
+    this.#taken += performance.now() - begun;
+    this.#interval.adapt();
+    const epoch = this.#position.at === count ? await this.#endEpoch() : undefined;
+    this.#backUp();
+    this.#pending = [];
+    return { steps, epoch };
+  }
+
+  #enqueue(): void {
+    this.turns.requireUsable();
+    if (!this.#backedUp) this.#backUp();
+    const { epoch, at, steps } = this.#position;
+    const batch = this.#order.batch(epoch, at);
+    this.model.step(batch);
+    this.#position = { ...this.#position, at: at + batch.length, steps: steps + 1 };
+    this.#pending.push(batch);
+  }
+
+  /**
+   * Reads and checks the losses of the pending steps.
+   *
+   * @param failures errors of the device before the first of them
+   */
+  async #read(failures: number): Promise<StepEvent[]> {
+    // Both reads share one wait.
+    const [losses, notFinite] = await Promise.all([
+      this.model.losses.take(this.#pending.length),
+      this.#monitor.diverged ? undefined : this.#finite.first(),
+    ]);
+    this.turns.requireUsable();
+    // A step may have failed with an error that another call has thrown already.
+    this.gpu.context.errors.check(failures);
+    const finite = notFinite === undefined && losses.flat().every(Number.isFinite);
+    if (this.options.onNonFinite === "stop" && !finite) await this.#goBack(notFinite);
+    const { position, events } = afterLosses(this.#position, losses, this.options);
+    this.#position = position;
+    for (const { step, generatorLoss, discriminatorLoss } of events) {
+      this.#monitor.add(step, generatorLoss, discriminatorLoss);
+    }
+    if (notFinite !== undefined) {
+      this.#monitor.diverge(`${notFinite} is not finite`, position.steps);
+    }
+    return events;
+  }
+
+  async #endEpoch(): Promise<EpochEvent> {
+    const distance = await this.samples.measure();
+    const { position, event } = afterEpoch(this.#position, this.#taken / 1000, distance);
+    this.#position = position;
+    this.#taken = 0;
+    return event;
+  }
+
+  #backUp(): void {
+    if (this.options.onNonFinite !== "stop") return;
+    this.turns.requireUsable();
+    this.#finite.backUp();
+    this.#backedUp = this.#position;
+  }
+
+  /** Goes back to the last finite state. @throws {NonFiniteError} always */
+  async #goBack(holder: string | undefined): Promise<never> {
+    const backedUp = this.#backedUp!;
+    const error = await this.#finite.rollBack(this.#pending, backedUp.steps + 1, holder);
+    this.#position = backedUp;
+    this.#pending = [];
+    throw error;
+  }
+
+  [Symbol.dispose](): void {
+    this.#finite[Symbol.dispose]();
+  }
+}
