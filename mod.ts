@@ -7,8 +7,15 @@
 
 export * from "./src/errors.ts";
 
-export { Gpu, type GpuOptions, type VariableOptions, type VariableSpec } from "./src/graph/gpu.ts";
+export {
+  type CompileOptions,
+  Gpu,
+  type GpuOptions,
+  type VariableOptions,
+  type VariableSpec,
+} from "./src/graph/gpu.ts";
 export type { AdapterInfo, AdapterOptions, Device, WebGPU } from "./src/gpu/adapter.ts";
+export type { CompileProgress } from "./src/gpu/pipelines.ts";
 export type { Timing } from "./src/gpu/commands.ts";
 
 export type { InputSpec, InputTensors, SameType, TensorLike } from "./src/graph/graph.ts";
@@ -61,7 +68,9 @@ export {
 
 export { encodeGIF, type GIFOptions, tutorialFrames } from "./src/formats/gif.ts";
 export { type Grid, type GridOptions, imageGrid } from "./src/formats/grid.ts";
+export type { FileChange, FileHandle, FolderHandle } from "./src/formats/folder_handle.ts";
 export type { Image } from "./src/formats/image.ts";
+export type { Source } from "./src/formats/source.ts";
 export { decodePNG, encodePNG } from "./src/formats/png.ts";
 export {
   decodeSafetensors,

@@ -1,6 +1,7 @@
 /** Training as one call: a trainer, with images, checkpoints, logs and recovery around it. */
 
 import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
+import type { FolderHandle } from "./formats/folder_handle.ts";
 import { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import type { Discriminator } from "./model/discriminator.ts";
@@ -22,11 +23,11 @@ import { Trainer } from "./training/trainer.ts";
  */
 export type Checked<O> =
   & { readonly [K in Exclude<keyof O, keyof TrainOptions>]: never }
-  & (O extends { readonly outDir: string } ? unknown
+  & (O extends { readonly outDir: string | FolderHandle } ? unknown
     : O extends
       | { readonly resume: true }
       | { readonly overwrite: true }
-      | { readonly checkpoint: CheckpointPolicy } ? { readonly outDir: string }
+      | { readonly checkpoint: CheckpointPolicy } ? { readonly outDir: string | FolderHandle }
     : unknown);
 
 /** What {@linkcode trainDCGAN} gives. */
@@ -67,7 +68,9 @@ export interface TrainResult {
  * });
  * ```
  *
- * Permissions: none without `outDir`; with it, read and write for that folder.
+ * Permissions: none without `outDir`; with it, read and write for that folder. In a browser `outDir`
+ * is a folder of the origin's private file system, or one that the user picked, and paths in results
+ * and messages begin with `browser:/` and its name.
  *
  * If `outDir` cannot be written to when the run begins, the call throws. Later, `onMessage` reports what
  * cannot be written, and the run goes on without that image or with an older checkpoint; only the
@@ -92,7 +95,8 @@ export async function trainDCGAN<const O extends TrainOptions>(
 ): Promise<TrainResult> {
   let result: TrainResult | undefined;
   try {
-    await using run = new Run(resolveTrainOptions(options));
+    const resolved = resolveTrainOptions(options);
+    await using run = new Run(resolved, await pathOf(resolved.outDir));
     result = await run.train();
   } catch (error) {
     result?.[Symbol.dispose]();
@@ -121,7 +125,10 @@ class Run implements AsyncDisposable {
   /** The complete epochs of this call, with their images. */
   readonly #epochs = new Map<number, EpochEvent>();
 
-  constructor(private readonly options: ResolvedTrainOptions) {}
+  constructor(
+    private readonly options: ResolvedTrainOptions,
+    private readonly outDir: string | undefined,
+  ) {}
 
   /** Trains to the end, on another device whenever one is lost. */
   async train(): Promise<TrainResult> {
@@ -147,13 +154,12 @@ class Run implements AsyncDisposable {
 
   /** Reads the checkpoint to go on from, if there should be one. */
   async #readSource(): Promise<void> {
-    const { resume, outDir, onMessage, onNonFinite } = this.options;
-    if (typeof resume === "string") {
-      this.#newest = await readSnapshot(resume);
-      this.#name = resume;
+    const { resume, onMessage, onNonFinite } = this.options;
+    if (typeof resume !== "boolean") {
+      ({ snapshot: this.#newest, name: this.#name } = await readSnapshot(resume));
     } else if (resume) {
       const { checkpointsOf } = await import("./files/run_folder.ts");
-      const { path, checkpoint } = await checkpointsOf(outDir!).latest<Position>(
+      const { path, checkpoint } = await checkpointsOf(this.outDir!).latest<Position>(
         (error) => onMessage(`skipped: ${error.message}`),
         ({ tensors }, path) => {
           if (onNonFinite !== "warn") requireFinite(tensors, path);
@@ -226,11 +232,11 @@ class Run implements AsyncDisposable {
 
   /** Brings a trainer to where the run stands, and the folder, too. */
   async #begin(trainer: Trainer): Promise<void> {
-    const { outDir, onMessage, command } = this.options;
+    const { onMessage, command } = this.options;
     // What is refused is refused before anything is written.
     if (this.#newest) await trainer.restore(this.#newest, this.#name);
     if (this.#begunAt === undefined) {
-      if (outDir !== undefined) await this.#open(outDir, trainer);
+      if (this.outDir !== undefined) await this.#open(this.outDir, trainer);
       const { currentEpoch: epoch, steps } = trainer;
       if (this.#newest) onMessage(`resumed ${this.#name} at epoch ${epoch}, step ${steps}`);
       this.#name = "the snapshot";
@@ -372,6 +378,13 @@ class Run implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#folder?.[Symbol.asyncDispose]();
   }
+}
+
+/** The path of a folder, also of one that a browser gave. */
+async function pathOf(folder: string | FolderHandle | undefined): Promise<string | undefined> {
+  if (typeof folder !== "object") return folder;
+  const { mount } = await import("./files/handles.ts");
+  return await mount(folder);
 }
 
 /** Opens the folder of a run. What needs a file system is loaded when it is used. */

@@ -14,7 +14,6 @@ import { optionsIn, optionsOfRun, PRESETS, type RunOptions } from "./train_flags
 import { type RunPlace, type TrainFlags, trainFlags } from "./train_flags.ts";
 import { path } from "./values.ts";
 
-/** The folder of a run, undefined where a new one gets a folder of its own, and what it resumes. */
 async function placeOf(out?: string, resume?: string | true): Promise<RunPlace> {
   if (resume === undefined) return { outDir: out };
   if (resume === true) return { outDir: out ?? path("out"), resume };

@@ -119,7 +119,11 @@ export function renamed(args: readonly string[]): string[] {
   return args.map((arg) => arg.replace(/^--picture(s|-every|-size)(?==|$)/, "--image$1"));
 }
 
-export type RunPlace = Pick<RunOptions, "outDir" | "resume">;
+/** The folder of a run, undefined where a new one gets a folder of its own, and what it resumes. */
+export interface RunPlace {
+  readonly outDir?: string;
+  readonly resume?: string | true;
+}
 
 /** Options of the run that is resumed: they need not be typed again. `maxSteps` is a new limit. */
 export async function optionsOfRun(

@@ -99,11 +99,14 @@ async function searcher(
 
   /** The answer of `fallback`, once it was asked. */
   let other: Promise<string | undefined> | undefined;
-  const askFallback = () =>
-    Promise.try(() => fallback?.(onMessage)).catch(({ message }) => {
-      fail(`the fallback failed: ${message}`);
+  const askFallback = async () => {
+    try {
+      return await fallback?.(onMessage);
+    } catch (error) {
+      fail(`the fallback failed: ${(error as Error).message}`);
       return undefined;
-    });
+    }
+  };
 
   return async (file) => {
     for (const folder of [() => cache, () => other ??= askFallback()]) {

@@ -3,6 +3,8 @@
 import { concat } from "../formats/bytes.ts";
 import { cannotWrite, isStillAt } from "./atomic.ts";
 import { ifThere, requireFile } from "./kind.ts";
+import { refusal, type SystemFile } from "./file_system.ts";
+import { system } from "./system.ts";
 
 /** Most bytes held in memory while a file cannot be written; then the oldest entries are dropped. */
 const HELD_BYTES = 2 ** 24;
@@ -22,18 +24,18 @@ export class AppendFile {
 
   private constructor(
     readonly path: string,
-    private readonly file: Deno.FsFile,
+    private readonly file: SystemFile,
     private length: number,
   ) {}
 
   /** Opens a file and cuts it to a length; without one it must be new. */
   static async open(path: string, length?: number): Promise<AppendFile> {
-    let file: Deno.FsFile | undefined;
+    let file: SystemFile | undefined;
     try {
       // Opening a pipe waits until someone reads it.
       if (length !== undefined) await ifThere(requireFile(path));
       const kind = length === undefined ? { createNew: true } : { create: true };
-      file = await Deno.open(path, { write: true, ...kind });
+      file = await system.open(path, { write: true, ...kind });
       const opened = new AppendFile(path, file, length ?? 0);
       if (length !== undefined) await opened.#cut();
       return opened;
@@ -75,7 +77,7 @@ export class AppendFile {
   async #append(entries: readonly Uint8Array[]): Promise<void> {
     // Writing to a file that was removed succeeds, and the bytes are lost.
     if (!await isStillAt(this.path, this.file)) {
-      throw new Deno.errors.NotFound("it was removed during the run");
+      throw refusal("NotFound", "ENOENT", "it was removed during the run");
     }
     if (this.#torn) await this.#cut();
     const bytes = concat(entries);
@@ -87,7 +89,7 @@ export class AppendFile {
 
   async #cut(): Promise<void> {
     await this.file.truncate(this.length);
-    await this.file.seek(this.length, Deno.SeekMode.Start);
+    await this.file.seek(this.length, 0);
     this.#torn = false;
   }
 

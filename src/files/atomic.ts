@@ -1,7 +1,9 @@
 /** Writing a file so that it is there whole or not at all. */
 
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join } from "npm:pathe@2.0.3";
 import { filesIn } from "./kind.ts";
+import { isOfSystem, isReason, type SystemFile } from "./file_system.ts";
+import { system } from "./system.ts";
 
 /** What to do about a failed write, by the system's names for the reason. */
 const REMEDIES: readonly [codes: readonly string[], remedy: string][] = [
@@ -12,7 +14,7 @@ const REMEDIES: readonly [codes: readonly string[], remedy: string][] = [
 ];
 
 function remedy(error: Error & { code?: string }, folder: string): string {
-  if (error instanceof Deno.errors.NotCapable) {
+  if (isReason(error, "NotCapable")) {
     return `Run with --allow-read=${folder} --allow-write=${folder}`;
   }
   if (error.code === "ENOENT") return `Create the folder ${folder} first`;
@@ -33,13 +35,13 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
   const temporary = join(folder, `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`);
   try {
     {
-      using file = await Deno.open(temporary, { write: true, createNew: true });
+      using file = await system.open(temporary, { write: true, createNew: true });
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
       await file.sync();
     }
-    await Deno.rename(temporary, path);
+    await system.rename(temporary, path);
   } catch (cause) {
-    await Deno.remove(temporary).catch(() => {}); // It may not exist.
+    await system.remove(temporary).catch(() => {}); // It may not exist.
     throw cannotWrite(path, cause);
   }
   await removeTemporary(folder, basename(path)).catch(() => {}); // The file itself is written.
@@ -57,22 +59,20 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Whether a path still leads to an open file, which may have been removed or replaced. */
-export async function isStillAt(path: string, file: Deno.FsFile): Promise<boolean> {
-  const there = await Deno.stat(path).catch(() => undefined);
+export async function isStillAt(path: string, file: SystemFile): Promise<boolean> {
+  const there = await system.stat(path).catch(() => undefined);
   return (await file.stat()).ino === there?.ino;
 }
 
 /** Whether an error, or its cause, comes from the operating system, such as a full disk. */
 export function isSystemError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  // Deno has classes for some of the system's errors, and codes for others.
-  const known = "code" in error || Object.values(Deno.errors).some((C) => error instanceof C);
-  return known || isSystemError(error.cause);
+  return isOfSystem(error) || isSystemError(error.cause);
 }
 
 /** Makes a folder, and those above it, where they are not there yet. */
 export async function makeFolder(path: string): Promise<void> {
-  await Deno.mkdir(path, { recursive: true }).catch((cause) => {
+  await system.mkdir(path, { recursive: true }).catch((cause) => {
     throw cannotWrite(path, cause, "make the folder", path);
   });
 }
@@ -91,9 +91,9 @@ export async function removeTemporary(folder: string, name?: string): Promise<vo
   for (const { path, match: [, of] } of await filesIn(folder, TEMPORARY)) {
     if (name !== undefined) {
       if (of !== name) continue;
-      const { mtime } = await Deno.stat(path);
+      const { mtime } = await system.stat(path);
       if (Date.now() - mtime!.getTime() < LEFT_OVER_MILLISECONDS) continue;
     }
-    await Deno.remove(path);
+    await system.remove(path);
   }
 }

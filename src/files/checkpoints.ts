@@ -1,6 +1,6 @@
 /** The folder of checkpoints of a run. */
 
-import { basename, join } from "node:path";
+import { basename, join } from "npm:pathe@2.0.3";
 import { CheckpointError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { plain } from "../formats/json.ts";
@@ -11,6 +11,7 @@ import {
   encodeCheckpoint,
   firstNonFinite,
 } from "../training/checkpoint.ts";
+import { system } from "./system.ts";
 
 /**
  * Reads a checkpoint file. What its position says is left to {@linkcode requirePosition}.
@@ -85,7 +86,7 @@ export class CheckpointFolder {
     const kept = [best, written, finite.at(-1)];
     for (const path of readable.slice(0, -this.keep)) {
       if (kept.includes(path)) continue;
-      await Deno.remove(path);
+      await system.remove(path);
       distances.delete(path);
     }
     return best;
@@ -105,7 +106,7 @@ export class CheckpointFolder {
     );
     if (newer.length) await makeFolder(folder);
     const names = newer.map(({ path }) => basename(path));
-    for (const name of names) await Deno.rename(join(this.path, name), join(folder, name));
+    for (const name of names) await system.rename(join(this.path, name), join(folder, name));
     return names;
   }
 
@@ -113,7 +114,7 @@ export class CheckpointFolder {
   async clear(): Promise<void> {
     const aside = new CheckpointFolder(join(this.path, SUPERSEDED));
     for (const folder of [this, aside]) {
-      for (const path of await folder.list()) await Deno.remove(path);
+      for (const path of await folder.list()) await system.remove(path);
     }
   }
 

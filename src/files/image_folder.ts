@@ -1,10 +1,12 @@
 /** The images in a folder, and in its subfolders. */
 
-import { basename, join } from "node:path";
+import { basename, join } from "npm:pathe@2.0.3";
 import { DataError } from "../errors.ts";
 import { plain } from "../formats/json.ts";
 import { reasonOf } from "./atomic.ts";
 import { requireFile } from "./kind.ts";
+import { type FileInfo, isReason } from "./file_system.ts";
+import { system } from "./system.ts";
 
 /** Most bytes of a file that is read: far more than a camera writes. */
 const MAX_FILE = 2 ** 29;
@@ -13,7 +15,7 @@ const MAX_FILE = 2 ** 29;
 const MAX_CLASSES = 256;
 
 /** What is in a folder. */
-type Entry = Pick<Deno.FileInfo, "isFile" | "isDirectory"> & { readonly path: string };
+type Entry = Pick<FileInfo, "isFile" | "isDirectory"> & { readonly path: string };
 
 /** A path for messages: a name may contain control sequences of a terminal. */
 export const shown = (path: string): string => plain(path, 1000);
@@ -27,7 +29,7 @@ function cannot(what: string, path: string, cause: unknown, remedy: string): Dat
 
 /** The contents of a folder without hidden files, links followed, sorted by name (code units). */
 async function list(dir: string): Promise<Entry[]> {
-  const found = await Array.fromAsync(Deno.readDir(dir)).catch((cause) => {
+  const found = await Array.fromAsync(system.readDir(dir)).catch((cause) => {
     const remedy = "Give a folder of PNG files that exists and may be read";
     throw cannot("read the folder", dir, cause, remedy);
   });
@@ -42,13 +44,11 @@ async function list(dir: string): Promise<Entry[]> {
 }
 
 /** What a link leads to; undefined if it leads nowhere and its name is not that of an image. */
-async function follow(path: string): Promise<Deno.FileInfo | undefined> {
+async function follow(path: string): Promise<FileInfo | undefined> {
   try {
-    return await Deno.stat(path);
+    return await system.stat(path);
   } catch (cause) {
-    const { NotFound, FilesystemLoop } = Deno.errors;
-    const leadsNowhere = cause instanceof NotFound || cause instanceof FilesystemLoop;
-    if (leadsNowhere && !isPNGName(path)) return undefined;
+    if (isReason(cause, "NotFound", "FilesystemLoop") && !isPNGName(path)) return undefined;
     throw cannot("follow the link", path, cause, "Repair it, or take it out of the folder");
   }
 }
@@ -112,7 +112,7 @@ export async function findImages(dir: string) {
 export async function readImage(path: string): Promise<Uint8Array> {
   try {
     const { size } = await requireFile(path);
-    if (size <= MAX_FILE) return await Deno.readFile(path);
+    if (size <= MAX_FILE) return await system.readFile(path);
     throw new RangeError(`it has ${size} bytes, at most ${MAX_FILE} are read`);
   } catch (cause) {
     throw cannot("read", path, cause, "Make it readable, or take it out of the folder");

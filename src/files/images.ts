@@ -1,6 +1,6 @@
 /** The folder of images that a run leaves behind. */
 
-import { join } from "node:path";
+import { join } from "npm:pathe@2.0.3";
 import { DataError } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { encodeGIF, tutorialFrames } from "../formats/gif.ts";
@@ -9,6 +9,7 @@ import { describeImage, type Image } from "../formats/image.ts";
 import { decodePNG, encodePNG } from "../formats/png.ts";
 import { ifThere, NotAFile, readFile } from "./kind.ts";
 import { stepsPerEpoch } from "./run_record.ts";
+import { system } from "./system.ts";
 
 /** Sizes of the images of one grid. */
 export type ImageShape = Pick<GridOptions, "count" | "height" | "width" | "channels">;
@@ -32,7 +33,7 @@ const NAME = /^image_at_(step|epoch)_(\d+)\.png$/;
  * @throws {DataError} when there is no such folder.
  */
 export async function listImages(dir: string): Promise<ImageFile[]> {
-  const entries = await ifThere(Array.fromAsync(Deno.readDir(dir)));
+  const entries = await ifThere(Array.fromAsync(system.readDir(dir)));
   if (!entries) {
     throw new DataError(`There is no folder ${dir}: give the folder of a run, such as out`);
   }

@@ -1,6 +1,6 @@
 /** The file in which `calibrate` keeps what it measured on one adapter. */
 
-import { dirname, join } from "node:path";
+import { dirname, join } from "npm:pathe@2.0.3";
 import { isObject } from "../formats/json.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { AdapterKind } from "../gpu/adapter.ts";
@@ -9,6 +9,7 @@ import { type CalibrationRow, CANDIDATES } from "../ops/gemm/calibrate.ts";
 import { VERSION } from "../version.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readTextFile } from "./kind.ts";
+import { runtime } from "./system.ts";
 
 /** Measurements by adapter, driver, Deno, version and default variant: a file for each. */
 export class KernelCache {
@@ -22,7 +23,7 @@ export class KernelCache {
   static async open(dir: string, gpu: Gpu): Promise<KernelCache> {
     const { vendor, architecture, device, description, kind } = gpu.info;
     const adapter = [vendor, architecture, device, description];
-    const versions = [`Deno ${Deno.version.deno}`, VERSION];
+    const versions = [`Deno ${runtime.versions.deno}`, VERSION];
     const identity = [...adapter, ...versions, gpu.tuning.gemm].join(" | ");
     const digest = await sha256(new TextEncoder().encode(identity));
     const path = join(dir, `kernels-${digest.slice(0, 16)}.json`);

@@ -1,22 +1,23 @@
 /** What is at a path, and reading it if it is a file. */
 
-import { join } from "node:path";
+import { join } from "npm:pathe@2.0.3";
 import { CheckpointError } from "../errors.ts";
+import { type FileInfo, isReason } from "./file_system.ts";
+import { system } from "./system.ts";
 
 /** Undefined where there is nothing, or a file stands where the path needs a folder. */
 export async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
   try {
     return await result;
   } catch (error) {
-    const { NotFound, NotADirectory } = Deno.errors;
-    if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
+    if (isReason(error, "NotFound", "NotADirectory")) return undefined;
     throw error;
   }
 }
 
 /** What is at a path, links followed: "other" is a pipe, a socket or a device. */
 export async function kindOf(path: string): Promise<"file" | "directory" | "other" | undefined> {
-  const info = await ifThere(Deno.stat(path));
+  const info = await ifThere(system.stat(path));
   return info && (info.isFile ? "file" : info.isDirectory ? "directory" : "other");
 }
 
@@ -25,7 +26,7 @@ export async function filesIn(
   folder: string,
   name: RegExp,
 ): Promise<{ readonly path: string; readonly match: RegExpExecArray }[]> {
-  const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
+  const entries = await ifThere(Array.fromAsync(system.readDir(folder))) ?? [];
   return entries.flatMap((entry) => {
     const match = entry.isFile && name.exec(entry.name);
     return match ? [{ path: join(folder, entry.name), match }] : [];
@@ -41,7 +42,7 @@ export async function filesIn(
 export async function requireNoLinks(folder: string, names: readonly string[]): Promise<void> {
   for (const path of names.map((name) => join(folder, name))) {
     // Even one that leads nowhere.
-    if (!(await ifThere(Deno.lstat(path)))?.isSymlink) continue;
+    if (!(await ifThere(system.lstat(path)))?.isSymlink) continue;
     throw new CheckpointError(
       `${path} is a link, and nothing is written outside of ${folder}: remove it, or put what it ` +
         "leads to into its place",
@@ -61,10 +62,10 @@ export class NotAFile extends Error {
  * end. A folder is left to the system, which does not open one.
  *
  * @throws {NotAFile} when it is a pipe, a socket or a device.
- * @throws {Deno.errors.NotFound} when there is nothing; and what else the system says.
+ * @throws what the system says, such as that there is nothing.
  */
-export async function requireFile(path: string): Promise<Deno.FileInfo> {
-  const info = await Deno.stat(path);
+export async function requireFile(path: string): Promise<FileInfo> {
+  const info = await system.stat(path);
   if (!info.isFile && !info.isDirectory) throw new NotAFile();
   return info;
 }
@@ -72,11 +73,11 @@ export async function requireFile(path: string): Promise<Deno.FileInfo> {
 /** The bytes of a file. Throws as {@linkcode requireFile}. */
 export async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   await requireFile(path);
-  return await Deno.readFile(path);
+  return await system.readFile(path);
 }
 
 /** The text of a file. Throws as {@linkcode requireFile}. */
 export async function readTextFile(path: string): Promise<string> {
   await requireFile(path);
-  return await Deno.readTextFile(path);
+  return new TextDecoder().decode(await system.readFile(path));
 }

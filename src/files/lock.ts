@@ -1,15 +1,18 @@
 /** A folder for one process at a time. */
 
-import { join } from "node:path";
+import { join } from "npm:pathe@2.0.3";
 import { CheckpointError } from "../errors.ts";
 import { cannotWrite, isStillAt } from "./atomic.ts";
+import { readTextFile } from "./kind.ts";
+import type { SystemFile } from "./file_system.ts";
+import { runtime, system } from "./system.ts";
 
 /** Name of the file that is locked. */
 export const LOCK = "run.lock";
 
 /** Holds a folder until it is disposed or its process ends. */
 export class FolderLock implements AsyncDisposable {
-  private constructor(private readonly path: string, private readonly file: Deno.FsFile) {}
+  private constructor(private readonly path: string, private readonly file: SystemFile) {}
 
   /**
    * Takes the lock of a folder. The lock is the system's, on a file in the folder: the system releases
@@ -26,7 +29,7 @@ export class FolderLock implements AsyncDisposable {
     const path = join(folder, LOCK);
     for (;;) {
       const kind = { create: true, read: true, write: true };
-      const file = await Deno.open(path, kind).catch((cause) => {
+      const file = await system.open(path, kind).catch((cause) => {
         throw cannotWrite(path, cause);
       });
       const taken = await file.tryLock(true).catch(({ message }) => {
@@ -37,7 +40,7 @@ export class FolderLock implements AsyncDisposable {
         return undefined;
       }
       if (!taken) {
-        const text = await new Response(file.readable).text().catch(() => "");
+        const text = await readTextFile(path).catch(() => "");
         // Another program may have written the file.
         const pid = /^\d{1,20}$/.exec(text.trim())?.[0] ?? "unknown";
         throw new CheckpointError(
@@ -53,7 +56,7 @@ export class FolderLock implements AsyncDisposable {
       const lock = new FolderLock(path, file);
       try {
         await file.truncate();
-        await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+        await file.write(new TextEncoder().encode(`${runtime.pid ?? "browser"}\n`));
       } catch (cause) {
         await lock[Symbol.asyncDispose]();
         throw cannotWrite(path, cause);
@@ -66,7 +69,7 @@ export class FolderLock implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Only our own file, before the lock is released: the folder may have been replaced.
     const ours = await isStillAt(this.path, this.file).catch(() => false);
-    if (ours) await Deno.remove(this.path).catch(() => {});
+    if (ours) await system.remove(this.path).catch(() => {});
     this.file.close();
   }
 }

@@ -7,12 +7,14 @@ import type { MetricsLogOptions } from "../training/metrics_log.ts";
 import { AppendFile } from "./append.ts";
 import { cannotWrite } from "./atomic.ts";
 import { NotAFile, requireFile } from "./kind.ts";
+import { isReason, type SystemFile } from "./file_system.ts";
+import { system } from "./system.ts";
 
 /** Most bytes of a line: it keeps a file without line breaks out of memory. */
 const MOST_LINE = 2 ** 20;
 
 /** Lines of bytes; `ended` if a line break follows. Beyond `MOST_LINE` a line is not read on. */
-async function* splitLines(file: Deno.FsFile) {
+async function* splitLines(file: SystemFile) {
   /** Pieces of a line whose end was not read yet. */
   let rest: Uint8Array[] = [];
   let held = 0;
@@ -44,7 +46,7 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
     const message = `Cannot read the log ${path}: ${cause.message}, or move it away`;
     throw new DataError(message, { cause });
   });
-  using file = await Deno.open(path);
+  using file = await system.open(path);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const order = new RowOrder();
   let number = 0;
@@ -93,7 +95,7 @@ export async function openMetrics(
     }
   } catch (error) {
     if (error instanceof DataError) throw error;
-    if (!(error instanceof Deno.errors.NotFound)) throw cannotWrite(path, error);
+    if (!isReason(error, "NotFound")) throw cannotWrite(path, error);
   }
   order.step = afterStep;
   // Lines are in order, so those to keep are the beginning of the file, and cutting is atomic.

@@ -1,19 +1,21 @@
 /** MNIST's files on the disk, and the folder where downloaded ones are kept. */
 
-import { join } from "node:path";
+import { join } from "npm:pathe@2.0.3";
 import { type FoundFile, type MNISTFile, openFile, spellings } from "../data/mnist_files.ts";
 import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readFile } from "./kind.ts";
+import { isReason } from "./file_system.ts";
+import { env, runtime } from "./system.ts";
 
 /** Environment variables with the place of caches, on any system. */
 export const CACHE_VARIABLES: readonly string[] = ["HOME", "LOCALAPPDATA", "XDG_CACHE_HOME"];
 
 /** Variables with this system's place of caches, the first that is set, and the folders below it. */
 const PLACES: readonly (readonly [variable: string, ...folders: string[]])[] =
-  Deno.build.os === "windows"
+  runtime.os === "windows"
     ? [["LOCALAPPDATA"]]
-    : Deno.build.os === "darwin"
+    : runtime.os === "darwin"
     ? [["HOME", "Library", "Caches"]]
     : [["XDG_CACHE_HOME"], ["HOME", ".cache"]];
 
@@ -25,12 +27,12 @@ export function allowCacheVariables(): string {
 /**
  * The folder for MNIST where this system keeps a user's caches.
  *
- * @throws {Deno.errors.NotCapable} when the variables may not be read.
+ * @throws {Error} named NotCapable, when Deno may not read the variables.
  * @throws {Error} when none of them is set.
  */
 export function defaultCacheDir(): string {
   for (const [variable, ...folders] of PLACES) {
-    const value = Deno.env.get(variable);
+    const value = env(variable);
     if (value) return join(value, ...folders, "dcgan-webgpu", "mnist");
   }
   throw new Error("no environment variable says where the user's caches are");
@@ -55,9 +57,8 @@ export async function* candidates(
     try {
       yield await openFile(await readFile(path), file, path);
     } catch (cause) {
-      const { NotCapable, NotFound } = Deno.errors;
-      if (cause instanceof NotFound) continue;
-      const denied = cause instanceof NotCapable;
+      if (isReason(cause, "NotFound")) continue;
+      const denied = isReason(cause, "NotCapable");
       const remedy = denied
         ? `Run with --allow-read=${dir}`
         : "Check that it is a file and that you may read it";

@@ -1,17 +1,15 @@
 /** Models on disk: the files that weights are read from and models are written to. */
 
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "npm:pathe@2.0.3";
 import { CheckpointError } from "../errors.ts";
 import { concat } from "../formats/bytes.ts";
 import { plain } from "../formats/json.ts";
 import {
   cannotReadTfjs,
-  decodeTfjsGroup,
   MODEL_FILE,
-  parseTfjsModel,
+  readTfjs,
   type TfjsGroup,
   type TfjsModel,
-  type TfjsWeight,
 } from "../formats/tfjs_model.ts";
 import type { ModelParts } from "../model/architecture.ts";
 import { encodeModel } from "../model/encode.ts";
@@ -19,6 +17,7 @@ import { tfjsWeights } from "../model/topology.ts";
 import { type WeightFile, weightsFromBytes } from "../model/weights.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { kindOf, readFile, readTextFile } from "./kind.ts";
+import { system } from "./system.ts";
 
 /**
  * What a path asks for; `folder` is a tfjs model in a folder of any name.
@@ -72,7 +71,7 @@ async function readShards({ shards, bytes: needed }: TfjsGroup, path: string): P
         throw cannotReadTfjs(path, reason);
       }));
   // All are measured before one is read: a few words must not make this need any amount of memory.
-  const infos = await each(Deno.stat);
+  const infos = await each(system.stat);
   const other = infos.findIndex(({ isFile }) => !isFile);
   if (other >= 0) throw cannotReadTfjs(path, `its shard ${plain(shards[other])} is not a file`);
   const held = infos.reduce((sum, { size }) => sum + size, 0);
@@ -83,7 +82,7 @@ async function readShards({ shards, bytes: needed }: TfjsGroup, path: string): P
       `its shards ${plain(list, 400)} hold ${held} bytes, its weights need ${needed}`,
     );
   }
-  return concat(await each(Deno.readFile));
+  return concat(await each(system.readFile));
 }
 
 /**
@@ -99,12 +98,7 @@ export async function readTfjsModel(path: string): Promise<TfjsModel> {
   const text = await readTextFile(path).catch(({ message }) => {
     throw cannotReadTfjs(path, plain(message, 400));
   });
-  const { layers, groups } = parseTfjsModel(text, path);
-  const weights: TfjsWeight[] = [];
-  for (const group of groups) {
-    weights.push(...decodeTfjsGroup(group, await readShards(group, path)));
-  }
-  return { layers, weights };
+  return await readTfjs(text, path, (group) => readShards(group, path));
 }
 
 /**

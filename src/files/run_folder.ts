@@ -1,6 +1,6 @@
 /** What a run leaves behind in its folder. */
 
-import { basename, join } from "node:path";
+import { basename, join } from "npm:pathe@2.0.3";
 import { CheckpointError, DataError } from "../errors.ts";
 import { isSystemError, makeFolder, removeTemporary, writeFileAtomic } from "./atomic.ts";
 import { CheckpointFolder, SUPERSEDED } from "./checkpoints.ts";
@@ -17,6 +17,7 @@ import { eventFiles } from "./tensorboard.ts";
 import type { EpochEvent, StepEvent } from "../training/events.ts";
 import type { Snapshot } from "../training/position.ts";
 import type { Trainer } from "../training/trainer.ts";
+import { system } from "./system.ts";
 
 /** The folder of checkpoints in that of a run. */
 export const CHECKPOINTS = "training_checkpoints";
@@ -97,7 +98,7 @@ export class RunFolder implements AsyncDisposable {
     const files = (await listImages(this.path)).map(({ path }) => path);
     for (const name of NAMES) {
       const path = join(this.path, name);
-      if (await ifThere(Deno.lstat(path))) files.push(path);
+      if (await ifThere(system.lstat(path))) files.push(path);
     }
     const events = join(this.path, TENSORBOARD);
     files.push(...(await eventFiles(events)).map(({ path }) => path));
@@ -113,8 +114,8 @@ export class RunFolder implements AsyncDisposable {
     }
     await this.checkpoints.clear();
     // By name: a stranger's file beside them stays, and so does the folder that it is in.
-    for (const file of files) await Deno.remove(file);
-    await Deno.remove(events).catch(() => {});
+    for (const file of files) await system.remove(file);
+    await system.remove(events).catch(() => {});
   }
 
   /**
@@ -173,7 +174,7 @@ export class RunFolder implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       const aside = `${path}.damaged`;
-      await Deno.rename(path, aside);
+      await system.rename(path, aside);
       this.options.onMessage(`${error.message}; it is now ${aside}, and a new log begins`);
       return await MetricsLog.open(path, { afterStep });
     }
@@ -196,7 +197,7 @@ export class RunFolder implements AsyncDisposable {
     if (distance !== undefined) this.#tensorboard!.scalars(step, { distance });
     if (image !== undefined) {
       await this.#tolerate("TensorBoard's image", async () => {
-        this.#tensorboard!.image(step, "images", await Deno.readFile(image));
+        this.#tensorboard!.image(step, "images", await system.readFile(image));
       });
     }
     this.#curves.markEpoch(step, epoch);
@@ -255,11 +256,14 @@ export class RunFolder implements AsyncDisposable {
 
   /** Does something with each log, even if it fails with the other. */
   async #withLogs(act: (log: MetricsLog | TensorBoardLog) => Promise<void>): Promise<void> {
-    await using stack = new AsyncDisposableStack();
-    const logs = { "TensorBoard's log": this.#tensorboard, "the log": this.#metrics };
+    const errors: unknown[] = [];
+    const logs = { "the log": this.#metrics, "TensorBoard's log": this.#tensorboard };
     for (const [what, log] of Object.entries(logs)) {
-      if (log) stack.defer(() => this.#tolerate(what, () => act(log), () => log.lost));
+      if (!log) continue;
+      await this.#tolerate(what, () => act(log), () => log.lost)
+        .catch((error) => errors.push(error));
     }
+    if (errors.length) throw errors[0];
   }
 
   /** Does what a run can do without. A failure is reported once, until it succeeds again. */

@@ -1,11 +1,13 @@
 /** The file with the record of a run. */
 
-import { join } from "node:path";
+import { join } from "npm:pathe@2.0.3";
 import { encodeJSON, plain } from "../formats/json.ts";
 import { decodeRunRecord, type RunRecord, type RunSession } from "../formats/run_record.ts";
 import { VERSION } from "../version.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { readTextFile } from "./kind.ts";
+import { isReason } from "./file_system.ts";
+import { runtime } from "./system.ts";
 
 /** The name of the record in the folder of a run. */
 export const RUN_RECORD = "run.json";
@@ -31,9 +33,9 @@ export async function writeRunRecord(
   const session: RunSession = {
     started: new Date().toISOString(),
     ...facts,
-    versions: { library: VERSION, ...Deno.version },
-    os: Deno.build.os,
-    arch: Deno.build.arch,
+    versions: { library: VERSION, ...runtime.versions },
+    os: runtime.os,
+    arch: runtime.arch,
   };
   const old = facts.fromStep > 0 ? await readRunRecord(outDir, onMessage) : undefined;
   const before: RunRecord = old ?? { format: 1, configuration, seed, sessions: [] };
@@ -55,7 +57,7 @@ export async function readRunRecord(
   try {
     return decodeRunRecord(await readTextFile(path));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (isReason(error, "NotFound")) return undefined;
     const reason = plain((error as Error).message, 400);
     onMessage(`${path} cannot be read (${reason}): a new one takes its place`);
     return undefined;

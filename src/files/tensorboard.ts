@@ -1,9 +1,10 @@
 /** The folder of a run's event files, which TensorBoard shows. */
 
-import { join } from "node:path";
+import { join } from "npm:pathe@2.0.3";
 import { AppendFile } from "./append.ts";
 import { makeFolder } from "./atomic.ts";
 import { filesIn } from "./kind.ts";
+import { runtime, system } from "./system.ts";
 
 /** Names of this library's event files. Other programs' files may be in the same folder. */
 const NAME = /^events\.out\.tfevents\.(\d+)\.dcgan\.\d+$/;
@@ -26,9 +27,9 @@ export async function openEventFile(
   await makeFolder(folder);
   let seconds = Math.floor(Date.now() / 1000);
   for (const file of await eventFiles(folder)) {
-    if (!keep) await Deno.remove(file.path);
+    if (!keep) await system.remove(file.path);
     // TensorBoard reads the files of a folder in the order of their names, and ours must be last.
     else seconds = Math.max(seconds, file.seconds + 1);
   }
-  return await AppendFile.open(join(folder, `events.out.tfevents.${seconds}.dcgan.${Deno.pid}`));
+  return await AppendFile.open(join(folder, `events.out.tfevents.${seconds}.dcgan.${runtime.pid}`));
 }

@@ -18,10 +18,10 @@ import { INDEXED, requireSound } from "./png_chunks.ts";
  * @throws {RangeError} when a size is not a whole number of at least 1, or channels not 1 to 4.
  * @throws {TypeError} when there are more or fewer bytes than the sizes say.
  */
-export function encodePNG(image: Image): Uint8Array {
+export function encodePNG(image: Image): Uint8Array<ArrayBuffer> {
   requireImage(image, [1, 2, 3, 4]);
   const { width, height, channels, data } = image;
-  return encode({ width, height, channels, data, depth: 8 });
+  return encode({ width, height, channels, data, depth: 8 }) as Uint8Array<ArrayBuffer>;
 }
 
 /**

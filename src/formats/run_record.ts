@@ -11,7 +11,7 @@ export interface RunSession {
   /** The command line, if there was one. */
   readonly command?: readonly string[];
   /** Of this library, Deno, V8 and TypeScript. */
-  readonly versions: Readonly<Record<"library" | "deno" | "v8" | "typescript", string>>;
+  readonly versions: Readonly<Record<string, string>>;
   /** As `Deno.build.os`. */
   readonly os: string;
   /** As `Deno.build.arch`. */

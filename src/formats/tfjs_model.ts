@@ -180,7 +180,7 @@ function groupsOf(manifest: readonly unknown[], fail: Fail): TfjsGroup[] {
  * @param path what messages call the file
  * @throws {CheckpointError} when the text is damaged or of another kind; the message says why.
  */
-export function parseTfjsModel(
+function parseTfjsModel(
   text: string,
   path: string,
 ): { readonly layers: readonly TfjsLayer[]; readonly groups: readonly TfjsGroup[] } {
@@ -207,7 +207,7 @@ export function parseTfjsModel(
 }
 
 /** The weights of a group from the bytes of its shards. */
-export function decodeTfjsGroup({ weights }: TfjsGroup, bytes: Uint8Array): TfjsWeight[] {
+function decodeTfjsGroup({ weights }: TfjsGroup, bytes: Uint8Array): TfjsWeight[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   return weights.map(({ name, shape }) => {
@@ -215,4 +215,29 @@ export function decodeTfjsGroup({ weights }: TfjsGroup, bytes: Uint8Array): Tfjs
     for (let i = 0; i < data.length; i++, at += 4) data[i] = view.getFloat32(at, true);
     return { name, shape, data };
   });
+}
+
+/**
+ * Reads a `model.json` and its shards.
+ *
+ * @param path what messages call it
+ * @param readShards gives the bytes of a group's shards, one after another
+ * @throws {CheckpointError} when it is damaged or of another kind, or its shards are.
+ */
+export async function readTfjs(
+  text: string,
+  path: string,
+  readShards: (group: TfjsGroup) => Promise<Uint8Array>,
+): Promise<TfjsModel> {
+  const { layers, groups } = parseTfjsModel(text, path);
+  const weights: TfjsWeight[] = [];
+  for (const group of groups) {
+    const bytes = await readShards(group);
+    if (bytes.length !== group.bytes) {
+      const reason = `its shards hold ${bytes.length} bytes, its weights need ${group.bytes}`;
+      throw cannotReadTfjs(path, reason);
+    }
+    weights.push(...decodeTfjsGroup(group, bytes));
+  }
+  return { layers, weights };
 }

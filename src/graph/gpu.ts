@@ -7,10 +7,18 @@ import {
   requestDevice,
 } from "../gpu/adapter.ts";
 import { GpuContext } from "../gpu/context.ts";
+import type { CompileProgress } from "../gpu/pipelines.ts";
 import { ALIGNMENT, type Buffer, roundUp } from "../gpu/memory.ts";
 import { describe, type OutputArrays, toArray } from "./arrays.ts";
-import { lower } from "./compile.ts";
-import { type InputSpec, type InputTensors, record, type TensorLike } from "./graph.ts";
+import { lower, type Lowered } from "./compile.ts";
+import {
+  type InputSpec,
+  type InputTensors,
+  record,
+  type Recording,
+  type TensorLike,
+} from "./graph.ts";
+import { requireLimits } from "./limits.ts";
 import { requireTuning, TUNING, type Tuning } from "./tuning.ts";
 import { Program } from "./program.ts";
 import { bytesOf, type DType, requireDType, type Shape, show, validateShape } from "./tensor.ts";
@@ -42,6 +50,21 @@ export interface VariableSpec {
   readonly trainable: boolean;
   /** First values, row-major, or a function that makes them. Default zeros. */
   readonly data?: ArrayLike<number> | (() => ArrayLike<number>);
+}
+
+/** Options of {@linkcode Gpu.compile}. */
+export interface CompileOptions {
+  /** Name of the program in messages. Default "program". */
+  readonly label?: string;
+  /** Overrides kernel choices of the device. */
+  readonly tuning?: Partial<Tuning>;
+  /**
+   * Test every result for NaN and infinities, for {@linkcode Program.firstNonFinite}; it costs a
+   * dispatch each. Default false.
+   */
+  readonly checkFinite?: boolean;
+  /** @deprecated The former name of `checkFinite`. */
+  readonly watch?: boolean;
 }
 
 /**
@@ -210,8 +233,6 @@ export class Gpu {
    * Records `body` once and compiles it: drops dead nodes, fuses elementwise chains, plans memory by
    * liveness, and makes every pipeline and bind group.
    *
-   * @param options.checkFinite test every result for NaN and infinities, for
-   *   {@linkcode Program.firstNonFinite}; it costs a dispatch each. Default false.
    * @throws {TypeError} when a shape is wrong; the message names the op and both shapes.
    * @throws {OutOfMemoryError} when a tensor is larger than the device allows.
    */
@@ -221,19 +242,56 @@ export class Gpu {
   >(
     inputs: S,
     body: (inputs: InputTensors<S>) => T,
-    options: {
-      readonly label?: string;
-      readonly tuning?: Partial<Tuning>;
-      readonly checkFinite?: boolean;
-      /** @deprecated The former name of `checkFinite`. */
-      readonly watch?: boolean;
-    } = {},
+    options: CompileOptions = {},
   ): Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>> {
+    return new Program(this.context, ...this.#lower(inputs, body, options));
+  }
+
+  /**
+   * As {@linkcode Gpu.compile}, but pipelines are compiled beside other work, and several at a time
+   * where the runtime can: in a browser they take seconds, and a page should say how far they are.
+   *
+   * ```ts
+   * import { Gpu, ops } from "@dcgan/webgpu";
+   *
+   * using gpu = await Gpu.request();
+   * using program = await gpu.compileAsync({ x: [2] }, ({ x }) => ({ y: ops.exp(x) }), {
+   *   onCompile: ({ done, total }) => console.log(`${done} of ${total} kernels`), // 1 of 1 kernels
+   * });
+   * ```
+   *
+   * @param options.onCompile called after each pipeline
+   * @throws as {@linkcode Gpu.compile}, and {GpuValidationError} when the device refuses a pipeline.
+   */
+  async compileAsync<
+    const S extends Readonly<Record<string, InputSpec>>,
+    T extends Readonly<Record<string, TensorLike>>,
+  >(
+    inputs: S,
+    body: (inputs: InputTensors<S>) => T,
+    options: CompileOptions & { readonly onCompile?: (progress: CompileProgress) => void } = {},
+  ): Promise<Program<Extract<keyof S, string>, Extract<keyof T, string>, OutputArrays<T>>> {
+    const [recording, lowered, label] = this.#lower(inputs, body, options);
+    const dispatches = lowered.steps.filter((step) => step.kind === "dispatch");
+    const { errors, pipelines } = this.context;
+    await errors.settle(() => pipelines.prepare(dispatches, options.onCompile ?? (() => {})));
+    // Meanwhile the caller may have disposed one.
+    for (const variable of recording.graph.versions.keys()) variable.requireUsable(this.context);
+    return new Program(this.context, recording, lowered, label);
+  }
+
+  #lower<S extends Readonly<Record<string, InputSpec>>>(
+    inputs: S,
+    body: (inputs: InputTensors<S>) => Readonly<Record<string, TensorLike>>,
+    options: CompileOptions,
+  ): [recording: Recording, lowered: Lowered, label: string] {
     this.context.errors.check();
     const { label = "program", checkFinite = options.watch } = options;
     const tuning = { ...this.tuning, ...requireTuning(options.tuning ?? {}) };
     const recording = record(inputs, body, this.context);
-    return new Program(this.context, recording, lower(recording, tuning, checkFinite), label);
+    const lowered = lower(recording, tuning, checkFinite);
+    requireLimits(lowered.steps, this.device.limits);
+    return [recording, lowered, label];
   }
 
   /** Resolves when everything enqueued so far is done. Throws what the device refused of it. */

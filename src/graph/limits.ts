@@ -7,7 +7,7 @@ import {
   type DispatchStep,
   type Place,
   type Step,
-  type Storage,
+  Storage,
   storageOf,
   TextureCopy,
 } from "./lower.ts";
@@ -34,28 +34,25 @@ export interface ProgramNeeds {
 /** What the most demanding of the steps needs, limit by limit. */
 export function needsOf(steps: readonly Step[]): ProgramNeeds {
   const dispatches = steps.filter((step) => step.kind === "dispatch");
-  const most = (needs: (step: DispatchStep) => number) =>
-    dispatches.reduce((most, step) => Math.max(most, needs(step)), 0);
+  const places = dispatches.flatMap(({ bindings }) => Object.values(bindings));
+  const most = <T>(all: readonly T[], needs: (one: T) => number) =>
+    all.reduce((most, one) => Math.max(most, needs(one)), 0);
   const bound = (kind: Binding["kind"]) => ({ kernel, bindings }: DispatchStep) =>
     Object.keys(bindings).filter((name) => kernel.bindings.get(name)?.kind === kind).length;
-  const largest = (needs: (place: Place) => number) => ({ bindings }: DispatchStep) =>
-    Math.max(0, ...Object.values(bindings).map(needs));
   return {
-    maxStorageBufferBindingSize: most(
-      largest((place) => place instanceof TextureCopy ? 0 : boundBytes(place)),
-    ),
-    maxStorageBuffersPerShaderStage: most(bound("buffer")),
-    maxStorageTexturesPerShaderStage: most(bound("texture")),
+    maxStorageBufferBindingSize: most(places.filter((p) => p instanceof Storage), boundBytes),
+    maxStorageBuffersPerShaderStage: most(dispatches, bound("buffer")),
+    maxStorageTexturesPerShaderStage: most(dispatches, bound("texture")),
     maxTextureDimension2D: most(
-      largest((place) =>
-        place instanceof TextureCopy ? Math.max(TEXTURE_WIDTH, textureRows(place.storage.bytes)) : 0
-      ),
+      places.filter((p) => p instanceof TextureCopy),
+      ({ storage }) => Math.max(TEXTURE_WIDTH, textureRows(storage.bytes)),
     ),
-    maxComputeWorkgroupsPerDimension: most(({ workgroups }) => Math.max(...workgroups)),
-    maxComputeInvocationsPerWorkgroup: most(({ kernel, entryPoint, constants }) =>
-      invocations(kernel, entryPoint, constants)
+    maxComputeWorkgroupsPerDimension: most(dispatches, ({ workgroups }) => Math.max(...workgroups)),
+    maxComputeInvocationsPerWorkgroup: most(
+      dispatches,
+      ({ kernel, entryPoint, constants }) => invocations(kernel, entryPoint, constants),
     ),
-    maxComputeWorkgroupStorageSize: most(({ kernel }) => workgroupBytes(kernel)),
+    maxComputeWorkgroupStorageSize: most(dispatches, ({ kernel }) => workgroupBytes(kernel)),
   };
 }
 

@@ -8,7 +8,7 @@ import { type Port, readArrays, toArray, type TypedArray } from "./arrays.ts";
 import type { Lowered } from "./compile.ts";
 import type { Recording } from "./graph.ts";
 import { accesses } from "./invariant.ts";
-import { needsOf, type ProgramNeeds, requireLimits } from "./limits.ts";
+import { needsOf, type ProgramNeeds } from "./limits.ts";
 import { type Step, Storage, storageOf } from "./lower.ts";
 import type { GemmUse } from "./tuning.ts";
 import { FiniteFlags } from "./non_finite.ts";
@@ -80,7 +80,6 @@ export class Program<
     readonly label: string,
   ) {
     const { steps, finite } = lowered;
-    requireLimits(steps, context.device.limits);
     this.needs = needsOf(steps);
     this.gemms = lowered.gemms;
     this.#invariant = lowered.invariant;

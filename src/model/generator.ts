@@ -8,7 +8,9 @@ import { Sequential } from "./sequential.ts";
 import { STREAM } from "./threefry.ts";
 import { requireSameModel } from "./topology.ts";
 import { requireCount, requireImage, requireWidths } from "./validate.ts";
-import { requireTensor, weightData, type WeightFile, weightsOf } from "./weights.ts";
+import type { Source } from "../formats/source.ts";
+import { weightsOf } from "./open.ts";
+import { requireTensor, weightData, type WeightFile } from "./weights.ts";
 
 /** Options of {@linkcode Generator}; the defaults are the tutorial's. */
 export interface GeneratorOptions {
@@ -125,13 +127,13 @@ export class Generator extends Sequential {
    * const generator = await Generator.load(gpu, "out/training_checkpoints/ckpt-0050.safetensors");
    * ```
    *
-   * Permissions: read for the file, or the folder of the tfjs model; none for bytes.
+   * Permissions: read for the file, or the folder of the tfjs model; net for the host of a URL.
    *
    * @throws {CheckpointError} when the file is missing or damaged, a layer is not the tutorial's, or a
    *   tensor is missing, unknown, of another shape or type, not finite, or a negative variance. Nothing
    *   stays on the device then.
    */
-  static async load(gpu: Gpu, source: string | Uint8Array): Promise<Generator> {
+  static async load(gpu: Gpu, source: Source): Promise<Generator> {
     const file = await weightsOf(source, "generator");
     const sizes = generatorSizes(file);
     requireSameModel(file, generatorArchitecture(sizes));

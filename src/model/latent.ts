@@ -82,7 +82,7 @@ const combine = (a: Vector, weightA: number, b: Vector, weightB: number) =>
 const line = (a: Vector, b: Vector, t: number) => combine(a, 1 - t, b, t);
 
 /** The point at fraction `t` of the arc from `a` to `b`. */
-function arc(a: Vector, b: Vector, t: number): number[] {
+export function arc(a: Vector, b: Vector, t: number): number[] {
   const [lengthA, lengthB] = [norm(a), norm(b)];
   if (lengthA === 0 || lengthB === 0) return line(a, b, t);
 

@@ -13,11 +13,13 @@ import {
   parameterCount,
   weightSpecs,
 } from "./architecture.ts";
+import { encodeModel } from "./encode.ts";
 import type { CallOptions, LayerFactory, WeightSpec } from "./layer.ts";
-import { modelToONNX } from "./onnx.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 import { requireSameModel } from "./topology.ts";
-import { weightData, weightsOf } from "./weights.ts";
+import type { Source } from "../formats/source.ts";
+import { weightsOf } from "./open.ts";
+import { weightData } from "./weights.ts";
 
 /** Options of {@linkcode Sequential}. */
 export interface SequentialOptions {
@@ -166,14 +168,14 @@ export class Sequential {
   }
 
   /**
-   * Replaces the weights by those in a file that `save` wrote: a safetensors file or its bytes, or a
-   * tfjs model.
+   * Replaces the weights by those in a file that `save` wrote, a safetensors file or a tfjs model: a
+   * path, a URL, or its bytes as a `Uint8Array` or a `Blob`.
    *
-   * Permissions: read for the file, or the folder of the tfjs model; none for bytes.
+   * Permissions: read for the file, or the folder of the tfjs model; net for the host of a URL.
    *
    * @throws {CheckpointError} as `Generator.load` does; the weights then stay as they were.
    */
-  async loadWeights(source: string | Uint8Array): Promise<void> {
+  async loadWeights(source: Source): Promise<void> {
     const file = await weightsOf(source, this.name);
     requireSameModel(file, this.#architecture);
     const data = this.variables.map(({ name, shape }) => weightData(file, name, shape));
@@ -186,7 +188,12 @@ export class Sequential {
    * takes `images` and gives `logits` [N, 1]. N may be any number.
    */
   async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
-    return modelToONNX(await this.#parts());
+    return encodeModel.onnx(await this.#parts());
+  }
+
+  /** The weights as a safetensors file, as `save` writes it. */
+  async toSafetensors(): Promise<Uint8Array<ArrayBuffer>> {
+    return encodeModel.safetensors(await this.#parts());
   }
 
   async #parts(): Promise<ModelParts> {

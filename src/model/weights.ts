@@ -81,13 +81,6 @@ export function weightsFromBytes(bytes: Uint8Array, path: string, model: string)
   return { path, called: (name) => prefix + name, tensors: new Map(bare), image, ofRun: true };
 }
 
-/** The weights of a model from a path or the bytes of a safetensors file. */
-export async function weightsOf(source: string | Uint8Array, model: string): Promise<WeightFile> {
-  if (typeof source !== "string") return weightsFromBytes(source, "the bytes", model);
-  const { readWeights } = await import("../files/model_files.ts");
-  return await readWeights(source, model);
-}
-
 /**
  * One tensor of a file.
  *

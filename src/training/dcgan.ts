@@ -6,6 +6,7 @@
 import type { Dataset } from "../data/dataset.ts";
 import type { Timing } from "../gpu/commands.ts";
 import { once } from "../gpu/once.ts";
+import type { CompileProgress } from "../gpu/pipelines.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";
@@ -16,7 +17,7 @@ import { Discriminator } from "../model/discriminator.ts";
 import { Generator } from "../model/generator.ts";
 import { type Hyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { LossRing } from "./loss_ring.ts";
-import { compileStep, type StepState } from "./step.ts";
+import { recordStep, type StepState } from "./step.ts";
 
 /** The networks under training. */
 export class DCGAN implements StepState, Disposable {
@@ -70,7 +71,15 @@ export class DCGAN implements StepState, Disposable {
 
   /** The step of a batch size, compiled when it is first used. */
   program(batch: number): Program<"indices"> {
-    return once(this.#programs, batch, () => compileStep(this.gpu, this, batch));
+    return once(this.#programs, batch, () => this.gpu.compile(...recordStep(this, batch)));
+  }
+
+  /** Compiles the step of a batch size beside other work, if it is not compiled yet. */
+  async prepare(batch: number, onCompile: (progress: CompileProgress) => void): Promise<void> {
+    if (this.#programs.has(batch)) return;
+    const [inputs, body, options] = recordStep(this, batch);
+    const program = await this.gpu.compileAsync(inputs, body, { ...options, onCompile });
+    this.#programs.set(batch, program);
   }
 
   /** Drops compiled steps; the next ones are compiled with the kernels that are chosen by then. */

@@ -10,7 +10,7 @@ import type { Gpu } from "../graph/gpu.ts";
 import { currentGraph } from "../graph/graph.ts";
 import type { Program } from "../graph/program.ts";
 import type { DCGAN } from "./dcgan.ts";
-import { compileStep } from "./step.ts";
+import { recordStep } from "./step.ts";
 
 /** Checks the state of a run, and keeps a copy of it on the device to go back to. */
 export class FiniteCheck implements Disposable {
@@ -99,18 +99,19 @@ export class FiniteCheck implements Disposable {
     const programs = new Map<number, Program<"indices">>();
     try {
       for (const [batch, indices] of batches.entries()) {
-        const { length } = indices;
-        const compile = () => compileStep(this.gpu, this.model, length, { checkFinite: true });
-        const program = once(programs, length, compile);
+        const program = once(programs, indices.length, () => {
+          const [inputs, body, options] = recordStep(this.model, indices.length);
+          return this.gpu.compile(inputs, body, { ...options, checkFinite: true });
+        });
         program.run({ indices });
         const where = await program.firstNonFinite();
         this.model.losses.skip(1);
         if (where !== undefined) return { batch, where };
       }
+      return undefined;
     } finally {
       for (const program of programs.values()) program[Symbol.dispose]();
     }
-    return undefined;
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,10 @@
 
 import { type Dataset, validateDataset } from "../data/dataset.ts";
 import { MOST_IMAGES, mostImages } from "../formats/grid.ts";
+import type { FolderHandle } from "../formats/folder_handle.ts";
 import { sha256 } from "../formats/sha256.ts";
+import type { Source } from "../formats/source.ts";
+import type { CompileProgress } from "../gpu/pipelines.ts";
 import { Gpu } from "../graph/gpu.ts";
 import { requireCount } from "../model/validate.ts";
 import type { CalibrateOptions } from "../ops/gemm/calibrate.ts";
@@ -41,6 +44,8 @@ export interface TrainerOptions extends Hyperparameters {
    * this keeps a copy of all state on the device. "warn": warn once, and go on.
    */
   readonly onNonFinite?: "stop" | "warn";
+  /** Called while the kernels of a step are compiled: in a browser that takes seconds. */
+  readonly onCompile?: (progress: CompileProgress) => void;
   /** Stops the run after the step under way. */
   readonly signal?: AbortSignal;
   /** Called with what a person should know: losses that are not finite, a network that wins. */
@@ -86,17 +91,17 @@ export interface WatchOptions {
 /** Options of {@linkcode trainDCGAN}; the defaults are the tutorial's. */
 export interface TrainOptions extends TrainerOptions, WatchOptions {
   /**
-   * Folder for images, the GIF, checkpoints (`training_checkpoints/`), the log (`metrics.jsonl`,
+   * Folder, as a path or as a browser gave it (a `FileSystemDirectoryHandle`), for images, the GIF, checkpoints (`training_checkpoints/`), the log (`metrics.jsonl`,
    * `tensorboard/`), curves (`losses.svg`) and what was run (`run.json`). Default: nothing is written.
    */
-  readonly outDir?: string;
+  readonly outDir?: string | FolderHandle;
   /** When checkpoints are written to `outDir/training_checkpoints`; `false`: never. */
   readonly checkpoint?: CheckpointPolicy | false;
   /**
    * Continue a run as if it had never stopped, bit for bit: from the newest readable checkpoint in
-   * `outDir` (true), or from a file. Default false.
+   * `outDir` (true), or from a file: a path, a URL, or its bytes. Default false.
    */
-  readonly resume?: boolean | string;
+  readonly resume?: boolean | Source;
   /** Start anew in an `outDir` that holds a run, which is removed. Default false: refused. */
   readonly overwrite?: boolean;
   /**
@@ -118,6 +123,7 @@ export type ResolvedOptions = Readonly<ReturnType<typeof resolveOptions>>;
 export function resolveOptions(options: TrainerOptions) {
   const { dataset, gpu = () => Gpu.request(), epochs = 50, maxSteps = Infinity } = options;
   const { distance = true, onNonFinite = "stop", onMessage = ignore } = options;
+  const { onCompile = ignore } = options;
   const { signal = new AbortController().signal } = options;
   const calibrate: false | CalibrateOptions = options.calibrate === true
     ? {}
@@ -133,7 +139,18 @@ export function resolveOptions(options: TrainerOptions) {
   const hyperparameters = resolveHyperparameters(options);
   return {
     ...hyperparameters,
-    ...{ dataset, gpu, epochs, maxSteps, calibrate, distance, onNonFinite, signal, onMessage },
+    ...{
+      dataset,
+      gpu,
+      epochs,
+      maxSteps,
+      calibrate,
+      distance,
+      onNonFinite,
+      signal,
+      onMessage,
+      onCompile,
+    },
     totalSteps: Math.min(maxSteps, epochs * Math.ceil(dataset.count / hyperparameters.batchSize)),
   };
 }

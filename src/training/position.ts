@@ -2,7 +2,8 @@
 
 import { CheckpointError } from "../errors.ts";
 import { quote } from "../formats/json.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import { pathOf, readSource, type Source } from "../formats/source.ts";
+import { type Checkpoint, decodeCheckpoint } from "./checkpoint.ts";
 import type { EpochEvent, StepEvent } from "./events.ts";
 import type { ResolvedOptions } from "./options.ts";
 
@@ -27,10 +28,21 @@ export interface Position {
 /** All state of a run at one moment. */
 export type Snapshot = Checkpoint<Position>;
 
-/** Reads a checkpoint file. */
-export async function readSnapshot(path: string): Promise<Snapshot> {
-  const { readCheckpoint } = await import("../files/checkpoints.ts");
-  return await readCheckpoint<Position>(path);
+/** A snapshot, and what messages call it. */
+export interface NamedSnapshot {
+  readonly snapshot: Snapshot;
+  readonly name: string;
+}
+
+/** Reads a checkpoint file. @throws {CheckpointError} when it cannot be opened or is damaged. */
+export async function readSnapshot(source: Source): Promise<NamedSnapshot> {
+  const path = pathOf(source);
+  if (path !== undefined) {
+    const { readCheckpoint } = await import("../files/checkpoints.ts");
+    return { snapshot: await readCheckpoint<Position>(path), name: path };
+  }
+  const { bytes, name } = await readSource(source, "checkpoint");
+  return { snapshot: decodeCheckpoint<Position>(bytes, name), name };
 }
 
 const NO_STEPS: Position["sums"] = { steps: 0, generator: 0, discriminator: 0 };

@@ -1,7 +1,5 @@
 /** One training step of the tutorial, recorded. */
 
-import type { Gpu } from "../graph/gpu.ts";
-import type { Program } from "../graph/program.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { Adam } from "../optim/adam.ts";
@@ -63,21 +61,16 @@ export function gradientsOf({ generator, discriminator, fake, realLogits, fakeLo
 }
 
 /**
- * Compiles one step for a batch size: one generator forward, the discriminator on real and fake
+ * Records one step for a batch size, for `gpu.compile` or `gpu.compileAsync`: one generator forward, the discriminator on real and fake
  * images, both losses from that same forward, both gradients before either update.
  *
  * The program's only input is `indices`, the batch's places in the data set.
  */
-export function compileStep(
-  gpu: Gpu,
-  state: StepState,
-  batch: number,
-  options: { readonly checkFinite?: boolean } = {},
-): Program<"indices"> {
+export function recordStep(state: StepState, batch: number) {
   const { generator, discriminator, random } = state;
-  return gpu.compile(
+  return [
     { indices: { shape: [batch], dtype: "u32" } },
-    ({ indices }) => {
+    ({ indices }: { readonly indices: Tensor<"u32"> }) => {
       const training = { training: true, state: random };
       const noise = ops.randomNormal([batch, generator.noiseDim], { state: random });
       const real = gatherImages(state.images, indices);
@@ -92,6 +85,6 @@ export function compileStep(
       state.losses.record(lossOfGenerator, lossOfDiscriminator);
       return {};
     },
-    { label: `training step, batch ${batch}`, ...options },
-  );
+    { label: `training step, batch ${batch}` },
+  ] as const;
 }

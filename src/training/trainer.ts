@@ -1,5 +1,7 @@
 /** A run of training in memory: what a caller may ask of it, one call at a time. */
 
+import type { Source } from "../formats/source.ts";
+import type { Timing } from "../gpu/commands.ts";
 import { Gpu } from "../graph/gpu.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
 import type { Discriminator } from "../model/discriminator.ts";
@@ -57,6 +59,8 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   readonly #loop: Loop;
   /** The run's kernel choices, once they are made; see `describeKernels`. */
   #kernels: string | undefined;
+  /** Whether a full step is compiled with them. */
+  #prepared = false;
   /** Events that the iteration has still to emit. */
   #events: TrainEvent[] = [];
 
@@ -135,35 +139,42 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   get #fullStep(): Program {
-    return this.#model.program(Math.min(this.#options.batchSize, this.#options.dataset.count));
+    return this.#model.program(this.#batch);
+  }
+
+  /** Images of a full step. */
+  get #batch(): number {
+    return Math.min(this.#options.batchSize, this.#options.dataset.count);
   }
 
   /**
-   * Chooses the kernels of a run that was not restored: measures them if `calibrate` asks for it. The
-   * first step does this if nobody did before.
+   * Chooses the kernels of a run that was not restored, by measuring if `calibrate` asks for it, and
+   * compiles them. The first step does this if nobody did before.
    */
   async prepare(): Promise<void> {
     this.#turns.requireUsable();
-    if (this.#kernels === undefined) await this.#turns.take("a preparation", () => this.#prepare());
+    if (!this.#prepared) await this.#turns.take("a preparation", () => this.#prepare());
   }
 
   async #prepare(): Promise<void> {
-    if (this.#kernels !== undefined) return;
-    const { calibrate: options, onMessage } = this.#options;
-    if (options) {
+    const { calibrate: options, onMessage, onCompile } = this.#options;
+    if (this.#kernels === undefined && options) {
       await calibrate(this.gpu, this.#fullStep.gemms, { onMessage, ...options });
       this.#recompile();
     }
-    this.#kernels = describeKernels(this.gpu);
+    this.#kernels ??= describeKernels(this.gpu);
+    await this.#model.prepare(this.#batch, onCompile);
+    this.#prepared = true;
   }
 
   #recompile(): void {
+    this.#prepared = false;
     this.#model.recompile();
     this.#samples[Symbol.dispose]();
   }
 
   async #train(stop: (step: number) => boolean): ReturnType<Loop["train"]> {
-    await this.#prepare();
+    if (!this.#prepared) await this.#prepare();
     return await this.#loop.train(stop);
   }
 
@@ -256,6 +267,23 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   /**
+   * Measures each dispatch of one full step. Afterwards all state is what it was before.
+   *
+   * @throws {TypeError} when the device has no `timestamp-query`.
+   */
+  async profile(): Promise<Timing[]> {
+    return await this.#turns.take("a profile", async () => {
+      if (!this.#prepared) await this.#prepare();
+      const state = await this.#model.save();
+      try {
+        return await this.#model.profile(Uint32Array.from({ length: this.#batch }, (_, i) => i));
+      } finally {
+        this.#model.restore(state, "the state before the profile");
+      }
+    });
+  }
+
+  /**
    * All state as it stands, in memory: weights, moments, statistics, random state, place in the
    * epoch. `restore` takes it.
    */
@@ -270,15 +298,20 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     }));
   }
 
+  /** The bytes of a checkpoint file. */
+  async toBytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return encodeCheckpoint(await this.snapshot());
+  }
+
   /**
    * Writes a checkpoint, whole or not at all. Permissions: read and write for its folder.
    *
    * @returns the path
    */
   async save(path: string): Promise<string> {
-    const snapshot = await this.snapshot();
+    const bytes = await this.toBytes();
     const { writeFileAtomic } = await import("../files/atomic.ts");
-    await writeFileAtomic(path, encodeCheckpoint(snapshot));
+    await writeFileAtomic(path, bytes);
     return path;
   }
 
@@ -286,16 +319,16 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
    * Goes on with a checkpoint as if training had never stopped, bit for bit on the same adapter.
    * Events that were not emitted yet are dropped.
    *
-   * @param source a path, or a snapshot
+   * @param source a snapshot, or a checkpoint file: a path, a URL, or its bytes
    * @param name what messages call a snapshot
    * @throws {CheckpointError} when it is damaged, or of another configuration. Nothing is changed then.
    */
-  async restore(source: string | Snapshot, name = "the snapshot"): Promise<void> {
+  async restore(source: Source | Snapshot, name = "the snapshot"): Promise<void> {
     const { dataset: { count }, onNonFinite, onMessage } = this.#options;
     await this.#turns.take("a restore", async () => {
-      const [path, snapshot] = typeof source === "string"
-        ? [source, await readSnapshot(source)]
-        : [name, source];
+      const { snapshot, name: path } = typeof source === "object" && "tensors" in source
+        ? { snapshot: source, name }
+        : await readSnapshot(source);
       requireSameConfiguration(path, snapshot.configuration, this.configuration);
       const position = requirePosition(snapshot.position, count, path);
       if (onNonFinite === "stop") requireFinite(snapshot.tensors, path);

@@ -58,7 +58,8 @@ Deno.test("generate: a checkpoint's images, and a path between them, are those o
       assert.deepEqual(await imageAt(`one/sample_000${i + 1}.png`), image);
     }
 
-    assert.equal((await framesOf(join(dir, "walk.gif"))).length, 6);
+    const delays = (await framesOf(join(dir, "walk.gif"))).map(([, delay]) => delay);
+    assert.deepEqual(delays, new Array(6).fill(8), "hundredths of a second");
     const strip = await imageAt("walk.png");
     assert.deepEqual([strip.width, strip.height], [4 * 29 + 1, 2 * 29 + 1]);
     const cell = (row: number, column: number) =>

@@ -49,7 +49,7 @@ Deno.test("files of the version before: record, log and checkpoint are read", as
   deepEqual([version, position.steps, tensors.size], ["0.1.0", 4, 57]);
 });
 
-Deno.test("files of the version before: its run is resumed, on the same adapter to the same bits", () =>
+Deno.test("files of the version before: its run is resumed, with the same numbers but for rounding", () =>
   inFolder(async (dir) => {
     const outDir = join(dir, "run");
     await cp(RUN, outDir, { recursive: true });
@@ -65,11 +65,10 @@ Deno.test("files of the version before: its run is resumed, on the same adapter 
     equal((await losses(outDir)).length, 9);
 
     const expected = await readCheckpoint(join(BEFORE, "ckpt-0002.safetensors"));
-    const { tensors, kernels } = await readCheckpoint(run.checkpoint!);
+    const { tensors } = await readCheckpoint(run.checkpoint!);
     deepEqual([...tensors.keys()], [...expected.tensors.keys()]);
     for (const [name, { data }] of expected.tensors) {
-      const got = tensors.get(name)!.data;
-      if (kernels === expected.kernels) deepEqual(got, data, name);
-      else assertClose(got, data, { atol: 1e-4, what: name });
+      // Version 0.1.0 took sines and cosines of other angles for its noise: up to 2 pi, not to pi.
+      assertClose(tensors.get(name)!.data, data, { atol: 1e-4, what: name });
     }
   }));

@@ -33,9 +33,11 @@ Deno.test("adapter: a runtime without WebGPU, or a machine without adapter, is t
   ) await refused(navigator, { message }, () => Gpu.request(), probeAdapter);
 });
 
-Deno.test("adapter: a WebGPU that is given takes the place of navigator's", () => {
-  const gpu = { requestAdapter: () => Promise.resolve(null) };
-  return refused(gpuOf({}), { message: /^No WebGPU adapter / }, () => Gpu.request({ gpu }));
+Deno.test("adapter: a WebGPU that is given takes the place of navigator's", async () => {
+  await assert.rejects(Gpu.request({ gpu: { requestAdapter: () => Promise.resolve(null) } }), {
+    name: "AdapterError",
+    message: /^No WebGPU adapter /,
+  });
 });
 
 Deno.test("adapter: a device that is not given is reported with the adapter's name and the cause", () => {

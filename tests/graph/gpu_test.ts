@@ -144,3 +144,26 @@ Deno.test("gpu: variables side by side are checked before anything is allocated"
     refuses(/^Variable b has sh/, () => gpu.variables(specs));
   }
 });
+
+Deno.test("gpu: compileAsync reports each pipeline once, and compiles what compile does", async () => {
+  using gpu = await Gpu.request();
+  const reports: string[] = [];
+  const onCompile = ({ done, total }: { done: number; total: number }) =>
+    reports.push(`${done}/${total}`);
+  const inputs = { x: [2, 3] } as const;
+  const body = ({ x }: { x: Tensor }) => ({ y: ops.matmul(ops.transpose(x), x), sum: ops.sum(x) });
+  using first = await gpu.compileAsync(inputs, body, { onCompile });
+  using second = gpu.compile(inputs, body);
+  assert.ok(first.stats.dispatches >= 3);
+  assert.deepEqual(reports, reports.map((_, i) => `${i + 1}/${reports.length}`));
+  assert.ok(reports.length >= 3);
+  reports.length = 0;
+  using _third = await gpu.compileAsync(inputs, body, { onCompile });
+  assert.deepEqual(reports, [], "all are known by now");
+  for (const program of [first, second]) program.run({ x: [1, 2, 3, 4, 5, 6] });
+  assert.deepEqual(await first.read(), await second.read());
+  await assert.rejects(
+    gpu.compileAsync({ x: [2, 3] }, ({ x }) => ({ y: ops.matmul(x, x) })),
+    TypeError,
+  );
+});

@@ -24,7 +24,7 @@ Deno.test("blocks alive at the same step never share a slot", () => {
     equal(slotOf.length, blocks.length);
     blocks.forEach(({ bytes, first, last }, i) => {
       ok(slotBytes[slotOf[i]] >= bytes);
-      const tenants = blocks.filter((b, j) => j !== i && slotOf[j] === slotOf[i]);
+      const tenants = blocks.filter((_, j) => j !== i && slotOf[j] === slotOf[i]);
       ok(tenants.every((b) => b.last < first || last < b.first), `slot ${slotOf[i]} is shared`);
     });
     deepEqual(new Set(slotOf), new Set(slotBytes.keys()), "a slot that nobody uses");

@@ -8,7 +8,7 @@ import { grad, ops, type Tensor, type Tuning } from "../../mod.ts";
 import { lower } from "../../src/graph/compile.ts";
 import { record } from "../../src/graph/graph.ts";
 import { TUNING } from "../../src/graph/tuning.ts";
-import { cases, type OpName } from "./cases.ts";
+import { cases } from "./cases.ts";
 import { assertClose } from "../support/close.ts";
 import { compute, gpu } from "../support/compute.ts";
 import { check, type OpCase, recordable } from "../support/gradcheck.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { filesIn } from "../../scripts/files.ts";
 import { stage } from "../../scripts/stage.ts";
 import { inFolder } from "../support/folder.ts";
 import { output, ROOT } from "../support/process.ts";
@@ -40,4 +41,25 @@ Deno.test("package: what is staged for JSR has no text imports and works the sam
     const text = await run(dir, target, summary, "src/cli/main.ts");
     assert.match(text, /^Model: "generator"[^]*Total params: 212865/);
     await assert.rejects(stage(target), /not empty/);
+  }));
+
+Deno.test("package: what is staged for JSR has all that its pages link to, and no tasks", () =>
+  inFolder(async (dir) => {
+    const target = join(dir, "staged");
+    await stage(target);
+    let links = 0;
+    for await (const path of filesIn(target)) {
+      if (!path.endsWith(".md")) continue;
+      const prose = (await Deno.readTextFile(join(target, path))).replaceAll(/^```.*?^```$/gms, "");
+      for (const [, link] of prose.matchAll(/(?:\]\(|(?:src|href)=")(?![a-z]+:|#)([^)"#\s]+)/g)) {
+        links++;
+        await Deno.stat(join(target, dirname(path), link)).catch(() =>
+          assert.fail(`${path} links to ${link}, which is not staged`)
+        );
+      }
+    }
+    assert.ok(links > 100, `only ${links} links were found`);
+    const settings = JSON.parse(await Deno.readTextFile(join(target, "deno.json")));
+    assert.equal(settings.name, "@dcgan/webgpu");
+    assert.equal(settings.tasks, undefined);
   }));

@@ -280,9 +280,7 @@ export function matmul(
   const result = nd([m, n]);
   for (let i = 0; i < m; i++) {
     for (let q = 0; q < k; q++) {
-      for (let j = 0; j < n; j++) {
-        result.data[i * n + j] += x.data[i * k + q] * y.data[q * n + j];
-      }
+      for (let j = 0; j < n; j++) result.data[i * n + j] += x.data[i * k + q] * y.data[q * n + j];
     }
   }
   return result;

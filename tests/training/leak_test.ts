@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ops } from "../../mod.ts";
-import { compileStep } from "../../src/training/step.ts";
+import { recordStep } from "../../src/training/step.ts";
 import { gpu, tinyBlobs } from "../support/small.ts";
 import { live } from "../support/training.ts";
 import { SmallRun } from "../support/worker.ts";
@@ -43,7 +43,7 @@ test("a disposed program gives its memory back", (before) => {
   using run = tiny();
   const { bytes } = live(gpu);
   for (let i = 0; i < 20; i++) {
-    using program = compileStep(gpu, run, 4);
+    using program = gpu.compile(...recordStep(run, 4));
     assert(gpu.context.memory.bytes > bytes);
     if (i % 10 === 0) program.run({ indices: [0, 1, 2, 3] });
   }

@@ -45,6 +45,11 @@ test("options: the defaults are the tutorial's", async (outDir) => {
   });
 });
 
+Deno.test("options: the networks are the tutorial's by default", () => {
+  const { generatorWidths, discriminatorWidths } = resolveOptions({ dataset: SMALL.dataset });
+  assert.deepEqual([generatorWidths, discriminatorWidths], [[256, 128, 64], [64, 128]]);
+});
+
 Deno.test("options: wrong options are refused before anything is made", async () => {
   const before = gpu.context.memory.count;
   const { dataset } = SMALL;

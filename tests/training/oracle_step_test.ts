@@ -25,7 +25,7 @@ const SIDES = ["generator", "discriminator"] as const;
 const makeNetworks = (options: Hyperparameters = {}) =>
   new DCGAN(gpu, blobs(1), { learningRate: LEARNING_RATE, dropout: 0, seed: 5, ...options });
 
-/** The library's own step (see `compileStep`) with noise and images as inputs and all gradients as outputs. */
+/** The library's own step (see `recordStep`) with noise and images as inputs and all gradients as outputs. */
 function compileOpenStep(networks: DCGAN, batch: number) {
   const { generator, discriminator } = networks;
   return gpu.compile(

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
+  Gpu,
   type Position,
   type Snapshot,
   trainDCGAN,
@@ -109,6 +110,39 @@ Deno.test("trainer: a cut epoch that version 0.1.0 kept in the history is left o
   await other.restore({ ...rest, position: { ...position, history: [...position.history, cut] } });
   assert.deepEqual(other.history.map((e) => e.epoch), [1]);
   await assertGoesOn(other);
+});
+
+Deno.test("trainer: a checkpoint is also bytes, which any source of them restores", async () => {
+  using trainer = await create();
+  await trainer.step();
+  await trainer.step();
+  const bytes = await trainer.toBytes();
+  for (const source of [bytes, new Blob([bytes]), new File([bytes], "run.safetensors")]) {
+    using other = await create();
+    await other.restore(source);
+    assert.deepEqual(await bits(other), await bits(trainer));
+  }
+  await drain(trainer);
+  using last = await create();
+  await last.restore(bytes);
+  await assertGoesOn(last);
+  const damaged = new File([bytes.subarray(0, 1000)], "cut.safetensors");
+  await assert.rejects(last.restore(damaged), /cut\.safetensors/);
+  assert.deepEqual(await bits(last), expected, "nothing changed");
+});
+
+Deno.test("trainer: it reports how many kernels are compiled before the first step", async () => {
+  using own = await Gpu.request();
+  const reports: string[] = [];
+  const onCompile = ({ done, total }: { readonly done: number; readonly total: number }) =>
+    reports.push(`${done} of ${total}`);
+  using trainer = await create({ gpu: own, onCompile });
+  await trainer.prepare();
+  assert.ok(reports.length > 20, "a step has many kernels");
+  assert.deepEqual(reports, reports.map((_, i) => `${i + 1} of ${reports.length}`));
+  await trainer.prepare();
+  await trainer.step();
+  assert.equal(reports.at(-1), `${reports.length} of ${reports.length}`, "nothing more");
 });
 
 Deno.test("trainer: a snapshot in memory is a point to come back to, more than once", async () => {

@@ -3,7 +3,7 @@
 import { type Device, Gpu, ops } from "../../../mod.ts";
 import { TUNING, type Tuning } from "../../../src/graph/tuning.ts";
 import { DCGAN } from "../../../src/training/dcgan.ts";
-import { compileStep } from "../../../src/training/step.ts";
+import { recordStep } from "../../../src/training/step.ts";
 import { cases } from "../../ops/cases.ts";
 import { blobs } from "../dataset.ts";
 import { recordable } from "../gradcheck.ts";
@@ -64,7 +64,8 @@ export function pipelinesOfPrograms(limits: Readonly<Record<string, number>>): P
     }
     gpu.compile({}, () => ({ bits: ops.randomBits([8]), uniform: ops.randomUniform([8]) }));
     const model = new DCGAN(gpu, blobs(300), {});
-    compileStep(gpu, model, 256, { checkFinite: true });
+    const [inputs, body, options] = recordStep(model, 256);
+    gpu.compile(inputs, body, { ...options, checkFinite: true });
   }
   return [...found.values()];
 }

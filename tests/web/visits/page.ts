@@ -1,0 +1,183 @@
+/**
+ * Visits to the page in a real browser: a run, its files, its return after a reload; images of one's
+ * own; a lost device; a browser without WebGPU. `page_test.ts` runs them.
+ */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { decodePNG, decodeSafetensors, encodePNG, Generator, Gpu } from "../../../mod.ts";
+import { loadMNIST, Trainer } from "../../../mod.ts";
+import { decodeCheckpoint } from "../../../src/training/checkpoint.ts";
+import { mnistPackageDir } from "../../../src/cli/mnist_package.ts";
+import { fromAddress } from "../../../web/settings.ts";
+import { assertQuiet, download, isPainted, ready, shows, SMALL, stepOf } from "./visit.ts";
+import { trainTo, Visit, waitForStep } from "./visit.ts";
+
+/** The first images of MNIST, as the visited page has them. */
+async function digits(count: number) {
+  const { images, height, width, channels } = await loadMNIST({ fallback: mnistPackageDir });
+  return { images: images.slice(0, count * height * width), count, height, width, channels };
+}
+
+Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bit", async (t) => {
+  await using visited = await Visit.begin();
+  const page = await visited.open(SMALL);
+  await ready(page);
+  const settings = fromAddress(SMALL, (text) => assert.fail(text));
+  let uninterrupted: Uint8Array;
+
+  await t.step("losses are those of Deno", async () => {
+    using trainer = await Trainer.create({ ...settings, dataset: await digits(512) });
+    for (let step = 1; step <= 4; step++) {
+      const [g, d] = await trainTo(page, step);
+      const { generatorLoss, discriminatorLoss } = await trainer.step();
+      // Another compiler and another adapter: sums in other orders.
+      assert.ok(Math.abs(g - generatorLoss) < 1e-4, `step ${step}: ${g}, Deno ${generatorLoss}`);
+      assert.ok(Math.abs(d - discriminatorLoss) < 1e-4, `step ${step}: ${d}, ${discriminatorLoss}`);
+    }
+    [, uninterrupted] = await download(page, '[data-export="checkpoint"]');
+  });
+
+  await t.step("what is saved opens as what it is", async () => {
+    using trainer = await Trainer.create({ ...settings, dataset: await digits(512) });
+    await trainer.restore(decodeCheckpoint(uninterrupted, "the download"));
+    assert.equal(trainer.steps, 4);
+    using gpu = await Gpu.request();
+    const [name, weights] = await download(page, '[data-export="safetensors"]');
+    assert.equal(name, "generator-step-4.safetensors");
+    assert.equal((await Generator.load(gpu, weights)).noiseDim, 8);
+    const [onnx, model] = await download(page, '[data-export="onnx"]');
+    assert.equal(onnx, "generator-step-4.onnx");
+    assert.ok(new TextDecoder("latin1").decode(model).includes("@dcgan/webgpu"));
+  });
+
+  await t.step("a reload goes on from the private file system to the bit", async () => {
+    await page.click("#anew");
+    await shows(page, "#step-number", /^0$/);
+    await trainTo(page, 2);
+    await shows(page, "#stored", /step 2/);
+    await page.reload();
+    await page.waitForSelector("#train:enabled");
+    assert.equal(await stepOf(page), 2);
+    assert.equal(await page.textContent("#train"), "Continue");
+    await trainTo(page, 4);
+    const [, resumed] = await download(page, '[data-export="checkpoint"]');
+    const tensors = (bytes: Uint8Array) => decodeSafetensors(bytes, "a download").tensors;
+    assert.deepEqual(tensors(resumed), tensors(uninterrupted));
+  });
+
+  await t.step("it trains until it is paused, goes back, and opens a checkpoint", async () => {
+    await page.click("#train");
+    await waitForStep(page, 60);
+    await page.click("#train");
+    await shows(page, "#train", /Continue/);
+    const paused = await stepOf(page);
+    await page.waitForTimeout(500);
+    assert.equal(await stepOf(page), paused);
+    await page.focus("#rewind");
+    await page.keyboard.press("ArrowLeft");
+    await page.waitForFunction(
+      `Number(document.querySelector("#step-number").textContent) < ${paused}`,
+    );
+    const file = { name: "run.safetensors", mimeType: "", buffer: Buffer.from(uninterrupted) };
+    await page.setInputFiles("#open", file);
+    await shows(page, "#step-number", /^4$/);
+  });
+
+  await t.step("a drawing is judged, a walk is painted, a step is timed", async () => {
+    await page.locator("#paper").scrollIntoViewIfNeeded();
+    const { x, y, width, height } = (await page.locator("#paper").boundingBox())!;
+    await page.mouse.move(x + 0.3 * width, y + 0.3 * height);
+    await page.mouse.down();
+    await page.mouse.move(x + 0.6 * width, y + 0.8 * height, { steps: 5 });
+    await page.mouse.up();
+    await shows(page, "#verdict", /% real/);
+    await page.locator("#latent").scrollIntoViewIfNeeded();
+    await isPainted(page, "#walked", 99);
+    const [, png] = await download(page, "#save-png");
+    assert.equal(decodePNG(png, "the download").width, 224);
+    const [, gif] = await download(page, "#save-gif");
+    assert.equal(new TextDecoder().decode(gif.subarray(0, 6)), "GIF89a");
+    await page.click("#profile");
+    await shows(page, "#profile-status", /in all|timestamp/);
+    await assertQuiet(visited, page);
+  });
+});
+
+Deno.test("images of one's own are read; what is no image, or too large, is skipped", async () => {
+  await using visited = await Visit.begin();
+  const page = await visited.open(SMALL);
+  await ready(page);
+  const image = (seed: number) =>
+    encodePNG({
+      ...{ width: 40, height: 50, channels: 3 },
+      data: Uint8Array.from({ length: 6000 }, (_, i) => (i * seed) % 256),
+    });
+  const huge = image(1);
+  new DataView(huge.buffer).setUint32(16, 20_000);
+  new DataView(huge.buffer).setUint32(20, 20_000);
+  const files = [
+    ...Array.from({ length: 20 }, (_, i) => [`${i}.png`, image(i + 3)] as const),
+    ["huge.png", huge] as const,
+    ["notes.txt", new TextEncoder().encode("no image".repeat(20))] as const,
+    ["cut.png", image(1).subarray(0, 100)] as const,
+  ].map(([name, bytes]) => ({ name, mimeType: "image/png", buffer: Buffer.from(bytes) }));
+  await page.setInputFiles("#files", files);
+  await shows(page, "#data-status", /20 images/);
+  const skipped = await page.locator("#skipped li").allTextContents();
+  assert.equal(skipped.length, 3);
+  assert.match(skipped[0], /^huge\.png: 20000 × 20000 pixels are too many/);
+  assert.match(skipped[1], /^notes\.txt: not a PNG/);
+  assert.match(skipped[2], /^cut\.png: damaged/);
+  await trainTo(page, 1);
+  await page.click("#digits");
+  await shows(page, "#data-status", /MNIST/);
+  await assertQuiet(visited, page);
+});
+
+Deno.test("a run goes on when its device is lost", async () => {
+  await using visited = await Visit.begin();
+  // The worker keeps its devices where the test finds them.
+  await visited.context.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    const body = `{ const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (options) {
+        const device = await request.call(this, options);
+        (self.devices ??= []).push(device);
+        return device;
+      }; } ${await response.text()}`;
+    await route.fulfill({ response, body });
+  });
+  const page = await visited.open(SMALL);
+  await ready(page);
+  await page.click("#train");
+  await waitForStep(page, 30);
+  await page.workers()[0].evaluate("devices[0].destroy()");
+  await page.waitForSelector("#messages .warning");
+  assert.match(await page.innerText("#messages"), /took the GPU away.*went on with step \d+/s);
+  await waitForStep(page, 32);
+});
+
+Deno.test("without WebGPU the trained generator paints, and walks", async () => {
+  await using visited = await Visit.begin({ webgpu: false });
+  const page = await visited.open();
+  await shows(page, ".notice", /found no GPU/);
+  await isPainted(page, "#grid", 472);
+  await page.locator("#latent").scrollIntoViewIfNeeded();
+  await isPainted(page, "#walked", 99);
+  const pixels = 'document.querySelector("#walked").toDataURL()';
+  const before = await page.evaluate(pixels);
+  await page.focus("#directions input");
+  await page.keyboard.press("End");
+  await page.waitForFunction(`${pixels} !== ${JSON.stringify(before)}`);
+  await visited.context.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    const without =
+      'Object.defineProperty(WorkerNavigator.prototype, "gpu", { value: undefined });';
+    await route.fulfill({ response, body: without + await response.text() });
+  });
+  await page.reload();
+  await shows(page, ".notice", /has no WebGPU/);
+  await isPainted(page, "#grid", 472);
+  assert.deepEqual(visited.errors, []);
+});

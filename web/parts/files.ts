@@ -1,0 +1,50 @@
+/**
+ * Files of a run, in and out.
+ *
+ * @module
+ */
+
+import type { Client } from "../client.ts";
+import { count, get, save, showRun } from "../dom.ts";
+import type { Questions } from "../protocol.ts";
+
+/** Sets up the part. */
+export function filesPart(client: Client): void {
+  const status = get("files-status");
+  const input = get<HTMLInputElement>("open");
+
+  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-export]")) {
+    const form = button.dataset.export as Questions["export"]["ask"]["form"];
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        const { name, bytes } = await client.ask("export", { form });
+        save(name, bytes, "application/octet-stream");
+        status.textContent = `Saved ${name}, ${(bytes.length / 1e6).toFixed(1)} MB.`;
+      } catch (error) {
+        status.textContent = (error as Error).message;
+      } finally {
+        button.disabled = false;
+      }
+    });
+  }
+
+  async function open(file: File): Promise<void> {
+    status.textContent = `Opening ${file.name} …`;
+    try {
+      const { step } = await client.ask("open", { file });
+      status.textContent = `Opened ${file.name}: the run stands at step ${count(step)}.`;
+      showRun();
+    } catch (error) {
+      status.textContent = (error as Error).message;
+      status.scrollIntoView({ block: "center" });
+    }
+  }
+  input.addEventListener("change", async () => {
+    if (input.files![0]) await open(input.files![0]);
+    input.value = "";
+  });
+  client.on("ready", () => get("stored").textContent = "");
+  client.on("stored", ({ step }) => get("stored").textContent = ` (kept: step ${count(step)})`);
+  document.addEventListener("checkpoint", (event) => open((event as CustomEvent<File>).detail));
+}

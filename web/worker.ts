@@ -1,0 +1,411 @@
+/**
+ * The training, in a worker, so that the page never waits for it.
+ *
+ * @module
+ */
+
+import { AdapterError, DeviceLostError, encodeGIF, encodePNG, Gpu, imageGrid } from "../mod.ts";
+import type { Snapshot } from "../mod.ts";
+import { latentPath } from "../src/model/latent.ts";
+import { seedNoise } from "../src/model/sampler.ts";
+import { decodeCheckpoint } from "../src/training/checkpoint.ts";
+import { hyperparametersOf, resolveHyperparameters } from "../src/training/hyperparameters.ts";
+import type { Position } from "../src/training/position.ts";
+import { type Data, fetchMNIST, MNIST, readImages } from "./data.ts";
+import { PlainGenerator, principalDirections } from "./infer.ts";
+import type { Command, Event, Order, Question, Questions, Source } from "./protocol.ts";
+import { type Reports, Run } from "./run.ts";
+import { fromHyperparameters, type Settings } from "./settings.ts";
+import { Store } from "./store.ts";
+
+/** Milliseconds between two times that a run under way is kept. */
+const KEEP_EVERY = 30_000;
+
+const COMPILING = "Preparing your GPU for the first step";
+
+/** How often a run goes on with another device. */
+const MOST_LOSSES = 3;
+
+function send(event: Event, transfer: Transferable[] = []): void {
+  self.postMessage(event, { transfer });
+}
+
+const message = (text: string, warning = false) => send({ type: "message", text, warning });
+
+const reasonOf = (error: unknown) => error instanceof Error ? error.message : String(error);
+
+/** A sentence with the way out, for a browser without a device. */
+function unavailable(): string {
+  if (!self.isSecureContext) {
+    return "WebGPU works on https addresses and on localhost only. Open this page from one of these.";
+  }
+  if (!navigator.gpu) {
+    return "This browser has no WebGPU. Chrome and Edge have it since version 113, Safari since 26, " +
+      "Firefox since 141 on Windows and 145 on a Mac.";
+  }
+  return "This browser has WebGPU, but found no GPU that it may use. Turn on graphics acceleration " +
+    "in its settings, or update the graphics driver, and reload the page.";
+}
+
+/** Everything that the worker holds. */
+class Worker {
+  #gpu: Gpu | undefined;
+  #store: Store | undefined;
+  #data: Data | undefined;
+  #mnist: Data | undefined;
+  #run: Run | undefined;
+  #shipped: Promise<PlainGenerator> | undefined;
+  #keptStep = -1;
+  #keptAt = performance.now();
+  #keeping = Promise.resolve();
+  #canceled = false;
+  #losses = 0;
+  #costKnown = false;
+
+  readonly #reports: Reports = {
+    losses: (losses, imagesPerSecond) => {
+      send({ type: "losses", losses, imagesPerSecond });
+      if (!this.#costKnown) {
+        this.#costKnown = true;
+        send({ type: "busy" });
+        send({ type: "cost", cost: { ...this.#run!.trainer.stats } });
+      }
+      if (performance.now() - this.#keptAt > KEEP_EVERY) this.#keep();
+    },
+    frame: (frame) => {
+      const { images, real, generated } = frame;
+      send({ type: "frame", frame }, [images.buffer, real.buffer, generated.buffer as ArrayBuffer]);
+    },
+    snapshot: (step, images) => send({ type: "snapshot", step, images }, [images.buffer]),
+    snapshots: (steps) => send({ type: "snapshots", steps }),
+    rewound: (step) => send({ type: "rewound", step }),
+    training: (running) => send({ type: "training", running }),
+    message: (text) => {
+      // Which kernels, is of interest to no one here.
+      const elsewhere = / was made with other kernels /.test(text);
+      if (elsewhere) message("This run began on another GPU. It goes on here with other rounding");
+      else message(text, true);
+    },
+    compiled: (done) => send({ type: "busy", text: COMPILING, done }),
+  };
+
+  /** Does what the page orders. */
+  async obey(order: Order): Promise<void> {
+    switch (order.type) {
+      case "hello":
+        return await this.#hello(order.settings, order.bare);
+      case "begin":
+        if (order.mnist) this.#data = undefined;
+        return await this.#begin(order.settings);
+      case "resume":
+        return await this.#resume();
+      case "train":
+        return await this.#train(order.delay);
+      case "pause":
+        await this.#run?.pause();
+        return await this.#keep();
+      case "step":
+        this.#announceCompiling();
+        await this.#run?.step();
+        return await this.#keep();
+      case "rewind":
+        return await this.#run?.rewind(order.step);
+      case "frame":
+        return await this.#run?.frame();
+      case "keep":
+        return await this.#keep();
+      case "cancel":
+        this.#canceled = true;
+    }
+  }
+
+  async #hello(settings: Settings, bare: boolean): Promise<void> {
+    send({ type: "busy", text: "Looking for your GPU" });
+    this.#store = await Store.open();
+    try {
+      this.#gpu = await Gpu.request();
+    } catch (error) {
+      if (error instanceof AdapterError) send({ type: "unavailable", text: unavailable() });
+      else throw error;
+      return send({ type: "busy" });
+    }
+    const kept = await this.#kept();
+    if (kept) {
+      const same = JSON.stringify(resolveHyperparameters(settings)) ===
+        JSON.stringify(resolveHyperparameters(kept.settings));
+      const resumed = (bare || same) &&
+        await this.#resume(same ? { ...kept, settings } : kept).then(() => true, (error) => {
+          message(`The run of before cannot go on: ${reasonOf(error)}`, true);
+        });
+      if (resumed) return;
+    }
+    await this.#begin(settings);
+    if (kept) send({ type: "kept", step: kept.snapshot.position.steps });
+  }
+
+  /** The run that is kept, if one is and can be read. */
+  async #kept(): Promise<{ snapshot: Snapshot; settings: Settings } | undefined> {
+    const bytes = await this.#store?.run();
+    if (!bytes?.length) return undefined;
+    try {
+      const name = "the run of before";
+      const snapshot = decodeCheckpoint<Position>(bytes, name);
+      return {
+        snapshot,
+        settings: fromHyperparameters(hyperparametersOf(snapshot.configuration, name)),
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #resume(given?: { snapshot: Snapshot; settings: Settings }): Promise<void> {
+    const kept = given ?? await this.#kept();
+    if (!kept) return message("There is no run of before any more", true);
+    this.#data = await this.#store?.images();
+    await this.#begin(kept.settings, kept.snapshot, "the run of before");
+    this.#keptStep = this.#run!.steps;
+    send({ type: "stored", step: this.#keptStep });
+  }
+
+  /** Makes a run in place of the one before, which stays if this one is refused. */
+  async #begin(settings: Settings, snapshot?: Snapshot, name?: string): Promise<void> {
+    const gpu = this.#gpu!;
+    this.#data ??= await this.#fetchMNIST();
+    const data = this.#data;
+    send({ type: "busy", text: "Making the networks" });
+    try {
+      await this.#run?.pause();
+      const report = this.#reports;
+      const run = await Run.create({ settings, data, gpu, report, snapshot, name });
+      this.#run?.[Symbol.dispose]();
+      this.#run = run;
+    } finally {
+      send({ type: "busy" });
+    }
+    this.#costKnown = false;
+    this.#keptStep = -1;
+    const { steps: step, image, trainer } = this.#run;
+    const { vendor, architecture, description } = gpu.info;
+    send({
+      type: "ready",
+      run: {
+        settings,
+        step,
+        data: { name: data.name, count: data.count, image },
+        adapter: description || `${vendor} ${architecture}`.trim() || "unknown",
+        summaries: [trainer.generator.summary(), trainer.discriminator.summary()],
+        stepsPerEpoch: Math.ceil(data.count / settings.batchSize),
+      },
+    });
+  }
+
+  async #fetchMNIST(): Promise<Data> {
+    const text = "Fetching 60,000 handwritten digits";
+    send({ type: "busy", text });
+    this.#mnist ??= await fetchMNIST((done) => send({ type: "busy", text, done }))
+      .finally(() => send({ type: "busy" }));
+    return this.#mnist;
+  }
+
+  #announceCompiling(): void {
+    if (!this.#costKnown) {
+      send({ type: "busy", text: COMPILING });
+    }
+  }
+
+  /** Trains, on another device whenever one is lost. */
+  async #train(delay: number): Promise<void> {
+    this.#announceCompiling();
+    for (;;) {
+      const run = this.#run;
+      if (!run || run.running) return;
+      try {
+        return await run.train(delay);
+      } catch (error) {
+        if (run !== this.#run) return; // Another run took its place.
+        send({ type: "busy" });
+        if (!(error instanceof DeviceLostError) || ++this.#losses > MOST_LOSSES) {
+          message(reasonOf(error), true);
+          return;
+        }
+        await this.#replaceDevice(run);
+      }
+    }
+  }
+
+  async #replaceDevice(run: Run): Promise<void> {
+    const { newest, settings } = run;
+    this.#gpu = await Gpu.request();
+    await this.#begin(settings, newest, "the newest snapshot");
+    message(
+      `The browser took the GPU away, as it does when a driver restarts. The run went on with step ` +
+        `${this.#run!.steps}.`,
+      true,
+    );
+  }
+
+  /** Keeps the run, once it was kept as it was before: an older one must not replace a newer one. */
+  #keep(): Promise<void> {
+    return this.#keeping = this.#keeping.then(() => this.#keepNow());
+  }
+
+  async #keepNow(): Promise<void> {
+    const run = this.#run;
+    this.#keptAt = performance.now();
+    if (!run || !this.#store || run.steps === 0 || run.steps === this.#keptStep) return;
+    try {
+      const [step, bytes] = await run.toBytes();
+      if (!await this.#store.keep(bytes, run.data)) return;
+      this.#keptStep = step;
+      send({ type: "stored", step });
+    } catch (error) {
+      if (run !== this.#run) return; // Another run took its place.
+      message(`The run could not be kept in this browser: ${reasonOf(error)}`, true);
+    }
+  }
+
+  /** Answers a question. */
+  async answer(question: Question): Promise<Questions[keyof Questions]["answer"]> {
+    switch (question.type) {
+      case "generate":
+        return { images: await this.#generate(question.noise, question.from) };
+      case "latent":
+        return await this.#latent(question);
+      case "judge":
+        return await this.#need().judge(question.image);
+      case "example":
+        return { image: await this.#need().example(question.kind) };
+      case "picture":
+        return { bytes: new Uint8Array(await this.#picture(question)) };
+      case "export":
+        return await this.#export(question.form);
+      case "open":
+        return await this.#open(question.file);
+      case "images":
+        return await this.#images(question);
+      case "profile":
+        return { kernels: await this.#need().profile() };
+    }
+  }
+
+  #need(): Run {
+    if (!this.#run) throw new Error("There is no run: reload the page");
+    return this.#run;
+  }
+
+  #plain(): Promise<PlainGenerator> {
+    return this.#shipped ??= fetch("generator.safetensors").then(async (response) => {
+      if (!response.ok) throw new Error("The trained generator is missing from this site");
+      return new PlainGenerator(new Uint8Array(await response.arrayBuffer()));
+    });
+  }
+
+  async #generate(noise: Float32Array, from: Source): Promise<Float32Array<ArrayBuffer>> {
+    return from === "run"
+      ? await this.#need().generate(noise)
+      : (await this.#plain()).generate(noise);
+  }
+
+  async #latent(
+    { from, seed }: Questions["latent"]["ask"],
+  ): Promise<Questions["latent"]["answer"]> {
+    const model = from === "run" ? this.#need() : await this.#plain();
+    const first = model instanceof Run ? await model.first() : model.first;
+    const { height, width, channels } = model instanceof Run ? model.image : model;
+    const { noiseDim } = first;
+    return {
+      noiseDim,
+      image: { height, width, channels },
+      noise: seedNoise(16, noiseDim, seed),
+      directions: principalDirections(first),
+    };
+  }
+
+  async #picture({ noise, from, form }: Questions["picture"]["ask"]) {
+    const model = from === "run" ? this.#need() : await this.#plain();
+    const { height, width, channels } = model instanceof Run ? model.image : model;
+    const noiseDim = model instanceof Run ? model.settings.noiseDim : model.noiseDim;
+    const scale = Math.max(1, Math.round(224 / width));
+    const grid = (images: Float32Array) =>
+      imageGrid(images, {
+        ...{ height, width, channels, scale },
+        count: images.length / (height * width * channels),
+        columns: images.length / (height * width * channels),
+      });
+    if (form === "png") return encodePNG(grid(await this.#generate(noise, from)));
+    const path = latentPath(noise, { noiseDim, steps: 16, loop: true });
+    const images = await this.#generate(path, from);
+    const size = height * width * channels;
+    const frames = Array.from(
+      { length: images.length / size },
+      (_, i) => grid(images.subarray(i * size, (i + 1) * size)),
+    );
+    return encodeGIF(frames, { delayMs: 60 });
+  }
+
+  async #export(form: Questions["export"]["ask"]["form"]) {
+    const run = this.#need();
+    if (form === "checkpoint") {
+      const [step, bytes] = await run.toBytes();
+      return { name: `checkpoint-step-${step}.safetensors`, bytes };
+    }
+    const { steps: step, generator } = run.trainer;
+    return form === "onnx"
+      ? { name: `generator-step-${step}.onnx`, bytes: await generator.toONNX() }
+      : { name: `generator-step-${step}.safetensors`, bytes: await generator.toSafetensors() };
+  }
+
+  async #open(file: File): Promise<{ step: number }> {
+    const snapshot = decodeCheckpoint<Position>(
+      new Uint8Array(await file.arrayBuffer()),
+      file.name,
+    );
+    const settings = fromHyperparameters(hyperparametersOf(snapshot.configuration, file.name));
+    const before = this.#data;
+    try {
+      await this.#begin(settings, snapshot, file.name);
+    } catch (error) {
+      // It may be a run on MNIST, while images of the person's own are loaded.
+      if (!before || before.name === MNIST) throw error;
+      this.#data = undefined;
+      await this.#begin(settings, snapshot, file.name).catch((error) => {
+        this.#data = before;
+        throw error;
+      });
+    }
+    return { step: this.#run!.steps };
+  }
+
+  async #images(ask: Questions["images"]["ask"]): Promise<Questions["images"]["answer"]> {
+    this.#canceled = false;
+    const text = "Reading your images";
+    const { data, skipped } = await readImages(
+      ask,
+      (done) => send({ type: "busy", text, done }),
+      () => this.#canceled,
+    ).finally(() => send({ type: "busy" }));
+    if (data && !this.#canceled) this.#data = data;
+    return { count: data?.count ?? 0, skipped, canceled: this.#canceled };
+  }
+}
+
+const worker = new Worker();
+
+self.addEventListener("message", async ({ data }: MessageEvent<Command>) => {
+  if (!("id" in data)) {
+    await worker.obey(data).catch((error) => {
+      send({ type: "busy" });
+      message(reasonOf(error), true);
+    });
+    return;
+  }
+  const { id } = data;
+  try {
+    const value = await worker.answer(data);
+    const arrays = Object.values(value).filter((part) => ArrayBuffer.isView(part));
+    send({ type: "answer", id, value }, [...new Set(arrays.map(({ buffer }) => buffer))]);
+  } catch (error) {
+    send({ type: "refusal", id, text: reasonOf(error) });
+  }
+});
