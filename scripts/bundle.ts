@@ -13,6 +13,7 @@ import { build, type BuildOptions, type Plugin } from "npm:esbuild@0.28.2";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** It has the packages of the library, and of the tests. */
 const LOCK = fileURLToPath(new URL("../tests/deno.lock", import.meta.url));
 
 /** To others than Deno, `npm:name@1.2.3/path` is `name/path`. */

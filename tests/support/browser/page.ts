@@ -7,7 +7,7 @@ import { type ProgramName, programs } from "./programs.ts";
 import type { Pipeline } from "./recorder.ts";
 
 const gpu = await Gpu.request();
-const { gemm: standard } = gpu.tuning;
+const { gemm: ownVariant } = gpu.tuning;
 
 export const adapter = () => Promise.resolve(gpu.info);
 
@@ -27,7 +27,7 @@ export async function checkOp(
   name: OpName,
   options: { readonly row?: string; readonly gemm?: GemmVariant; readonly gradients: boolean },
 ): Promise<string[]> {
-  const { row: only, gemm = standard, gradients } = options;
+  const { row: only, gemm = ownVariant, gradients } = options;
   gpu.tune({ gemm });
   const failures: string[] = [];
   const rows = cases[name].filter((row) =>
@@ -39,6 +39,7 @@ export async function checkOp(
     await check(gpu, gradients ? op : { ...op, gradient: "none" })
       .catch((error) => failures.push(`${error}`));
   }
+  gpu.tune({ gemm: ownVariant });
   return failures;
 }
 
