@@ -86,6 +86,22 @@ test("programs give Deno's numbers", async (t) => {
   }
 });
 
+test("a run in the private file system is resumed to the bit", async () => {
+  const { files, differences } = await page.call("resumes");
+  deepEqual(differences, []);
+  deepEqual(files, [
+    "dcgan.gif",
+    "image_at_epoch_0001.png",
+    "image_at_epoch_0002.png",
+    "image_at_step_000004.png",
+    "losses.svg",
+    "metrics.jsonl",
+    "run.json",
+    "tensorboard",
+    "training_checkpoints",
+  ]);
+});
+
 test("nothing was logged as an error or a warning", () => {
   deepEqual(page.complaints, []);
   return Promise.resolve();

@@ -1,7 +1,14 @@
 /** What the tests call in a page: on one device, which the page keeps. */
 
-import { type GemmVariant, Gpu } from "../../../mod.ts";
+import {
+  decodeSafetensors,
+  type FolderHandle,
+  type GemmVariant,
+  Gpu,
+  trainDCGAN,
+} from "../../../mod.ts";
 import { cases, type OpName } from "../../ops/cases.ts";
+import { SMALL } from "../dataset.ts";
 import { check, type OpCase } from "../gradcheck.ts";
 import { type ProgramName, programs } from "./programs.ts";
 import type { Pipeline } from "./recorder.ts";
@@ -21,6 +28,43 @@ export function limits(): Promise<Record<string, number>> {
 }
 
 export const run = (name: ProgramName) => programs[name](gpu);
+
+const bits = (array: Float32Array | Uint32Array) => [...new Uint8Array(array.buffer)].join();
+
+/**
+ * A run of ten steps in the origin's private file system: straight on, and stopped after four. What it
+ * leaves there, and the weights and moments that differ.
+ */
+export async function resumes(): Promise<{ files: string[]; differences: string[] }> {
+  const root = await (navigator as unknown as { storage: Storage }).storage.getDirectory();
+  const train = async (
+    name: string,
+    options: { readonly maxSteps?: number; readonly resume?: boolean },
+  ) => {
+    const outDir = await root.getDirectoryHandle(name, { create: true });
+    const run = await trainDCGAN({ ...SMALL, gpu, epochs: 2, distance: false, outDir, ...options });
+    run[Symbol.dispose]();
+    const folder = await outDir.getDirectoryHandle("training_checkpoints");
+    const newest = options.maxSteps ? "ckpt-0001-step-4" : "ckpt-0002";
+    const file = await (await folder.getFileHandle(`${newest}.safetensors`)).getFile();
+    const { tensors } = decodeSafetensors(new Uint8Array(await file.arrayBuffer()), newest);
+    return { outDir, tensors };
+  };
+  const straight = await train("straight", {});
+  await train("stopped", { maxSteps: 4 });
+  const resumed = await train("stopped", { resume: true });
+  const files: string[] = [];
+  for await (const { name } of resumed.outDir.values()) files.push(name);
+  const differences = [...straight.tensors].flatMap(([name, { data }]) =>
+    bits(data as Float32Array) === bits(resumed.tensors.get(name)!.data as Float32Array) ? [] : name
+  );
+  return { files: files.sort(), differences };
+}
+
+/** What is used of `StorageManager`, which Deno's types do not have. */
+interface Storage {
+  getDirectory(): Promise<FolderHandle>;
+}
 
 /** Checks an op's rows of the table, or the one that is named; what was wrong. */
 export async function checkOp(
