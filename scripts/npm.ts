@@ -23,14 +23,14 @@ const SPECIFIER = /"npm:((?:@[^/"]+\/)?[^@/"]+)@([^/"]+)([^"]*)"/g;
 const PACKAGE = /\bfrom "((?:@[^/"]+\/)?[^@./"][^/"]*)[^"]*"/g;
 
 /**
- * A kernel without comments and needless spaces. Lines such as `case 5 { … } // exp` stay, since the
- * library reads the names of the instructions from them. So do line ends: messages name lines.
+ * A kernel without comments and most spaces, such that the library still reads from it what it needs:
+ * lines such as `case 5 { … } // exp` name the instructions, and a space follows `var<workgroup>`.
  */
 function shortened(wgsl: string): string {
   return wgsl
     .replaceAll(
       /^(?!\s*case \d).*$/gm,
-      (line) => line.replace(/\/\/.*$/, "").replaceAll(/ *([=+*/<>{}(),;:|?]) */g, "$1"),
+      (line) => line.replace(/\/\/.*$/, "").replaceAll(/ *([=+*/{}(),;:|?]) */g, "$1"),
     )
     .replaceAll(/^\s+|[ \t]+$/gm, "");
 }

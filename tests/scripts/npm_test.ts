@@ -2,7 +2,9 @@
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
+import { invocations, kernel, workgroupBytes } from "../../src/gpu/shader.ts";
 import { CHROMIUM, skip, SWIFTSHADER } from "../support/browser/runtime.ts";
 import { inFolder, put } from "../support/folder.ts";
 import { deno, output, ROOT } from "../support/process.ts";
@@ -173,6 +175,20 @@ class Browser implements AsyncDisposable {
   }
 }
 
+/** The tokens of a kernel, and what the library reads from its text. */
+function read(code: string) {
+  const parsed = kernel("a kernel", code);
+  const entries = [...code.matchAll(/@compute @workgroup_size\([^)]*\)\s*fn (\w+)/g)];
+  return {
+    tokens: code.replaceAll(/\/\/.*$/gm, "").match(/\w+|[^\s\w]/g),
+    ...{ bindings: parsed.bindings, overrides: parsed.overrides, shared: workgroupBytes(parsed) },
+    entries: entries.map(([, name]) => [name, invocations(parsed, name, {})]),
+    instructions: code.match(/case \d+ \{.*\} \/\/ \w+/g)?.map((line) =>
+      line.replace(/\{.*\}/, "")
+    ),
+  };
+}
+
 const has = (path: string) => Deno.stat(path).then(() => true, () => false);
 
 Deno.test("npm: the package works as its pages say, in TypeScript, Node, Vite and Chromium", (t) =>
@@ -208,6 +224,18 @@ Deno.test("npm: the package works as its pages say, in TypeScript, Node, Vite an
           /^(?![^]*[^"]Symbol\.(?:dispose|asyncDispose)\b(?!\?\?))/,
           "Symbol.dispose alone",
         );
+      }
+    });
+
+    await t.step("kernels without comments and spaces are the same, and say the same", async () => {
+      const path = join(folder, "node_modules/@dcgan/webgpu/src/kernels/all.js");
+      const kernels: Record<string, string> = await import(pathToFileURL(path).href);
+      const files = [...Deno.readDirSync(join(ROOT, "src/kernels"))].map(({ name }) => name);
+      deepEqual(Object.keys(kernels).map((name) => `${name}.wgsl`).sort(), files.sort());
+      for (const [name, short] of Object.entries(kernels)) {
+        const full = await Deno.readTextFile(join(ROOT, `src/kernels/${name}.wgsl`));
+        deepEqual(read(short), read(full), name);
+        ok(short.length < full.length, name);
       }
     });
 
