@@ -40,7 +40,7 @@ function serve(folder: string) {
 }
 
 const folder = await Deno.makeTempDir();
-await bundle("tests/support/browser/page.ts", folder, {
+await bundle(Deno.args[0], folder, {
   alias: { "node:assert/strict": join(Deno.cwd(), "tests/support/browser/assert.ts") },
 });
 const server = serve(folder);

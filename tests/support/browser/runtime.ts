@@ -28,20 +28,23 @@ export function hasChromium(): boolean {
 
 type Suite = typeof import("./page.ts");
 
-/** A page in Chromium that has `page.ts`. */
+/** A page in Chromium that has a module: `page.ts`, if no other is given. */
 export class Page {
   /** Its errors, and what it logged as an error or a warning. */
   complaints: readonly string[] = [];
-  readonly #process = new Deno.Command("deno", {
-    args: "run --allow-all --lock=tests/deno.lock --frozen tests/support/browser/chromium.ts"
-      .split(" "),
-    cwd: ROOT,
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  readonly #expressions = this.#process.stdin.getWriter();
-  readonly #answers = createInterface({ input: Readable.fromWeb(this.#process.stdout) })
-    [Symbol.asyncIterator]();
+  readonly #process: Deno.ChildProcess;
+  readonly #expressions: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #answers: AsyncIterator<string>;
+
+  constructor(module = "tests/support/browser/page.ts") {
+    const run = "run --allow-all --lock=tests/deno.lock --frozen tests/support/browser/chromium.ts";
+    const args = [...run.split(" "), module];
+    const pipes = { stdin: "piped", stdout: "piped" } as const;
+    this.#process = new Deno.Command("deno", { args, cwd: ROOT, ...pipes }).spawn();
+    this.#expressions = this.#process.stdin.getWriter();
+    const input = Readable.fromWeb(this.#process.stdout);
+    this.#answers = createInterface({ input })[Symbol.asyncIterator]();
+  }
 
   async evaluate(expression: string): Promise<unknown> {
     await this.#expressions.write(new TextEncoder().encode(`${JSON.stringify(expression)}\n`));
