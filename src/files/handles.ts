@@ -87,9 +87,16 @@ interface Locks {
   ): Promise<void>;
 }
 
+/**
+ * When the last lock of a path that was given back here is free: the browser takes a moment, in which
+ * the same page could not take it again.
+ */
+const releases = new Map<string, Promise<void>>();
+
 /** A file of a browser's folder. Each write is whole: the browser writes a copy, and then replaces it. */
 class HandleFile implements SystemFile {
   #position = 0;
+  #held: Promise<void> | undefined;
   #release = () => {};
 
   constructor(private readonly path: string, private readonly file: FileHandle) {}
@@ -132,18 +139,21 @@ class HandleFile implements SystemFile {
   }
 
   /** The lock holds among all pages and workers of the origin. */
-  tryLock(): Promise<boolean> {
+  async tryLock(): Promise<boolean> {
+    await releases.get(this.path);
     const { locks } = navigator as unknown as { readonly locks: Locks };
-    return new Promise((resolve, reject) => {
-      locks.request(this.path, { ifAvailable: true }, (lock) => {
+    return await new Promise((resolve, reject) => {
+      this.#held = locks.request(this.path, { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
         return new Promise<void>((release) => lock ? this.#release = release : release());
-      }).catch(reject);
+      });
+      this.#held.catch(reject);
     });
   }
 
   close(): void {
     this.#release();
+    if (this.#held) releases.set(this.path, this.#held);
   }
 
   [Symbol.dispose](): void {

@@ -93,6 +93,7 @@ test("a run in the private file system is resumed to the bit", async () => {
     "dcgan.gif",
     "image_at_epoch_0001.png",
     "image_at_epoch_0002.png",
+    "image_at_step_000002.png",
     "image_at_step_000004.png",
     "losses.svg",
     "metrics.jsonl",

@@ -32,7 +32,7 @@ export const run = (name: ProgramName) => programs[name](gpu);
 const bits = (array: Float32Array | Uint32Array) => [...new Uint8Array(array.buffer)].join();
 
 /**
- * A run of ten steps in the origin's private file system: straight on, and stopped after four. What it
+ * A run of ten steps in the origin's private file system: straight on, and stopped after two and four. What it
  * leaves there, and the weights and moments that differ.
  */
 export async function resumes(): Promise<{ files: string[]; differences: string[] }> {
@@ -45,13 +45,15 @@ export async function resumes(): Promise<{ files: string[]; differences: string[
     const run = await trainDCGAN({ ...SMALL, gpu, epochs: 2, distance: false, outDir, ...options });
     run[Symbol.dispose]();
     const folder = await outDir.getDirectoryHandle("training_checkpoints");
-    const newest = options.maxSteps ? "ckpt-0001-step-4" : "ckpt-0002";
+    const { maxSteps } = options;
+    const newest = maxSteps ? `ckpt-0001-step-${maxSteps}` : "ckpt-0002";
     const file = await (await folder.getFileHandle(`${newest}.safetensors`)).getFile();
     const { tensors } = decodeSafetensors(new Uint8Array(await file.arrayBuffer()), newest);
     return { outDir, tensors };
   };
   const straight = await train("straight", {});
-  await train("stopped", { maxSteps: 4 });
+  await train("stopped", { maxSteps: 2 });
+  await train("stopped", { maxSteps: 4, resume: true });
   const resumed = await train("stopped", { resume: true });
   const files: string[] = [];
   for await (const { name } of resumed.outDir.values()) files.push(name);
