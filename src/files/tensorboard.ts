@@ -31,5 +31,7 @@ export async function openEventFile(
     // TensorBoard reads the files of a folder in the order of their names, and ours must be last.
     else seconds = Math.max(seconds, file.seconds + 1);
   }
-  return await AppendFile.open(join(folder, `events.out.tfevents.${seconds}.dcgan.${runtime.pid}`));
+  return await AppendFile.open(
+    join(folder, `events.out.tfevents.${seconds}.dcgan.${runtime.pid ?? 0}`),
+  );
 }
