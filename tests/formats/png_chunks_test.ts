@@ -96,3 +96,10 @@ Deno.test("PNG: many chunks of no pixels cost no more than their bytes", () => {
   const none = new Array(20_000).fill(chunk("IDAT"));
   assert.equal(decodePNG(imageFile(GRAY, ROWS, ...none)).data.length, 16);
 });
+
+Deno.test("PNG: a file without the signature is refused, whatever follows", () => {
+  const file = imageFile(GRAY, ROWS);
+  file[0]++;
+  const refused = errorOf(DataError, "a.png", "begins with 0x8a504e470d0a1a0a");
+  assert.throws(() => decodePNG(file, "a.png"), refused);
+});
