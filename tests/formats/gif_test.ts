@@ -8,6 +8,7 @@ import { image, noise, rgba, says } from "../support/image.ts";
 
 /** The file as omggif reads it. */
 function readGIF(bytes: Uint8Array) {
+  assert.equal(bytes.at(-1), 0x3b, "the trailer"); // omggif does without
   const reader = new GifReader(bytes);
   const frames = Array.from({ length: reader.numFrames() }, (_, i) => {
     const pixels = new Uint8Array(reader.width * reader.height * 4);
