@@ -130,3 +130,21 @@ Deno.test("sequential: layers that do not fit are refused, and nothing is alloca
   }
   assert.equal(gpu.context.memory.count, count);
 });
+
+Deno.test("sequential: an activation that is unknown is refused by each layer that takes one", () => {
+  const name = "swish" as "relu";
+  const options = { activation: name };
+  for (
+    const layer of [
+      () => layers.dense(2, options),
+      () => layers.conv2D(2, { kernelSize: 3, ...options }),
+      () => layers.conv2DTranspose(2, { kernelSize: 3, ...options }),
+      () => layers.activation(name),
+    ]
+  ) {
+    assert.throws(layer, {
+      name: "RangeError",
+      message: /activation must be one of .*, got "swish"/,
+    });
+  }
+});
