@@ -96,7 +96,7 @@ export async function trainDCGAN<const O extends TrainOptions>(
   let result: TrainResult | undefined;
   try {
     const resolved = resolveTrainOptions(options);
-    await using run = new Run(resolved, await pathOf(resolved.outDir));
+    await using run = new Run(resolved, await folderPath(resolved.outDir));
     result = await run.train();
   } catch (error) {
     result?.[Symbol.dispose]();
@@ -381,7 +381,7 @@ class Run implements AsyncDisposable {
 }
 
 /** The path of a folder, also of one that a browser gave. */
-async function pathOf(folder: string | FolderHandle | undefined): Promise<string | undefined> {
+async function folderPath(folder: string | FolderHandle | undefined): Promise<string | undefined> {
   if (typeof folder !== "object") return folder;
   const { mount } = await import("./files/handles.ts");
   return await mount(folder);

@@ -65,7 +65,7 @@ export interface Questions {
     readonly answer: { readonly image: Float32Array };
   };
   /** A PNG of images side by side, or a GIF of images one after another. */
-  picture: {
+  render: {
     readonly ask: {
       readonly noise: Float32Array;
       readonly from: Source;

@@ -276,8 +276,8 @@ class Worker {
         return await this.#need().judge(question.image);
       case "example":
         return { image: await this.#need().example(question.kind) };
-      case "picture":
-        return { bytes: new Uint8Array(await this.#picture(question)) };
+      case "render":
+        return { bytes: new Uint8Array(await this.#render(question)) };
       case "export":
         return await this.#export(question.form);
       case "open":
@@ -322,7 +322,7 @@ class Worker {
     };
   }
 
-  async #picture({ noise, from, form }: Questions["picture"]["ask"]) {
+  async #render({ noise, from, form }: Questions["render"]["ask"]) {
     const model = from === "run" ? this.#need() : await this.#plain();
     const { height, width, channels } = model instanceof Run ? model.image : model;
     const noiseDim = model instanceof Run ? model.settings.noiseDim : model.noiseDim;

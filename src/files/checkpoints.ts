@@ -160,7 +160,7 @@ export class CheckpointFolder {
     return undefined;
   }
 
-  /** As {@linkcode CheckpointFolder.newest}. @throws {CheckpointError} when there is none */
+  /** As {@linkcode CheckpointFolder.newest}. @throws {CheckpointError} when none can be read */
   async latest<P>(
     skipped: (error: CheckpointError) => void,
     require?: (checkpoint: Checkpoint<P>, path: string) => void,

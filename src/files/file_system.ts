@@ -39,7 +39,7 @@ export type Entry =
 export interface OpenOptions {
   readonly read?: boolean;
   readonly write?: boolean;
-  /** Makes the file if there is none. */
+  /** Makes the file if it does not exist. */
   readonly create?: boolean;
   /** Makes the file, which must not be there. */
   readonly createNew?: boolean;

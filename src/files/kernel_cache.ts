@@ -23,7 +23,8 @@ export class KernelCache {
   static async open(dir: string, gpu: Gpu): Promise<KernelCache> {
     const { vendor, architecture, device, description, kind } = gpu.info;
     const adapter = [vendor, architecture, device, description];
-    const versions = [`Deno ${runtime.versions.deno}`, VERSION];
+    const { deno, node } = runtime.versions;
+    const versions = [deno ? `Deno ${deno}` : `Node ${node}`, VERSION];
     const identity = [...adapter, ...versions, gpu.tuning.gemm].join(" | ");
     const digest = await sha256(new TextEncoder().encode(identity));
     const path = join(dir, `kernels-${digest.slice(0, 16)}.json`);

@@ -57,7 +57,7 @@ function ofNode(): Runtime | undefined {
   return { pid, versions: { node, v8 }, os: platform === "win32" ? "windows" : platform, arch };
 }
 
-/** The value of an environment variable; in a browser there are none. */
+/** The value of an environment variable; undefined in a browser. */
 export function env(name: string): string | undefined {
   if ("Deno" in globalThis) return Deno.env.get(name);
   return (globalThis as { process?: typeof import("node:process") }).process?.env[name];

@@ -103,7 +103,7 @@ export function tutorialFrames(count: number): number[] {
   if (!Number.isSafeInteger(count) || count < 0) {
     throw new RangeError(`The number of images must be a whole number, got ${count}`);
   }
-  // Python rounds halves to even numbers, but there are none: (k + 1/2)^2 / 4 is never whole.
+  // Python rounds halves to even numbers, which does not matter: (k + 1/2)^2 / 4 is never whole.
   const frameOf = (i: number) => Math.round(2 * Math.sqrt(i));
   const indices = Array.from({ length: count }, (_, i) => i);
   const frames = indices.filter((i) => i === 0 || frameOf(i) > frameOf(i - 1));

@@ -19,7 +19,7 @@ const START = 1;
 /** `Summary.Image.colorspace` for PNG's color types; a palette's colors are RGB. */
 const COLORSPACE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
 
-/** An `Event` message, `wallTime` in seconds since 1970. @throws {RangeError} when a PNG is none */
+/** An `Event` message, `wallTime` in seconds since 1970. @throws {RangeError} for an invalid PNG */
 export function encodeEvent(wallTime: number, step: number, body: EventBody): Encoded {
   return message(double(1, wallTime), varint(2, step), encodeBody(body));
 }

@@ -74,9 +74,14 @@ export class DCGAN implements StepState, Disposable {
     return once(this.#programs, batch, () => this.gpu.compile(...recordStep(this, batch)));
   }
 
+  /** Whether the step of a batch size is compiled. */
+  isCompiled(batch: number): boolean {
+    return this.#programs.has(batch);
+  }
+
   /** Compiles the step of a batch size beside other work, if it is not compiled yet. */
   async prepare(batch: number, onCompile: (progress: CompileProgress) => void): Promise<void> {
-    if (this.#programs.has(batch)) return;
+    if (this.isCompiled(batch)) return;
     const [inputs, body, options] = recordStep(this, batch);
     const program = await this.gpu.compileAsync(inputs, body, { ...options, onCompile });
     this.#programs.set(batch, program);

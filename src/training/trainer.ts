@@ -59,8 +59,6 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   readonly #loop: Loop;
   /** The run's kernel choices, once they are made; see `describeKernels`. */
   #kernels: string | undefined;
-  /** Whether a full step is compiled with them. */
-  #prepared = false;
   /** Events that the iteration has still to emit. */
   #events: TrainEvent[] = [];
 
@@ -138,6 +136,11 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     return this.#fullStep.stats;
   }
 
+  /** Whether kernels are chosen and a full step is compiled with them. */
+  get #prepared(): boolean {
+    return this.#kernels !== undefined && this.#model.isCompiled(this.#batch);
+  }
+
   get #fullStep(): Program {
     return this.#model.program(this.#batch);
   }
@@ -164,11 +167,9 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     }
     this.#kernels ??= describeKernels(this.gpu);
     await this.#model.prepare(this.#batch, onCompile);
-    this.#prepared = true;
   }
 
   #recompile(): void {
-    this.#prepared = false;
     this.#model.recompile();
     this.#samples[Symbol.dispose]();
   }

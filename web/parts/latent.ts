@@ -158,7 +158,7 @@ export function latentPart(client: Client): void {
 
   const keep = async (form: "png" | "gif", noise: Float32Array, name: string) => {
     try {
-      const { bytes } = await client.ask("picture", { noise, from: from(), form });
+      const { bytes } = await client.ask("render", { noise, from: from(), form });
       save(name, bytes, `image/${form}`);
     } catch (error) {
       tell((error as Error).message, true);

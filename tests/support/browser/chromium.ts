@@ -10,20 +10,7 @@ import { stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { chromium } from "npm:playwright-core@1.65.1";
 import { bundle } from "../../../scripts/bundle.ts";
-import { CHROMIUM } from "./runtime.ts";
-
-const ARGUMENTS = [
-  "--headless=new",
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--no-sandbox", // root has none
-  // It is to reach nothing but the server below.
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-quic",
-  "--disable-sync",
-  "--no-first-run",
-];
+import { ARGUMENTS, CHROMIUM, WEBGPU } from "./runtime.ts";
 
 const HTML = '<!doctype html><title>test</title><link rel="icon" href="data:,">';
 
@@ -44,7 +31,10 @@ await bundle(Deno.args[0], folder, {
   alias: { "node:assert/strict": join(Deno.cwd(), "tests/support/browser/assert.ts") },
 });
 const server = serve(folder);
-const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: [...ARGUMENTS, ...WEBGPU],
+});
 const page = await browser.newPage();
 const complaints: string[] = [];
 page.on("pageerror", (error) => complaints.push(`${error}`));

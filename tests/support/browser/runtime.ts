@@ -7,6 +7,23 @@ import { ROOT } from "../process.ts";
 /** Debian's package, and others of that name, install it there. */
 export const CHROMIUM = "/usr/bin/chromium";
 
+/** How Chromium starts: as root, and so that it reaches nothing but the tests' own servers. */
+export const ARGUMENTS: readonly string[] = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-quic",
+  "--disable-sync",
+  "--no-first-run",
+];
+
+/** With WebGPU on its own software adapter. */
+export const WEBGPU: readonly string[] = [
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+];
+
 /** Chromium's own software adapter, for whoever else speaks Vulkan. */
 export const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 

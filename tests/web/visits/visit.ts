@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { type BrowserContext, chromium, type Page } from "npm:playwright-core@1.65.1";
-import { CHROMIUM } from "../../support/browser/runtime.ts";
+import { ARGUMENTS, CHROMIUM, WEBGPU } from "../../support/browser/runtime.ts";
 import { buildPage, servePage } from "../../../scripts/web.ts";
 
 /** Networks that compile and train in little time on a CPU, as an address has them. */
@@ -33,12 +33,7 @@ export class Visit implements AsyncDisposable {
     const server = servePage(folder, 0);
     const browser = await chromium.launch({
       executablePath: CHROMIUM,
-      args: [
-        "--no-sandbox",
-        ...(webgpu
-          ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
-          : ["--disable-features=WebGPU"]),
-      ],
+      args: [...ARGUMENTS, ...(webgpu ? WEBGPU : ["--disable-features=WebGPU"])],
     });
     const context = await browser.newContext({
       viewport: { width: 1280, height: 720 },
