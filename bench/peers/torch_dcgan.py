@@ -27,38 +27,40 @@ if torch.get_num_threads() == 1:
 
 
 class Generator(nn.Module):
-    def __init__(self):
+    def __init__(self, widths=(256, 128, 64)):
         super().__init__()
-        self.dense = nn.Linear(NOISE_DIM, 256 * 7 * 7, bias=False)
+        a, b, c = widths
+        self.dense = nn.Linear(NOISE_DIM, a * 7 * 7, bias=False)
         # Keras' momentum 0.99 is what PyTorch calls 0.01.
         norm = {"eps": 1e-3, "momentum": 0.01}
-        self.norm1 = nn.BatchNorm1d(256 * 7 * 7, **norm)
-        self.conv1 = nn.ConvTranspose2d(256, 128, 5, 1, padding=2, bias=False)
-        self.norm2 = nn.BatchNorm2d(128, **norm)
-        self.conv2 = nn.ConvTranspose2d(128, 64, 5, 2, padding=2, output_padding=1, bias=False)
-        self.norm3 = nn.BatchNorm2d(64, **norm)
-        self.conv3 = nn.ConvTranspose2d(64, 1, 5, 2, padding=2, output_padding=1, bias=False)
+        self.norm1 = nn.BatchNorm1d(a * 7 * 7, **norm)
+        self.conv1 = nn.ConvTranspose2d(a, b, 5, 1, padding=2, bias=False)
+        self.norm2 = nn.BatchNorm2d(b, **norm)
+        self.conv2 = nn.ConvTranspose2d(b, c, 5, 2, padding=2, output_padding=1, bias=False)
+        self.norm3 = nn.BatchNorm2d(c, **norm)
+        self.conv3 = nn.ConvTranspose2d(c, 1, 5, 2, padding=2, output_padding=1, bias=False)
 
     def forward(self, noise):
         x = F.leaky_relu(self.norm1(self.dense(noise)), 0.3)
-        x = self.conv1(x.view(-1, 256, 7, 7))
+        x = self.conv1(x.view(len(x), -1, 7, 7))
         x = self.conv2(F.leaky_relu(self.norm2(x), 0.3))
         x = self.conv3(F.leaky_relu(self.norm3(x), 0.3))
         return torch.tanh(x)
 
 
 class Discriminator(nn.Module):
-    def __init__(self, dropout):
+    def __init__(self, dropout, widths=(64, 128)):
         super().__init__()
+        a, b = widths
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 64, 5, 2, padding=2),
+            nn.Conv2d(1, a, 5, 2, padding=2),
             nn.LeakyReLU(0.3),
             nn.Dropout(dropout),
-            nn.Conv2d(64, 128, 5, 2, padding=2),
+            nn.Conv2d(a, b, 5, 2, padding=2),
             nn.LeakyReLU(0.3),
             nn.Dropout(dropout),
             nn.Flatten(),
-            nn.Linear(128 * 7 * 7, 1),
+            nn.Linear(b * 7 * 7, 1),
         )
 
     def forward(self, images):
@@ -202,4 +204,5 @@ def main():
         out.flush()
 
 
-main()
+if __name__ == "__main__":
+    main()
