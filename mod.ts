@@ -43,6 +43,7 @@ export {
   architectureSummary,
   type NamedLayer,
 } from "./src/model/architecture.ts";
+export { defaultWidths } from "./src/model/sizes.ts";
 export { Sequential, type SequentialOptions } from "./src/model/sequential.ts";
 export * as layers from "./src/model/layers.ts";
 export type {

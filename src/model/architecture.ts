@@ -70,6 +70,11 @@ export function weightSpecs({ layers }: Pick<Architecture, "layers">): WeightSpe
   );
 }
 
+/** How many classes the layers of a model know; 0 for a model without. */
+export function classesOf({ layers }: Pick<Architecture, "layers">): number {
+  return Math.max(0, ...layers.map(({ layer }) => layer.classes ?? 0));
+}
+
 /** How many values the weights have in all. */
 export function countWeights(weights: readonly WeightSpec[]): number {
   return weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0);

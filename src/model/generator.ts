@@ -3,11 +3,14 @@ import type { Gpu } from "../graph/gpu.ts";
 import { type Shape, show } from "../graph/tensor.ts";
 import { plain } from "../formats/json.ts";
 import { type Architecture, architecture } from "./architecture.ts";
-import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape } from "./layers.ts";
+import { glorotUniform, heUniform } from "./initializers.ts";
+import { classEmbedding } from "./labels.ts";
+import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape, SLOPE } from "./layers.ts";
 import { Sequential } from "./sequential.ts";
+import { defaultWidths, requireImage, requireWidths, times } from "./sizes.ts";
 import { STREAM } from "./threefry.ts";
 import { requireSameModel } from "./topology.ts";
-import { requireCount, requireImage, requireWidths } from "./validate.ts";
+import { requireCount, requireOneOf, requireWhole } from "./validate.ts";
 import type { Source } from "../formats/source.ts";
 import { weightsOf } from "./open.ts";
 import { requireTensor, weightData, type WeightFile } from "./weights.ts";
@@ -16,14 +19,28 @@ import { requireTensor, weightData, type WeightFile } from "./weights.ts";
 export interface GeneratorOptions {
   /** Length of the noise vector. Default 100. */
   readonly noiseDim?: number;
-  /** Channels after the dense layer and the two hidden transposed convolutions. Default [256, 128, 64]. */
-  readonly widths?: readonly [number, number, number];
+  /**
+   * Channels after the dense layer and after each hidden transposed convolution, at least 2. All
+   * transposed convolutions but the first double the image, and so does the last one, to `channels`.
+   * Default [256, 128, 64] for images of 28 or 32 pixels, otherwise those of {@linkcode defaultWidths}.
+   */
+  readonly widths?: readonly number[];
   /** Channels of the images. Default 1. */
   readonly channels?: number;
-  /** Height of the images, a multiple of 4. Default 28. */
+  /** Height of the images, a multiple of 2 for each width but one. Default 28. */
   readonly height?: number;
-  /** Width of the images, a multiple of 4. Default 28. */
+  /** Width of the images, a multiple of 2 for each width but one. Default 28. */
   readonly width?: number;
+  /**
+   * "batch": batch normalization after each layer but the last, as in the tutorial. "none": biases in its
+   * place, and kernels that start so that activations keep their mean square. Default "batch".
+   */
+  readonly normalization?: "batch" | "none";
+  /**
+   * How many classes the images have. With classes, a call takes `labels`, and a vector of the class
+   * that is learned, as long as the noise, is appended to it. Default 0: none.
+   */
+  readonly classes?: number;
   /** Seed of the initial weights. Default 0. */
   readonly seed?: number;
 }
@@ -40,26 +57,32 @@ export interface GeneratorOptions {
  * @throws {RangeError} when an option is out of range.
  */
 export function generatorArchitecture(options: GeneratorOptions = {}): Architecture {
-  const { noiseDim = 100, widths = [256, 128, 64], channels = 1 } = options;
-  const { height = 28, width = 28 } = options;
-  requireImage(height, width);
+  const { noiseDim = 100, channels = 1, height = 28, width = 28 } = options;
+  const { widths = defaultWidths(height, width).generator } = options;
+  const { normalization = "batch", classes = 0 } = options;
+  requireWidths(widths, 2);
+  requireImage(height, width, widths.length - 1);
   requireCount("noiseDim", noiseDim);
   requireCount("channels", channels);
-  requireWidths(widths, 3);
-  const [first, second, third] = widths;
-  const [h, w] = [height / 4, width / 4];
-  const kernel = { kernelSize: 5, padding: "same", useBias: false } as const;
+  requireWhole("classes", classes);
+  requireOneOf("normalization", normalization, ["batch", "none"]);
+  const [first, ...others] = widths;
+  const [h, w] = [height, width].map((side) => side / 2 ** others.length);
+  const plain = normalization === "none";
+  const start = (slope: number) => (
+    { useBias: plain, initializer: plain ? heUniform(slope) : glorotUniform }
+  );
+  const activate = [...plain ? [] : [batchNormalization()], leakyReLU()];
+  const kernel = { kernelSize: 5, padding: "same", ...start(SLOPE) } as const;
   return architecture("generator", [noiseDim], [
-    dense(h * w * first, { useBias: false }),
-    batchNormalization(),
-    leakyReLU(),
+    ...classes ? [classEmbedding(classes)] : [],
+    dense(h * w * first, start(1)),
+    ...activate,
     reshape([h, w, first]),
-    conv2DTranspose(second, { ...kernel, strides: 1 }),
-    batchNormalization(),
-    leakyReLU(),
-    conv2DTranspose(third, { ...kernel, strides: 2 }),
-    batchNormalization(),
-    leakyReLU(),
+    ...others.flatMap((filters, i) => [
+      conv2DTranspose(filters, { ...kernel, strides: i === 0 ? 1 : 2 }),
+      ...activate,
+    ]),
     conv2DTranspose(channels, { ...kernel, strides: 2, activation: "tanh" }),
   ]);
 }
@@ -69,7 +92,8 @@ export function generatorArchitecture(options: GeneratorOptions = {}): Architect
  *
  * Dense to 7 x 7 x 256; transposed convolutions 5 x 5 to 128 (stride 1), 64 (stride 2) and 1
  * (stride 2, tanh); batch normalization and LeakyReLU after each but the last; no biases.
- * 2,330,944 weights, 2,305,472 of them trainable.
+ * 2,330,944 weights, 2,305,472 of them trainable. For images of other sizes there are as many
+ * transposed convolutions as `widths`.
  *
  * ```ts
  * import { Generator, Gpu, ops } from "@dcgan/webgpu";
@@ -148,13 +172,20 @@ export class Generator extends Sequential {
  *   images is unknown. Other shapes that do not fit together are found when the values are read.
  */
 export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions, "seed">> {
-  const { path, called, image } = file;
+  const { path, called, image, tensors } = file;
+  const names = [...tensors.keys()];
+  const embedding = names.includes("class_embedding/embeddings") &&
+    requireTensor(file, "class_embedding/embeddings", ["classes", "noiseDim"]).shape;
   const dense = requireTensor(file, "dense/kernel", ["noiseDim", "height/4 * width/4 * channels"]);
-  const [first, second, third] = ["", "_1", "_2"].map((suffix) =>
-    requireTensor(file, `conv2d_transpose${suffix}/kernel`, ["5", "5", "out", "in"]).shape
-  );
-  const widths = [first[3], first[2], second[2]] as const;
-  const [noiseDim, units] = dense.shape;
+  const depth = names.filter((name) => /^conv2d_transpose(_\d+)?\/kernel$/.test(name)).length;
+  const kernels = Array.from({ length: Math.max(depth, 2) }, (_, i) => {
+    const name = `conv2d_transpose${i ? `_${i}` : ""}/kernel`;
+    return requireTensor(file, name, ["5", "5", "out", "in"]).shape;
+  });
+  const [first] = kernels;
+  const [channels, ...others] = kernels.map((shape) => shape[2]).reverse();
+  const widths = [first[3], ...others.reverse()];
+  const [inputs, units] = dense.shape;
   const fail = (reason: string): never => {
     throw new CheckpointError(
       `In ${path}, ${plain(called("dense/kernel"))} is F32 ${show(dense.shape)} and ` +
@@ -172,9 +203,14 @@ export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions
         'images. Add the metadata "image": "[height, width, channels]"',
     );
   }
-  const [height, width] = image ?? [4 * side, 4 * side];
-  if (height % 4 || width % 4 || height / 4 * (width / 4) !== points) {
-    fail(`${points} pixels, doubled twice, are not the ${height} x ${width} that the file gives`);
+  const scale = 2 ** others.length;
+  const [height, width] = image ?? [scale * side, scale * side];
+  if (height % scale || width % scale || height / scale * (width / scale) !== points) {
+    const doubled = `${points} pixels, doubled ${times(others.length)},`;
+    fail(`${doubled} are not the ${height} x ${width} that the file gives`);
   }
-  return { noiseDim, widths, channels: third[2], height, width };
+  const [classes, noiseDim] = embedding || [0, inputs];
+  const normalized = names.some((name) => name.startsWith("batch_normalization"));
+  const normalization = normalized ? "batch" : "none";
+  return { noiseDim, widths, channels, height, width, normalization, classes };
 }

@@ -1,12 +1,17 @@
 /** What a layer is. */
 
+import type { TensorLike } from "../graph/graph.ts";
 import type { Shape, Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { RandomOptions } from "../ops/random.ts";
 
-/** How a weight starts: Glorot uniform with its fans (Glorot and Bengio 2010), or a constant. */
+/**
+ * How a weight starts: Glorot uniform with its fans (Glorot and Bengio 2010), uniform on ±limit, or a
+ * constant.
+ */
 export type Initializer =
   | { readonly kind: "glorotUniform"; readonly fanIn: number; readonly fanOut: number }
+  | { readonly kind: "uniform"; readonly limit: number }
   | { readonly kind: "constant"; readonly value: number };
 
 /** A weight that a layer needs. */
@@ -25,6 +30,8 @@ export interface WeightSpec {
 export interface CallOptions extends RandomOptions {
   /** True: batch statistics and dropout. False: moving statistics and no dropout. */
   readonly training: boolean;
+  /** Class of each sample, u32 [batch], for a model with classes; values from 0 to classes - 1. */
+  readonly labels?: TensorLike;
 }
 
 /** A layer for inputs of one shape. All shapes are those of one sample, without the batch axis. */
@@ -39,6 +46,8 @@ export interface Layer {
   readonly outputShape: Shape;
   /** In Keras' order. */
   readonly weights: readonly WeightSpec[];
+  /** How many classes it knows, for a layer that reads labels. */
+  readonly classes?: number;
   /** Records the layer; `weights` in the order of {@linkcode Layer.weights}. */
   call(x: Tensor, weights: readonly Variable[], options: CallOptions): Tensor;
 }

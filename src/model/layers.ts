@@ -28,8 +28,13 @@ import { type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import { type ConvOptions, normalizePadding, padAxis } from "../ops/gemm/geometry.ts";
 import * as ops from "../ops/mod.ts";
-import type { Initializer, Layer, LayerFactory, WeightSpec } from "./layer.ts";
-import { requireCount } from "./validate.ts";
+import { type Fans, glorotUniform, type KernelInitializer } from "./initializers.ts";
+import type { Layer, LayerFactory, WeightSpec } from "./layer.ts";
+import { requireCount, requireOneOf } from "./validate.ts";
+
+export { glorotUniform, heUniform } from "./initializers.ts";
+export type { Fans, KernelInitializer } from "./initializers.ts";
+export { classEmbedding, classProjection } from "./labels.ts";
 
 /** A function that a layer applies to each value of its output; "linear" changes nothing. */
 export type Activation = "linear" | "relu" | "sigmoid" | "tanh";
@@ -43,9 +48,7 @@ const ACTIVATIONS: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
 
 /** Refuses names of activations that are unknown. */
 function requireActivation(name: Activation): void {
-  if (Object.hasOwn(ACTIVATIONS, name)) return;
-  const known = Object.keys(ACTIVATIONS).map((each) => `"${each}"`).join(", ");
-  throw new RangeError(`activation must be one of ${known}, got ${JSON.stringify(name)}`);
+  requireOneOf("activation", name, Object.keys(ACTIVATIONS));
 }
 
 /** Refuses samples with another number of axes than the layer takes. */
@@ -61,12 +64,18 @@ function constant(name: string, shape: Shape, value: number, trainable = true): 
   return { name, shape, initializer: { kind: "constant", value }, trainable };
 }
 
-function kernelAndBias(kernel: Shape, out: number, useBias: boolean): WeightSpec[] {
+/** @param terms as in {@linkcode Fans} */
+function kernelAndBias(
+  kernel: Shape,
+  out: number,
+  { useBias = true, initializer = glorotUniform }: DenseOptions,
+  terms: number,
+): WeightSpec[] {
   // Keras' fans: the receptive field times each of the last two axes.
   const field = sizeOf(kernel.slice(0, -2));
   const [fanIn, fanOut] = kernel.slice(-2).map((n) => n * field);
-  const initializer: Initializer = { kind: "glorotUniform", fanIn, fanOut };
-  const weight = { name: "kernel", shape: kernel, initializer, trainable: true };
+  const fans: Fans = { fanIn, fanOut, terms };
+  const weight = { name: "kernel", shape: kernel, initializer: initializer(fans), trainable: true };
   return useBias ? [weight, constant("bias", [out], 0)] : [weight];
 }
 
@@ -80,6 +89,8 @@ export interface DenseOptions {
   readonly useBias?: boolean;
   /** Applied to the output. Default "linear". */
   readonly activation?: Activation;
+  /** How the kernel starts. Default {@linkcode glorotUniform}. */
+  readonly initializer?: KernelInitializer;
 }
 
 /**
@@ -90,8 +101,9 @@ export interface DenseOptions {
  */
 export function dense(
   units: number,
-  { useBias = true, activation = "linear" }: DenseOptions = {},
+  options: DenseOptions = {},
 ): LayerFactory {
+  const { useBias = true, activation = "linear" } = options;
   requireCount("units", units);
   requireActivation(activation);
   return (inputShape) => {
@@ -101,7 +113,7 @@ export function dense(
       base: "dense",
       config: { units, activation, use_bias: useBias },
       outputShape: [units],
-      weights: kernelAndBias([inputShape[0], units], units, useBias),
+      weights: kernelAndBias([inputShape[0], units], units, options, inputShape[0]),
       call: (x, [kernel, bias]) => finish(ops.matmul(x, kernel), bias, activation),
     };
   };
@@ -137,19 +149,34 @@ function convLayer(
     if (!transposed) return padAxis(size, kernel, stride, padding).small;
     return size * stride + (padding === "same" ? 0 : Math.max(kernel - stride, 0));
   };
+  /** Taps that reach an output along an axis, on average: those on padding reach none. */
+  const taps = (size: number, axis: number) => {
+    const [kernel, stride] = [kernelSize[axis], strides[axis]];
+    const out = sizeOut(size, axis);
+    const large = transposed ? out : size;
+    const { small, before } = padAxis(large, kernel, stride, padding);
+    let sum = 0;
+    for (let i = 0; i < small; i++) {
+      const at = i * stride - before;
+      sum += Math.min(at + kernel, large) - Math.max(at, 0);
+    }
+    return sum / out;
+  };
   const op = transposed ? ops.conv2dTranspose : ops.conv2d;
   const window = { kernel_size: kernelSize, strides, padding, data_format: "channels_last" };
   const dilation = transposed ? {} : { dilation_rate: [1, 1] };
   return (inputShape) => {
     const axes = ["height", "width", "channels"];
     requireAxes(name, inputShape, axes, "put reshape([height, width, channels]) before it");
-    const ends = transposed ? [filters, inputShape[2]] : [inputShape[2], filters];
+    const [height, width, channels] = inputShape;
+    const ends = transposed ? [filters, channels] : [channels, filters];
+    const terms = channels * taps(height, 0) * taps(width, 1);
     return {
       type: transposed ? "Conv2DTranspose" : "Conv2D",
       base: transposed ? "conv2d_transpose" : "conv2d",
       config: { filters, ...window, activation, use_bias: useBias, ...dilation },
       outputShape: [...inputShape.slice(0, 2).map(sizeOut), filters],
-      weights: kernelAndBias([...kernelSize, ...ends], filters, useBias),
+      weights: kernelAndBias([...kernelSize, ...ends], filters, options, terms),
       call: (x, [kernel, bias]) => finish(op(x, kernel, { strides, padding }), bias, activation),
     };
   };
@@ -228,8 +255,11 @@ const simple =
   (type: string, base: string, config: Layer["config"], call: Layer["call"]): LayerFactory =>
   (outputShape) => ({ type, base, config, outputShape, weights: [], call });
 
+/** Default slope of a LeakyReLU: Keras' one. */
+export const SLOPE = 0.3;
+
 /** Leaky rectifier (Keras' LeakyReLU): x where it is positive, `slope` times x elsewhere. */
-export function leakyReLU(slope = 0.3): LayerFactory {
+export function leakyReLU(slope: number = SLOPE): LayerFactory {
   return simple("LeakyReLU", "leaky_re_lu", { alpha: slope }, (x) => ops.leakyRelu(x, slope));
 }
 

@@ -5,6 +5,7 @@ import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { Generator } from "./generator.ts";
+import { gridLabels } from "./labels.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 
 /** Noise vectors [count, noiseDim] of a seed, the same each time. */
@@ -21,7 +22,7 @@ const MOST_AT_ONCE = 256;
  * 256. Where they do not fit into the device's memory, half as many, a quarter, and so on.
  */
 export class Sampler {
-  readonly #program: Program<"noise", "images">;
+  readonly #program: Program<"noise" | "labels", "images">;
   readonly #batch: number;
 
   /** @throws {OutOfMemoryError} when not even one image fits into the device's memory. */
@@ -29,8 +30,11 @@ export class Sampler {
     for (let batch = Math.min(count, MOST_AT_ONCE);; batch = Math.ceil(batch / 2)) {
       try {
         this.#program = gpu.compile(
-          { noise: [batch, generator.noiseDim] },
-          ({ noise }) => ({ images: generator.call(noise, { training: false }) }),
+          { noise: [batch, generator.noiseDim], labels: { shape: [batch], dtype: "u32" } },
+          ({ noise, labels }) => {
+            const ofClass = generator.classes ? { labels } : {};
+            return { images: generator.call(noise, { training: false, ...ofClass }) };
+          },
           { label: `sampler of ${batch}` },
         );
         this.#batch = batch;
@@ -45,19 +49,28 @@ export class Sampler {
    * Images [count, height, width, channels] on [-1, 1], made with the weights as they are now.
    *
    * @param noise [count, noiseDim]
+   * @param labels [count], the class of each image, for a generator with classes. By default a row of
+   *   one class each in a square grid, one class after another
+   * @throws {RangeError} when a label is no class of the generator, or it has no classes.
+   * @throws {TypeError} when there are not as many labels as images.
    */
-  async sample(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
-    const { noiseDim, outputShape } = this.generator;
+  async sample(noise: Float32Array, labels?: Uint32Array): Promise<Float32Array<ArrayBuffer>> {
+    const { noiseDim, outputShape, classes } = this.generator;
+    const count = noise.length / noiseDim;
+    if (labels) requireClasses(labels, count, classes);
+    const classOf = labels ?? gridLabels(count, Math.max(classes, 1));
     const batches: Promise<{ images: Float32Array }>[] = [];
     // All are enqueued before any is awaited: a training step that is enqueued meanwhile comes after.
-    for (let at = 0; at < noise.length; at += this.#batch * noiseDim) {
+    for (let at = 0; at < count; at += this.#batch) {
       // The last batch is padded with zeros, so that one program makes all of them.
       const padded = new Float32Array(this.#batch * noiseDim);
-      padded.set(noise.subarray(at, at + padded.length));
-      this.#program.run({ noise: padded });
+      padded.set(noise.subarray(at * noiseDim, (at + this.#batch) * noiseDim));
+      const paddedLabels = new Uint32Array(this.#batch);
+      paddedLabels.set(classOf.subarray(at, at + this.#batch));
+      this.#program.run({ noise: padded, labels: paddedLabels });
       batches.push(this.#program.read("images"));
     }
-    const images = new Float32Array(noise.length / noiseDim * sizeOf(outputShape));
+    const images = new Float32Array(count * sizeOf(outputShape));
     let at = 0;
     for (const batch of await Promise.all(batches)) {
       images.set(batch.images.subarray(0, images.length - at), at);
@@ -76,9 +89,15 @@ export class Sampler {
  * Images of any number of noise vectors, made 64 at a time: more need more memory and are not faster.
  *
  * @param noise [count, noiseDim]
+ * @param labels as {@linkcode Sampler.sample} takes them
  * @returns [count, height, width, channels] on [-1, 1]
  */
-export async function generate(gpu: Gpu, generator: Generator, noise: Float32Array) {
+export async function generate(
+  gpu: Gpu,
+  generator: Generator,
+  noise: Float32Array,
+  labels?: Uint32Array,
+) {
   using sampler = new Sampler(gpu, generator, Math.min(noise.length / generator.noiseDim, 64));
-  return await sampler.sample(noise);
+  return await sampler.sample(noise, labels);
 }

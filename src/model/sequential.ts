@@ -2,19 +2,22 @@
 
 import type { Gpu } from "../graph/gpu.ts";
 import { type TensorLike, toTensor } from "../graph/graph.ts";
-import { sameShape, type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { sameShape, type Shape, show, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import { requireSeed } from "../ops/random.ts";
 import {
   type Architecture,
   architecture,
   architectureSummary,
+  classesOf,
   type ModelParts,
   parameterCount,
   weightSpecs,
 } from "./architecture.ts";
 import { encodeModel } from "./encode.ts";
-import type { CallOptions, LayerFactory, WeightSpec } from "./layer.ts";
+import { initialValues } from "./initializers.ts";
+import { requireLabels } from "./labels.ts";
+import type { CallOptions, LayerFactory } from "./layer.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 import { requireSameModel } from "./topology.ts";
 import type { Source } from "../formats/source.ts";
@@ -33,13 +36,6 @@ export interface SequentialOptions {
   readonly ends?: readonly [input: string, output: string];
   /** Gives the first values of a weight by its name (`dense/kernel`); the seed is then not used. */
   readonly weights?: (name: string, shape: Shape) => Float32Array;
-}
-
-function initialValues({ shape, initializer }: WeightSpec, random: RandomSequence) {
-  const values = new Float32Array(sizeOf(shape));
-  if (initializer.kind === "constant") return values.fill(initializer.value);
-  const limit = Math.sqrt(6 / (initializer.fanIn + initializer.fanOut));
-  return values.map(() => (2 * random.uniform() - 1) * limit);
 }
 
 /**
@@ -77,6 +73,8 @@ export class Sequential {
   readonly inputShape: Shape;
   /** Shape of one sample of the output. */
   readonly outputShape: Shape;
+  /** How many classes the labels of a call may name; 0 for a model that takes no labels. */
+  readonly classes: number;
   readonly #architecture: Architecture;
   readonly #ends: readonly [input: string, output: string];
 
@@ -109,6 +107,7 @@ export class Sequential {
     this.trainableVariables = this.variables.filter((v) => v.trainable);
     this.inputShape = model.inputShape;
     this.outputShape = model.outputShape;
+    this.classes = classesOf(model);
     this.#architecture = model;
     this.#ends = options.ends ?? ["input", "output"];
   }
@@ -118,7 +117,7 @@ export class Sequential {
    *
    * @param x [batch, ...inputShape]
    * @returns [batch, ...outputShape]
-   * @throws {TypeError} when x is of another shape.
+   * @throws {TypeError} when x is of another shape, or the labels are not those that it takes.
    */
   call(x: TensorLike, options: CallOptions): Tensor {
     let y = toTensor(x, `the input of the ${this.name}`);
@@ -127,9 +126,13 @@ export class Sequential {
         `The ${this.name} takes [batch, ${this.inputShape.join(", ")}], got ${show(y.shape)}`,
       );
     }
+    const labels = requireLabels(this.name, this.classes, options.labels, y.shape[0]);
     let at = 0;
     for (const { layer } of this.#architecture.layers) {
-      y = layer.call(y, this.variables.slice(at, at += layer.weights.length), options);
+      y = layer.call(y, this.variables.slice(at, at += layer.weights.length), {
+        ...options,
+        labels,
+      });
     }
     return y;
   }

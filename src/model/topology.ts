@@ -42,13 +42,15 @@ export function tfjsWeights({ layers, weights }: TfjsModel, path: string): Weigh
   for (const weight of left) {
     found.set(found.has(weight.name) ? `${weight.name} (again)` : weight.name, weight);
   }
-  // A generator doubles the height and width of its Reshape layer twice.
+  // A generator doubles the height and width of its Reshape layer: each transposed convolution does,
+  // but the first.
+  const scale = 2 ** (layers.filter(({ type }) => type === "Conv2DTranspose").length - 1);
   const shape = layers.find(({ type }) => type === "Reshape")?.config.target_shape;
   return {
     path,
     called: (name) => found.get(name)?.name ?? name,
     tensors: tensorsOf([...found].map(([name, weight]) => ({ ...weight, name }))),
-    image: isImage(shape) ? [4 * shape[0], 4 * shape[1]] : undefined,
+    image: isImage(shape) ? [scale * shape[0], scale * shape[1]] : undefined,
     layers,
   };
 }

@@ -245,14 +245,28 @@ Deno.test("the models refuse options and inputs that they cannot take", async ()
   refused(`${seed} 4294967296`, () => new Discriminator(gpu, { seed: 2 ** 32 }));
 
   const image = "of images must be a multiple of 4, got";
-  const hint = "the generator doubles its size twice. Pad or crop the images";
+  const hint = "the generator doubles its size twice. Pad or crop the images to";
+  const thrice =
+    "of images must be a multiple of 8, got 28: the generator doubles its size 3 times";
+  const fewer = "or give fewer widths";
   const count = "must be a whole number of at least 1, got";
   const generators: [GeneratorOptions, string][] = [
     [{ noiseDim: 0 }, `noiseDim ${count} 0`],
     [{ channels: NaN }, `channels ${count} NaN`],
     [{ widths: [8, 2.5, 8] }, `a width ${count} 2.5`],
-    [{ height: 30 }, `The height ${image} 30: ${hint}`],
-    [{ width: 0 }, `The width ${image} 0: ${hint}`],
+    [{ height: 30 }, `The height ${image} 30: ${hint} 28 or 32, ${fewer}`],
+    [{ width: 0 }, `The width ${image} 0: ${hint} 4`],
+    [{ width: NaN }, `The width ${image} NaN: ${hint} 4`],
+    [
+      { widths: [8, 8, 8, 8] },
+      `The height ${thrice}. Pad or crop the images to 24 or 32, ${fewer}`,
+    ],
+    [{ widths: [8] }, "widths must be a list of at least 2, got 1"],
+    [{ classes: 1.5 }, "classes must be a whole number, got 1.5"],
+    [
+      { normalization: "layer" as "none" },
+      'normalization must be one of "batch", "none", got "layer"',
+    ],
   ];
   for (const [options, message] of generators) {
     refused(message, () => new Generator(gpu, options), () => generatorArchitecture(options));
@@ -260,7 +274,14 @@ Deno.test("the models refuse options and inputs that they cannot take", async ()
   const discriminators: [DiscriminatorOptions, string][] = [
     [{ widths: [0, 8] }, `a width ${count} 0`],
     [{ channels: -1 }, `channels ${count} -1`],
-    [{ height: 27 }, `The height ${image} 27: ${hint}`],
+    [{ height: 27 }, `The height ${image} 27: ${hint} 24 or 28`],
+    [{ widths: [2, 2, 2] }, `The height ${thrice}. Pad or crop the images to 24 or 32, ${fewer}`],
+    [{ widths: [] }, "widths must be a list of at least 1, got 0"],
+    [{ classes: -1 }, "classes must be a whole number, got -1"],
+    [
+      { initializer: "he" as "heUniform" },
+      'initializer must be one of "glorotUniform", "heUniform", got "he"',
+    ],
     [{ dropout: 1 }, "dropout must be at least 0 and below 1, got 1"],
     [{ dropout: -0.1 }, "dropout must be at least 0 and below 1, got -0.1"],
     [{ dropout: NaN }, "dropout must be at least 0 and below 1, got NaN"],
