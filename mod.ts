@@ -58,7 +58,13 @@ export { type LatentMode, latentPath, type LatentPathOptions } from "./src/model
 export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
 
 export type { Dataset } from "./src/data/dataset.ts";
-export { loadMNIST, type LoadMNISTOptions, type MNIST, type MNISTSplit } from "./src/data/mnist.ts";
+export {
+  loadFashionMNIST,
+  loadMNIST,
+  type LoadMNISTOptions,
+  type MNIST,
+  type MNISTSplit,
+} from "./src/data/mnist.ts";
 export { type Images, loadImages, type LoadImagesOptions } from "./src/data/images.ts";
 // The names of the version before.
 export {

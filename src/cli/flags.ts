@@ -4,7 +4,7 @@ import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0"
 import { plain } from "../formats/json.ts";
 import { permissionFlags, PERMISSIONS } from "./permissions.ts";
 import { painter } from "./report.ts";
-import { channels, imageSize, path, whole, wholes } from "./values.ts";
+import { channels, dataSource, imageSize, whole, wholes } from "./values.ts";
 
 export { Command, CommanderError };
 
@@ -53,9 +53,9 @@ export const FLAGS = {
   discriminatorWidths: ["--discriminator-widths <A,B>", "hidden channels (64,128)", wholes(2)],
   data: [
     "--data <DIR>",
-    "folder with MNIST's IDX files, raw or gzip, or with PNG files (default: MNIST, found or " +
-    "fetched, and verified)",
-    path,
+    "folder with MNIST's IDX files, raw or gzip, or with PNG files; or fashion-mnist, which is " +
+    "found or fetched, and verified (default: MNIST, likewise)",
+    dataSource,
   ],
   imageSize: [
     "--image-size <H,W>",

@@ -1,6 +1,6 @@
 /** What each command needs of Deno's permissions. A test compares tasks, help and documentation. */
 
-import { MNIST_MIRRORS } from "../data/mnist_files.ts";
+import { FASHION_MNIST_SET, MNIST_SET } from "../data/published.ts";
 import { CACHE_VARIABLES } from "../files/mnist_cache.ts";
 
 /** The least that a command needs to do all that its help promises. */
@@ -15,11 +15,16 @@ export interface Permissions {
 const NOTHING: Permissions = { files: [], env: [], net: [] };
 const FILES: Permissions = { ...NOTHING, files: ["read", "write"] };
 
-/** Where data may be fetched from: the mirrors, over HTTPS only. */
-export const DATA_HOSTS: readonly string[] = MNIST_MIRRORS.map((mirror) => {
-  const { hostname, port } = new URL(mirror);
-  return `${hostname}:${port || 443}`;
-});
+/** Where data may be fetched from. */
+export const MIRRORS = [...MNIST_SET.mirrors, ...FASHION_MNIST_SET.mirrors];
+
+/** The mirrors' hosts, over HTTPS only. */
+export const DATA_HOSTS: readonly string[] = [
+  ...new Set(MIRRORS.map((mirror) => {
+    const { hostname, port } = new URL(mirror);
+    return `${hostname}:${port || 443}`;
+  })),
+];
 
 export const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   train: { ...FILES, env: CACHE_VARIABLES, net: DATA_HOSTS },

@@ -3,6 +3,9 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "npm:@commander-js/extra-typings@15.1.0";
 
+/** What `--data` calls the data set. */
+export const FASHION_MNIST = "fashion-mnist";
+
 /** Takes what `parse` makes a value of; refuses the rest. Commander names the flag and the text. */
 export function value<T>(wanted: string, parse: (text: string) => T | undefined) {
   return (text: string): T => {
@@ -74,6 +77,11 @@ export function path(text: string): string {
   const { state } = Deno.permissions.querySync({ name: "env", variable: "INIT_CWD" });
   const initial = state === "granted" ? Deno.env.get("INIT_CWD") : undefined;
   return resolve(initial ?? Deno.cwd(), text) + (/.[/\\]$/.test(text) ? "/" : "");
+}
+
+/** The name of a data set that is found or fetched, or the path of a folder. */
+export function dataSource(text: string): string {
+  return text === FASHION_MNIST ? text : path(text);
 }
 
 export function pathTo(suffix: ".png" | ".gif"): (text: string) => string {

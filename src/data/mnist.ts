@@ -1,18 +1,11 @@
-/** MNIST, found or fetched, and verified. */
+/** MNIST and Fashion-MNIST, found or fetched, and verified. */
 
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
 import { type IDX, parseIDX } from "./idx.ts";
-import {
-  downloadFile,
-  type FoundFile,
-  MNIST_FILES,
-  MNIST_MIRRORS,
-  type MNISTFile,
-  type MNISTSplit,
-  SILENCE,
-  spellings,
-} from "./mnist_files.ts";
+import { downloadFile, type FoundFile, SILENCE, spellings } from "./mnist_files.ts";
+import { FASHION_MNIST_SET, MNIST_SET } from "./published.ts";
+import type { MNISTSplit, Published, PublishedFile } from "./published.ts";
 
 export type { MNISTSplit };
 
@@ -20,6 +13,8 @@ export type { MNISTSplit };
 export interface MNIST extends Dataset {
   /** [count], the classes 0 to 9. */
   readonly labels: Uint8Array;
+  /** Names of the labels; empty for another set than the original. */
+  readonly classes: readonly string[];
   /** Which part it is. */
   readonly split: MNISTSplit;
   /** A sentence that says where it came from and whether it is the original. */
@@ -28,13 +23,16 @@ export interface MNIST extends Dataset {
   readonly verified: boolean;
 }
 
-/** Options of {@linkcode loadMNIST}. */
+/** Options of {@linkcode loadMNIST} and {@linkcode loadFashionMNIST}. */
 export interface LoadMNISTOptions {
   /** Folder with the IDX files, raw or gzip. Default: the search that {@linkcode loadMNIST} describes. */
   readonly dir?: string;
   /** Default "train". */
   readonly split?: MNISTSplit;
-  /** Where downloaded files are kept. Default: `dcgan-webgpu/mnist` in the user's cache folder. */
+  /**
+   * Where downloaded files are kept, a folder for each data set: their files have the same names.
+   * Default: `dcgan-webgpu/mnist` or `dcgan-webgpu/fashion-mnist` in the user's cache folder.
+   */
   readonly cacheDir?: string;
   /** Whether the mirrors may be asked. Default true. */
   readonly download?: boolean;
@@ -42,7 +40,8 @@ export interface LoadMNISTOptions {
   readonly mirrors?: readonly string[];
   /**
    * Names another folder to search before the mirrors are asked. It is called at most once, and is
-   * given a function for what the person should know.
+   * given a function for what the person should know. Default for Fashion-MNIST: where Debian's package
+   * `dataset-fashion-mnist` puts it.
    */
   readonly fallback?: (report: (text: string) => void) => Promise<string | undefined>;
   /** Stops the search; the promise is then rejected with the signal's reason. */
@@ -57,7 +56,7 @@ interface Located extends FoundFile {
 }
 
 /** The user's own folder: its files are taken, original or not. */
-async function findInFolder(dir: string, file: MNISTFile): Promise<Located> {
+async function findInFolder(dir: string, file: PublishedFile): Promise<Located> {
   const { candidates } = await import("../files/mnist_cache.ts");
   for await (const found of candidates(dir, file)) {
     if (found instanceof Error) throw found;
@@ -74,11 +73,12 @@ async function findInFolder(dir: string, file: MNISTFile): Promise<Located> {
  * mirrors. Only the original is taken.
  */
 async function searcher(
+  set: Published,
   options: LoadMNISTOptions,
   silence: number,
-): Promise<(file: MNISTFile) => Promise<Located>> {
-  const { download = true, mirrors = MNIST_MIRRORS, signal, onMessage = () => {} } = options;
-  const { fallback } = options;
+): Promise<(file: PublishedFile) => Promise<Located>> {
+  const { download = true, mirrors = set.mirrors, signal, onMessage = () => {} } = options;
+  const { fallback = () => Promise.resolve(set.installed) } = options;
   const disk = await import("../files/mnist_cache.ts");
   /** What was tried, for the error when nothing is left to try. */
   const tried: string[] = [];
@@ -89,7 +89,7 @@ async function searcher(
 
   let cache = options.cacheDir;
   try {
-    cache ??= disk.defaultCacheDir();
+    cache ??= disk.defaultCacheDir(set.cache);
   } catch (error) {
     const { name, message } = error as Error;
     const denied = name === "NotCapable";
@@ -101,7 +101,7 @@ async function searcher(
   let other: Promise<string | undefined> | undefined;
   const askFallback = async () => {
     try {
-      return await fallback?.(onMessage);
+      return await fallback(onMessage);
     } catch (error) {
       fail(`the fallback failed: ${(error as Error).message}`);
       return undefined;
@@ -143,7 +143,7 @@ async function searcher(
       }
     }
     throw new DataError(
-      `MNIST's ${file.name} was not found. Tried:\n  ${tried.join("\n  ")}\n` +
+      `${set.name}'s ${file.name} was not found. Tried:\n  ${tried.join("\n  ")}\n` +
         "Put the IDX files into a folder and pass it as `dir` (--data)",
     );
   };
@@ -161,22 +161,23 @@ function parseArray({ bytes, name }: Located, axes: readonly string[]): IDX {
   return array;
 }
 
-function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
+function assemble(set: Published, split: MNISTSplit, images: Located, labels: Located): MNIST {
   const pixels = parseArray(images, ["count", "height", "width"]);
-  const classes = parseArray(labels, ["count"]);
+  const labelled = parseArray(labels, ["count"]);
   const [count, height, width] = pixels.dims;
-  if (classes.dims[0] !== count) {
+  if (labelled.dims[0] !== count) {
     throw new DataError(
-      `${images.name} has ${count} images, but ${labels.name} has ${classes.dims[0]} labels. ` +
+      `${images.name} has ${count} images, but ${labels.name} has ${labelled.dims[0]} labels. ` +
         "Take both files from the same data set",
     );
   }
   const verified = images.verified && labels.verified;
   const places = [...new Set([images.place, labels.place])].join(" and ");
-  const check = verified ? "checksum verified" : "not the original MNIST: checksum differs";
-  const source = `MNIST ${places} (${check})`;
+  const check = verified ? "checksum verified" : `not the original ${set.name}: checksum differs`;
+  const source = `${set.name} ${places} (${check})`;
   const shape = { count, height, width, channels: 1 };
-  return { images: pixels.data, labels: classes.data, ...shape, split, source, verified };
+  const arrays = { images: pixels.data, labels: labelled.data };
+  return { ...arrays, classes: verified ? set.classes : [], ...shape, split, source, verified };
 }
 
 /**
@@ -184,7 +185,7 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
  * 0 to 9 as labels.
  *
  * With `dir`, the two files are read from there, and any data set in the form of MNIST will do
- * (Fashion-MNIST, KMNIST): `verified` says whether it is the original. Without it, each file is
+ * (KMNIST, EMNIST): `verified` says whether it is the original. Without it, each file is
  * looked for in the cache folder, then in the folder that `fallback` names, then at the mirrors,
  * and only the original is taken; what was downloaded goes to the cache folder. A mirror that sends
  * nothing for half a minute is given up.
@@ -209,22 +210,47 @@ function assemble(split: MNISTSplit, images: Located, labels: Located): MNIST {
  * @throws {RangeError} when `split` is neither "train" nor "test".
  */
 export async function loadMNIST(options: LoadMNISTOptions = {}): Promise<MNIST> {
-  return await loadPatiently(options, SILENCE);
+  return await loadPatiently(MNIST_SET, options, SILENCE);
 }
 
-/** As {@linkcode loadMNIST}; a mirror that sends nothing for so many milliseconds is given up. */
-export async function loadPatiently(options: LoadMNISTOptions, silence: number): Promise<MNIST> {
+/**
+ * Loads Fashion-MNIST: 60,000 images of clothes to train on or 10,000 to test with, 28 by 28, gray,
+ * with ten kinds as labels. Otherwise as {@linkcode loadMNIST}: options, permissions, errors and all.
+ *
+ * Source: Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
+ * Learning Algorithms" (2017).
+ *
+ * ```ts
+ * import { loadFashionMNIST } from "@dcgan/webgpu";
+ *
+ * const { labels, classes } = await loadFashionMNIST();
+ * console.log(classes[labels[0]]); // Ankle boot
+ * ```
+ *
+ * @throws {DataError} as {@linkcode loadMNIST}.
+ * @throws {RangeError} when `split` is neither "train" nor "test".
+ */
+export async function loadFashionMNIST(options: LoadMNISTOptions = {}): Promise<MNIST> {
+  return await loadPatiently(FASHION_MNIST_SET, options, SILENCE);
+}
+
+/** Loads a set; a mirror that sends nothing for so many milliseconds is given up. */
+export async function loadPatiently(
+  set: Published,
+  options: LoadMNISTOptions,
+  silence: number,
+): Promise<MNIST> {
   const { dir, split = "train", signal } = options;
-  if (!Object.hasOwn(MNIST_FILES, split)) {
+  if (!Object.hasOwn(set.files, split)) {
     throw new RangeError(`split must be "train" or "test", got ${JSON.stringify(split)}`);
   }
   signal?.throwIfAborted();
   const find = dir === undefined
-    ? await searcher(options, silence)
-    : (file: MNISTFile) => findInFolder(dir, file);
-  const images = await find(MNIST_FILES[split].images);
+    ? await searcher(set, options, silence)
+    : (file: PublishedFile) => findInFolder(dir, file);
+  const images = await find(set.files[split].images);
   signal?.throwIfAborted();
-  const labels = await find(MNIST_FILES[split].labels);
+  const labels = await find(set.files[split].labels);
   signal?.throwIfAborted();
-  return assemble(split, images, labels);
+  return assemble(set, split, images, labels);
 }

@@ -1,52 +1,12 @@
-/** The four files of MNIST: their names and checksums, and fetching one from public mirrors. */
+/** One file of a published data set: opened and verified, or fetched from a mirror. */
 
 import { DataError } from "../errors.ts";
 import { concat } from "../formats/bytes.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { decompressIDX } from "./idx.ts";
+import type { PublishedFile } from "./published.ts";
 
-/** Which part of the data set: 60,000 images to train on, or 10,000 to test with. */
-export type MNISTSplit = "train" | "test";
-
-/** One file of MNIST as published: name, bytes and hexadecimal SHA-256, all uncompressed. */
-export interface MNISTFile {
-  readonly name: string;
-  readonly size: number;
-  readonly sha256: string;
-}
-
-/**
- * The original files. The checksums were computed from copies with the MD5 sums that are known for
- * them uncompressed (train images: 6bbc9ace898e44ae57da46a324031adb).
- */
-export const MNIST_FILES: Readonly<Record<MNISTSplit, Record<"images" | "labels", MNISTFile>>> = {
-  train: {
-    images: {
-      name: "train-images-idx3-ubyte",
-      size: 47_040_016,
-      sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    },
-    labels: {
-      name: "train-labels-idx1-ubyte",
-      size: 60_008,
-      sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    },
-  },
-  test: {
-    images: {
-      name: "t10k-images-idx3-ubyte",
-      size: 7_840_016,
-      sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    },
-    labels: {
-      name: "t10k-labels-idx1-ubyte",
-      size: 10_008,
-      sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    },
-  },
-};
-
-/** An MNIST file, or one that stands in its place. */
+/** A published file, or one that stands in its place. */
 export interface FoundFile {
   /** Uncompressed. */
   readonly bytes: Uint8Array;
@@ -57,7 +17,7 @@ export interface FoundFile {
 }
 
 /** The names that a file goes by: with a hyphen or a dot before `idx`, raw or compressed. */
-export function spellings(file: MNISTFile): string[] {
+export function spellings(file: PublishedFile): string[] {
   const dotted = file.name.replace("-idx", ".idx");
   return [file.name, `${file.name}.gz`, dotted, `${dotted}.gz`];
 }
@@ -73,19 +33,13 @@ export function spellings(file: MNISTFile): string[] {
  */
 export async function openFile(
   stored: Uint8Array,
-  file: MNISTFile,
+  file: PublishedFile,
   name: string,
 ): Promise<FoundFile> {
   const bytes = await decompressIDX(stored, name);
   const verified = bytes.length === file.size && await sha256(bytes) === file.sha256;
   return { bytes, name, verified };
 }
-
-/** Public copies of the compressed files as they were first published. */
-export const MNIST_MIRRORS: readonly string[] = [
-  "https://storage.googleapis.com/cvdf-datasets/mnist/",
-  "https://ossci-datasets.s3.amazonaws.com/mnist/",
-];
 
 /** Milliseconds without a byte after which a mirror is given up. */
 export const SILENCE = 30_000;
@@ -107,7 +61,7 @@ function reason({ message, cause }: Error): string {
  */
 export async function downloadFile(
   mirror: string,
-  file: MNISTFile,
+  file: PublishedFile,
   signal?: AbortSignal,
   silence = SILENCE,
 ): Promise<{ body: Uint8Array; found: FoundFile }> {

@@ -1,7 +1,8 @@
-/** MNIST's files on the disk, and the folder where downloaded ones are kept. */
+/** Files of published data sets on the disk, and the folder where downloaded ones are kept. */
 
 import { join } from "npm:pathe@2.0.3";
-import { type FoundFile, type MNISTFile, openFile, spellings } from "../data/mnist_files.ts";
+import { type FoundFile, openFile, spellings } from "../data/mnist_files.ts";
+import type { PublishedFile } from "../data/published.ts";
 import { DataError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readFile } from "./kind.ts";
@@ -25,15 +26,15 @@ export function allowCacheVariables(): string {
 }
 
 /**
- * The folder for MNIST where this system keeps a user's caches.
+ * The folder of this name where this system keeps a user's caches, in the library's own.
  *
  * @throws {Error} named NotCapable, when Deno may not read the variables.
  * @throws {Error} when none of them is set.
  */
-export function defaultCacheDir(): string {
+export function defaultCacheDir(name: string): string {
   for (const [variable, ...folders] of PLACES) {
     const value = env(variable);
-    if (value) return join(value, ...folders, "dcgan-webgpu", "mnist");
+    if (value) return join(value, ...folders, "dcgan-webgpu", name);
   }
   throw new Error("no environment variable says where the user's caches are");
 }
@@ -50,7 +51,7 @@ export async function store(dir: string, name: string, bytes: Uint8Array): Promi
  */
 export async function* candidates(
   dir: string,
-  file: MNISTFile,
+  file: PublishedFile,
 ): AsyncGenerator<FoundFile | DataError> {
   for (const spelling of spellings(file)) {
     const path = join(dir, spelling);

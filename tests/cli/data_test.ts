@@ -34,6 +34,8 @@ Deno.test("data: a folder of neither says what was looked for and what is there"
     const none = /^UsageError: --channels is for PNG files, and .* has none$/;
     await refuses("digits", none, { channels: 3 });
     await assert.rejects(loadData({ channels: 1 }, () => {}), /--data names no folder of them/);
+    const fashion = loadData({ data: "fashion-mnist", channels: 1 }, () => {});
+    await assert.rejects(fashion, /^UsageError: --channels .* --data fashion-mnist has none$/);
     // Half of MNIST is no folder of another kind: the missing file is named.
     await Deno.remove(join(dir, "digits/train-labels-idx1-ubyte"));
     await refuses("digits", /No train-labels-idx1-ubyte in/);

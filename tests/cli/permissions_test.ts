@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MNIST_PACKAGE, mnistPackageDir } from "../../src/cli/mnist_package.ts";
-import { DATA_HOSTS, needsOf, permissionFlags } from "../../src/cli/permissions.ts";
+import { DATA_HOSTS, MIRRORS, needsOf, permissionFlags } from "../../src/cli/permissions.ts";
 import { PERMISSIONS, type Permissions } from "../../src/cli/permissions.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
-import { MNIST_MIRRORS } from "../../src/data/mnist_files.ts";
+import { MNIST_SET } from "../../src/data/published.ts";
 import { cachesIn, commands } from "../support/commands.ts";
 import { writeDigits } from "../support/digits.ts";
 import { inFolder } from "../support/folder.ts";
@@ -176,8 +176,9 @@ Deno.test("permissions: without one of its row, a command names the flag that gi
     await Deno.writeTextFile(lock, JSON.stringify(content));
     const [bare] = await without("net", ["train --out=fourth"], { cache: "empty", lock });
     assert.equal(bare.code, 1, bare.stdout);
-    for (const host of DATA_HOSTS) {
-      assert.ok(bare.stderr.includes(`--allow-net=${host.replace(/:443$/, "")}`), bare.stderr);
+    for (const mirror of MNIST_SET.mirrors) {
+      const { host } = new URL(mirror);
+      assert.ok(bare.stderr.includes(`--allow-net=${host}`), bare.stderr);
     }
   }));
 
@@ -232,8 +233,8 @@ Deno.test("permissions: the page has the rows, and pages, tasks and code have th
   const right = NAMES.map((name) => [name, permissionFlags(PERMISSIONS[name])]);
   assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(right));
 
-  assert.ok(MNIST_MIRRORS.every((mirror) => mirror.startsWith("https://")));
-  const hosts = MNIST_MIRRORS.map((mirror) => new URL(mirror).host);
+  assert.ok(MIRRORS.every((mirror) => mirror.startsWith("https://")));
+  const hosts = [...new Set(MIRRORS.map((mirror) => new URL(mirror).host))];
   assert.deepEqual(DATA_HOSTS, hosts.map((host) => `${host}:443`));
   for (const file of ["README.md", "docs/permissions.md", "SECURITY.md"]) {
     // In code marks: an address in a link is no promise.

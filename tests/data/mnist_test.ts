@@ -1,20 +1,28 @@
-/** MNIST: the original files, the order of the search, and every way it can fail. */
+/** MNIST and Fashion-MNIST: the original files, the order of the search, and every way it can fail. */
 
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { mnistPackageDir } from "../../src/cli/mnist_package.ts";
 import { validateDataset } from "../../src/data/dataset.ts";
-import { loadMNIST, type LoadMNISTOptions, loadPatiently } from "../../src/data/mnist.ts";
+import {
+  loadFashionMNIST,
+  loadMNIST,
+  type LoadMNISTOptions,
+  type MNISTSplit,
+} from "../../src/data/mnist.ts";
+import { loadPatiently } from "../../src/data/mnist.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
-import { downloadFile, MNIST_FILES } from "../../src/data/mnist_files.ts";
+import { downloadFile } from "../../src/data/mnist_files.ts";
+import { FASHION_MNIST_SET, MNIST_SET } from "../../src/data/published.ts";
+import { kindOf } from "../../src/files/kind.ts";
 import { gzip, idx as idxOf } from "../support/digits.ts";
 import { errorOf } from "../support/errors.ts";
 import { inFolder, put, withFiles } from "../support/folder.ts";
 import { listen, namesIn } from "../support/training.ts";
 import { DataError } from "../../src/errors.ts";
 
-const { test: TEST } = MNIST_FILES;
+const { test: TEST } = MNIST_SET.files;
 const [IMAGES, LABELS] = [TEST.images.name, TEST.labels.name];
 
 const dir = await mnistPackageDir();
@@ -85,6 +93,7 @@ Deno.test("MNIST: the original training set", async () => {
   const { count, height, width, channels, split, verified, source } = mnist;
   assert.deepEqual([count, height, width, channels], [60000, 28, 28, 1]);
   assert.deepEqual([split, verified], ["train", true]);
+  assert.deepEqual(mnist.classes, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
   assert.equal(source, `MNIST from ${dir} (checksum verified)`);
   validateDataset(mnist);
   const histogram = new Array(10).fill(0);
@@ -110,6 +119,39 @@ test("another data set of the same form is taken, but not as MNIST", async (dir)
   assert.deepEqual([set.count, set.height, set.width, set.verified], [3, 4, 5, false]);
   assert.equal(set.source, `MNIST from ${dir} (not the original MNIST: checksum differs)`);
   validateDataset(set);
+});
+
+Deno.test({
+  name: "Fashion-MNIST: the originals, where Debian's package has put them",
+  ignore: await kindOf(FASHION_MNIST_SET.installed!) !== "directory",
+  fn: () =>
+    inFolder(async (cacheDir) => {
+      const sizes = { train: 60_000, test: 10_000 };
+      for (const [split, count] of Object.entries(sizes) as [MNISTSplit, number][]) {
+        const set = await loadFashionMNIST({ split, cacheDir, download: false });
+        validateDataset(set);
+        assert.deepEqual([set.count, set.height, set.width], [count, 28, 28]);
+        assert.equal(set.classes[set.labels[0]], "Ankle boot");
+        const histogram = new Array(10).fill(0);
+        for (const label of set.labels) histogram[label]++;
+        assert.deepEqual(histogram, new Array(10).fill(count / 10));
+        const place = FASHION_MNIST_SET.installed;
+        assert.equal(set.source, `Fashion-MNIST from ${place} (checksum verified)`);
+      }
+    }),
+});
+
+test("Fashion-MNIST is not MNIST, nor the other way round", async (folder) => {
+  // Both have files of these names and lengths: checksums tell them apart.
+  const fashion = await loadFashionMNIST({ dir, split: "test" });
+  const source = `Fashion-MNIST from ${dir} (not the original Fashion-MNIST: checksum differs)`;
+  assert.deepEqual([fashion.verified, fashion.source, fashion.classes], [false, source, []]);
+  const cacheDir = join(folder, "empty");
+  const fallback = () => Promise.resolve(dir);
+  await assert.rejects(
+    loadFashionMNIST({ cacheDir, fallback, download: false }),
+    dataError("Fashion-MNIST's train-images-idx3-ubyte was not found", "not the original"),
+  );
 });
 
 test("one changed byte is seen", async (tampered) => {
@@ -232,7 +274,7 @@ test("a mirror that falls silent is given up, and the next one asked", async (ca
     silent.map((mirror) => `${mirror}/${name}.gz cannot be used: nothing came for 0.5 seconds`);
   const { messages, onMessage } = listen();
   const load = (...mirrors: string[]) =>
-    loadPatiently({ cacheDir, split: "test", onMessage, mirrors }, 500);
+    loadPatiently(MNIST_SET, { cacheDir, split: "test", onMessage, mirrors }, 500);
   await assert.rejects(load(...silent), dataError(...says(IMAGES)));
   messages.length = 0;
   const { source } = await load(...silent, good.mirror);
@@ -343,6 +385,14 @@ Deno.test({
         `${allowCacheVariables()}, or pass \`cacheDir\``,
         "--allow-net=storage.googleapis.com",
         "--allow-net=ossci-datasets.s3.amazonaws.com",
+      ),
+    );
+    await assert.rejects(
+      loadFashionMNIST(),
+      dataError(
+        `--allow-read=${FASHION_MNIST_SET.installed}`,
+        "--allow-net=storage.googleapis.com",
+        "--allow-net=raw.githubusercontent.com",
       ),
     );
   },
