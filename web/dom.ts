@@ -103,8 +103,9 @@ const log = () => get("messages");
 /** Scrolls to where the run is. */
 export const showRun = () => scrollTo({ top: 0 });
 
-/** Shows a sentence until it is closed; one that is no warning goes by itself. */
+/** Shows a sentence, if it is one, until it is closed; one that is no warning goes by itself. */
 export function tell(text: string, warning = false): void {
+  if (!text) return;
   const sentence = text.replace(/^step /, "Step ");
   if ([...log().children].some((child) => child.firstChild?.textContent === sentence)) return;
   const close = make("button", { type: "button", className: "link", textContent: "Close" });

@@ -192,11 +192,12 @@ export type Event =
     readonly step: number;
     readonly images: Uint8ClampedArray<ArrayBuffer>;
   }
-  /** The run went back to a snapshot. */
+  /** The run went back to a snapshot: on request, or since its GPU was lost. */
   | { readonly type: "rewound"; readonly step: number }
   /** What a person should know. */
   | { readonly type: "message"; readonly text: string; readonly warning: boolean }
   /** There is no device: the page shows the shipped generator alone. */
   | { readonly type: "unavailable"; readonly text: string }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+  /** Why there is no answer; empty if another run took the place of the one that was asked. */
   | { readonly type: "refusal"; readonly id: number; readonly text: string };

@@ -4,11 +4,14 @@
  * @module
  */
 
-import { type Gpu, grad, ops, type Program, type Snapshot, Trainer } from "../mod.ts";
+import { grad, ops, type Program, type Snapshot, Trainer } from "../mod.ts";
+import type { Gpu } from "../mod.ts";
 import { generate, Sampler, seedNoise } from "../src/model/sampler.ts";
+import { encodeCheckpoint } from "../src/training/checkpoint.ts";
 import type { Data } from "./data.ts";
+import type { Device } from "./device.ts";
 import { type FirstLayer, scaleOf } from "./infer.ts";
-import type { Frame, ImageSize, KernelTime, Losses, Questions } from "./protocol.ts";
+import type { Cost, Frame, ImageSize, KernelTime, Losses, Questions } from "./protocol.ts";
 import type { Settings } from "./settings.ts";
 
 /** Images that a frame has, and that the discriminator is asked about. */
@@ -29,15 +32,33 @@ export interface Reports {
   snapshots(steps: readonly number[]): void;
   rewound(step: number): void;
   training(running: boolean): void;
+  /** Its device was lost. It is on another one, at the newest state that was in memory. */
+  moved(step: number): void;
   message(text: string): void;
   /** How much of the first step is compiled, from 0 to 1. */
   compiled(part: number): void;
 }
 
+/** What a run is made of. */
+interface Parts {
+  readonly settings: Settings;
+  readonly data: Data;
+  readonly device: Device;
+  readonly report: Reports;
+}
+
 /** A run, on a device that it does not own. */
 export class Run implements Disposable {
-  readonly #samplers: Sampler[] = [];
+  readonly settings: Settings;
+  readonly data: Data;
+  readonly #device: Device;
+  readonly #report: Reports;
   readonly #real: Float32Array;
+  /** The newest state in memory. */
+  #newest: Snapshot | undefined;
+  #over = false;
+  #moving: Promise<void> | undefined;
+  #sampler: Sampler | undefined;
   #view: Program<"noise" | "real", "images" | "realLogits" | "fakeLogits"> | undefined;
   #judge: Program<"x", "logit" | "gradient"> | undefined;
   #running = false;
@@ -54,12 +75,15 @@ export class Run implements Disposable {
   #collapsed = 0;
 
   private constructor(
-    readonly settings: Settings,
-    readonly data: Data,
-    readonly trainer: Trainer,
-    private readonly gpu: Gpu,
-    private readonly report: Reports,
+    { settings, data, device, report }: Parts,
+    private trainer: Trainer,
+    snapshot: Snapshot | undefined,
   ) {
+    this.settings = settings;
+    this.data = data;
+    this.#device = device;
+    this.#report = report;
+    this.#newest = snapshot;
     const size = data.height * data.width * data.channels;
     this.#real = new Float32Array(SHOWN * size);
     for (let i = 0; i < SHOWN; i++) this.#real.set(this.#image(i * data.count / SHOWN), i * size);
@@ -70,37 +94,49 @@ export class Run implements Disposable {
    *
    * @param name what messages call the snapshot
    */
-  static async create(
-    { settings, data, gpu, report, snapshot, name }: {
-      readonly settings: Settings;
-      readonly data: Data;
-      readonly gpu: Gpu;
-      readonly report: Reports;
-      readonly snapshot?: Snapshot;
-      readonly name?: string;
-    },
-  ): Promise<Run> {
-    const trainer = await Trainer.create({
-      ...settings,
-      dataset: data,
-      gpu,
-      epochs: 1e6, // until it is paused
-      distance: false,
-      onMessage: (text) => report.message(text),
-      onCompile: ({ done, total }) => report.compiled(done / total),
-    });
-    try {
-      if (snapshot) await trainer.restore(snapshot, name);
-      return new Run(settings, data, trainer, gpu, report);
-    } catch (error) {
-      trainer[Symbol.dispose]();
-      throw error;
-    }
+  static async create(parts: Parts, snapshot?: Snapshot, name?: string): Promise<Run> {
+    return await parts.device.use(async (gpu) =>
+      new Run(parts, await makeTrainer(parts, gpu, snapshot, name), snapshot)
+    );
   }
 
-  /** The newest state in memory. */
-  get newest(): Snapshot | undefined {
-    return this.#snapshots.at(-1)?.snapshot;
+  /**
+   * Does something on the device. If that is lost meanwhile, the run moves to another one, where the
+   * same is done.
+   */
+  #use<T>(body: () => Promise<T>): Promise<T> {
+    return this.#device.use(async (gpu) => {
+      while (this.trainer.gpu !== gpu) {
+        // Another caller may have failed to move it, or have moved it to a device that is lost, too.
+        if (this.#moving) await this.#moving.catch(() => {});
+        else await (this.#moving = this.#moveTo(gpu).finally(() => this.#moving = undefined));
+      }
+      return await body();
+    });
+  }
+
+  async #moveTo(gpu: Gpu): Promise<void> {
+    const parts = {
+      ...{ settings: this.settings, data: this.data },
+      ...{ device: this.#device, report: this.#report },
+    };
+    const trainer = await makeTrainer(parts, gpu, this.#newest, "the newest snapshot");
+    if (this.#over) {
+      trainer[Symbol.dispose]();
+      throw new Error("Another run took the place of this one");
+    }
+    this.#free();
+    this.trainer = trainer;
+    this.#shown = -1;
+    this.#snapshots = this.#snapshots.filter(({ step }) => step <= trainer.steps);
+    this.#report.moved(trainer.steps);
+    this.#reportSteps();
+    if (this.#wanted) await this.#look();
+  }
+
+  /** The newest state in memory, as a checkpoint file. */
+  get newest(): [step: number, bytes: Uint8Array<ArrayBuffer>] | undefined {
+    return this.#newest && [this.#newest.position.steps, encodeCheckpoint(this.#newest)];
   }
 
   /** Steps trained. */
@@ -114,9 +150,14 @@ export class Run implements Disposable {
     return { height, width, channels };
   }
 
-  /** Whether it trains. */
-  get running(): boolean {
-    return this.#running;
+  /** Keras' summaries of both networks. */
+  get summaries(): string[] {
+    return [this.trainer.generator.summary(), this.trainer.discriminator.summary()];
+  }
+
+  /** What a step costs, once it is compiled. */
+  get cost(): Cost {
+    return { ...this.trainer.stats };
   }
 
   /** One thing at a time: what needs the trainer alone waits for the chunk under way. */
@@ -130,10 +171,13 @@ export class Run implements Disposable {
   async train(delay: number): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    this.report.training(true);
+    this.#report.training(true);
     try {
       while (this.#running) {
-        await this.#take(() => this.#chunk(delay ? 1 : this.#steps));
+        // It may be paused while it waits for its turn, or for another device.
+        await this.#use(() =>
+          this.#take(async () => this.#running && await this.#chunk(delay ? 1 : this.#steps))
+        );
         if (delay) {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
@@ -143,7 +187,7 @@ export class Run implements Disposable {
       }
     } finally {
       this.#running = false;
-      this.report.training(false);
+      this.#report.training(false);
     }
   }
 
@@ -157,7 +201,7 @@ export class Run implements Disposable {
   /** Trains one step. */
   async step(): Promise<void> {
     await this.pause();
-    await this.#take(() => this.#chunk(1));
+    await this.#use(() => this.#take(() => this.#chunk(1)));
   }
 
   async #chunk(steps: number): Promise<void> {
@@ -180,7 +224,7 @@ export class Run implements Disposable {
       const fit = Math.round(steps * CHUNK / took);
       if (steps === this.#steps) this.#steps = Math.min(64, Math.max(1, Math.min(fit, 2 * steps)));
     }
-    this.report.losses(losses, this.#imagesPerSecond);
+    this.#report.losses(losses, this.#imagesPerSecond);
     // Not awaited: the next steps may begin, since the images are enqueued before them.
     if (this.#wanted) this.#look().catch(() => {});
     if (trainer.steps >= (this.#snapshots.at(-1)?.step ?? 0) + this.#every) await this.#snapshot();
@@ -189,7 +233,7 @@ export class Run implements Disposable {
   /** The page waits for a frame, and gets one when there is something new to see. */
   async frame(): Promise<void> {
     this.#wanted = true;
-    if (!this.#running) await this.#take(() => this.#look());
+    if (!this.#running) await this.#use(() => this.#take(() => this.#look()));
   }
 
   async #look(): Promise<void> {
@@ -199,7 +243,10 @@ export class Run implements Disposable {
       this.#shown = this.steps;
       const frame = await this.#see();
       this.#wanted = false;
-      this.report.frame(frame);
+      this.#report.frame(frame);
+    } catch (error) {
+      this.#shown = -1;
+      throw error;
     } finally {
       this.#looking = false;
     }
@@ -210,7 +257,7 @@ export class Run implements Disposable {
     const { steps: step, currentEpoch: epoch, generator, discriminator } = this.trainer;
     const { height, width, channels } = this.data;
     const first = !this.#view;
-    this.#view ??= this.gpu.compile(
+    this.#view ??= this.trainer.gpu.compile(
       { noise: [SHOWN, generator.noiseDim], real: [SHOWN, height, width, channels] },
       ({ noise, real }) => {
         const images = generator.call(noise, { training: false });
@@ -237,7 +284,7 @@ export class Run implements Disposable {
     // All images are alike before there are any strokes.
     if (step < 500 || variety > 0.5) return void (this.#collapsed = 0);
     if (++this.#collapsed !== 20) return;
-    this.report.message(
+    this.#report.message(
       `step ${step}: the modes collapse: generated images differ from each other ` +
         `${Math.round(100 * variety)} % as much as real ones. If it stays so, start anew with a ` +
         "lower learning rate",
@@ -251,31 +298,37 @@ export class Run implements Disposable {
 
   /** Images of any noise. */
   async generate(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
-    const { generator } = this.trainer;
-    if (noise.length !== generator.noiseDim) return await generate(this.gpu, generator, noise);
-    const sampler = this.#samplers[0] ??= new Sampler(this.gpu, generator, 1);
-    return await sampler.sample(noise);
+    return await this.#use(async () => {
+      const { gpu, generator } = this.trainer;
+      if (noise.length !== generator.noiseDim) return await generate(gpu, generator, noise);
+      this.#sampler ??= new Sampler(gpu, generator, 1);
+      return await this.#sampler.sample(noise);
+    });
   }
 
   /** The generator's first layer as it stands. */
   async first(): Promise<FirstLayer> {
-    const [kernel, gamma, , , variance] = this.trainer.generator.variables;
-    const [data, g, v] = await Promise.all([kernel.read(), gamma.read(), variance.read()]);
-    return { kernel: data, scale: scaleOf(g, v), noiseDim: kernel.shape[0] };
+    return await this.#use(async () => {
+      const [kernel, gamma, , , variance] = this.trainer.generator.variables;
+      const [data, g, v] = await Promise.all([kernel.read(), gamma.read(), variance.read()]);
+      return { kernel: data, scale: scaleOf(g, v), noiseDim: kernel.shape[0] };
+    });
   }
 
   /** What the discriminator thinks of an image, and where it looks: one pass back from its logit. */
   async judge(image: Float32Array): Promise<Questions["judge"]["answer"]> {
-    const { height, width, channels } = this.data;
-    const { discriminator } = this.trainer;
-    this.#judge ??= this.gpu.compile({ x: [1, height, width, channels] }, ({ x }) => {
-      const logit = discriminator.call(x, { training: false });
-      const [gradient] = grad(ops.sum(logit), [x]);
-      return { logit, gradient };
-    }, { label: "judge" });
-    this.#judge.run({ x: image });
-    const { logit, gradient } = await this.#judge.read();
-    return { probability: sigmoid(logit[0]), gradient };
+    return await this.#use(async () => {
+      const { height, width, channels } = this.data;
+      const { gpu, discriminator } = this.trainer;
+      this.#judge ??= gpu.compile({ x: [1, height, width, channels] }, ({ x }) => {
+        const logit = discriminator.call(x, { training: false });
+        const [gradient] = grad(ops.sum(logit), [x]);
+        return { logit, gradient };
+      }, { label: "judge" });
+      this.#judge.run({ x: image });
+      const { logit, gradient } = await this.#judge.read();
+      return { probability: sigmoid(logit[0]), gradient };
+    });
   }
 
   /** An image to judge. */
@@ -295,15 +348,23 @@ export class Run implements Disposable {
 
   /** All of its state as a checkpoint file, and the step that it is of. */
   async toBytes(): Promise<[step: number, bytes: Uint8Array<ArrayBuffer>]> {
-    return await this.#take(async () => {
-      const { steps } = this.trainer;
-      return [steps, await this.trainer.toBytes()];
+    await this.#use(() => this.#take(() => this.#remember()));
+    return this.newest!;
+  }
+
+  /** Its generator as a file. */
+  async generatorBytes(
+    form: "safetensors" | "onnx",
+  ): Promise<[step: number, bytes: Uint8Array<ArrayBuffer>]> {
+    return await this.#use(async () => {
+      const { steps, generator } = this.trainer;
+      return [steps, await (form === "onnx" ? generator.toONNX() : generator.toSafetensors())];
     });
   }
 
   /** Milliseconds by kernel of one step, the slowest first. */
   async profile(): Promise<KernelTime[]> {
-    const timings = await this.#take(() => this.trainer.profile());
+    const timings = await this.#use(() => this.#take(() => this.trainer.profile()));
     const kernels = new Map<string, KernelTime>();
     for (const { kernel, milliseconds } of timings) {
       const sum = kernels.get(kernel) ?? { kernel, dispatches: 0, milliseconds: 0 };
@@ -316,8 +377,16 @@ export class Run implements Disposable {
     return [...kernels.values()].sort((a, b) => b.milliseconds - a.milliseconds);
   }
 
+  async #remember(): Promise<Snapshot> {
+    return this.#newest = await this.trainer.snapshot();
+  }
+
+  #reportSteps(): void {
+    this.#report.snapshots(this.#snapshots.map(({ step }) => step));
+  }
+
   async #snapshot(): Promise<void> {
-    const [snapshot, { images, step }] = [await this.trainer.snapshot(), await this.#see()];
+    const [snapshot, { images, step }] = [await this.#remember(), await this.#see()];
     this.#snapshots.push({ step, snapshot });
     let bytes = 0;
     for (const { data } of snapshot.tensors.values()) bytes += data.byteLength;
@@ -327,31 +396,65 @@ export class Run implements Disposable {
       this.#snapshots = this.#snapshots.filter((_, i) => i % 2 === 0);
       this.#every *= 2;
     }
-    this.report.snapshot(step, images);
-    this.report.snapshots(this.#snapshots.map(({ step }) => step));
+    this.#report.snapshot(step, images);
+    this.#reportSteps();
   }
 
   /** Goes back to a snapshot; those after it are dropped. */
   async rewind(step: number): Promise<void> {
     await this.pause();
-    await this.#take(async () => {
-      const at = this.#snapshots.findIndex((each) => each.step === step);
-      if (at < 0) return;
-      await this.trainer.restore(this.#snapshots[at].snapshot, `the snapshot of step ${step}`);
-      this.#snapshots.length = at + 1;
-      this.#shown = -1;
-      this.report.rewound(step);
-      this.report.snapshots(this.#snapshots.map(({ step }) => step));
-      if (this.#wanted) await this.#look();
-    });
+    await this.#use(() =>
+      this.#take(async () => {
+        const at = this.#snapshots.findIndex((each) => each.step === step);
+        if (at < 0) return;
+        const { snapshot } = this.#snapshots[at];
+        await this.trainer.restore(snapshot, `the snapshot of step ${step}`);
+        this.#newest = snapshot;
+        this.#snapshots.length = at + 1;
+        this.#shown = -1;
+        this.#report.rewound(step);
+        this.#reportSteps();
+        if (this.#wanted) await this.#look();
+      })
+    );
+  }
+
+  #free(): void {
+    for (const part of [this.#view, this.#judge, this.#sampler]) part?.[Symbol.dispose]();
+    this.#view = this.#judge = this.#sampler = undefined;
+    this.trainer[Symbol.dispose]();
   }
 
   /** Frees all but the device. */
   [Symbol.dispose](): void {
+    this.#over = true;
     this.#running = false;
     this.#wake();
-    for (const part of [this.#view, this.#judge, ...this.#samplers]) part?.[Symbol.dispose]();
-    this.trainer[Symbol.dispose]();
+    this.#free();
+  }
+}
+
+async function makeTrainer(
+  { settings, data, report }: Parts,
+  gpu: Gpu,
+  snapshot: Snapshot | undefined,
+  name: string | undefined,
+): Promise<Trainer> {
+  const trainer = await Trainer.create({
+    ...settings,
+    dataset: data,
+    gpu,
+    epochs: 1e6, // until it is paused
+    distance: false,
+    onMessage: (text) => report.message(text),
+    onCompile: ({ done, total }) => report.compiled(done / total),
+  });
+  try {
+    if (snapshot) await trainer.restore(snapshot, name);
+    return trainer;
+  } catch (error) {
+    trainer[Symbol.dispose]();
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AdapterError, DeviceLostError, encodeGIF, encodePNG, Gpu, imageGrid } from "../mod.ts";
+import { AdapterError, DeviceLostError, encodeGIF, encodePNG, imageGrid } from "../mod.ts";
 import type { Snapshot } from "../mod.ts";
 import { latentPath } from "../src/model/latent.ts";
 import { seedNoise } from "../src/model/sampler.ts";
@@ -12,6 +12,7 @@ import { decodeCheckpoint } from "../src/training/checkpoint.ts";
 import { hyperparametersOf, resolveHyperparameters } from "../src/training/hyperparameters.ts";
 import type { Position } from "../src/training/position.ts";
 import { type Data, fetchMNIST, MNIST, readImages } from "./data.ts";
+import { Device } from "./device.ts";
 import { PlainGenerator, principalDirections } from "./infer.ts";
 import type { Command, Event, Order, Question, Questions, Source } from "./protocol.ts";
 import { type Reports, Run } from "./run.ts";
@@ -22,9 +23,6 @@ import { Store } from "./store.ts";
 const KEEP_EVERY = 30_000;
 
 const COMPILING = "Preparing your GPU for the first step";
-
-/** How often a run goes on with another device. */
-const MOST_LOSSES = 3;
 
 function send(event: Event, transfer: Transferable[] = []): void {
   self.postMessage(event, { transfer });
@@ -49,7 +47,7 @@ function unavailable(): string {
 
 /** Everything that the worker holds. */
 class Worker {
-  #gpu: Gpu | undefined;
+  #device: Device | undefined;
   #store: Store | undefined;
   #data: Data | undefined;
   #mnist: Data | undefined;
@@ -59,7 +57,6 @@ class Worker {
   #keptAt = performance.now();
   #keeping = Promise.resolve();
   #canceled = false;
-  #losses = 0;
   #costKnown = false;
 
   readonly #reports: Reports = {
@@ -68,7 +65,7 @@ class Worker {
       if (!this.#costKnown) {
         this.#costKnown = true;
         send({ type: "busy" });
-        send({ type: "cost", cost: { ...this.#run!.trainer.stats } });
+        send({ type: "cost", cost: this.#run!.cost });
       }
       if (performance.now() - this.#keptAt > KEEP_EVERY) this.#keep();
     },
@@ -80,6 +77,15 @@ class Worker {
     snapshots: (steps) => send({ type: "snapshots", steps }),
     rewound: (step) => send({ type: "rewound", step }),
     training: (running) => send({ type: "training", running }),
+    moved: (step) => {
+      this.#costKnown = false; // Its step is compiled anew.
+      send({ type: "rewound", step });
+      message(
+        "The browser took the GPU away, as it does when a driver restarts. The run goes on with " +
+          `another one from step ${step}.`,
+        true,
+      );
+    },
     message: (text) => {
       // Which kernels, is of interest to no one here.
       const elsewhere = / was made with other kernels /.test(text);
@@ -89,8 +95,20 @@ class Worker {
     compiled: (done) => send({ type: "busy", text: COMPILING, done }),
   };
 
-  /** Does what the page orders. */
+  /** Does what the page orders; what fails is a message. */
   async obey(order: Order): Promise<void> {
+    const run = this.#run;
+    try {
+      await this.#do(order);
+    } catch (error) {
+      if (run !== this.#run) return; // Another run took its place.
+      send({ type: "busy" });
+      if (error instanceof DeviceLostError) await this.#keep();
+      message(reasonOf(error), true);
+    }
+  }
+
+  async #do(order: Order): Promise<void> {
     switch (order.type) {
       case "hello":
         return await this.#hello(order.settings, order.bare);
@@ -100,7 +118,8 @@ class Worker {
       case "resume":
         return await this.#resume();
       case "train":
-        return await this.#train(order.delay);
+        this.#announceCompiling();
+        return await this.#run?.train(order.delay);
       case "pause":
         await this.#run?.pause();
         return await this.#keep();
@@ -123,7 +142,7 @@ class Worker {
     send({ type: "busy", text: "Looking for your GPU" });
     this.#store = await Store.open();
     try {
-      this.#gpu = await Gpu.request();
+      this.#device = await Device.request();
     } catch (error) {
       if (error instanceof AdapterError) send({ type: "unavailable", text: unavailable() });
       else throw error;
@@ -170,14 +189,14 @@ class Worker {
 
   /** Makes a run in place of the one before, which stays if this one is refused. */
   async #begin(settings: Settings, snapshot?: Snapshot, name?: string): Promise<void> {
-    const gpu = this.#gpu!;
+    const device = this.#device!;
     this.#data ??= await this.#fetchMNIST();
     const data = this.#data;
     send({ type: "busy", text: "Making the networks" });
     try {
       await this.#run?.pause();
       const report = this.#reports;
-      const run = await Run.create({ settings, data, gpu, report, snapshot, name });
+      const run = await Run.create({ settings, data, device, report }, snapshot, name);
       this.#run?.[Symbol.dispose]();
       this.#run = run;
     } finally {
@@ -185,16 +204,15 @@ class Worker {
     }
     this.#costKnown = false;
     this.#keptStep = -1;
-    const { steps: step, image, trainer } = this.#run;
-    const { vendor, architecture, description } = gpu.info;
+    const { steps: step, image, summaries } = this.#run;
     send({
       type: "ready",
       run: {
         settings,
         step,
         data: { name: data.name, count: data.count, image },
-        adapter: description || `${vendor} ${architecture}`.trim() || "unknown",
-        summaries: [trainer.generator.summary(), trainer.discriminator.summary()],
+        adapter: device.name,
+        summaries,
         stepsPerEpoch: Math.ceil(data.count / settings.batchSize),
       },
     });
@@ -214,37 +232,6 @@ class Worker {
     }
   }
 
-  /** Trains, on another device whenever one is lost. */
-  async #train(delay: number): Promise<void> {
-    this.#announceCompiling();
-    for (;;) {
-      const run = this.#run;
-      if (!run || run.running) return;
-      try {
-        return await run.train(delay);
-      } catch (error) {
-        if (run !== this.#run) return; // Another run took its place.
-        send({ type: "busy" });
-        if (!(error instanceof DeviceLostError) || ++this.#losses > MOST_LOSSES) {
-          message(reasonOf(error), true);
-          return;
-        }
-        await this.#replaceDevice(run);
-      }
-    }
-  }
-
-  async #replaceDevice(run: Run): Promise<void> {
-    const { newest, settings } = run;
-    this.#gpu = await Gpu.request();
-    await this.#begin(settings, newest, "the newest snapshot");
-    message(
-      `The browser took the GPU away, as it does when a driver restarts. The run went on with step ` +
-        `${this.#run!.steps}.`,
-      true,
-    );
-  }
-
   /** Keeps the run, once it was kept as it was before: an older one must not replace a newer one. */
   #keep(): Promise<void> {
     return this.#keeping = this.#keeping.then(() => this.#keepNow());
@@ -255,7 +242,12 @@ class Worker {
     this.#keptAt = performance.now();
     if (!run || !this.#store || run.steps === 0 || run.steps === this.#keptStep) return;
     try {
-      const [step, bytes] = await run.toBytes();
+      // Without a device, what is in memory is the newest that there is.
+      const newest = await run.toBytes().catch((error) => {
+        if (error instanceof DeviceLostError && run.newest) return run.newest;
+        throw error;
+      });
+      const [step, bytes] = newest;
       if (!await this.#store.keep(bytes, run.data)) return;
       this.#keptStep = step;
       send({ type: "stored", step });
@@ -265,8 +257,21 @@ class Worker {
     }
   }
 
-  /** Answers a question. */
-  async answer(question: Question): Promise<Questions[keyof Questions]["answer"]> {
+  /** Answers a question, or says why it cannot. */
+  async reply(question: Question): Promise<void> {
+    const { id } = question;
+    const run = this.#run;
+    try {
+      const value = await this.#answer(question);
+      const arrays = Object.values(value).filter((part) => ArrayBuffer.isView(part));
+      send({ type: "answer", id, value }, [...new Set(arrays.map(({ buffer }) => buffer))]);
+    } catch (error) {
+      // What a run could not answer that another one took the place of, nobody needs to hear.
+      send({ type: "refusal", id, text: run === this.#run ? reasonOf(error) : "" });
+    }
+  }
+
+  async #answer(question: Question): Promise<Questions[keyof Questions]["answer"]> {
     switch (question.type) {
       case "generate":
         return { images: await this.#generate(question.noise, question.from) };
@@ -350,10 +355,8 @@ class Worker {
       const [step, bytes] = await run.toBytes();
       return { name: `checkpoint-step-${step}.safetensors`, bytes };
     }
-    const { steps: step, generator } = run.trainer;
-    return form === "onnx"
-      ? { name: `generator-step-${step}.onnx`, bytes: await generator.toONNX() }
-      : { name: `generator-step-${step}.safetensors`, bytes: await generator.toSafetensors() };
+    const [step, bytes] = await run.generatorBytes(form);
+    return { name: `generator-step-${step}.${form}`, bytes };
   }
 
   async #open(file: File): Promise<{ step: number }> {
@@ -393,19 +396,5 @@ class Worker {
 const worker = new Worker();
 
 self.addEventListener("message", async ({ data }: MessageEvent<Command>) => {
-  if (!("id" in data)) {
-    await worker.obey(data).catch((error) => {
-      send({ type: "busy" });
-      message(reasonOf(error), true);
-    });
-    return;
-  }
-  const { id } = data;
-  try {
-    const value = await worker.answer(data);
-    const arrays = Object.values(value).filter((part) => ArrayBuffer.isView(part));
-    send({ type: "answer", id, value }, [...new Set(arrays.map(({ buffer }) => buffer))]);
-  } catch (error) {
-    send({ type: "refusal", id, text: reasonOf(error) });
-  }
+  await ("id" in data ? worker.reply(data) : worker.obey(data));
 });

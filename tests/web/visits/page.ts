@@ -10,7 +10,7 @@ import { loadMNIST, Trainer } from "../../../mod.ts";
 import { decodeCheckpoint } from "../../../src/training/checkpoint.ts";
 import { mnistPackageDir } from "../../../src/cli/mnist_package.ts";
 import { fromAddress } from "../../../web/settings.ts";
-import { assertQuiet, download, isPainted, ready, shows, SMALL, stepOf } from "./visit.ts";
+import { assertQuiet, download, draw, isPainted, ready, shows, SMALL, stepOf } from "./visit.ts";
 import { trainTo, Visit, waitForStep } from "./visit.ts";
 
 /** The first images of MNIST, as the visited page has them. */
@@ -85,12 +85,7 @@ Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bi
   });
 
   await t.step("a drawing is judged, a walk is painted, a step is timed", async () => {
-    await page.locator("#paper").scrollIntoViewIfNeeded();
-    const { x, y, width, height } = (await page.locator("#paper").boundingBox())!;
-    await page.mouse.move(x + 0.3 * width, y + 0.3 * height);
-    await page.mouse.down();
-    await page.mouse.move(x + 0.6 * width, y + 0.8 * height, { steps: 5 });
-    await page.mouse.up();
+    await draw(page);
     await shows(page, "#verdict", /% real/);
     await page.locator("#latent").scrollIntoViewIfNeeded();
     await isPainted(page, "#walked", 99);
@@ -135,7 +130,7 @@ Deno.test("images of one's own are read; what is no image, or too large, is skip
   await assertQuiet(visited, page);
 });
 
-Deno.test("a run goes on when its device is lost", async () => {
+Deno.test("a run goes on when its device is lost", async (t) => {
   await using visited = await Visit.begin();
   // The worker keeps its devices where the test finds them.
   await visited.context.route("**/worker.js", async (route) => {
@@ -150,12 +145,59 @@ Deno.test("a run goes on when its device is lost", async () => {
   });
   const page = await visited.open(SMALL);
   await ready(page);
-  await page.click("#train");
-  await waitForStep(page, 30);
-  await page.workers()[0].evaluate("devices[0].destroy()");
-  await page.waitForSelector("#messages .warning");
-  assert.match(await page.innerText("#messages"), /took the GPU away.*went on with step \d+/s);
-  await waitForStep(page, 32);
+  const lose = () => page.workers()[0].evaluate("devices.at(-1).destroy()");
+  const messages = page.locator("#messages .warning");
+  /** The step at which it goes on; the sentence is the only one, and closed. */
+  const goesOn = async () => {
+    await messages.first().waitFor();
+    const [text, ...others] = await messages.allInnerTexts();
+    assert.deepEqual(others, []);
+    const [, step] = /took the GPU away.*goes on with another one from step (\d+)/s.exec(text)!;
+    await messages.getByRole("button").click();
+    return Number(step);
+  };
+  const pause = async () => {
+    await page.click("#train");
+    await shows(page, "#train", /Continue/);
+  };
+
+  await t.step("while it trains", async () => {
+    await page.click("#train");
+    await waitForStep(page, 30);
+    await lose();
+    const step = await goesOn();
+    await waitForStep(page, step + 2);
+    await lose();
+    await pause(); // It is kept then, on whichever device.
+    const paused = await goesOn();
+    assert.ok(paused >= step);
+    await shows(page, "#stored", RegExp(`step ${await stepOf(page)}`));
+  });
+
+  await t.step("while it stands, and a drawing is judged", async () => {
+    const paused = await stepOf(page);
+    await lose();
+    await draw(page);
+    await shows(page, "#verdict", /% real/);
+    assert.equal(await goesOn(), paused, "what was kept is the newest");
+    assert.equal(await stepOf(page), paused);
+    await trainTo(page, paused + 1);
+    await shows(page, "#stored", RegExp(`step ${paused + 1}`));
+  });
+
+  await t.step("too often: it is kept, and a reload goes on with it", async () => {
+    const kept = await stepOf(page);
+    await lose();
+    await page.click("#step");
+    await messages.first().waitFor();
+    assert.match((await messages.allInnerTexts()).join(), /4 times\. Reload the page to go on/);
+    assert.equal(await messages.count(), 1);
+    await page.reload();
+    await page.waitForSelector("#train:enabled");
+    assert.equal(await stepOf(page), kept);
+    await trainTo(page, kept + 1);
+    await assertQuiet(visited, page);
+  });
 });
 
 Deno.test("without WebGPU the trained generator paints, and walks", async () => {

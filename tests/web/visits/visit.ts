@@ -121,3 +121,13 @@ export async function assertQuiet(visit: Visit, page: Page): Promise<void> {
   assert.deepEqual(await page.locator("#messages .warning").allTextContents(), []);
   assert.deepEqual(visit.errors, []);
 }
+
+/** Draws a stroke with the mouse. */
+export async function draw(page: Page): Promise<void> {
+  await page.locator("#paper").scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await page.locator("#paper").boundingBox())!;
+  await page.mouse.move(x + 0.3 * width, y + 0.3 * height);
+  await page.mouse.down();
+  await page.mouse.move(x + 0.6 * width, y + 0.8 * height, { steps: 5 });
+  await page.mouse.up();
+}
