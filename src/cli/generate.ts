@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { encodeGIF, encodePNG, Generator, Gpu, imageGrid, latentPath } from "../../mod.ts";
 import { makeFolder, writeFileAtomic } from "../files/atomic.ts";
+import { gridLabels } from "../model/labels.ts";
 import { generate, seedNoise } from "../model/sampler.ts";
 import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
@@ -16,12 +17,19 @@ export function addSample(program: Command): void {
     examples: [
       "sample out",
       "sample out --count 100 --seed 7 --out hundred.png",
+      "sample out --label 7",
       "sample out/training_checkpoints/ckpt-0015.safetensors --separate digits --scale 1",
     ],
   })
     .argument("<CHECKPOINT>", CHECKPOINT, path)
-    .option("--count <N>", "number of images (16)", whole(1))
+    .option("--count <N>", "number of images (16; with classes, 8 of each)", whole(1))
     .option("--columns <N>", "images in a row (default: as square as can be)", whole(1))
+    .option(
+      "--label <N>",
+      "class of all images, if the generator was trained with labels (default: another one in each " +
+        "row)",
+      whole(0),
+    )
     .option("--scale <N>", "pixels for each pixel of an image (3)", whole(1))
     .option("--seed <N>", "of the noise (0); the same seed gives the same images", seed)
     .option("--out <FILE>", "a PNG of all images in a grid (samples.png)", pathTo(".png"))
@@ -29,23 +37,27 @@ export function addSample(program: Command): void {
     .option(...FLAGS.quiet)
     .option(...FLAGS.json)
     .action(async (run, flags) => {
-      const { count = 16, scale = 3, seed = 0, separate } = flags;
+      const { scale = 3, seed = 0, label, separate } = flags;
       const ofGrid = (["out", "columns"] as const).find((name) => flags[name] !== undefined);
       if (separate !== undefined && ofGrid) {
         throw new UsageError(`--separate writes no grid: leave out --${ofGrid}`);
       }
-      const { columns = Math.ceil(Math.sqrt(count)) } = flags;
       const report = new Report(flags);
       // First the path: a mistake in it is reported at once, without waiting for an adapter.
       const checkpoint = await checkpointPath(run);
       using gpu = await Gpu.request();
       const generator = await Generator.load(gpu, checkpoint);
+      const rows = label === undefined && flags.count === undefined ? generator.classes : 0;
+      const { count = rows ? rows * (flags.columns ?? ROW) : 16 } = flags;
+      const { columns = rows ? ROW : Math.ceil(Math.sqrt(count)) } = flags;
       requireSize(generator, count, scale);
       // Cells that stay empty cost as much as images do.
       if (separate === undefined) requireSize(generator, columns, scale, "columns");
       report.note("from", checkpoint);
-      const images = await generate(gpu, generator, seedNoise(count, generator.noiseDim, seed));
-      const result = { checkpoint, count, seed };
+      const labels = labelsOf(generator, count, columns, label);
+      const noise = seedNoise(count, generator.noiseDim, seed);
+      const images = await generate(gpu, generator, noise, labels);
+      const result = { checkpoint, count, seed, ...labels && { labels: [...labels] } };
 
       if (separate === undefined) {
         const out = flags.out ?? path("samples.png");
@@ -72,6 +84,7 @@ export function addInterpolate(program: Command): void {
       "interpolate out",
       "interpolate out --points 8 --steps 20 --loop --out walk",
       "interpolate out --mode linear --seed 3",
+      "interpolate out --label 7",
     ],
   })
     .argument("<CHECKPOINT>", CHECKPOINT, path)
@@ -81,6 +94,11 @@ export function addInterpolate(program: Command): void {
       "--mode <MODE>",
       "spherical: on an arc, where the generator was trained (default); linear: on a straight line",
       oneOf("spherical", "linear"),
+    )
+    .option(
+      "--label <N>",
+      "class of all images, if the generator was trained with labels (0)",
+      whole(0),
     )
     .option("--loop", "return to the first point, so that the GIF has no seam")
     .option("--seed <N>", "of the points (0); the same seed gives the same path", seed)
@@ -100,7 +118,10 @@ export function addInterpolate(program: Command): void {
       report.note("from", checkpoint);
       const { noiseDim } = generator;
       const noise = latentPath(seedNoise(points, noiseDim, seed), { noiseDim, steps, mode, loop });
-      const images = await generate(gpu, generator, noise);
+      const { label = generator.classes ? 0 : undefined } = flags;
+      const count = noise.length / noiseDim;
+      const labels = labelsOf(generator, count, 1, label);
+      const images = await generate(gpu, generator, noise, labels);
       const frames = single(generator, images, scale);
 
       // A person may well give one of the two files' names.
@@ -111,10 +132,19 @@ export function addInterpolate(program: Command): void {
       const strip = stripOf(images, frames.length, steps);
       await writeFileAtomic(png, encodePNG(grid(generator, strip, steps + 1, scale)));
       report.wrote(png);
-      const options = { points, steps, mode, loop, seed };
+      const options = { points, steps, mode, loop, seed, label };
       report.result({ checkpoint, gif, png, frames: frames.length, ...options });
     });
 }
+
+/** Labels of images in a grid: one class, or another one in each row; none if there are no classes. */
+function labelsOf({ classes }: Generator, count: number, columns: number, label?: number) {
+  if (label !== undefined) return new Uint32Array(count).fill(label);
+  return classes ? gridLabels(count, classes, columns) : undefined;
+}
+
+/** Images of each class, where nobody says how many. */
+const ROW = 8;
 
 /** Images for rows of one leg each, from its first point to its last, which begins the next row. */
 function stripOf(images: Float32Array, count: number, steps: number): Float32Array {

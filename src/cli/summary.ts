@@ -11,7 +11,7 @@ import { hyperparametersOf } from "../training/hyperparameters.ts";
 import { type Command, FLAGS, newCommand, UsageError } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, checkpointPath } from "./trained.ts";
-import { path, value, whole } from "./values.ts";
+import { oneOf, path, value, whole } from "./values.ts";
 
 /** Where a drawing goes, in the form that the file's ending asks for. */
 const plotTo = value("a file that ends in .svg or .mmd, or -", (text) => {
@@ -73,6 +73,12 @@ export function addSummary(program: Command): void {
     .option("--height <N>", "pixels of an image from top to bottom (28)", whole(4))
     .option("--width <N>", "pixels of an image from left to right (28)", whole(4))
     .option("--channels <N>", "values a pixel (1)", whole(1))
+    .option(
+      "--normalization <NAME>",
+      "of the generator: batch (default) or none",
+      oneOf("batch", "none"),
+    )
+    .option("--classes <N>", "of images with labels (0: without)", whole(0))
     .action(async (checkpoint, { plot, quiet, json, ...sizes }) => {
       if (plot && !plot.file && json) {
         throw new UsageError("--plot - and --json both write to standard output: leave out one");
@@ -82,9 +88,9 @@ export function addSummary(program: Command): void {
         const why = "a checkpoint has its sizes";
         throw new UsageError(`--${flag} and CHECKPOINT exclude each other: ${why}`);
       }
-      const { noiseDim, generatorWidths, discriminatorWidths, ...image } = sizes;
+      const { noiseDim, normalization, generatorWidths, discriminatorWidths, ...image } = sizes;
       const models = checkpoint !== undefined ? await stored(checkpoint) : [
-        generatorArchitecture({ ...image, noiseDim, widths: generatorWidths }),
+        generatorArchitecture({ ...image, noiseDim, normalization, widths: generatorWidths }),
         discriminatorArchitecture({ ...image, widths: discriminatorWidths }),
       ];
 

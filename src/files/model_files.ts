@@ -54,9 +54,9 @@ export async function saveModel(
     await writeFileAtomic(path, encodeModel[form](model));
     return path;
   }
+  const files = encodeModel.tfjs(model);
   const folder = form === "tfjs" ? dirname(path) : path;
   await makeFolder(folder);
-  const files = encodeModel.tfjs(model);
   for (const [name, bytes] of files) await writeFileAtomic(join(folder, name), bytes);
   return form === "tfjs" ? path : join(path, MODEL_FILE);
 }

@@ -39,7 +39,12 @@ export interface OnnxTensor {
 }
 
 /** A tensor that goes in or out; a text instead of a size names an axis of any size. */
-type OnnxValue = { readonly name: string; readonly shape: readonly (number | string)[] };
+interface OnnxValue {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
+  /** Default float. */
+  readonly type?: keyof typeof DATA;
+}
 
 interface OnnxModel {
   readonly name: string;
@@ -78,9 +83,9 @@ function tensor({ name, shape, data }: OnnxTensor): Encoded {
   );
 }
 
-function value({ name, shape }: OnnxValue): Encoded {
+function value({ name, shape, type = "float" }: OnnxValue): Encoded {
   const axes = shape.map((n) => bytes(1, typeof n === "number" ? varint(1, n) : string(2, n)));
-  const tensorType = message(varint(1, DATA.float), bytes(2, message(...axes)));
+  const tensorType = message(varint(1, DATA[type]), bytes(2, message(...axes)));
   return message(string(1, name), bytes(2, bytes(1, tensorType)));
 }
 

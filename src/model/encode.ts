@@ -4,7 +4,7 @@ import { withChecksums } from "../formats/checksums.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
 import { encodeTfjsModel, MODEL_FILE, SHARD_FILE } from "../formats/tfjs_model.ts";
 import { VERSION } from "../version.ts";
-import type { ModelParts } from "./architecture.ts";
+import { classesOf, type ModelParts } from "./architecture.ts";
 import { modelToONNX } from "./onnx.ts";
 import { tensorsOf } from "./weights.ts";
 
@@ -17,6 +17,12 @@ function toSafetensors(model: ModelParts): Uint8Array<ArrayBuffer> {
 
 /** Files by name. The shard comes first: written in this order, no `model.json` names a missing one. */
 function toTfjs(model: ModelParts): Map<string, Uint8Array<ArrayBuffer>> {
+  if (classesOf(model)) {
+    throw new TypeError(
+      `Cannot write the ${model.name} as a TensorFlow.js layers model: it takes labels beside its ` +
+        "input, and such a model has one input. Write it as .onnx or .safetensors",
+    );
+  }
   const files = encodeTfjsModel({
     ...model,
     layers: model.layers.map(({ name, layer: { type, config } }) => ({ type, name, config })),

@@ -96,15 +96,21 @@ export function requireLabels(
 /** Refuses labels that do not name a class of a generator for each of so many images. */
 export function requireClasses(labels: Uint32Array, count: number, classes: number): void {
   if (!classes) {
-    throw new RangeError("The generator has no classes, got labels: leave them out");
+    throw new RangeError(
+      `The generator has no classes, got the label ${
+        labels[0]
+      }: leave it out, or take a generator ` +
+        "that was trained with labels",
+    );
   }
   if (labels.length !== count) {
     throw new TypeError(`${count} images need ${count} labels, got ${labels.length}`);
   }
   const wrong = labels.find((label) => label >= classes);
   if (wrong === undefined) return;
-  const range = `classes 0 to ${classes - 1}`;
-  throw new RangeError(`The generator has ${range}, got the label ${wrong}: use one of these`);
+  throw new RangeError(
+    `The generator has the classes 0 to ${classes - 1}, got the label ${wrong}: use one of these`,
+  );
 }
 
 /** Labels of images in rows: all images of a row are of one class, and the next row is of the next. */

@@ -289,8 +289,8 @@ export function dropout(rate: number): LayerFactory {
   if (!(rate >= 0 && rate < 1)) {
     throw new RangeError(`dropout must be at least 0 and below 1, got ${rate}`);
   }
-  const call: Layer["call"] = (x, _weights, { training, ...random }) =>
-    training ? ops.dropout(x, rate, random) : x;
+  const call: Layer["call"] = (x, _weights, { training, seed, state }) =>
+    training ? ops.dropout(x, rate, { seed, state }) : x;
   return simple("Dropout", "dropout", { rate }, call);
 }
 

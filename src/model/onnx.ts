@@ -7,7 +7,7 @@ import type { Shape } from "../graph/tensor.ts";
 import { encodeONNX, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "../formats/onnx.ts";
 import { padAxis } from "../ops/gemm/geometry.ts";
 import { VERSION } from "../version.ts";
-import type { ModelParts } from "./architecture.ts";
+import { classesOf, type ModelParts } from "./architecture.ts";
 import type { Layer } from "./layer.ts";
 import type { Activation } from "./layers.ts";
 
@@ -47,6 +47,16 @@ class Recorder {
     const perm = channelsFirst ? [0, 3, 1, 2] : [0, 2, 3, 1];
     this.node(`${layer}/${suffix}`, "Transpose", [], { perm: { ints: perm } });
   }
+}
+
+/** Input of a model with classes. */
+const LABELS = "labels";
+
+/** The row of a table for each label. */
+function rows(to: Recorder, layer: string, table: string): string {
+  const name = `${layer}/rows`;
+  to.nodes.push({ name, op: "Gather", inputs: [table, LABELS], outputs: [name] });
+  return name;
 }
 
 const OPERATORS = { relu: "Relu", sigmoid: "Sigmoid", tanh: "Tanh" } as const;
@@ -112,6 +122,19 @@ const WRITERS: Readonly<Record<string, Writer>> = {
   Reshape: reshape,
   Flatten: reshape,
   Dropout() {}, // does nothing in inference
+  ClassEmbedding(to, name, _, [table]) {
+    to.node(name, "Concat", [rows(to, name, table)], { axis: { int: 1 } });
+  },
+  ClassProjection(to, name, _, [kernel, bias, table]) {
+    const x = to.at;
+    to.node(`${name}/products`, "Mul", [rows(to, name, table)]);
+    to.tensors.push({ name: `${name}/axes`, shape: [1], data: { int64: [1] } });
+    to.node(`${name}/of_class`, "ReduceSum", [`${name}/axes`]);
+    const ofClass = to.at;
+    to.at = x;
+    to.node(`${name}/dense`, "Gemm", [kernel, bias]);
+    to.node(name, "Add", [ofClass]);
+  },
 };
 
 /** The bytes of a model in inference mode as an ONNX file. */
@@ -135,6 +158,7 @@ export function modelToONNX(model: ModelParts): Uint8Array<ArrayBuffer> {
     to.shape = layer.outputShape;
   }
   to.order(output, false);
+  const labels = { name: LABELS, shape: ["N"], type: "int64" } as const;
   if (!to.nodes.length) to.node("identity", "Identity");
   const last = to.nodes.pop()!;
   to.nodes.push({ ...last, outputs: [output] });
@@ -143,7 +167,10 @@ export function modelToONNX(model: ModelParts): Uint8Array<ArrayBuffer> {
     producer: ["@dcgan/webgpu", VERSION],
     nodes: to.nodes,
     tensors: to.tensors,
-    inputs: [{ name: input, shape: ["N", ...model.inputShape] }],
+    inputs: [
+      { name: input, shape: ["N", ...model.inputShape] },
+      ...classesOf(model) ? [labels] : [],
+    ],
     outputs: [{ name: output, shape: ["N", ...model.outputShape] }],
   });
 }

@@ -65,6 +65,8 @@ const TOP = 92;
 const COLORS: Readonly<Record<string, readonly [fill: string, border: string]>> = {
   "": ["#ffffff", "#8a94a3"],
   Dense: ["#dbe9ff", "#4a7fd1"],
+  ClassEmbedding: ["#dbe9ff", "#4a7fd1"],
+  ClassProjection: ["#dbe9ff", "#4a7fd1"],
   Conv2D: ["#dbe9ff", "#4a7fd1"],
   Conv2DTranspose: ["#dbe9ff", "#4a7fd1"],
   BatchNormalization: ["#e9e0fb", "#8662c7"],

@@ -5,7 +5,7 @@ import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { Generator } from "./generator.ts";
-import { gridLabels } from "./labels.ts";
+import { gridLabels, requireClasses } from "./labels.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 
 /** Noise vectors [count, noiseDim] of a seed, the same each time. */

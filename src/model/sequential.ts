@@ -144,7 +144,8 @@ export class Sequential {
    * - `.safetensors`: the weights, with Keras' names (`dense/kernel`) and layouts
    * - `.onnx`: the model for inference, see {@linkcode Sequential.toONNX}
    * - `model.json`, or a folder (a path without extension, or a folder that exists): a TensorFlow.js
-   *   layers model, with its weights in `weights.bin` beside it; the folder is created
+   *   layers model, with its weights in `weights.bin` beside it; the folder is created. Not for a
+   *   model with classes
    *
    * A file of the same name is replaced. If a write fails, the old file stays as it was.
    *
@@ -163,6 +164,7 @@ export class Sequential {
    *
    * @returns the path of the file to open: `web/generator/model.json`
    * @throws {RangeError} when the path has another ending.
+   * @throws {TypeError} when the form cannot hold the model: its labels, or a layer of one's own.
    * @throws {Error} when a file cannot be written, naming the path and the reason.
    */
   async save(path: string): Promise<string> {
@@ -188,7 +190,8 @@ export class Sequential {
   /**
    * The model in inference mode as an ONNX file (opset 17) with its weights. The generator takes
    * `noise` [N, noiseDim] and gives `images` [N, height, width, channels] on [-1, 1]; the discriminator
-   * takes `images` and gives `logits` [N, 1]. N may be any number.
+   * takes `images` and gives `logits` [N, 1]. N may be any number. A model with classes also takes
+   * `labels`, int64 [N].
    */
   async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
     return encodeModel.onnx(await this.#parts());
