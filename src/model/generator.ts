@@ -204,9 +204,10 @@ export function generatorSizes(file: WeightFile): Required<Omit<GeneratorOptions
     );
   }
   const scale = 2 ** others.length;
+  const doubled = `${points} pixels, doubled ${times(others.length)},`;
   const [height, width] = image ?? [scale * side, scale * side];
+  if (!Number.isSafeInteger(height * width)) fail(`${doubled} are not an image of any size`);
   if (height % scale || width % scale || height / scale * (width / scale) !== points) {
-    const doubled = `${points} pixels, doubled ${times(others.length)},`;
     fail(`${doubled} are not the ${height} x ${width} that the file gives`);
   }
   const [classes, noiseDim] = embedding || [0, inputs];

@@ -30,6 +30,9 @@ const SMALL = { noiseDim: 7, widths: [6, 5, 4], channels: 3, height: 28, width: 
 const CASES: Readonly<Record<string, GeneratorOptions>> = {
   "the tutorial's": {},
   "three channels, not square": SMALL,
+  "64 pixels, four widths, no normalization": {
+    ...{ noiseDim: 3, widths: [5, 4, 3, 2], height: 64, width: 64, normalization: "none" },
+  },
   "equal widths": { noiseDim: 5, widths: [4, 4, 4], channels: 4 },
 };
 const TOLERANCE = { atol: 1e-4 };

@@ -158,6 +158,27 @@ Deno.test("kernels start Glorot uniform, all else from zeros and ones", async ()
   }
 });
 
+// Made by the version before there were other depths: SHA-256 of the first kernels of seed 1, shortened.
+const FIRST_KERNELS = [
+  "generator dense/kernel aad2536461640c25",
+  "generator conv2d_transpose/kernel 0f87f1d11ab5d1b2",
+  "generator conv2d_transpose_1/kernel 90eb01c7a1092b63",
+  "generator conv2d_transpose_2/kernel d717ec0e0a68abab",
+  "discriminator conv2d/kernel d0032b1a6c166152",
+  "discriminator conv2d_1/kernel 57dbed9e5537a1dc",
+  "discriminator dense/kernel c96d218e94a2b834",
+];
+
+Deno.test("the tutorial's networks start with the bits of every version", async () => {
+  using gpu = await Gpu.request();
+  const kernels: string[] = [];
+  for (const model of [new Generator(gpu, { seed: 1 }), new Discriminator(gpu, { seed: 1 })]) {
+    const all = await variableDigests(model.variables.filter(({ name }) => /kernel$/.test(name)));
+    kernels.push(...all.map((each) => `${model.name} ${each}`));
+  }
+  assert.deepEqual(kernels, FIRST_KERNELS);
+});
+
 Deno.test("the seed decides the weights", async () => {
   using gpu = await Gpu.request();
   const weights = (seed: number) => {

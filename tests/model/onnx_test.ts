@@ -29,15 +29,22 @@ async function agree(
   const inputShape = [batch, ...model.inputShape];
   const x = Float32Array.from(random.fill(inputShape.reduce((a, b) => a * b)));
   using program = gpu.compile(
-    { x: inputShape },
-    ({ x }) => ({ y: model.call(x, { training: false }) }),
+    { x: inputShape, labels: { shape: [batch], dtype: "u32" } },
+    ({ x, labels }) => ({
+      y: model.call(x, { training: false, ...model.classes && { labels } }),
+    }),
   );
-  program.run({ x });
+  const labels = Array.from({ length: batch }, (_, i) => (2 * i + 1) % (model.classes || 1));
+  program.run({ x, labels });
   const { y } = await program.read();
 
   const session = await ort.InferenceSession.create(await model.toONNX());
-  const results = await session.run({ [ends[0]]: new ort.Tensor("float32", x, inputShape) });
-  assert.deepEqual([session.inputNames, session.outputNames], [[ends[0]], [ends[1]]]);
+  const results = await session.run({
+    [ends[0]]: new ort.Tensor("float32", x, inputShape),
+    ...model.classes && { labels: new ort.Tensor("int64", labels.map(BigInt), [batch]) },
+  });
+  const names = [ends[0], ...model.classes ? ["labels"] : []];
+  assert.deepEqual([session.inputNames, session.outputNames], [names, [ends[1]]]);
   const { data, dims } = results[ends[1]];
   assert.deepEqual(dims, [batch, ...model.outputShape], what);
   assertClose(data as Float32Array, y, { atol: 1e-4, what });
@@ -47,6 +54,13 @@ async function agree(
 const GENERATORS: Readonly<Record<string, GeneratorOptions>> = {
   "the tutorial's": {},
   "28 x 20 in three channels": { noiseDim: 7, widths: [6, 5, 4], channels: 3, width: 20 },
+  "of 64 pixels, without normalization": {
+    ...{ noiseDim: 3, widths: [5, 4, 3, 2], height: 64, width: 64, normalization: "none" },
+  },
+  "with classes": { noiseDim: 5, widths: [4, 3], height: 6, width: 4, classes: 4 },
+  "with classes, without normalization": {
+    ...{ noiseDim: 5, widths: [4, 3, 3], height: 8, width: 8, classes: 3, normalization: "none" },
+  },
   "4 x 12, the smallest height": { noiseDim: 3, widths: [2, 3, 5], height: 4, width: 12 },
 };
 
@@ -64,6 +78,27 @@ Deno.test("onnx: ONNX Runtime agrees on the discriminator", async () => {
   using gpu = await Gpu.request();
   const model = new Discriminator(gpu, { widths: [5, 6], channels: 3, width: 20, seed: 3 });
   await agree(gpu, model, 2, { ends: ["images", "logits"] });
+});
+
+Deno.test("onnx: ONNX Runtime agrees on a discriminator with classes", async () => {
+  using gpu = await Gpu.request();
+  const sizes = { widths: [3, 4, 5], height: 16, width: 8, classes: 4, seed: 3 };
+  await agree(gpu, new Discriminator(gpu, sizes), 3, { ends: ["images", "logits"] });
+});
+
+Deno.test("onnx: labels are int64, and one that is no class is refused", async () => {
+  using gpu = await Gpu.request();
+  const generator = new Generator(gpu, { noiseDim: 2, widths: [2, 2], classes: 3 });
+  const session = await ort.InferenceSession.create(await generator.toONNX());
+  const [, labels] = session.inputMetadata;
+  assert.ok(labels.isTensor);
+  assert.deepEqual([labels.name, labels.type, labels.shape], ["labels", "int64", ["N"]]);
+  const noise = new ort.Tensor("float32", new Float32Array(2), [1, 2]);
+  const run = (label: bigint) =>
+    session.run({ noise, labels: new ort.Tensor("int64", [label], [1]) });
+  assert.equal((await run(2n)).images.data.length, 784);
+  await assert.rejects(run(3n), /out of data bounds/);
+  await session.release();
 });
 
 Deno.test("onnx: padding is TensorFlow's for every kernel, stride and size", async () => {

@@ -204,6 +204,16 @@ Deno.test("tfjs agrees on the whole discriminator, narrow", async () => {
   await compare(gpu, ours, tutorialDiscriminator({ widths: [10, 14], channels: 3 }), 4);
 });
 
+Deno.test("tfjs agrees on deeper networks, the generator without normalization", async () => {
+  using gpu = await Gpu.request();
+  const image = { channels: 3, height: 16, width: 24 };
+  const sizes = { ...image, noiseDim: 9, widths: [8, 7, 6, 5], normalization: "none" } as const;
+  await compare(gpu, new Generator(gpu, { ...sizes, seed: 2 }), tutorialGenerator(sizes), 4);
+  const critic = { ...image, widths: [5, 6, 7], dropout: 0 };
+  const ours = new Discriminator(gpu, { ...critic, initializer: "heUniform", seed: 2 });
+  await compare(gpu, ours, tutorialDiscriminator(critic), 4);
+});
+
 Deno.test("tfjs agrees on the inference of both models at full size", async () => {
   using gpu = await Gpu.request();
   await compareInference(gpu, new Generator(gpu, { seed: 3 }), tutorialGenerator(), 2);

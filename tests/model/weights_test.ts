@@ -19,6 +19,19 @@ import { disturb } from "../support/tfjs.ts";
 
 const SMALL = { noiseDim: 7, widths: [6, 5, 4], channels: 3, height: 28, width: 20 } as const;
 
+/** What a generator of a file may be like. */
+const SAVED: readonly GeneratorOptions[] = [
+  SMALL,
+  { widths: [4, 3, 2] },
+  { noiseDim: 3, widths: [4, 3, 2], height: 64, width: 64 }, // as the version before made it
+  { noiseDim: 3, widths: [5, 4, 3, 2], height: 64, width: 64 },
+  { noiseDim: 3, widths: [5, 4, 3, 3, 2], height: 32, width: 48, channels: 3 },
+  { noiseDim: 3, widths: [4, 2], height: 2, width: 6 },
+  { noiseDim: 3, widths: [4, 3, 2], normalization: "none" },
+  { noiseDim: 3, widths: [4, 3, 2], classes: 5 },
+  { noiseDim: 3, widths: [4, 3, 2, 2], height: 8, width: 8, normalization: "none", classes: 2 },
+];
+
 /** A generator with weights of its own in every layer. */
 function made(gpu: Gpu, options: GeneratorOptions = SMALL): Generator {
   const generator = new Generator(gpu, { seed: 3, ...options });
@@ -53,12 +66,12 @@ const floats = (...shape: number[]): SafeTensor => ({
 Deno.test("weights: a saved generator is loaded to the bit, with its sizes", () =>
   inFolder(async (dir) => {
     using gpu = await Gpu.request();
-    for (const options of [SMALL, { widths: [4, 3, 2] as const }]) {
+    for (const options of SAVED) {
       const generator = made(gpu, options);
       const path = join(dir, "generator.safetensors");
       assert.equal(await generator.save(path), path);
       const loaded = await Generator.load(gpu, path);
-      assert.equal(loaded.noiseDim, generator.noiseDim);
+      assert.deepEqual([loaded.noiseDim, loaded.classes], [generator.noiseDim, generator.classes]);
       assert.deepEqual(loaded.outputShape, generator.outputShape);
       assert.deepEqual(await describe(loaded), await describe(generator));
       assert.deepEqual(await imagesOf(gpu, loaded), await imagesOf(gpu, generator));
@@ -106,7 +119,7 @@ Deno.test("weights: files of others need neither prefix nor metadata where image
     assert.deepEqual(await imagesOf(gpu, await Generator.load(gpu, bare)), expected);
   }));
 
-type Wrong = readonly [message: string, change: Change];
+type Wrong = readonly [message: string | RegExp, change: Change];
 
 /** A file of {@linkcode SMALL} with a tensor of another shape than the one needed. */
 const shaped = (name: string, shape: number[], needed: string): Wrong => [
@@ -123,6 +136,36 @@ const without = (name: string, needed: string): Wrong => [
   (tensors) => tensors.delete(name),
 ];
 const image = (text: string): Change => (_, metadata) => metadata.image = text;
+
+const CONDITIONAL = { ...SMALL, normalization: "none", classes: 3 } as const;
+
+/** As {@linkcode WRONG}, with classes and biases. */
+const WRONG_CONDITIONAL: readonly Wrong[] = [
+  without("conv2d_transpose_1/bias", "[4]"),
+  shaped("class_embedding/embeddings", [3], "[classes, noiseDim]"),
+  [
+    "dense/kernel is F32 [14, 210]; this network needs F32 [12, 210]",
+    (tensors) => tensors.set("class_embedding/embeddings", floats(3, 6)),
+  ],
+  [
+    " an unknown tensor class_embedding/bias",
+    (tensors) => tensors.set("class_embedding/bias", floats(3)),
+  ],
+  ["35 pixels, doubled once, are not the 28 x 20", (tensors) => {
+    tensors.delete("conv2d_transpose_2/kernel");
+    tensors.delete("conv2d_transpose_2/bias");
+  }],
+  ["35 pixels, doubled 3 times, are not the 28 x 20", (tensors) => {
+    tensors.set("conv2d_transpose_3/kernel", floats(5, 5, 3, 3));
+  }],
+];
+
+/** So many doublings that no number holds the size. */
+const ENDLESS: Change = (tensors, metadata) => {
+  delete metadata.image;
+  tensors.set("dense/kernel", floats(14, 6));
+  for (let i = 3; i < 80; i++) tensors.set(`conv2d_transpose_${i}/kernel`, floats(5, 5, 1, 1));
+};
 
 const VARIANCE = "batch_normalization_1/moving_variance";
 const DIVERGED = "the run that made it diverged. Use an earlier checkpoint";
@@ -176,6 +219,13 @@ Deno.test("weights: whatever is wrong is named with both shapes, and nothing sta
     for (const [message, change] of WRONG) {
       await refused(await changed(saved, join(dir, "wrong.safetensors"), change), message);
     }
+    const other = made(gpu, CONDITIONAL);
+    const conditional = await other.save(join(dir, "conditional.safetensors"));
+    other.dispose();
+    const endless: Wrong = [/1 pixels, doubled 79 times, are not/, ENDLESS];
+    for (const [message, change] of [...WRONG_CONDITIONAL, endless]) {
+      await refused(await changed(conditional, join(dir, "wrong.safetensors"), change), message);
+    }
   }));
 
 Deno.test("weights: a saved file that lost a bit is refused, and the tensor named", () =>
@@ -191,6 +241,20 @@ Deno.test("weights: a saved file that lost a bit is refused, and the tensor name
         message: /is damaged: the tensor conv2d_transpose_2\/kernel has the CRC-32/,
       });
     }
+  }));
+
+Deno.test("weights: a generator with classes is no tfjs model, and leaves no folder", () =>
+  inFolder(async (dir) => {
+    using gpu = await Gpu.request();
+    const generator = made(gpu, CONDITIONAL);
+    for (const path of [join(dir, "web"), join(dir, "web/model.json")]) {
+      await assert.rejects(generator.save(path), {
+        name: "TypeError",
+        message: "Cannot write the generator as a TensorFlow.js layers model: it takes labels " +
+          "beside its input, and such a model has one input. Write it as .onnx or .safetensors",
+      });
+    }
+    assert.deepEqual([...Deno.readDirSync(dir)], []);
   }));
 
 Deno.test("weights: files that cannot be written are refused before anything is read", async () => {

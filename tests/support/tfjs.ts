@@ -29,17 +29,23 @@ export function tutorialGenerator(
     channels = 1,
     height = 28,
     width = 28,
+    normalization = "batch" as "batch" | "none",
   } = {},
 ): Sequential {
-  const [first, second, third] = widths;
-  const [h, w] = [height / 4, width / 4];
+  const [first, ...others] = widths;
+  const [h, w] = [height, width].map((side) => side / 2 ** others.length);
+  const useBias = normalization === "none";
+  const activate = () => [
+    ...useBias ? [] : [layers.batchNormalization()],
+    layers.leakyReLU({ alpha: 0.3 }),
+  ];
   const convolve = (filters: number, strides: number, activation?: "tanh") =>
     layers.conv2dTranspose({
       filters,
       kernelSize: 5,
       strides,
       padding: "same",
-      useBias: false,
+      useBias,
       activation,
       kernelInitializer,
     });
@@ -47,19 +53,13 @@ export function tutorialGenerator(
     layers: [
       layers.dense({
         units: h * w * first,
-        useBias: false,
+        useBias,
         inputShape: [noiseDim],
         kernelInitializer,
       }),
-      layers.batchNormalization(),
-      layers.leakyReLU({ alpha: 0.3 }),
+      ...activate(),
       layers.reshape({ targetShape: [h, w, first] }),
-      convolve(second, 1),
-      layers.batchNormalization(),
-      layers.leakyReLU({ alpha: 0.3 }),
-      convolve(third, 2),
-      layers.batchNormalization(),
-      layers.leakyReLU({ alpha: 0.3 }),
+      ...others.flatMap((filters, i) => [convolve(filters, i === 0 ? 1 : 2), ...activate()]),
       convolve(channels, 2, "tanh"),
     ],
   });
@@ -67,7 +67,7 @@ export function tutorialGenerator(
 
 /** The tutorial's discriminator; dropout 0, as no two libraries draw the same masks. */
 export function tutorialDiscriminator(
-  { widths = [64, 128], channels = 1, dropout = 0 } = {},
+  { widths = [64, 128], channels = 1, dropout = 0, height = 28, width = 28 } = {},
 ): Sequential {
   return sequential({
     layers: [
@@ -78,7 +78,7 @@ export function tutorialDiscriminator(
           strides: 2,
           padding: "same",
           kernelInitializer,
-          ...i === 0 && { inputShape: [28, 28, channels] },
+          ...i === 0 && { inputShape: [height, width, channels] },
         }),
         layers.leakyReLU({ alpha: 0.3 }),
         layers.dropout({ rate: dropout }),
