@@ -55,7 +55,8 @@ export type {
 } from "./src/model/layer.ts";
 export { plotMermaid, plotSVG } from "./src/model/plot.ts";
 export { type LatentMode, latentPath, type LatentPathOptions } from "./src/model/latent.ts";
-export { discriminatorLoss, generatorLoss } from "./src/model/losses.ts";
+export { type Augmentation } from "./src/model/augment.ts";
+export { discriminatorLoss, generatorLoss, type ObjectiveName } from "./src/model/objectives.ts";
 
 export type { Dataset } from "./src/data/dataset.ts";
 export {
@@ -90,6 +91,7 @@ export {
 export type { Checkpoint } from "./src/training/checkpoint.ts";
 export type { EpochEvent, ImageEvent, StepEvent, TrainEvent } from "./src/training/events.ts";
 export type { Hyperparameters } from "./src/training/hyperparameters.ts";
+export type { RecipeName } from "./src/training/recipes.ts";
 export type {
   CheckpointPolicy,
   TrainerOptions,

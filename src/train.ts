@@ -32,7 +32,7 @@ export type Checked<O> =
 
 /** What {@linkcode trainDCGAN} gives. */
 export interface TrainResult {
-  /** The trained generator. */
+  /** The trained generator: the average of its weights, if the option `ema` asks for one. */
   readonly generator: Generator;
   /** The trained discriminator. */
   readonly discriminator: Discriminator;
@@ -199,9 +199,9 @@ class Run implements AsyncDisposable {
     await this.#save(trainer, true);
     // In the middle of an epoch they end with the epoch before.
     if (!trainer.betweenEpochs) await this.#folder?.writeCurves();
-    const { generator, discriminator, steps, totalSteps } = trainer;
+    const { discriminator, steps, totalSteps } = trainer;
     const result: TrainResult = {
-      generator,
+      generator: trainer.average ?? trainer.generator,
       discriminator,
       history: trainer.history.map((event) => this.#epochs.get(event.epoch) ?? event),
       steps,

@@ -49,8 +49,16 @@ export const FLAGS = {
   quietPaths: ["--quiet", "print only the paths that were written"],
   batchSize: ["--batch-size <N>", "images a step (256)", whole(1)],
   noiseDim: ["--noise-dim <N>", "length of the noise vector (100)", whole(1)],
-  generatorWidths: ["--generator-widths <A,B,C>", "hidden channels (256,128,64)", wholes(3)],
-  discriminatorWidths: ["--discriminator-widths <A,B>", "hidden channels (64,128)", wholes(2)],
+  generatorWidths: [
+    "--generator-widths <LIST>",
+    "hidden channels, a width more for each doubling of the image (256,128,64 for 28 or 32 pixels)",
+    wholes(),
+  ],
+  discriminatorWidths: [
+    "--discriminator-widths <LIST>",
+    "hidden channels, a width for each halving of the image (64,128 for 28 or 32 pixels)",
+    wholes(),
+  ],
   data: [
     "--data <DIR>",
     "folder with MNIST's IDX files, raw or gzip, or with PNG files; or fashion-mnist, which is " +

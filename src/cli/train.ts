@@ -10,7 +10,7 @@ import { kernelCacheDir } from "./calibrate.ts";
 import { loadData } from "./data.ts";
 import { type Command, Exit, newCommand, PROGRAM, UsageError } from "./flags.ts";
 import { RunReport, standardOutput, untilGone } from "./report.ts";
-import { optionsIn, optionsOfRun, PRESETS, type RunOptions } from "./train_flags.ts";
+import { chosen, optionsOfRun, PRESETS, presetWidths } from "./train_flags.ts";
 import { type RunPlace, type TrainFlags, trainFlags } from "./train_flags.ts";
 import { path } from "./values.ts";
 
@@ -97,7 +97,7 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const before = flags.preset
     ? PRESETS[flags.preset]
     : await optionsOfRun(place, flags.maxSteps, message);
-  const options: RunOptions = { ...before, ...optionsIn(flags) };
+  const options = chosen(before, flags);
   // The first is requested before the data is loaded; the library asks for another if it is lost.
   const unused = [await Gpu.request()];
   const { description, vendor, kind } = unused[0].info;
@@ -131,6 +131,7 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const { checkpointEvery: everyEpochs, checkpointMinutes: everyMinutes, keep } = flags;
   try {
     using result = await trainDCGAN({
+      ...presetWidths(flags.preset, dataset),
       ...options,
       ...{ dataset, epochs, imageCount, outDir, command },
       gpu: async () => unused.pop() ?? await Gpu.request(),

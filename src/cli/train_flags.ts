@@ -1,14 +1,21 @@
 /** Flags of `train`, and the options that they stand for, also those of a run that is resumed. */
 
-import type { Position, TrainOptions } from "../../mod.ts";
+import type { Dataset, Hyperparameters, Position, RecipeName, TrainOptions } from "../../mod.ts";
+import { defaultWidths } from "../../mod.ts";
 import { readCheckpoint } from "../files/checkpoints.ts";
 import { checkpointsOf } from "../files/run_folder.ts";
 import { readRunRecord } from "../files/run_record.ts";
 import { MOST_IMAGES } from "../formats/grid.ts";
 import { commandsIn } from "../formats/run_record.ts";
-import { hyperparametersOf } from "../training/hyperparameters.ts";
+import { AUGMENTATIONS } from "../model/augment.ts";
+import { HYPERPARAMETERS, hyperparametersOf } from "../training/hyperparameters.ts";
+import { RECIPES } from "../training/recipes.ts";
 import { type Command, FLAGS, newProgram } from "./flags.ts";
-import { oneOf, path, positive, real, seed, whole } from "./values.ts";
+import { oneOf, path, positive, real, seed, someOf, whole } from "./values.ts";
+
+const atLeastZero = real(0, Infinity);
+
+const RECIPE_NAMES = Object.keys(RECIPES) as RecipeName[];
 
 export const trainFlags = (command: Command) =>
   command
@@ -17,6 +24,11 @@ export const trainFlags = (command: Command) =>
       "tutorial: the network and schedule of the TensorFlow tutorial (default); quick: a smaller " +
         "network and schedule, digits in minutes without a GPU",
       oneOf("tutorial", "quick"),
+    )
+    .option(
+      "--recipe <NAME>",
+      "how the networks are trained: tutorial (default), or fast; flags for its parts win",
+      oneOf(...RECIPE_NAMES),
     )
     .option("--epochs <N>", "passes over the data set (50)", whole(1))
     .option("--max-steps <N>", "stop after N steps", whole(1))
@@ -42,14 +54,46 @@ export const trainFlags = (command: Command) =>
     .option(...FLAGS.data)
     .option(...FLAGS.imageSize)
     .option(...FLAGS.channels)
-    .optionsGroup("Networks and optimizers:")
+    .optionsGroup("Networks:")
     .option(...FLAGS.noiseDim)
     .option(...FLAGS.generatorWidths)
     .option(...FLAGS.discriminatorWidths)
+    .option(
+      "--normalization <WHAT>",
+      "batch: batch normalization in the generator (default); none",
+      oneOf("batch", "none"),
+    )
     .option("--dropout <X>", "share of activations to drop (0.3)", real(0, 1))
-    .option("--learning-rate <X>", "of both Adams (0.0001)", real(0, Infinity))
+    .option("--conditional", "give both networks the data set's labels")
+    .optionsGroup("Objective:")
+    .option(
+      "--objective <NAME>",
+      "nonsaturating: binary cross-entropy (default); hinge, wgan-gp, or relativistic",
+      oneOf("nonsaturating", "hinge", "wgan-gp", "relativistic"),
+    )
+    .option("--r1 <X>", "penalty on the discriminator's gradient at real images (0)", atLeastZero)
+    .option("--r2 <X>", "the same at generated images (0)", atLeastZero)
+    .option("--gradient-penalty <X>", "penalty of wgan-gp (10)", atLeastZero)
+    .option("--label-smoothing <X>", "real images have the label 1 - X (0)", real(0, 1))
+    .option(
+      "--augment <LIST>",
+      "change all images at random before the discriminator sees them, for small data sets: any of " +
+        `${AUGMENTATIONS.join(",")}`,
+      someOf(AUGMENTATIONS),
+    )
+    .optionsGroup("Optimizers:")
+    .option("--learning-rate <X>", "of both Adams (0.0001)", atLeastZero)
+    .option("--discriminator-learning-rate <X>", "of the discriminator's, if not that", atLeastZero)
+    .option("--decay-steps <N>", "both learning rates fall to 0 over N steps (0: no)", whole(0))
     .option("--beta1 <X>", "decay of Adam's first moment (0.9)", real(0, 1))
     .option("--beta2 <X>", "decay of Adam's second moment (0.999)", real(0, 1))
+    .option("--discriminator-steps <N>", "update the generator in every Nth step (1)", whole(1))
+    .option(
+      "--ema <X>",
+      "decay of a moving average of the generator's weights, which then makes the images (0: none; " +
+        "0.997 averages over about 300 steps)",
+      real(0, 1),
+    )
     .optionsGroup("Files:")
     .option(
       "--out <DIR>",
@@ -90,25 +134,41 @@ export const PRESETS: Record<"tutorial" | "quick", RunOptions> = {
   quick: {
     epochs: 3,
     batchSize: 64,
-    generatorWidths: [128, 64, 32],
-    discriminatorWidths: [32, 64],
     learningRate: 2e-4,
     beta1: 0.5,
     imageEverySteps: 50,
   },
 };
 
+/** Channels next to the images in the networks of `--preset quick`. */
+const QUICK_BASE = 32;
+
+/** The widths of a preset's networks for images of this size. */
+export function presetWidths(
+  preset: TrainFlags["preset"],
+  { height, width }: Pick<Dataset, "height" | "width">,
+): RunOptions {
+  if (preset !== "quick") return {};
+  const { generator, discriminator } = defaultWidths(height, width, QUICK_BASE);
+  return { generatorWidths: generator, discriminatorWidths: discriminator };
+}
+
 /** The flags that are options of the library, without those that were not typed. */
 export function optionsIn(flags: TrainFlags): RunOptions {
-  const { epochs, maxSteps, batchSize, seed, noiseDim, dropout, generatorWidths } = flags;
-  const { discriminatorWidths, learningRate, beta1, beta2, images: imageCount } = flags;
-  const { imageEvery: imageEverySteps, nonFinite: onNonFinite } = flags;
+  const { epochs, maxSteps, images: imageCount, imageEvery: imageEverySteps } = flags;
+  const values: Hyperparameters = flags;
   return given({
-    ...{ epochs, maxSteps, batchSize, seed, noiseDim, dropout, generatorWidths },
-    ...{ discriminatorWidths, learningRate, beta1, beta2, imageCount },
-    ...{ imageEverySteps, onNonFinite },
+    ...Object.fromEntries(HYPERPARAMETERS.map((name) => [name, values[name]])),
+    ...{ epochs, maxSteps, imageCount, imageEverySteps, onNonFinite: flags.nonFinite },
   });
 }
+
+/** A recipe's hyperparameters stand before a preset's, and flags of their own before both. */
+export const chosen = (before: RunOptions, flags: TrainFlags): RunOptions => ({
+  ...before,
+  ...RECIPES[flags.recipe ?? "tutorial"],
+  ...optionsIn(flags),
+});
 
 /** Drops what is undefined, so that a preset's or the library's value stays. */
 const given = (options: RunOptions): RunOptions =>

@@ -44,17 +44,32 @@ export function real(least: number, below: number): (text: string) => number {
 
 export const positive = decimal("above 0", (number) => number > 0);
 
-/** So many whole numbers of at least 1 with commas between them. */
+const listOf = (text: string) => text.split(",").map((part) => part.trim());
+
+/** So many whole numbers of at least 1 with commas between them; any number of them by default. */
+export function wholes(): (text: string) => number[];
 export function wholes(count: 2): (text: string) => [number, number];
-export function wholes(count: 3): (text: string) => [number, number, number];
-export function wholes(count: number): (text: string) => number[] {
+export function wholes(count?: number): (text: string) => number[] {
   const example = [256, 128, 64].slice(0, count);
-  return value(`${count} whole numbers such as ${example}`, (text) => {
-    const parts = text.split(",").map((part) => part.trim());
-    const fits = (part: string) => /^0*[1-9]\d*$/.test(part) && Number.isSafeInteger(Number(part));
-    return parts.length === count && parts.every(fits) ? parts.map(Number) : undefined;
-  });
+  return value(
+    `${count === undefined ? "" : `${count} `}whole numbers such as ${example}`,
+    (text) => {
+      const parts = listOf(text);
+      const fits = (part: string) =>
+        /^0*[1-9]\d*$/.test(part) && Number.isSafeInteger(Number(part));
+      const isLong = count === undefined || parts.length === count;
+      return isLong && parts.every(fits) ? parts.map(Number) : undefined;
+    },
+  );
 }
+
+/** Some of these words, each at most once, with commas between them. */
+export const someOf = <T extends string>(words: readonly T[]) =>
+  value(`a list of ${words.join(", ")}`, (text) => {
+    const parts = listOf(text);
+    const fits = parts.every((part) => (words as readonly string[]).includes(part));
+    return fits && new Set(parts).size === parts.length ? parts as T[] : undefined;
+  });
 
 export function oneOf<T extends string>(...words: T[]): (text: string) => T {
   return value(words.join(" or "), (text) => words.find((word) => word === text));

@@ -18,6 +18,21 @@ export interface Dataset {
 }
 
 /**
+ * The labels of a data set, and how many classes they name: one more than the largest.
+ *
+ * @throws {DataError} when it has no labels.
+ */
+export function labelsOf({ count, labels }: Dataset) {
+  if (!labels?.length) {
+    throw new DataError(
+      `Conditional networks need the label of each image, and this data set of ${count} images has ` +
+        "none: add labels, or train without conditional (--conditional)",
+    );
+  }
+  return { labels, classes: labels.reduce((most, label) => Math.max(most, label), 0) + 1 };
+}
+
+/**
  * Refuses an object whose numbers contradict its arrays.
  *
  * @throws {DataError} when it is no object, a size is not a whole number of at least 1, or an array is

@@ -1,7 +1,9 @@
 // Adam (Kingma and Ba 2015) in the form of Keras:
 //
 //   m = b1*m + (1 - b1)*g      v = b2*v + (1 - b2)*g^2
-//   p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + EPSILON)
+//   p -= lr_t * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + EPSILON)
+//
+// with lr_t = lr * max(0, 1 - (t - 1) / DECAY_STEPS), the linear PolynomialDecay of Keras.
 //
 // p, m, v, g: the parameters of a whole network laid side by side, as vec4f, COUNT of them.
 // state: [t, 1 - b1^t, 1 - b2^t, lr]. The middle two are kept as c' = b*c + (1 - b), which does not
@@ -22,6 +24,7 @@ override B2: f32;
 override ONE_MINUS_B1: f32; // from the host's float64
 override ONE_MINUS_B2: f32;
 override EPSILON: f32 = 0;
+override DECAY_STEPS: f32 = 3e38; // no decay: t does not count so far
 
 @compute @workgroup_size(1)
 fn step() {
@@ -34,7 +37,8 @@ fn step() {
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * 64 + id.x;
   if i >= COUNT { return; }
-  let rate = state[3] * sqrt(state[2]) / state[1];
+  let decayed = state[3] * max(0, 1 - (state[0] - 1) / DECAY_STEPS);
+  let rate = decayed * sqrt(state[2]) / state[1];
   let gradient = g[i];
   let moment = B1 * m[i] + ONE_MINUS_B1 * gradient;
   let square = B2 * v[i] + ONE_MINUS_B2 * gradient * gradient;

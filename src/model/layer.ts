@@ -32,6 +32,11 @@ export interface CallOptions extends RandomOptions {
   readonly training: boolean;
   /** Class of each sample, u32 [batch], for a model with classes; values from 0 to classes - 1. */
   readonly labels?: TensorLike;
+  /**
+   * Momentum of moving statistics in a training call, [1], in place of the layers' own: 0 makes them
+   * those of this batch.
+   */
+  readonly momentum?: Tensor;
 }
 
 /** A layer for inputs of one shape. All shapes are those of one sample, without the batch axis. */

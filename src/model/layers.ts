@@ -224,8 +224,10 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
   }
   return (inputShape) => {
     const shape = inputShape.slice(-1);
-    const move = (moving: Variable, now: Tensor) =>
-      ops.assign(moving, ops.add(ops.mul(moving, momentum), ops.mul(now, 1 - momentum)));
+    const move = (moving: Variable, now: Tensor, given: Tensor | undefined) => {
+      const [kept, added] = given ? [given, ops.sub(1, given)] : [momentum, 1 - momentum];
+      ops.assign(moving, ops.add(ops.mul(moving, kept), ops.mul(now, added)));
+    };
     return {
       type: "BatchNormalization",
       base: "batch_normalization",
@@ -237,13 +239,13 @@ export function batchNormalization({ momentum = 0.99, epsilon = 1e-3 } = {}): La
         constant("moving_mean", shape, 0, false),
         constant("moving_variance", shape, 1, false),
       ],
-      call(x, [gamma, beta, movingMean, movingVariance], { training }) {
+      call(x, [gamma, beta, movingMean, movingVariance], { training, momentum: given }) {
         if (!training) {
           return ops.batchNormInference(x, gamma, beta, movingMean, movingVariance, { epsilon });
         }
         const { y, mean, variance } = ops.batchNorm(x, gamma, beta, { epsilon });
-        move(movingMean, mean);
-        move(movingVariance, variance);
+        move(movingMean, mean, given);
+        move(movingVariance, variance, given);
         return y;
       },
     };

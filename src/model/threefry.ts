@@ -26,7 +26,14 @@ export function threefry(
 const HOST = 0x80000000;
 
 /** Each use of random numbers on the host has its own stream, so that none repeats another. */
-export const STREAM = { generator: 0, discriminator: 1, samples: 2, sequential: 3, order: 16 };
+export const STREAM = {
+  generator: 0,
+  discriminator: 1,
+  samples: 2,
+  sequential: 3,
+  average: 4,
+  order: 16,
+};
 
 /** The sequence of random numbers of a seed and a stream. */
 export class RandomSequence {

@@ -61,6 +61,7 @@ function imageOf(
 /**
  * The weights of a model from the bytes of a safetensors file. The file holds these weights alone, or
  * it is the checkpoint of a run: there the model's name is part of theirs (`generator/dense/kernel`).
+ * A checkpoint's generator is the average of its weights (`average/dense/kernel`), where there is one.
  *
  * @param path names the file in messages
  * @param model the model's name: `generator`
@@ -71,13 +72,14 @@ export function weightsFromBytes(bytes: Uint8Array, path: string, model: string)
   requireChecksums(file, path);
   const { tensors, metadata } = file;
   const image = imageOf(metadata, path);
-  const prefix = `${model}/`;
   // A model may have the name of a layer: `dense/kernel` alone is a weight of that layer.
-  const own = [...tensors].filter(([name]) =>
-    name.startsWith(prefix) && name.includes("/", prefix.length)
-  );
-  if (!own.length) return { path, called: (name) => name, tensors, image };
-  const bare = own.map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
+  const ownOf = (prefix: string) =>
+    [...tensors].filter(([name]) => name.startsWith(prefix) && name.includes("/", prefix.length));
+  // Where a run averaged its generator's weights, the average is what it is judged by.
+  const prefix = [...(model === "generator" ? ["average/"] : []), `${model}/`]
+    .find((prefix) => ownOf(prefix).length);
+  if (prefix === undefined) return { path, called: (name) => name, tensors, image };
+  const bare = ownOf(prefix).map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
   return { path, called: (name) => prefix + name, tensors: new Map(bare), image, ofRun: true };
 }
 

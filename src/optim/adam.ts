@@ -18,6 +18,11 @@ export interface AdamOptions {
   readonly beta2?: number;
   /** Added to the root of the second moment. Default 1e-7. */
   readonly epsilon?: number;
+  /**
+   * The learning rate falls linearly to 0 over so many updates, as in Keras' PolynomialDecay with an
+   * end of 0. Default 0: it stays.
+   */
+  readonly decaySteps?: number;
 }
 
 /** Variables side by side in one buffer, and their moments: one dispatch updates them all. */
@@ -50,7 +55,7 @@ const adamOp: Op<ApplyAttributes> = {
   name: "adam",
   effect: true,
   lower({ attributes }, lowering: Lowering) {
-    const { groups, gradients, state, beta1, beta2, epsilon } = attributes;
+    const { groups, gradients, state, beta1, beta2, epsilon, decaySteps } = attributes;
     const decays = { B1: beta1, B2: beta2, ONE_MINUS_B1: 1 - beta1, ONE_MINUS_B2: 1 - beta2 };
     lowering.dispatch({
       kernel: adamKernel,
@@ -66,7 +71,12 @@ const adamOp: Op<ApplyAttributes> = {
       const count = p.bytes / 16;
       lowering.dispatch({
         kernel: adamKernel,
-        constants: { ...decays, COUNT: count, EPSILON: epsilon },
+        constants: {
+          ...decays,
+          COUNT: count,
+          EPSILON: epsilon,
+          ...(decaySteps > 0 ? { DECAY_STEPS: decaySteps } : {}),
+        },
         bindings: {
           p,
           m: span(moments),
@@ -119,7 +129,9 @@ export class Adam {
    */
   constructor(gpu: Gpu, variables: readonly Variable[], options: AdamOptions = {}) {
     const { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 } = options;
-    for (const [name, value] of Object.entries({ beta1, beta2, learningRate, epsilon })) {
+    const { decaySteps = 0 } = options;
+    const given = { beta1, beta2, learningRate, epsilon, decaySteps };
+    for (const [name, value] of Object.entries(given)) {
       const [limit, needed] = name.startsWith("beta")
         ? [1, "at least 0 and below 1"]
         : [Infinity, "a number of at least 0"];
@@ -135,7 +147,7 @@ export class Adam {
     if (new Set(variables).size !== variables.length) {
       throw new TypeError("Adam got a variable twice: add its gradients and give it once");
     }
-    this.#options = { learningRate, beta1, beta2, epsilon };
+    this.#options = given;
     this.variables = [...variables];
     this.state = gpu.variable([4], [0, 0, 0, learningRate], {
       name: "adam/state",

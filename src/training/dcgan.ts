@@ -3,7 +3,7 @@
  * the data set, the random state.
  */
 
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, labelsOf } from "../data/dataset.ts";
 import type { Timing } from "../gpu/commands.ts";
 import { once } from "../gpu/once.ts";
 import type { CompileProgress } from "../gpu/pipelines.ts";
@@ -12,85 +12,146 @@ import type { Program } from "../graph/program.ts";
 import type { Variable } from "../graph/variable.ts";
 import { requireState } from "./checkpoint.ts";
 import type { SafeTensor } from "../formats/safetensors.ts";
-import { Adam } from "../optim/adam.ts";
+import { Adam, type AdamOptions } from "../optim/adam.ts";
+import { GeneratorAverage } from "../model/average.ts";
 import { Discriminator } from "../model/discriminator.ts";
 import { Generator } from "../model/generator.ts";
-import { type Hyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
+import {
+  type Hyperparameters,
+  type ResolvedHyperparameters,
+  resolveHyperparameters,
+} from "./hyperparameters.ts";
 import { LossRing } from "./loss_ring.ts";
 import { recordStep, type StepState } from "./step.ts";
 
+const keyOf = (batch: number, updatesGenerator: boolean) => `${batch} ${updatesGenerator}`;
+
 /** The networks under training. */
 export class DCGAN implements StepState, Disposable {
+  readonly hyperparameters: ResolvedHyperparameters;
   readonly generator: Generator;
+  readonly average?: GeneratorAverage;
   readonly discriminator: Discriminator;
   readonly losses: LossRing;
   readonly generatorOptimizer: Adam;
   readonly discriminatorOptimizer: Adam;
   readonly images: Variable<"u8">;
+  readonly labels?: Variable<"u32">;
   readonly random: Variable<"u32">;
-  readonly #programs = new Map<number, Program<"indices">>();
+  /** Steps by batch size and whether they update the generator. */
+  readonly #programs = new Map<string, Program<"indices">>();
 
-  /** Makes the weights and puts the data set on the device. */
+  /**
+   * Makes the weights and puts the data set on the device.
+   *
+   * @throws {DataError} when the networks are to be conditional, and the data set has no labels.
+   */
   constructor(private readonly gpu: Gpu, dataset: Dataset, options: Hyperparameters) {
     const { count, height, width, channels } = dataset;
-    const resolved = resolveHyperparameters(options);
-    const { noiseDim, dropout, seed, learningRate, beta1, beta2 } = resolved;
-    const image = { height, width, channels, seed };
+    const resolved = this.hyperparameters = resolveHyperparameters(options, dataset);
+    const { noiseDim, dropout, seed, normalization, ema, conditional } = resolved;
+    const { labels, classes } = conditional
+      ? labelsOf(dataset)
+      : { labels: new Uint8Array(), classes: 0 };
+    const image = { height, width, channels, seed, classes };
     // Frees the parts made so far when a later one refuses its options.
     const made: { dispose(): void }[] = [];
     const own = <T extends { dispose(): void }>(part: T): T => {
       made.push(part);
       return part;
     };
-    const adam = ({ trainableVariables }: Generator | Discriminator) =>
-      own(new Adam(gpu, trainableVariables, { learningRate, beta1, beta2 }));
+    const adam = ({ trainableVariables }: Generator | Discriminator, options: AdamOptions) =>
+      own(new Adam(gpu, trainableVariables, { ...resolved, ...options }));
     const bytes = { name: "images", dtype: "u8", trainable: false } as const;
-    const counters = { name: "random", dtype: "u32", trainable: false } as const;
+    const words = { dtype: "u32", trainable: false } as const;
     try {
-      this.generator = own(
-        new Generator(gpu, { ...image, noiseDim, widths: resolved.generatorWidths }),
-      );
+      const ofGenerator = { ...image, noiseDim, normalization, widths: resolved.generatorWidths };
+      this.generator = own(new Generator(gpu, ofGenerator));
+      if (ema > 0) {
+        // Evenly over the whole set, which may be sorted.
+        const labelOf = (image: number, of: number) => labels[Math.floor(image * count / of)];
+        const average = new GeneratorAverage(gpu, ofGenerator, ema, labelOf);
+        this.average = average;
+        own(average.generator);
+      }
       this.discriminator = own(
-        new Discriminator(gpu, { ...image, dropout, widths: resolved.discriminatorWidths }),
+        new Discriminator(gpu, {
+          ...image,
+          dropout,
+          widths: resolved.discriminatorWidths,
+          initializer: normalization === "none" ? "heUniform" : "glorotUniform",
+        }),
       );
       this.losses = own(new LossRing(gpu));
-      this.generatorOptimizer = adam(this.generator);
-      this.discriminatorOptimizer = adam(this.discriminator);
+      const { discriminatorLearningRate, discriminatorSteps, decaySteps } = resolved;
+      // Adam counts updates, of which the generator has fewer.
+      const ofUpdates = { decaySteps: decaySteps / discriminatorSteps };
+      this.generatorOptimizer = adam(this.generator, ofUpdates);
+      this.discriminatorOptimizer = adam(this.discriminator, {
+        learningRate: discriminatorLearningRate,
+      });
       this.images = own(gpu.variable([count, height, width, channels], dataset.images, bytes));
-      this.random = own(gpu.variable([2], [seed, 0], counters));
+      if (conditional) {
+        this.labels = own(gpu.variable([count], labels, { ...words, name: "labels" }));
+      }
+      this.random = own(gpu.variable([2], [seed, 0], { ...words, name: "random" }));
     } catch (error) {
       for (const part of made) part.dispose();
       throw error;
     }
   }
 
-  /** Enqueues one step on the images with these indices; its losses go to the ring. */
-  step(indices: Uint32Array): void {
-    this.program(indices.length).run({ indices });
+  /**
+   * Enqueues one step on the images with these indices; its losses go to the ring.
+   *
+   * @param number of the step, which decides whether it updates the generator; by default it does
+   */
+  step(indices: Uint32Array, number = 0): void {
+    this.program(indices.length, this.updatesGenerator(number)).run({ indices });
+  }
+
+  /** Whether the step of this number updates the generator. */
+  updatesGenerator(number: number): boolean {
+    return number % this.hyperparameters.discriminatorSteps === 0;
   }
 
   /** The step of a batch size, compiled when it is first used. */
-  program(batch: number): Program<"indices"> {
-    return once(this.#programs, batch, () => this.gpu.compile(...recordStep(this, batch)));
+  program(batch: number, updatesGenerator = true): Program<"indices"> {
+    const make = () => this.gpu.compile(...recordStep(this, batch, updatesGenerator));
+    return once(this.#programs, keyOf(batch, updatesGenerator), make);
   }
 
-  /** Whether the step of a batch size is compiled. */
+  /** The kinds of steps that there are. */
+  get #kinds(): readonly boolean[] {
+    return this.hyperparameters.discriminatorSteps > 1 ? [true, false] : [true];
+  }
+
+  /** Whether all steps of a batch size are compiled. */
   isCompiled(batch: number): boolean {
-    return this.#programs.has(batch);
+    return this.#kinds.every((updates) => this.#programs.has(keyOf(batch, updates)));
   }
 
-  /** Compiles the step of a batch size beside other work, if it is not compiled yet. */
+  /** Compiles the steps of a batch size beside other work, as far as they are not compiled yet. */
   async prepare(batch: number, onCompile: (progress: CompileProgress) => void): Promise<void> {
-    if (this.isCompiled(batch)) return;
-    const [inputs, body, options] = recordStep(this, batch);
-    const program = await this.gpu.compileAsync(inputs, body, { ...options, onCompile });
-    this.#programs.set(batch, program);
+    for (const updates of this.#kinds) {
+      const key = keyOf(batch, updates);
+      if (this.#programs.has(key)) continue;
+      const [inputs, body, options] = recordStep(this, batch, updates);
+      const program = await this.gpu.compileAsync(inputs, body, { ...options, onCompile });
+      this.#programs.set(key, program);
+    }
+  }
+
+  /** The generator whose images are the best: the average if there is one, with its statistics. */
+  get shown(): Generator {
+    return this.average?.settle() ?? this.generator;
   }
 
   /** Drops compiled steps; the next ones are compiled with the kernels that are chosen by then. */
   recompile(): void {
     for (const program of this.#programs.values()) program[Symbol.dispose]();
     this.#programs.clear();
+    this.average?.recompile();
   }
 
   /** Runs one step with timestamps around each dispatch. */
@@ -101,6 +162,7 @@ export class DCGAN implements StepState, Disposable {
 
   /** All state by name, as it stands after everything enqueued so far. */
   async save(): Promise<Map<string, SafeTensor>> {
+    this.average?.settle();
     const entries = [...this.variables()];
     // The reads are enqueued together and share one wait.
     const data = await Promise.all(entries.map(([, variable]) => variable.read()));
@@ -127,16 +189,19 @@ export class DCGAN implements StepState, Disposable {
   /** Frees everything but the networks. */
   finish(): void {
     this.recompile();
-    const { generatorOptimizer, discriminatorOptimizer, images, random, losses } = this;
-    for (const part of [generatorOptimizer, discriminatorOptimizer, images, random, losses]) {
-      part.dispose();
+    const { generatorOptimizer, discriminatorOptimizer, images, labels, random, losses } = this;
+    for (
+      const part of [generatorOptimizer, discriminatorOptimizer, images, labels, random, losses]
+    ) {
+      part?.dispose();
     }
   }
 
   [Symbol.dispose](): void {
     this.finish();
-    this.generator.dispose();
-    this.discriminator.dispose();
+    for (const part of [this.generator, this.average?.generator, this.discriminator]) {
+      part?.dispose();
+    }
   }
 
   /** All state by name: weights, moments, statistics, random state. */
@@ -144,6 +209,7 @@ export class DCGAN implements StepState, Disposable {
     const stateOf = ({ state, moments }: Adam) => [state, ...moments];
     const parts = {
       generator: this.generator.variables,
+      average: this.average?.generator.variables ?? [],
       discriminator: this.discriminator.variables,
       generator_optimizer: stateOf(this.generatorOptimizer),
       discriminator_optimizer: stateOf(this.discriminatorOptimizer),

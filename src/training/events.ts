@@ -6,9 +6,14 @@ export interface StepEvent {
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
-  /** Mean binary cross-entropy over the batch, in nats. */
+  /**
+   * Mean over the batch, by the run's objective; with the tutorial's the binary cross-entropy, in nats.
+   */
   readonly generatorLoss: number;
-  /** Sum of those on real and on generated images, in nats. */
+  /**
+   * By the run's objective, without penalties; with the tutorial's the sum of the mean binary
+   * cross-entropies on real and on generated images, in nats.
+   */
   readonly discriminatorLoss: number;
   /** Images trained so far. */
   readonly images: number;

@@ -68,7 +68,7 @@ export class FiniteCheck implements Disposable {
     let cause: unknown;
     this.#restore();
     try {
-      found = await this.search(batches);
+      found = await this.search(batches, first);
     } catch (error) {
       // A search that fails, for lack of memory for example, must not cost the finite state.
       cause = await this.gpu.context.errors.explain(error);
@@ -91,16 +91,19 @@ export class FiniteCheck implements Disposable {
   /**
    * Trains batches, one after another, and tests each result until one is not finite.
    *
+   * @param first the number of the first batch's step
    * @returns in which of the batches it appeared, from 0, and what made it
    */
   async search(
     batches: readonly Uint32Array[],
+    first = 1,
   ): Promise<{ readonly batch: number; readonly where: string } | undefined> {
-    const programs = new Map<number, Program<"indices">>();
+    const programs = new Map<string, Program<"indices">>();
     try {
       for (const [batch, indices] of batches.entries()) {
-        const program = once(programs, indices.length, () => {
-          const [inputs, body, options] = recordStep(this.model, indices.length);
+        const updates = this.model.updatesGenerator(first + batch);
+        const program = once(programs, `${indices.length} ${updates}`, () => {
+          const [inputs, body, options] = recordStep(this.model, indices.length, updates);
           return this.gpu.compile(inputs, body, { ...options, checkFinite: true });
         });
         program.run({ indices });

@@ -5,8 +5,14 @@
 
 import { CheckpointError } from "../errors.ts";
 import { quote } from "../formats/json.ts";
+import { type Augmentation, AUGMENTATIONS } from "../model/augment.ts";
+import { defaultWidths } from "../model/sizes.ts";
+import { type ObjectiveName, OBJECTIVES } from "../model/objectives.ts";
 
-/** Options that a resumed run must share with the one that it continues; the defaults are the tutorial's. */
+/**
+ * Options that a resumed run must share with the one that it continues; the defaults are the
+ * tutorial's. `docs/recipes.md` says when to use which.
+ */
 export interface Hyperparameters {
   /** Default 256. The last, smaller batch of an epoch is trained too. */
   readonly batchSize?: number;
@@ -14,22 +20,62 @@ export interface Hyperparameters {
   readonly noiseDim?: number;
   /** Of both Adams. Default 1e-4. */
   readonly learningRate?: number;
+  /** Of the discriminator's Adam (Heusel et al. 2017). Default `learningRate`. */
+  readonly discriminatorLearningRate?: number;
+  /** Both learning rates fall linearly to 0 over so many steps; 0 (default): they stay. */
+  readonly decaySteps?: number;
   /** Of both Adams. Default 0.9. */
   readonly beta1?: number;
   /** Of both Adams. Default 0.999. */
   readonly beta2?: number;
-  /** Channels of the generator's hidden layers. Default [256, 128, 64]. */
-  readonly generatorWidths?: readonly [number, number, number];
-  /** Channels of the discriminator's hidden layers. Default [64, 128]. */
-  readonly discriminatorWidths?: readonly [number, number];
+  /**
+   * Channels of the generator's hidden layers, from the first to the last; each but the first doubles
+   * the size of the one before. Default by the size of the images: [256, 128, 64] for 28 x 28.
+   */
+  readonly generatorWidths?: readonly number[];
+  /** Channels of the discriminator's hidden layers, each half as large as the one before. Default as above: [64, 128]. */
+  readonly discriminatorWidths?: readonly number[];
+  /** Batch normalization in the generator (default), or none and initial weights that need none. */
+  readonly normalization?: "batch" | "none";
   /** Share of the discriminator's activations dropped in training. Default 0.3. */
   readonly dropout?: number;
+  /** What the networks minimize. Default "nonsaturating". */
+  readonly objective?: ObjectiveName;
+  /** Weight gamma of the penalty R1, on the discriminator's gradient at real images; 0 (default): none. */
+  readonly r1?: number;
+  /** Weight gamma of the penalty R2, on the discriminator's gradient at generated images; 0 (default): none. */
+  readonly r2?: number;
+  /** Weight of WGAN-GP's penalty. Default 10 with the objective "wgan-gp"; other objectives have none. */
+  readonly gradientPenalty?: number;
+  /** Real images have the label 1 - labelSmoothing; for "nonsaturating" only. Default 0. */
+  readonly labelSmoothing?: number;
+  /** The generator is updated in every so manieth step. Default 1. */
+  readonly discriminatorSteps?: number;
+  /** How both networks' images are changed at random before the discriminator sees them. Default []. */
+  readonly augment?: readonly Augmentation[];
+  /**
+   * Decay of a moving average of the generator's weights, for each of its updates; 0 (default): none.
+   * A decay of 0.997 averages over about 300 steps.
+   */
+  readonly ema?: number;
+  /** Whether both networks are given the data set's labels. Default false. */
+  readonly conditional?: boolean;
   /** Of weights, order, noise and dropout, 0 to 2^32 - 1. Default 0. Same seed, same adapter: same bits. */
   readonly seed?: number;
 }
 
+/** All hyperparameters. */
+export type ResolvedHyperparameters = Required<Hyperparameters>;
+
+/** Height and width of the images to train on. */
+interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+}
+
 interface Kind<T> {
-  readonly preset: T;
+  /** The default, given the hyperparameters before this one in the table. */
+  readonly preset: T | ((before: ResolvedHyperparameters, image: ImageSize) => T);
   readonly is: (value: unknown) => boolean;
   readonly what: string;
 }
@@ -38,51 +84,124 @@ const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as num
 
 const count = (preset: number) => ({ preset, is: isCount, what: "a whole number of at least 1" });
 
-const widths = <T extends readonly number[]>(...preset: T) => ({
-  preset,
-  is: (value: unknown) =>
-    Array.isArray(value) && value.length === preset.length && value.every(isCount),
-  what: `${preset.length} whole numbers of at least 1`,
+const widths = (name: "generator" | "discriminator", least: number) => ({
+  preset: (_: unknown, { height, width }: ImageSize) => defaultWidths(height, width)[name],
+  is: (value: unknown) => Array.isArray(value) && value.length >= least && value.every(isCount),
+  what: `${least} or more whole numbers of at least 1`,
 });
 
-const number = (preset: number, is: (value: number) => boolean, what: string) => ({
+const number = <P>(preset: P, is: (value: number) => boolean, what: string) => ({
   preset,
   is: (value: unknown) => typeof value === "number" && is(value),
   what,
 });
+
+const atLeastZero = <P>(preset: P) =>
+  number(preset, (x) => x >= 0 && x < Infinity, "a number of at least 0");
 
 const share = (preset: number) =>
   number(preset, (x) => x >= 0 && x < 1, "a number of at least 0 and below 1");
 
 const isSeed = (x: number) => Number.isInteger(x) && x >= 0 && x < 2 ** 32;
 
-const TABLE: { readonly [K in keyof Hyperparameters]-?: Kind<Required<Hyperparameters>[K]> } = {
+const named = (names: readonly string[]) => names.map((name) => `"${name}"`).join(" or ");
+
+const oneOf = <T extends string>(preset: T, names: readonly string[]) => ({
+  preset,
+  is: (value: unknown) => names.includes(value as T),
+  what: named(names),
+});
+
+const TABLE: { readonly [K in keyof Hyperparameters]-?: Kind<ResolvedHyperparameters[K]> } = {
   batchSize: count(256),
   noiseDim: count(100),
-  learningRate: number(1e-4, (x) => x >= 0 && x < Infinity, "a number of at least 0"),
+  learningRate: atLeastZero(1e-4),
+  discriminatorLearningRate: atLeastZero((before: Hyperparameters) => before.learningRate!),
+  decaySteps: number(0, (x) => Number.isSafeInteger(x) && x >= 0, "a whole number of at least 0"),
   beta1: share(0.9),
   beta2: share(0.999),
-  generatorWidths: widths(256, 128, 64),
-  discriminatorWidths: widths(64, 128),
+  generatorWidths: widths("generator", 2),
+  discriminatorWidths: widths("discriminator", 1),
+  normalization: oneOf("batch", ["batch", "none"]),
   dropout: share(0.3),
+  objective: oneOf("nonsaturating", Object.keys(OBJECTIVES)),
+  r1: atLeastZero(0),
+  r2: atLeastZero(0),
+  gradientPenalty: atLeastZero(({ objective }: Hyperparameters) =>
+    objective === "wgan-gp" ? 10 : 0
+  ),
+  labelSmoothing: share(0),
+  discriminatorSteps: count(1),
+  augment: {
+    preset: [],
+    is: (value) =>
+      Array.isArray(value) && value.every((name) => AUGMENTATIONS.includes(name)) &&
+      new Set(value).size === value.length,
+    what: `a list of ${named(AUGMENTATIONS)}, each once`,
+  },
+  ema: share(0),
+  conditional: {
+    preset: false,
+    is: (value) => typeof value === "boolean",
+    what: "true or false",
+  },
   seed: number(0, isSeed, "a whole number below 2^32"),
 };
 
 const KINDS = Object.entries(TABLE) as [keyof Hyperparameters, Kind<unknown>][];
 
+/** Names of all hyperparameters. */
+export const HYPERPARAMETERS = Object.keys(TABLE) as readonly (keyof Hyperparameters)[];
+
 /**
  * All hyperparameters, and nothing else of the options.
  *
- * @throws {RangeError} when one has a value that it may not have.
+ * @param image the size of the images, on which the networks' widths depend
+ * @throws {RangeError} when one has a value that it may not have, alone or beside the others.
  */
-export function resolveHyperparameters(options: Hyperparameters): Required<Hyperparameters> {
-  const resolved = KINDS.map(([name, { preset, is, what }]) => {
-    const value = options[name] === undefined ? preset : options[name];
-    if (is(value)) return [name, value];
-    const got = typeof value === "number" ? value : quote(value); // JSON has no NaN.
-    throw new RangeError(`${name} must be ${what}, got ${got}`);
-  });
-  return Object.fromEntries(resolved);
+export function resolveHyperparameters(
+  options: Hyperparameters,
+  image: ImageSize = { height: 28, width: 28 },
+): ResolvedHyperparameters {
+  const resolved = complete(options, image);
+  requireFitting(resolved);
+  return resolved;
+}
+
+function complete(options: Hyperparameters, image: ImageSize): ResolvedHyperparameters {
+  const resolved: Record<string, unknown> = {};
+  const before = resolved as unknown as ResolvedHyperparameters;
+  for (const [name, { preset, is, what }] of KINDS) {
+    const usual = () => typeof preset === "function" ? preset(before, image) : preset;
+    const value = options[name] === undefined ? usual() : options[name];
+    if (!is(value)) {
+      const got = typeof value === "number" ? value : quote(value); // JSON has no NaN.
+      throw new RangeError(`${name} must be ${what}, got ${got}`);
+    }
+    resolved[name] = value;
+  }
+  // In one order: a list in another asks for the same.
+  resolved.augment = AUGMENTATIONS.filter((name) => before.augment.includes(name));
+  return before;
+}
+
+/** Refuses what an objective does not have. */
+function requireFitting(resolved: ResolvedHyperparameters): void {
+  const { objective } = resolved;
+  const zeroCentered: ObjectiveName[] = ["nonsaturating", "hinge", "relativistic"];
+  const belongs = {
+    r1: zeroCentered,
+    r2: zeroCentered,
+    gradientPenalty: ["wgan-gp"],
+    labelSmoothing: ["nonsaturating"],
+  } as const;
+  for (const name of Object.keys(belongs) as (keyof typeof belongs)[]) {
+    if (resolved[name] === 0 || (belongs[name] as readonly string[]).includes(objective)) continue;
+    throw new RangeError(
+      `The objective "${objective}" has no ${name}, got ${resolved[name]}: leave it out, or use ` +
+        `the objective ${named(belongs[name])}`,
+    );
+  }
 }
 
 /**
@@ -106,4 +225,13 @@ export function hyperparametersOf(
     );
   }
   return Object.fromEntries(known.map(([name]) => [name, configuration[name]]));
+}
+
+/** A configuration with defaults for hyperparameters that the version that wrote it did not have. */
+export function withDefaults(
+  configuration: Readonly<Record<string, unknown>>,
+  file: string,
+): Record<string, unknown> {
+  const saved = hyperparametersOf(configuration, file);
+  return { ...complete(saved, { height: 28, width: 28 }), ...configuration };
 }

@@ -33,10 +33,10 @@ export class Loop implements Disposable {
     private readonly turns: Turns,
     private readonly options: ResolvedOptions,
   ) {
-    const { seed, batchSize, dataset, onMessage } = options;
+    const { seed, batchSize, dataset, onMessage, objective } = options;
     this.#finite = new FiniteCheck(gpu, model);
     this.#order = new Order(seed, dataset.count, batchSize);
-    this.#monitor = new LossMonitor(onMessage);
+    this.#monitor = new LossMonitor(onMessage, objective);
   }
 
   /** Where the run stands, with the steps enqueued so far. */
@@ -55,7 +55,7 @@ export class Loop implements Disposable {
     this.#backedUp = undefined;
     this.#pending = [];
     this.#taken = 0;
-    this.#monitor = new LossMonitor(this.options.onMessage);
+    this.#monitor = new LossMonitor(this.options.onMessage, this.options.objective);
   }
 
   /**
@@ -88,7 +88,7 @@ export class Loop implements Disposable {
     if (!this.#backedUp) this.#backUp();
     const { epoch, at, steps } = this.#position;
     const batch = this.#order.batch(epoch, at);
-    this.model.step(batch);
+    this.model.step(batch, steps + 1);
     this.#position = { ...this.#position, at: at + batch.length, steps: steps + 1 };
     this.#pending.push(batch);
   }

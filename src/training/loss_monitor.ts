@@ -1,13 +1,26 @@
 /** Warnings about the losses of a run. */
 
+import type { ObjectiveName } from "../model/objectives.ts";
+
 /** Steps that the means go over: a dip of a few steps, as at the beginning of a run, is ordinary. */
 const WINDOW = 100;
 
 /**
+ * The objectives whose losses are negative logarithms of probabilities: of how many is the
+ * discriminator's loss the sum, and what the generator's is the probability of. Losses of the others
+ * have no scale from which to tell who is ahead.
+ */
+const LOGARITHMS: Partial<Record<ObjectiveName, { terms: number; passing: string }>> = {
+  nonsaturating: { terms: 2, passing: "its images pass for real" },
+  relativistic: { terms: 1, passing: "its images pass for more real than real ones" },
+};
+
+/**
  * Losses are mean negative logarithms of probabilities, so exp(-loss) is the (geometric) mean
  * probability that the discriminator gives: exp(-g) for generated images to be real, and
- * exp(-d / 2) for the truth, d being the sum over real and generated images. Networks in balance
- * are at ln 2 and 2 ln 2, one half each; in the tutorial's first two epochs g stayed within 0.4 to
+ * exp(-d / 2) for the truth, d being the sum over real and generated images. (A relativistic
+ * discriminator compares the two of a pair: then exp(-d) is that of the truth, and twice d stands for d
+ * below.) Networks in balance are at ln 2 and 2 ln 2, one half each; in the tutorial's first two epochs g stayed within 0.4 to
  * 1.2 and d within 0.6 to 1.9.
  *
  * The discriminator overpowers when it is right with more than 90 % (d < 0.2) and believes in fewer
@@ -48,7 +61,10 @@ export class LossMonitor {
   #winner: Winner | undefined;
   #diverged = false;
 
-  constructor(private readonly warn: (text: string) => void) {}
+  constructor(
+    private readonly warn: (text: string) => void,
+    private readonly objective: ObjectiveName = "nonsaturating",
+  ) {}
 
   /** Whether numbers were not finite. */
   get diverged(): boolean {
@@ -63,13 +79,18 @@ export class LossMonitor {
     this.#g[this.#next] = generatorLoss;
     this.#d[this.#next] = discriminatorLoss;
     this.#next = (this.#next + 1) % WINDOW;
-    if (this.#g.length < WINDOW) return;
+    const logarithms = LOGARITHMS[this.objective];
+    if (this.#g.length < WINDOW || !logarithms) return;
 
+    const { terms, passing } = logarithms;
     const [g, d] = [mean(this.#g), mean(this.#d)];
-    const now = winner(this.#winner, g, d);
+    const now = winner(this.#winner, g, 2 * d / terms);
     if (now === this.#winner) return;
     this.#winner = now;
-    const facts = describe(g, d);
+    const facts =
+      `over the last ${WINDOW} steps the discriminator's mean loss is ${d.toFixed(3)} ` +
+      `(right with ${percent(Math.exp(-d / terms))}) and the generator's ${g.toFixed(3)} ` +
+      `(${passing} with ${percent(Math.exp(-g))})`;
     if (!now) return this.warn(`step ${step}: the networks are a match again: ${facts}`);
     const loser = now === "generator" ? "discriminator" : "generator";
     this.warn(`step ${step}: the ${now} overpowers the ${loser}: ${facts}. ${ADVICE[now]}`);
@@ -85,12 +106,6 @@ export class LossMonitor {
 function winner(before: Winner | undefined, g: number, d: number): Winner | undefined {
   if (before && LIMITS[before].lasts(g, d)) return before;
   return (["discriminator", "generator"] as const).find((name) => LIMITS[name].begins(g, d));
-}
-
-function describe(g: number, d: number): string {
-  return `over the last ${WINDOW} steps the discriminator's mean loss is ${d.toFixed(3)} (right ` +
-    `with ${percent(Math.exp(-d / 2))}) and the generator's ${g.toFixed(3)} (its images pass ` +
-    `for real with ${percent(Math.exp(-g))})`;
 }
 
 /** Two digits, and more near 0 % and 100 %. */

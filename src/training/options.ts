@@ -1,6 +1,6 @@
 /** The options of a run and their defaults, resolved here and nowhere else. */
 
-import { type Dataset, validateDataset } from "../data/dataset.ts";
+import { type Dataset, labelsOf, validateDataset } from "../data/dataset.ts";
 import { MOST_IMAGES, mostImages } from "../formats/grid.ts";
 import type { FolderHandle } from "../formats/folder_handle.ts";
 import { sha256 } from "../formats/sha256.ts";
@@ -11,9 +11,12 @@ import { requireCount } from "../model/validate.ts";
 import type { CalibrateOptions } from "../ops/gemm/calibrate.ts";
 import type { EpochEvent, ImageEvent, StepEvent } from "./events.ts";
 import { type Hyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
+import { type RecipeName, withRecipe } from "./recipes.ts";
 
 /** Options of {@linkcode Trainer.create}; the defaults are the tutorial's. */
 export interface TrainerOptions extends Hyperparameters {
+  /** A set of hyperparameters, for those that are not given. Default "tutorial". */
+  readonly recipe?: RecipeName;
   /** What to train on; `await loadMNIST()` gives the tutorial's. */
   readonly dataset: Dataset;
   /**
@@ -136,7 +139,7 @@ export function resolveOptions(options: TrainerOptions) {
       `onNonFinite must be "stop" or "warn", got ${JSON.stringify(onNonFinite)}`,
     );
   }
-  const hyperparameters = resolveHyperparameters(options);
+  const hyperparameters = resolveHyperparameters(withRecipe(options), dataset);
   return {
     ...hyperparameters,
     ...{
@@ -214,9 +217,11 @@ export async function configurationOf(
   options: ResolvedOptions,
 ): Promise<Record<string, unknown>> {
   const { images, count, height, width, channels } = options.dataset;
+  const { labels } = options.conditional ? labelsOf(options.dataset) : {};
   return {
     dataset: [count, height, width, channels],
     images: `sha256 ${await sha256(images)}`,
-    ...resolveHyperparameters(options),
+    ...labels ? { labels: `sha256 ${await sha256(labels)}` } : {},
+    ...resolveHyperparameters(options, options.dataset),
   };
 }

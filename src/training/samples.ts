@@ -21,7 +21,8 @@ export class Samples implements Disposable {
 
   constructor(
     private readonly gpu: Gpu,
-    private readonly generator: Generator,
+    /** The generator as it stands, with its statistics up to date. */
+    private readonly generatorNow: () => Generator,
     private readonly options: ResolvedOptions,
   ) {}
 
@@ -32,12 +33,13 @@ export class Samples implements Disposable {
    * @returns [count, height, width, channels] on [-1, 1]
    */
   async sample(count: number, seed: number): Promise<Float32Array<ArrayBuffer>> {
-    const sampler = this.#samplers.get(count) ?? new Sampler(this.gpu, this.generator, count);
+    const generator = this.generatorNow();
+    const sampler = this.#samplers.get(count) ?? new Sampler(this.gpu, generator, count);
     this.#samplers.delete(count);
     this.#samplers.set(count, sampler); // as the newest
     this.#reading++;
     try {
-      return await sampler.sample(seedNoise(count, this.generator.noiseDim, seed));
+      return await sampler.sample(seedNoise(count, generator.noiseDim, seed));
     } finally {
       // Nothing is freed while images are still read from it.
       if (--this.#reading === 0) this.#free(KEPT);
@@ -56,7 +58,7 @@ export class Samples implements Disposable {
   async distance(): Promise<number> {
     // Each write to a buffer raises its version. It is read first: while images are on their way, the
     // weights may change.
-    const weights = this.generator.variables.map(({ view }) => view.buffer.version).join();
+    const weights = this.generatorNow().variables.map(({ view }) => view.buffer.version).join();
     if (this.#distance?.weights === weights) return this.#distance.value;
     const { seed, dataset: { images, count, height, width, channels } } = this.options;
     if (count < 2) return NaN;

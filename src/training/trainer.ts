@@ -12,6 +12,7 @@ import { VERSION } from "../version.ts";
 import { encodeCheckpoint, requireFinite, requireSameConfiguration } from "./checkpoint.ts";
 import { DCGAN } from "./dcgan.ts";
 import type { EpochEvent, StepEvent, TrainEvent } from "./events.ts";
+import { withDefaults } from "./hyperparameters.ts";
 import { Loop } from "./loop.ts";
 import {
   configurationOf,
@@ -71,7 +72,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.configuration = configuration;
     this.gpu = gpu;
     this.#model = new DCGAN(gpu, options.dataset, options);
-    this.#samples = new Samples(gpu, this.generator, options);
+    this.#samples = new Samples(gpu, () => this.#model.shown, options);
     this.#turns = new Turns(gpu, () => this.#loop.isOpen);
     this.#loop = new Loop(gpu, this.#model, this.#samples, this.#turns, options);
   }
@@ -99,6 +100,15 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /** The generator under training. */
   get generator(): Generator {
     return this.#model.generator;
+  }
+
+  /**
+   * The moving average of the generator's weights as it stands, if the option `ema` asks for one. Each
+   * reading of this property brings its batch statistics up to date; `trainer.generator` and `average`
+   * are two networks.
+   */
+  get average(): Generator | undefined {
+    return this.#model.average?.settle();
   }
 
   /** The discriminator under training. */
@@ -243,7 +253,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   /**
-   * Images of the generator as it stands.
+   * Images of the generator as it stands: of its average, if there is one.
    *
    * @param options.count default 16
    * @param options.seed of the noise; default the run's. The same seed gives the same noise.
@@ -330,7 +340,11 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       const { snapshot, name: path } = typeof source === "object" && "tensors" in source
         ? { snapshot: source, name }
         : await readSnapshot(source);
-      requireSameConfiguration(path, snapshot.configuration, this.configuration);
+      requireSameConfiguration(
+        path,
+        withDefaults(snapshot.configuration, path),
+        this.configuration,
+      );
       const position = requirePosition(snapshot.position, count, path);
       if (onNonFinite === "stop") requireFinite(snapshot.tensors, path);
       this.#turns.requireUsable();

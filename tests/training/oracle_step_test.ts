@@ -39,7 +39,7 @@ function compileOpenStep(networks: DCGAN, batch: number) {
         "loss of generator": generatorLoss(fakeLogits),
         "loss of discriminator": discriminatorLoss(realLogits, fakeLogits),
       };
-      const gradients = gradientsOf({ generator, discriminator, fake, realLogits, fakeLogits });
+      const gradients = gradientsOf(networks, { real, fake, realLogits, fakeLogits });
       for (const side of SIDES) {
         networks[`${side}Optimizer`].apply(gradients[side]);
         gradients[side].forEach((g, i) => outputs[`${side} ${i}`] = g);

@@ -1,0 +1,42 @@
+/** Recipes: sets of hyperparameters by name. */
+
+import type { Hyperparameters } from "./hyperparameters.ts";
+
+/** Name of a recipe. */
+export type RecipeName = keyof typeof RECIPES;
+
+/** All recipes. What one does not name has the tutorial's value. */
+export const RECIPES = {
+  /** The TensorFlow tutorial's. */
+  tutorial: {},
+  /** R3GAN's objective and penalties (Huang et al. 2025) on small networks without normalization. */
+  fast: {
+    batchSize: 64,
+    learningRate: 2e-4,
+    beta1: 0,
+    beta2: 0.99,
+    dropout: 0,
+    objective: "relativistic",
+    r1: 1,
+    r2: 1,
+    normalization: "none",
+    ema: 0.997,
+  },
+} as const satisfies Record<string, Hyperparameters>;
+
+/**
+ * Options with a recipe's hyperparameters where they name none.
+ *
+ * @throws {RangeError} when the recipe is unknown.
+ */
+export function withRecipe<O extends Hyperparameters & { readonly recipe?: RecipeName }>(
+  options: O,
+): O {
+  const { recipe = "tutorial" } = options;
+  if (!Object.hasOwn(RECIPES, recipe)) {
+    const known = Object.keys(RECIPES).map((name) => `"${name}"`).join(" or ");
+    throw new RangeError(`recipe must be ${known}, got ${JSON.stringify(recipe)}`);
+  }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...RECIPES[recipe], ...Object.fromEntries(given) } as O;
+}
