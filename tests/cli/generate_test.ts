@@ -42,6 +42,8 @@ Deno.test("generate: a checkpoint's images, and a path between them, are those o
         tooMany("2000000000 images of 112 x 112"),
       ],
       [2, "sample out --out=a.jpg", name],
+      [1, "sample out --label=7", /^error: The generator has no classes, got the label 7: leave/],
+      [1, "interpolate out --label=0", /^error: The generator has no classes, got the label 0/],
       [1, `sample out --separate=${checkpoint}`, inTheWay],
     );
     const imageAt = async (name: string) => decodePNG(await Deno.readFile(join(dir, name)), name);
@@ -72,4 +74,51 @@ Deno.test("generate: a checkpoint's images, and a path between them, are those o
     assert.deepEqual(cell(0, 3), cell(1, 0));
     assert.deepEqual(cell(1, 3), cell(0, 0));
     assert.notDeepEqual(cell(0, 0), cell(0, 1));
+  }));
+
+Deno.test("generate: with classes, a row a class, or images of one", () =>
+  inFolder(async (dir) => {
+    using gpu = await Gpu.request();
+    const image = { height: 6, width: 4, channels: 1 };
+    const made = new Generator(gpu, { ...image, noiseDim: 3, widths: [4, 3], classes: 3, seed: 1 });
+    const file = await made.save(join(dir, "g.safetensors"));
+    const classes =
+      /^error: The generator has the classes 0 to 2, got the label 3: use one of these/;
+    const sample = "sample g.safetensors --scale=1 --json";
+    const results = await assertRuns(
+      dir,
+      [0, `${sample} --out=rows.png`],
+      [0, `${sample} --columns=5 --out=five.png`],
+      [0, `${sample} --count=5 --out=count.png`],
+      [0, `${sample} --count=5 --separate=one`],
+      [0, `${sample} --label=2 --out=twos.png`],
+      [0, "interpolate g.safetensors --points=2 --steps=2 --scale=1 --label=2 --out=walk --json"],
+      [0, "interpolate g.safetensors --points=2 --steps=2 --scale=1 --out=first --json"],
+      [1, `${sample} --label=3`, classes],
+      [1, "interpolate g.safetensors --label=3", classes],
+      [2, `${sample} --label=-1`, /'--label <N>' argument '-1' is invalid/],
+    );
+    const parsed = results.slice(0, 7).map((text) => JSON.parse(text));
+    const facts = parsed.map((
+      { labels = [], columns, label },
+    ) => [labels.join(""), columns ?? label]);
+    assert.deepEqual(facts, [
+      ["000000001111111122222222", 8],
+      ["000001111122222", 5],
+      ["00011", 3],
+      ["00011", undefined],
+      ["2222222222222222", 4],
+      ["", 2],
+      ["", 0],
+    ]);
+    const loaded = await Generator.load(gpu, file);
+    const imageAt = async (name: string) => decodePNG(await Deno.readFile(join(dir, name)), name);
+    const layout = { ...image, columns: 8, padding: 1 };
+    const rows = Uint32Array.from({ length: 24 }, (_, i) => Math.floor(i / 8));
+    const expected = await generate(gpu, loaded, seedNoise(24, 3, 0), rows);
+    assert.deepEqual(await imageAt("rows.png"), imageGrid(expected, { ...layout, count: 24 }));
+    const twos = await generate(gpu, loaded, seedNoise(16, 3, 0), new Uint32Array(16).fill(2));
+    const four = { ...layout, count: 16, columns: 4 };
+    assert.deepEqual(await imageAt("twos.png"), imageGrid(twos, four));
+    assert.notDeepEqual(await imageAt("walk.png"), await imageAt("first.png"));
   }));
