@@ -27,8 +27,9 @@ export function addExport(program: Command): void {
       "export out/training_checkpoints/ckpt-0050.safetensors --format safetensors",
     ],
     more: `onnx         the model for ONNX Runtime and others: noise [N, noiseDim] to images
-             [N, height, width, channels] on [-1, 1]
-tfjs         a TensorFlow.js layers model, model.json and weights.bin, for tf.loadLayersModel
+             [N, height, width, channels] on [-1, 1]; with classes also labels, int64 [N]
+tfjs         a TensorFlow.js layers model, model.json and weights.bin, for tf.loadLayersModel;
+             not for a generator with classes
 safetensors  the weights alone, with Keras' names and layouts`,
   })
     .argument("<CHECKPOINT>", CHECKPOINT, path)

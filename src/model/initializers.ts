@@ -1,6 +1,7 @@
 /** How the weights of a network start. */
 
 import { sizeOf } from "../graph/tensor.ts";
+import { padAxis } from "../ops/gemm/geometry.ts";
 import type { Initializer, WeightSpec } from "./layer.ts";
 import type { RandomSequence } from "./threefry.ts";
 
@@ -14,6 +15,22 @@ export interface Fans {
    * lie outside the image, and where strides keep taps of a transposed convolution from an output.
    */
   readonly terms: number;
+}
+
+/** How many taps meet a value along one axis of a convolution, in all: those on padding meet none. */
+export function tapsAlong(
+  large: number,
+  kernel: number,
+  stride: number,
+  padding: "same" | "valid",
+): number {
+  const { small, before } = padAxis(large, kernel, stride, padding);
+  let sum = 0;
+  for (let i = 0; i < small; i++) {
+    const at = i * stride - before;
+    sum += Math.min(at + kernel, large) - Math.max(at, 0);
+  }
+  return sum;
 }
 
 /** Chooses the first values of a kernel by its fans. */

@@ -1,4 +1,25 @@
-/** Classes of images: the layers that read labels, and labels of a grid. */
+/**
+ * Classes of images: the layers that read labels, and labels of a grid.
+ *
+ * ```ts
+ * import { Gpu, layers, Sequential } from "@dcgan/webgpu";
+ *
+ * using gpu = await Gpu.request();
+ * const judge = new Sequential(gpu, [8, 8, 1], [
+ *   layers.conv2D(4, { kernelSize: 3, strides: 2, initializer: layers.heUniform(1) }),
+ *   layers.flatten(),
+ *   layers.classProjection(10, layers.heUniform(1)),
+ * ]);
+ * const noise = new Sequential(gpu, [6], [layers.classEmbedding(10)]);
+ * console.log(judge.classes, judge.outputShape, noise.outputShape); // 10 [ 1 ] [ 12 ]
+ * const inputs = { x: [2, 8, 8, 1], labels: { shape: [2], dtype: "u32" } } as const;
+ * const program = gpu.compile(inputs, ({ x, labels }) => ({
+ *   logits: judge.call(x, { training: false, labels }),
+ * }));
+ * ```
+ *
+ * @module
+ */
 
 import { type TensorLike, toTensor } from "../graph/graph.ts";
 import { show, type Tensor } from "../graph/tensor.ts";

@@ -28,11 +28,11 @@ import { type Shape, show, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Variable } from "../graph/variable.ts";
 import { type ConvOptions, normalizePadding, padAxis } from "../ops/gemm/geometry.ts";
 import * as ops from "../ops/mod.ts";
-import { type Fans, glorotUniform, type KernelInitializer } from "./initializers.ts";
+import { type Fans, glorotUniform, type KernelInitializer, tapsAlong } from "./initializers.ts";
 import type { Layer, LayerFactory, WeightSpec } from "./layer.ts";
 import { requireCount, requireOneOf } from "./validate.ts";
 
-export { glorotUniform, heUniform } from "./initializers.ts";
+export { heUniform } from "./initializers.ts";
 export type { Fans, KernelInitializer } from "./initializers.ts";
 export { classEmbedding, classProjection } from "./labels.ts";
 
@@ -89,7 +89,7 @@ export interface DenseOptions {
   readonly useBias?: boolean;
   /** Applied to the output. Default "linear". */
   readonly activation?: Activation;
-  /** How the kernel starts. Default {@linkcode glorotUniform}. */
+  /** How the kernel starts. Default Glorot uniform, as in Keras. */
   readonly initializer?: KernelInitializer;
 }
 
@@ -149,18 +149,10 @@ function convLayer(
     if (!transposed) return padAxis(size, kernel, stride, padding).small;
     return size * stride + (padding === "same" ? 0 : Math.max(kernel - stride, 0));
   };
-  /** Taps that reach an output along an axis, on average: those on padding reach none. */
   const taps = (size: number, axis: number) => {
-    const [kernel, stride] = [kernelSize[axis], strides[axis]];
     const out = sizeOut(size, axis);
     const large = transposed ? out : size;
-    const { small, before } = padAxis(large, kernel, stride, padding);
-    let sum = 0;
-    for (let i = 0; i < small; i++) {
-      const at = i * stride - before;
-      sum += Math.min(at + kernel, large) - Math.max(at, 0);
-    }
-    return sum / out;
+    return tapsAlong(large, kernelSize[axis], strides[axis], padding) / out;
   };
   const op = transposed ? ops.conv2dTranspose : ops.conv2d;
   const window = { kernel_size: kernelSize, strides, padding, data_format: "channels_last" };
