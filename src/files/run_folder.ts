@@ -15,6 +15,7 @@ import { type ImageShape, listImages, writeGIF, writeGrid } from "./images.ts";
 import { readRunRecord, RUN_RECORD, writeRunRecord } from "./run_record.ts";
 import { eventFiles } from "./tensorboard.ts";
 import type { EpochEvent, StepEvent } from "../training/events.ts";
+import { withDefaults } from "../training/hyperparameters.ts";
 import type { Snapshot } from "../training/position.ts";
 import type { Trainer } from "../training/trainer.ts";
 import { system } from "./system.ts";
@@ -123,7 +124,8 @@ export class RunFolder implements AsyncDisposable {
    * or when the folder has no record.
    */
   async objection(here: Readonly<Record<string, unknown>>): Promise<string | undefined> {
-    const there = (await readRunRecord(this.path))?.configuration;
+    const record = await readRunRecord(this.path);
+    const there = record && withDefaults(record.configuration);
     const differs = (key: string) => JSON.stringify(there?.[key]) !== JSON.stringify(here[key]);
     const key = there && Object.keys({ ...there, ...here }).find(differs);
     if (key === undefined) return undefined;

@@ -73,6 +73,8 @@ interface ImageSize {
   readonly width: number;
 }
 
+const MNIST: ImageSize = { height: 28, width: 28 };
+
 interface Kind<T> {
   /** The default, given the hyperparameters before this one in the table. */
   readonly preset: T | ((before: ResolvedHyperparameters, image: ImageSize) => T);
@@ -161,28 +163,32 @@ export const HYPERPARAMETERS = Object.keys(TABLE) as readonly (keyof Hyperparame
  */
 export function resolveHyperparameters(
   options: Hyperparameters,
-  image: ImageSize = { height: 28, width: 28 },
+  image: ImageSize = MNIST,
 ): ResolvedHyperparameters {
-  const resolved = complete(options, image);
-  requireFitting(resolved);
-  return resolved;
-}
-
-function complete(options: Hyperparameters, image: ImageSize): ResolvedHyperparameters {
   const resolved: Record<string, unknown> = {};
-  const before = resolved as unknown as ResolvedHyperparameters;
   for (const [name, { preset, is, what }] of KINDS) {
-    const usual = () => typeof preset === "function" ? preset(before, image) : preset;
-    const value = options[name] === undefined ? usual() : options[name];
+    const given = options[name];
+    const value = given === undefined ? presetOf(preset, resolved, image) : given;
     if (!is(value)) {
       const got = typeof value === "number" ? value : quote(value); // JSON has no NaN.
       throw new RangeError(`${name} must be ${what}, got ${got}`);
     }
     resolved[name] = value;
   }
+  const complete = resolved as unknown as ResolvedHyperparameters;
+  requireFitting(complete);
   // In one order: a list in another asks for the same.
-  resolved.augment = AUGMENTATIONS.filter((name) => before.augment.includes(name));
-  return before;
+  resolved.augment = AUGMENTATIONS.filter((name) => complete.augment.includes(name));
+  return complete;
+}
+
+/** A default, given the hyperparameters before it in the table. */
+function presetOf(
+  preset: Kind<unknown>["preset"],
+  before: Readonly<Record<string, unknown>>,
+  image: ImageSize,
+): unknown {
+  return typeof preset === "function" ? preset(before, image) : preset;
 }
 
 /** Refuses what an objective does not have. */
@@ -230,8 +236,10 @@ export function hyperparametersOf(
 /** A configuration with defaults for hyperparameters that the version that wrote it did not have. */
 export function withDefaults(
   configuration: Readonly<Record<string, unknown>>,
-  file: string,
 ): Record<string, unknown> {
-  const saved = hyperparametersOf(configuration, file);
-  return { ...complete(saved, { height: 28, width: 28 }), ...configuration };
+  const filled = { ...configuration };
+  for (const [name, { preset }] of KINDS) {
+    if (!Object.hasOwn(filled, name)) filled[name] = presetOf(preset, filled, MNIST);
+  }
+  return filled;
 }

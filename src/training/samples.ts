@@ -30,16 +30,21 @@ export class Samples implements Disposable {
    * Images of the generator as it stands after everything enqueued so far.
    *
    * @param seed of the noise
+   * @param labels as `Trainer.sample` takes them
    * @returns [count, height, width, channels] on [-1, 1]
    */
-  async sample(count: number, seed: number): Promise<Float32Array<ArrayBuffer>> {
+  async sample(
+    count: number,
+    seed: number,
+    labels?: ArrayLike<number>,
+  ): Promise<Float32Array<ArrayBuffer>> {
     const generator = this.generatorNow();
     const sampler = this.#samplers.get(count) ?? new Sampler(this.gpu, generator, count);
     this.#samplers.delete(count);
     this.#samplers.set(count, sampler); // as the newest
     this.#reading++;
     try {
-      return await sampler.sample(seedNoise(count, generator.noiseDim, seed));
+      return await sampler.sample(seedNoise(count, generator.noiseDim, seed), labels);
     } finally {
       // Nothing is freed while images are still read from it.
       if (--this.#reading === 0) this.#free(KEPT);

@@ -255,16 +255,24 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   /**
    * Images of the generator as it stands: of its average, if there is one.
    *
-   * @param options.count default 16
+   * @param options.count default 16, or as many as there are labels
    * @param options.seed of the noise; default the run's. The same seed gives the same noise.
+   * @param options.labels the class of each image, for conditional networks; by default a row of one
+   *   class each in a square grid, one class after another
    * @returns [count, height, width, channels] on [-1, 1]
+   * @throws {RangeError} when a label is no class of the data set, or the networks are not conditional.
+   * @throws {TypeError} when there are not as many labels as images.
    */
   async sample(
-    options: { readonly count?: number; readonly seed?: number } = {},
+    options: {
+      readonly count?: number;
+      readonly seed?: number;
+      readonly labels?: ArrayLike<number>;
+    } = {},
   ): Promise<Float32Array<ArrayBuffer>> {
-    const { count = 16, seed = this.#options.seed } = options;
+    const { labels, count = labels?.length ?? 16, seed = this.#options.seed } = options;
     requireCount("count", count);
-    return await this.#turns.share(() => this.#samples.sample(count, seed));
+    return await this.#turns.share(() => this.#samples.sample(count, seed, labels));
   }
 
   /**
@@ -342,7 +350,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
         : await readSnapshot(source);
       requireSameConfiguration(
         path,
-        withDefaults(snapshot.configuration, path),
+        withDefaults(snapshot.configuration),
         this.configuration,
       );
       const position = requirePosition(snapshot.position, count, path);

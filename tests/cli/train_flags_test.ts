@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { newProgram } from "../../src/cli/flags.ts";
-import { optionsIn, renamed, trainFlags } from "../../src/cli/train_flags.ts";
+import { chosen, optionsIn, PRESETS, presetWidths } from "../../src/cli/train_flags.ts";
+import { renamed, trainFlags } from "../../src/cli/train_flags.ts";
+import { HYPERPARAMETERS } from "../../src/training/hyperparameters.ts";
+import { RECIPES } from "../../src/training/recipes.ts";
 
 const optionsOf = (line: string) => {
   const program = newProgram().configureOutput({ writeOut() {}, writeErr() {} });
@@ -28,6 +31,47 @@ Deno.test("train: each flag becomes the option of its name", () => {
     optionsOf("--images 9 --image-every=3"),
   );
   assert.deepEqual(optionsOf("--dropout 0"), { dropout: 0 });
+  assert.deepEqual(
+    optionsOf(
+      "--objective wgan-gp --r1 1 --r2 2.5 --gradient-penalty 5 --label-smoothing 0.1 --ema 0.99 " +
+        "--conditional --augment cutout,color --discriminator-steps 5 --decay-steps 100 " +
+        "--discriminator-learning-rate 4e-4 --normalization none",
+    ),
+    {
+      ...{ objective: "wgan-gp", r1: 1, r2: 2.5, gradientPenalty: 5, labelSmoothing: 0.1 },
+      ...{ ema: 0.99, conditional: true, augment: ["cutout", "color"], discriminatorSteps: 5 },
+      ...{ decaySteps: 100, discriminatorLearningRate: 4e-4, normalization: "none" },
+    },
+  );
+});
+
+Deno.test("train: every hyperparameter has a flag", () => {
+  const program = newProgram();
+  const flags = trainFlags(program).options.map((option) => option.attributeName());
+  for (const name of HYPERPARAMETERS) assert.ok(flags.includes(name), name);
+});
+
+Deno.test("train: a recipe stands before a preset, and a flag before both", () => {
+  const chosenBy = (line: string) => {
+    const flags = trainFlags(newProgram()).parse(line.split(" "), { from: "user" }).opts();
+    return chosen(flags.preset ? PRESETS[flags.preset] : {}, flags);
+  };
+  const { batchSize, beta1, epochs, ema, learningRate } = chosenBy(
+    "--preset quick --recipe fast --learning-rate 0.5",
+  );
+  assert.deepEqual([batchSize, beta1, ema], [RECIPES.fast.batchSize, RECIPES.fast.beta1, 0.997]);
+  assert.deepEqual([epochs, learningRate], [PRESETS.quick.epochs, 0.5]);
+  assert.equal(chosenBy("--preset quick --recipe tutorial").beta1, 0.5);
+});
+
+Deno.test("train: the quick preset's networks fit the images", () => {
+  const widths = (side: number) => presetWidths("quick", { height: side, width: side });
+  assert.deepEqual(widths(28), {
+    generatorWidths: [128, 64, 32],
+    discriminatorWidths: [32, 64],
+  });
+  assert.deepEqual(widths(64).generatorWidths, [256, 128, 64, 32]);
+  assert.deepEqual(presetWidths("tutorial", { height: 64, width: 64 }), {});
 });
 
 Deno.test("train: rates have their ranges", () => {

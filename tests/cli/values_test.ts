@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { channels, imageSize, oneOf, path, pathTo } from "../../src/cli/values.ts";
-import { positive, real, seed, whole, wholes } from "../../src/cli/values.ts";
+import { positive, real, seed, someOf, whole, wholes } from "../../src/cli/values.ts";
 
 Deno.test("values: text becomes a value", () => {
   const here = Deno.cwd();
@@ -13,7 +13,9 @@ Deno.test("values: text becomes a value", () => {
     [real(0, Infinity)("1e-4"), 1e-4],
     [positive(".5"), 0.5],
     [wholes(2)("8, 16"), [8, 16]],
-    [wholes(3)("256,128,64"), [256, 128, 64]],
+    [wholes()("256,128,64"), [256, 128, 64]],
+    [wholes()("8"), [8]],
+    [someOf(["red", "blue"])("blue, red"), ["blue", "red"]],
     [oneOf("fast", "slow")("slow"), "slow"],
     [channels("3"), 3],
     [imageSize("32,64"), [32, 64]],
@@ -35,6 +37,8 @@ Deno.test("values: other text is refused, with what is expected", () => {
     [real(0, Infinity), ["0x10", "0b1", "Infinity", "1e999"], /a number of at least 0$/],
     [positive, ["0", "", "0x10", "Infinity"], /a number above 0$/],
     [wholes(2), ["1,2,3", "1", "1,", "1,0", "1,0x2"], /2 whole numbers such as 256,128$/],
+    [wholes(), ["", "1,", "1,0", "1,0x2", "1,,2"], /must be whole numbers such as 256,128,64$/],
+    [someOf(["red", "blue"]), ["", "green", "red,red", "red,"], /a list of red, blue$/],
     [oneOf("fast", "slow"), ["medium", "__proto__"], /fast or slow$/],
     [channels, ["2", "0x1"], /1 or 3$/],
     [imageSize, ["30,32", "32,2"], /both multiples of 4/],

@@ -73,6 +73,22 @@ Deno.test("Adam: variables, separate", () => compare(separate(new TestRandom(1))
 
 Deno.test("Adam: variables, side by side", () => compare(sideBySide(new TestRandom(1))));
 
+Deno.test("Adam: a learning rate that falls as Keras' PolynomialDecay does, and ends at 0", () =>
+  compare(separate(new TestRandom(2)), { learningRate: 0.01, decaySteps: 40 }));
+
+Deno.test("Adam: where the learning rate has fallen to 0, nothing moves", async () => {
+  const w = gpu.variable([3], [1, 2, 3]);
+  const adam = new Adam(gpu, [w], { learningRate: 0.1, decaySteps: 2.5 });
+  using program = gpu.compile({ g: [3] }, ({ g }) => (adam.apply([g]), {}));
+  const moved: boolean[] = [];
+  for (let t = 1; t <= 5; t++) {
+    const before = await w.read();
+    program.run({ g: [1, -1, 1] });
+    moved.push((await w.read()).some((value, i) => value !== before[i]));
+  }
+  assert.deepEqual(moved, [true, true, true, false, false]);
+});
+
 Deno.test("Adam: variables in another order than they lie in memory", () => {
   const [a, b, c, d, e, f] = sideBySide(new TestRandom(3));
   const [g, h] = separate(new TestRandom(4));

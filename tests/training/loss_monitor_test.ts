@@ -2,14 +2,17 @@
 
 import assert from "node:assert/strict";
 import { RandomSequence } from "../../src/model/threefry.ts";
+import type { ObjectiveName } from "../../src/model/objectives.ts";
 import { LossMonitor } from "../../src/training/loss_monitor.ts";
 
 type Losses = readonly [generator: number, discriminator: number];
 
 /** The warnings of a monitor that takes losses, step by step. */
-function warnings(...losses: Losses[]): string[] {
+const warnings = (...losses: Losses[]) => warningsOf("nonsaturating", losses);
+
+function warningsOf(objective: ObjectiveName, losses: readonly Losses[]): string[] {
   const texts: string[] = [];
-  const monitor = new LossMonitor((text) => texts.push(text));
+  const monitor = new LossMonitor((text) => texts.push(text), objective);
   losses.forEach(([g, d], i) => monitor.add(i + 1, g, d));
   return texts;
 }
@@ -121,6 +124,31 @@ Deno.test("loss monitor: numbers that are not finite are reported once, of losse
     assert.equal(monitor.diverged, true);
     const what = first === "losses" ? "the losses are no longer" : "dense/kernel is not";
     assert.deepEqual(texts, [`${what} finite at step 2: try a lower learning rate`]);
+  }
+});
+
+Deno.test("loss monitor: a relativistic discriminator judges pairs", () => {
+  const pair = (x: number): Losses => [Math.log1p(Math.exp(x)), Math.log1p(Math.exp(-x))];
+  const balanced = steps(300, () => pair(0));
+  assert.deepEqual(warningsOf("relativistic", balanced), []);
+  assert.deepEqual(warningsOf("relativistic", steps(300, () => pair(2.5))), [], "right with 92 %");
+  const [strong] = warningsOf("relativistic", steps(100, () => pair(4)));
+  assert.equal(
+    strong,
+    "step 100: the discriminator overpowers the generator: over the last 100 steps the " +
+      "discriminator's mean loss is 0.018 (right with 98 %) and the generator's 4.018 (its images " +
+      "pass for more real than real ones with 1.8 %). If it stays so, raise dropout, narrow " +
+      "discriminatorWidths, or lower learningRate",
+  );
+  const [weak] = warningsOf("relativistic", steps(100, () => pair(-3)));
+  assert.match(weak, /the generator overpowers the discriminator/);
+});
+
+Deno.test("loss monitor: losses without a scale cause no warning but of numbers not finite", () => {
+  for (const objective of ["hinge", "wgan-gp"] as const) {
+    assert.deepEqual(warningsOf(objective, steady(300, -40, -60)), []);
+    assert.deepEqual(warningsOf(objective, steady(300, 4, 0.01)), []);
+    assert.equal(warningsOf(objective, steady(300, NaN, 0.01)).length, 1);
   }
 });
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type StepEvent, trainDCGAN, type TrainOptions } from "../../mod.ts";
+import { type Hyperparameters, type StepEvent, trainDCGAN, type TrainOptions } from "../../mod.ts";
 import { readCheckpoint } from "../../src/files/checkpoints.ts";
 import { resolveOptions, resolveTrainOptions } from "../../src/training/options.ts";
 import { gpu, SMALL, test, tinyBlobs, train } from "../support/small.ts";
@@ -42,6 +42,18 @@ test("options: the defaults are the tutorial's", async (outDir) => {
     discriminatorWidths,
     dropout: 0.3,
     seed: 0,
+    discriminatorLearningRate: 1e-4,
+    decaySteps: 0,
+    normalization: "batch",
+    objective: "nonsaturating",
+    r1: 0,
+    r2: 0,
+    gradientPenalty: 0,
+    labelSmoothing: 0,
+    discriminatorSteps: 1,
+    augment: [],
+    ema: 0,
+    conditional: false,
   });
 });
 
@@ -58,6 +70,41 @@ Deno.test("options: wrong options are refused before anything is made", async ()
     [{ dropout: 1 }, "RangeError", /dropout must be .* got 1/],
     [{ generatorWidths: [8, 8, 0] }, "RangeError", /generatorWidths must be .* got \[8,8,0\]/],
     [{ beta1: 1 }, "RangeError", /beta1 must be .* got 1/],
+    [{ generatorWidths: [8] }, "RangeError", /generatorWidths must be 2 or more .* got \[8\]/],
+    [{ objective: "lsgan" as "hinge" }, "RangeError", /objective must be "nonsat.*" or .*"lsgan"/],
+    [{ recipe: "slow" as "fast" }, "RangeError", /recipe must be "tutorial" or "fast", got "slow"/],
+    [{ r1: -1 }, "RangeError", /r1 must be a number of at least 0, got -1/],
+    [
+      { gradientPenalty: 10, objective: "hinge" },
+      "RangeError",
+      /^The objective "hinge" has no gradientPenalty, got 10: leave it out, or use .* "wgan-gp"$/,
+    ],
+    [{ r2: 1, objective: "wgan-gp" }, "RangeError", /"wgan-gp" has no r2, got 1: leave it out/],
+    [
+      { labelSmoothing: 0.1, recipe: "fast" },
+      "RangeError",
+      /"relativistic" has no labelSmoothing, got 0.1: .* use the objective "nonsaturating"/,
+    ],
+    [{ ema: 1 }, "RangeError", /ema must be .* below 1, got 1/],
+    [{ discriminatorSteps: 0 }, "RangeError", /discriminatorSteps must be a whole number/],
+    [{ decaySteps: 0.5 }, "RangeError", /decaySteps must be a whole number of at least 0, got 0.5/],
+    [
+      { augment: ["cutout", "cutout"] },
+      "RangeError",
+      /augment must be a list of "color" or "translation" or "cutout", each once, got/,
+    ],
+    [{ normalization: "layer" as "none" }, "RangeError", /normalization must be "batch" or "none"/],
+    [{ conditional: 1 as unknown as true }, "RangeError", /conditional must be true or false/],
+    [
+      { conditional: true, dataset: { ...dataset, labels: undefined } },
+      "DataError",
+      /need the label of each image, and this data set of 70 images has none/,
+    ],
+    [
+      { conditional: true, dataset: { ...dataset, labels: new Uint8Array(69) } },
+      "DataError",
+      /70 images needs 70 labels or none, got 69/,
+    ],
     [{ seed: -1 }, "RangeError", /seed must be .* got -1/],
     [{ epochs: 1.5 }, "RangeError", /epochs must be a whole number .* got 1.5/],
     [{ resume: true }, "TypeError", /needs an outDir/],
@@ -71,6 +118,22 @@ Deno.test("options: wrong options are refused before anything is made", async ()
     await assert.rejects(train(change), { name, message });
   }
   assert.equal(gpu.context.memory.count, before);
+});
+
+Deno.test("options: a recipe's values stand where none is given", () => {
+  const { dataset } = SMALL;
+  const { objective, ema, beta1, augment } = resolveOptions({
+    ...{ dataset, recipe: "fast", beta1: 0.5, augment: ["cutout", "color"] },
+  });
+  assert.deepEqual([objective, ema, beta1], ["relativistic", 0.997, 0.5]);
+  assert.deepEqual(augment, ["color", "cutout"], "in one order");
+  const penalty = ({ gradientPenalty }: Hyperparameters) => gradientPenalty;
+  assert.equal(penalty(resolveOptions({ dataset, objective: "wgan-gp" })), 10);
+  assert.equal(penalty(resolveOptions({ dataset, objective: "wgan-gp", gradientPenalty: 0 })), 0);
+  assert.equal(resolveOptions({ dataset, learningRate: 1 }).discriminatorLearningRate, 1);
+  const { height, width } = { height: 64, width: 64 };
+  const large = { images: new Uint8Array(64 * 64), count: 1, height, width, channels: 1 };
+  assert.deepEqual(resolveOptions({ dataset: large }).discriminatorWidths, [64, 128, 256]);
 });
 
 Deno.test("options: what is resolved has every option, and resolving it again changes nothing", () => {

@@ -274,8 +274,12 @@ Deno.test("trainer: wrong options are compile errors where they can be", () => {
     trainDCGAN({ dataset, resume: true }),
     // @ts-expect-error nowhere to write checkpoints
     trainDCGAN({ dataset, checkpoint: { everyEpochs: 1 } }),
-    // @ts-expect-error a generator has three widths
-    trainDCGAN({ dataset, generatorWidths: [8, 8] }),
+    // @ts-expect-error widths are a list
+    trainDCGAN({ dataset, generatorWidths: 8 }),
+    // @ts-expect-error an objective that does not exist
+    trainDCGAN({ dataset, objective: "lsgan" }),
+    // @ts-expect-error a recipe that does not exist
+    trainDCGAN({ dataset, recipe: "slow" }),
     // @ts-expect-error a data set is more than its images
     trainDCGAN({ dataset: { images: new Uint8Array(784) } }),
     // @ts-expect-error an option that does not exist
