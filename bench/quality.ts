@@ -13,14 +13,8 @@
  * @module
  */
 
-import {
-  evaluate,
-  type Hyperparameters,
-  loadFashionMNIST,
-  loadMNIST,
-  type RecipeName,
-  trainDCGAN,
-} from "../mod.ts";
+import { evaluate, type Hyperparameters, type RecipeName, trainDCGAN } from "../mod.ts";
+import { loadData } from "../src/cli/data.ts";
 import { list, options, path, whole, word } from "./support/options.ts";
 
 const text = (value: string) => value;
@@ -67,9 +61,10 @@ async function results(): Promise<Result[]> {
   return lines.split("\n").filter((line) => line).map((line) => JSON.parse(line));
 }
 
-const load = asked.data === "mnist" ? loadMNIST : loadFashionMNIST;
-const dataset = await load();
-const test = await load({ split: "test" });
+const load = (split: "train" | "test") =>
+  loadData({ data: asked.data === "mnist" ? undefined : asked.data, split }, () => {});
+const dataset = await load("train");
+const test = await load("test");
 
 async function train(recipe: string, seed: number): Promise<Result> {
   const name = asked.name || recipe;
@@ -83,7 +78,7 @@ async function train(recipe: string, seed: number): Promise<Result> {
     dataset,
     epochs: 1e6,
     maxSteps: asked.steps,
-    evaluateEvery: 0,
+    evaluateEvery: Infinity,
     signal: stop.signal,
     ...asked.out ? { outDir: `${asked.out}/${name}-${asked.data}-${seed}`, overwrite: true } : {},
     onStep() {
