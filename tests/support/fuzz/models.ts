@@ -1,6 +1,7 @@
 /** Valid files of weights and checkpoints, to be damaged. */
 
 import fc from "npm:fast-check@4.10.2";
+import type { Architecture } from "../../../src/model/architecture.ts";
 import { generatorArchitecture } from "../../../src/model/generator.ts";
 import { concat, utf8, word } from "./bytes.ts";
 import { damagedJson, type Json, pretenders } from "./json.ts";
@@ -106,17 +107,23 @@ export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
 
 const SIZES = { noiseDim: 3, widths: [4, 2, 3], channels: 1, height: 4, width: 8 } as const;
 
+const specsOf = ({ layers }: Architecture): Spec[] =>
+  layers.flatMap(({ name: of, layer }) =>
+    layer.weights.map(({ name, shape }) => ({ name: `${of}/${name}`, dtype: "F32", shape }))
+  );
 const generator = generatorArchitecture(SIZES);
-const weights: readonly Spec[] = generator.layers.flatMap(({ name: of, layer }) =>
-  layer.weights.map(({ name, shape }) => ({ name: `${of}/${name}`, dtype: "F32", shape }))
+const weights: readonly Spec[] = specsOf(generator);
+const conditional = specsOf(
+  generatorArchitecture({ ...SIZES, widths: [4, 2], classes: 2, normalization: "none" }),
 );
 
 /** The weights, of which one may have another shape or type. */
 const otherWeights = fc.tuple(
+  fc.constantFrom(weights, conditional),
   fc.nat(3 * weights.length),
   fc.constantFrom("F32", "F32", "U32"),
   fc.array(fc.nat(5), { maxLength: 5 }),
-).map(([at, dtype, shape]) =>
+).map(([weights, at, dtype, shape]) =>
   weights.map((spec, i) => i === at ? { ...spec, dtype, shape } : spec)
 );
 
