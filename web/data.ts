@@ -7,8 +7,8 @@
 import type { Dataset } from "../mod.ts";
 import { concat } from "../src/formats/bytes.ts";
 import { decompressIDX, parseIDX } from "../src/data/idx.ts";
-import { HEAD, imageSize } from "./image_size.ts";
-import type { Questions } from "./protocol.ts";
+import { requireImage } from "./image_size.ts";
+import type { Skipped } from "./protocol.ts";
 
 /** A data set with a name for people. */
 export interface Data extends Dataset {
@@ -42,68 +42,74 @@ export async function fetchMNIST(progress: (done: number) => void): Promise<Data
   return { name: MNIST, images: data, count, height, width, channels: 1 };
 }
 
-/** Most pixels of an image that is decoded: 50 megapixels are 200 MB in memory. */
-const MOST_PIXELS = 50e6;
-
 /** Most bytes of all images together, so that they fit into one binding of any device. */
 const MOST_BYTES = 128 * 1024 * 1024;
 
-/**
- * Images of files, each cropped to a square and scaled down. What is no image, or too large, is skipped
- * with a reason.
- *
- * @param canceled asked before each file
- * @returns nothing but the skipped, if no file is an image
- */
-export async function readImages(
-  { files, size, color }: Questions["images"]["ask"],
-  progress: (done: number) => void,
-  canceled: () => boolean,
-): Promise<{ data?: Data; skipped: { name: string; reason: string }[] }> {
-  const channels = color ? 3 : 1;
-  const bytes = size * size * channels;
-  const most = Math.min(files.length, Math.floor(MOST_BYTES / bytes));
-  const images = new Uint8Array(most * bytes);
-  const skipped: { name: string; reason: string }[] = [];
-  const canvas = new OffscreenCanvas(size, size).getContext("2d", { willReadFrequently: true })!;
-  let count = 0;
-  for (const [i, file] of files.entries()) {
-    if (canceled()) break;
-    if (count === most) {
-      skipped.push({ name: `${files.length - i} files`, reason: `${most} images are enough` });
-      break;
-    }
-    try {
-      const pixels = await readImage(file, canvas);
-      for (let p = 0, to = count * bytes; p < pixels.length; p += 4) {
-        const [r, g, b] = [pixels[p], pixels[p + 1], pixels[p + 2]];
-        if (color) images.set([r, g, b], to);
-        // The luma of BT.601, as the library's own image folders.
-        else images[to] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
-        to += channels;
-      }
-      count++;
-    } catch (error) {
-      skipped.push({ name: file.name, reason: (error as Error).message });
-    }
-    if (i % 20 === 0) progress(i / files.length);
+/** Images of files, each cropped to a square and scaled down. */
+export class ImageReader {
+  readonly #channels: number;
+  readonly #canvas: OffscreenCanvasRenderingContext2D;
+  readonly #most: number;
+  readonly #images: Uint8Array[] = [];
+
+  constructor(private readonly size: number, color: boolean) {
+    this.#channels = color ? 3 : 1;
+    this.#canvas = new OffscreenCanvas(size, size).getContext("2d", { willReadFrequently: true })!;
+    this.#most = Math.floor(MOST_BYTES / (size * size * this.#channels));
   }
-  if (count === 0) return { skipped };
-  const name = `your ${count === 1 ? "image" : `${count.toLocaleString("en")} images`}`;
-  const all = images.slice(0, count * bytes);
-  return { data: { name, images: all, count, height: size, width: size, channels }, skipped };
+
+  /** Reads more files; gives those that are skipped, as what is no image or too large. */
+  async add(files: readonly File[]): Promise<Skipped[]> {
+    const skipped: Skipped[] = [];
+    for (const file of files) {
+      if (this.full) {
+        skipped.push({ name: file.name, reason: `${this.#most} images are enough` });
+        continue;
+      }
+      try {
+        this.#images.push(this.#toBytes(await readImage(file, this.#canvas)));
+      } catch (error) {
+        skipped.push({ name: file.name, reason: (error as Error).message });
+      }
+    }
+    return skipped;
+  }
+
+  #toBytes(pixels: Uint8ClampedArray): Uint8Array {
+    if (this.#channels === 3) return Uint8Array.from(pixels.filter((_, i) => i % 4 !== 3));
+    // The luma of BT.601, as the library's own image folders.
+    return Uint8Array.from(
+      { length: pixels.length / 4 },
+      (_, i) =>
+        Math.round(0.299 * pixels[4 * i] + 0.587 * pixels[4 * i + 1] + 0.114 * pixels[4 * i + 2]),
+    );
+  }
+
+  get count(): number {
+    return this.#images.length;
+  }
+
+  /** Whether there is no room for more. */
+  get full(): boolean {
+    return this.count === this.#most;
+  }
+
+  /** What was read. */
+  get data(): Data {
+    const { count, size } = this;
+    return {
+      name: `your ${count === 1 ? "image" : `${count.toLocaleString("en")} images`}`,
+      images: concat(this.#images),
+      ...{ count, height: size, width: size, channels: this.#channels },
+    };
+  }
 }
 
 async function readImage(
   file: File,
   canvas: OffscreenCanvasRenderingContext2D,
 ): Promise<Uint8ClampedArray> {
-  const found = imageSize(new Uint8Array(await file.slice(0, HEAD).arrayBuffer()));
-  if (!found) throw new Error("not a PNG, JPEG, WebP, GIF or BMP image");
-  const [width, height] = found;
-  if (width * height > MOST_PIXELS) {
-    throw new Error(`${width} × ${height} pixels are too many: make it smaller than 50 megapixels`);
-  }
+  const [width, height] = await requireImage(file);
   const side = Math.min(width, height);
   const size = canvas.canvas.width;
   const bitmap = await createImageBitmap(

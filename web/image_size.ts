@@ -6,7 +6,25 @@
  */
 
 /** Bytes of a file that are enough; what precedes the size in a JPEG can be long. */
-export const HEAD = 512 * 1024;
+const HEAD = 512 * 1024;
+
+/** Most pixels of an image that is decoded: 50 megapixels are 200 MB in memory. */
+const MOST_PIXELS = 50e6;
+
+/**
+ * Width and height of an image that a browser can decode without harm.
+ *
+ * @throws {Error} with the reason why it is none.
+ */
+export async function requireImage(file: Blob): Promise<readonly [number, number]> {
+  const found = imageSize(new Uint8Array(await file.slice(0, HEAD).arrayBuffer()));
+  if (!found) throw new Error("not a PNG, JPEG, WebP, GIF or BMP image");
+  const [width, height] = found;
+  if (width * height > MOST_PIXELS) {
+    throw new Error(`${width} × ${height} pixels are too many: make it smaller than 50 megapixels`);
+  }
+  return found;
+}
 
 const text = (bytes: Uint8Array, from: number, length: number) =>
   String.fromCharCode(...bytes.subarray(from, from + length));

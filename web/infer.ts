@@ -1,14 +1,16 @@
 /**
- * A trained generator in plain TypeScript, for visitors without WebGPU: dense, batch normalization,
- * transposed convolutions, in loops of 32-bit floats.
+ * A trained generator in plain TypeScript, for visitors without WebGPU: the layers of the library's
+ * generator in loops of 32-bit floats.
  *
  * @module
  */
 
-import { decodeSafetensors } from "../src/formats/safetensors.ts";
-
-const EPSILON = 1e-3;
-const SLOPE = 0.3;
+import { seedNoise } from "../src/model/sampler.ts";
+import { generatorArchitecture, generatorSizes } from "../src/model/generator.ts";
+import type { Layer } from "../src/model/layer.ts";
+import { requireSameModel } from "../src/model/topology.ts";
+import { weightData, weightsFromBytes } from "../src/model/weights.ts";
+import type { ImageSize } from "./protocol.ts";
 
 /** What {@linkcode principalDirections} needs of a generator. */
 export interface FirstLayer {
@@ -20,113 +22,154 @@ export interface FirstLayer {
 }
 
 /** What batch normalization multiplies with in inference. */
-export function scaleOf(gamma: Float32Array, variance: Float32Array): Float32Array {
-  return gamma.map((value, i) => value / Math.sqrt(variance[i] + EPSILON));
+export function scaleOf(gamma: Float32Array, variance: Float32Array, epsilon = 1e-3): Float32Array {
+  return gamma.map((value, i) => value / Math.sqrt(variance[i] + epsilon));
 }
 
-type Weights = ReadonlyMap<
-  string,
-  { readonly shape: readonly number[]; readonly data: Float32Array }
->;
+interface WeightedLayer {
+  readonly layer: Layer;
+  readonly weights: readonly Float32Array[];
+}
 
 /** A generator on the host. */
 export class PlainGenerator {
   readonly noiseDim: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-  readonly #weights: Weights;
+  readonly image: ImageSize;
+  readonly #layers: readonly WeightedLayer[];
 
   /**
-   * Takes the bytes of a generator as `Generator.save` writes it to a safetensors file.
+   * Takes the bytes of a generator as `Generator.save` writes it to a safetensors file, or of the
+   * checkpoint of a run.
    *
-   * @throws {CheckpointError} when the file is damaged.
+   * @param name what messages call them
+   * @throws {CheckpointError} when the file is damaged, or has no generator.
    */
-  constructor(bytes: Uint8Array) {
-    const { tensors, metadata } = decodeSafetensors(bytes, "the generator of this page");
-    this.#weights = tensors as Weights;
-    [this.height, this.width, this.channels] = JSON.parse(metadata.image);
-    this.noiseDim = this.#weight("dense/kernel").shape[0];
+  constructor(bytes: Uint8Array, name = "the generator of this page") {
+    const file = weightsFromBytes(bytes, name, "generator");
+    const sizes = generatorSizes(file);
+    const model = generatorArchitecture(sizes);
+    requireSameModel(file, model);
+    this.#layers = model.layers.map(({ name, layer }) => ({
+      layer,
+      weights: layer.weights.map((weight) =>
+        weightData(file, `${name}/${weight.name}`, weight.shape)
+      ),
+    }));
+    const { height, width, channels, noiseDim } = sizes;
+    this.image = { height, width, channels };
+    this.noiseDim = noiseDim;
   }
 
   /** Its first layer. */
   get first(): FirstLayer {
-    const [gamma, variance] = ["gamma", "moving_variance"].map((name) =>
-      this.#weight(`batch_normalization/${name}`).data
-    );
-    const { data: kernel } = this.#weight("dense/kernel");
-    return { kernel, scale: scaleOf(gamma, variance), noiseDim: this.noiseDim };
+    const [{ weights: [kernel] }, { layer, weights: [gamma, , , variance] }] = this.#layers;
+    const units = kernel.length / this.noiseDim;
+    const scale = layer.type === "BatchNormalization"
+      ? scaleOf(gamma, variance)
+      : new Float32Array(units).fill(1);
+    return { kernel, scale, noiseDim: this.noiseDim };
   }
 
-  /** Images [count, height, width, channels] on [-1, 1] of noise [count, noiseDim]. */
-  generate(noise: Float32Array): Float32Array<ArrayBuffer> {
-    const { noiseDim, height, width, channels } = this;
+  /** The noise of a seed. */
+  noise(count: number, seed: number): Float32Array<ArrayBuffer> {
+    return seedNoise(count, this.noiseDim, seed);
+  }
+
+  /**
+   * Images [count, height, width, channels] on [-1, 1] of noise [count, noiseDim]. Other work goes on
+   * between two of them.
+   */
+  async generate(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+    const { noiseDim, image: { height, width, channels } } = this;
     const count = noise.length / noiseDim;
     const images = new Float32Array(count * height * width * channels);
     for (let i = 0; i < count; i++) {
-      const image = this.#one(noise.subarray(i * noiseDim, (i + 1) * noiseDim));
-      images.set(image, i * height * width * channels);
+      let x: Float32Array = noise.slice(i * noiseDim, (i + 1) * noiseDim);
+      let shape: readonly number[] = [noiseDim];
+      for (const each of this.#layers) {
+        x = compute(each, x, shape);
+        shape = each.layer.outputShape;
+      }
+      images.set(x, i * height * width * channels);
+      await new Promise((resolve) => setTimeout(resolve));
     }
     return images;
   }
+}
 
-  #one(noise: Float32Array): Float32Array {
-    const [h, w] = [this.height / 4, this.width / 4];
-    const dense = this.#weight("dense/kernel").data;
-    const units = dense.length / noise.length;
-    let x = new Float32Array(units);
-    for (let i = 0; i < noise.length; i++) {
-      const row = dense.subarray(i * units, (i + 1) * units);
-      for (let j = 0; j < units; j++) x[j] += noise[i] * row[j];
-    }
-    this.#normalize(x, "");
-    x = this.#transposed(x, h, w, "", 1);
-    this.#normalize(x, "_1");
-    x = this.#transposed(x, h, w, "_1", 2);
-    this.#normalize(x, "_2");
-    return this.#transposed(x, 2 * h, 2 * w, "_2", 2).map(Math.tanh);
+function compute(
+  { layer, weights }: WeightedLayer,
+  x: Float32Array,
+  shape: readonly number[],
+): Float32Array {
+  switch (layer.type) {
+    case "Dense":
+      return finish(layer, dense(x, weights[0]), weights[1]);
+    case "BatchNormalization":
+      return normalize(x, weights, layer.config.epsilon as number);
+    case "LeakyReLU":
+      return x.map((value) => value < 0 ? layer.config.alpha as number * value : value);
+    case "Reshape":
+      return x;
+    case "Conv2DTranspose":
+      return finish(layer, transposed(layer, x, shape, weights[0]), weights[1]);
   }
+  throw new Error(`A layer ${layer.type} cannot be computed without WebGPU`);
+}
 
-  /** Batch normalization by moving statistics, then LeakyReLU; in place. */
-  #normalize(x: Float32Array, suffix: string): void {
-    const of = (name: string) => this.#weight(`batch_normalization${suffix}/${name}`).data;
-    const [beta, mean] = [of("beta"), of("moving_mean")];
-    const scale = scaleOf(of("gamma"), of("moving_variance"));
-    for (let i = 0; i < x.length; i++) {
-      const channel = i % scale.length;
-      const y = (x[i] - mean[channel]) * scale[channel] + beta[channel];
-      x[i] = y < 0 ? SLOPE * y : y;
-    }
+/** Adds the bias and applies the activation. */
+function finish({ config }: Layer, x: Float32Array, bias?: Float32Array): Float32Array {
+  const y = bias ? x.map((value, i) => value + bias[i % bias.length]) : x;
+  return config.activation === "tanh" ? y.map(Math.tanh) : y;
+}
+
+function dense(x: Float32Array, kernel: Float32Array): Float32Array {
+  const units = kernel.length / x.length;
+  const y = new Float32Array(units);
+  for (let i = 0; i < x.length; i++) {
+    const row = kernel.subarray(i * units, (i + 1) * units);
+    for (let j = 0; j < units; j++) y[j] += x[i] * row[j];
   }
+  return y;
+}
 
-  /** A transposed convolution of padding "same": each value adds the kernel, scaled, to the output. */
-  #transposed(x: Float32Array, h: number, w: number, suffix: string, stride: number) {
-    const { shape: [kh, kw, out, inputs], data } = this.#weight(`conv2d_transpose${suffix}/kernel`);
-    const [oh, ow] = [h * stride, w * stride];
-    // The smaller half of the padding comes first, as TensorFlow has it.
-    const [top, left] = [Math.max(kh - stride, 0) >> 1, Math.max(kw - stride, 0) >> 1];
-    const y = new Float32Array(oh * ow * out);
-    for (let i = 0; i < h * w; i++) {
-      const pixel = x.subarray(i * inputs, (i + 1) * inputs);
-      for (let tap = 0; tap < kh * kw; tap++) {
-        const row = Math.floor(i / w) * stride + Math.floor(tap / kw) - top;
-        const column = i % w * stride + tap % kw - left;
-        if (row < 0 || row >= oh || column < 0 || column >= ow) continue;
-        const to = (row * ow + column) * out;
-        for (let o = 0; o < out; o++) {
-          const from = (tap * out + o) * inputs;
-          let sum = 0;
-          for (let c = 0; c < inputs; c++) sum += pixel[c] * data[from + c];
-          y[to + o] += sum;
-        }
+/** Batch normalization by moving statistics. */
+function normalize(x: Float32Array, weights: readonly Float32Array[], epsilon: number) {
+  const [gamma, beta, mean, variance] = weights;
+  const scale = scaleOf(gamma, variance, epsilon);
+  return x.map((value, i) => {
+    const channel = i % scale.length;
+    return (value - mean[channel]) * scale[channel] + beta[channel];
+  });
+}
+
+/** A transposed convolution of padding "same": each value adds the kernel, scaled, to the output. */
+function transposed(
+  { config, outputShape: [oh, ow, out], weights: [{ shape: [kh, kw] }] }: Layer,
+  x: Float32Array,
+  [h, w, inputs]: readonly number[],
+  kernel: Float32Array,
+): Float32Array {
+  const [down, across] = config.strides as readonly [number, number];
+  // The smaller half of the padding comes first, as TensorFlow has it.
+  const [top, left] = [Math.max(kh - down, 0) >> 1, Math.max(kw - across, 0) >> 1];
+  const y = new Float32Array(oh * ow * out);
+  for (let i = 0; i < h * w; i++) {
+    const pixel = x.subarray(i * inputs, (i + 1) * inputs);
+    for (let tap = 0; tap < kh * kw; tap++) {
+      const row = Math.floor(i / w) * down + Math.floor(tap / kw) - top;
+      const column = i % w * across + tap % kw - left;
+      if (row < 0 || row >= oh || column < 0 || column >= ow) continue;
+      const to = (row * ow + column) * out;
+      for (let o = 0; o < out; o++) {
+        const from = (tap * out + o) * inputs;
+        let sum = 0;
+        for (let c = 0; c < inputs; c++) sum += pixel[c] * kernel[from + c];
+        y[to + o] += sum;
       }
     }
-    return y;
   }
-
-  #weight(name: string) {
-    return this.#weights.get(name)!;
-  }
+  return y;
 }
 
 /**

@@ -9,15 +9,15 @@
 
 import type { Settings } from "./settings.ts";
 
-/** Which generator makes images: the one in training, or the trained one that ships with the page. */
-export type Source = "run" | "shipped";
+/** Which generator makes images: the one in training, the one that ships with the page, one of a file. */
+export type Source = "run" | "shipped" | "opened";
 
 /** Orders, which have no answer: what they change, events report. */
 export type Order =
   /** Looks for a device and for a run kept from before, and makes a run. The first order. */
   | { readonly type: "hello"; readonly settings: Settings; readonly bare: boolean }
-  /** Makes a new run with these settings, on MNIST or on the images that are loaded. */
-  | { readonly type: "begin"; readonly settings: Settings; readonly mnist?: boolean }
+  /** Makes a new run with these settings, on MNIST, on the images just read, or on what it had before. */
+  | { readonly type: "begin"; readonly settings: Settings; readonly data?: "mnist" | "read" }
   /** Goes on with the run that is kept from before. */
   | { readonly type: "resume" }
   /** Trains until "pause"; with `delay`, so many milliseconds pass between steps. */
@@ -31,9 +31,7 @@ export type Order =
   /** Asks for the next "frame". The page asks again once it has drawn one, so it is never flooded. */
   | { readonly type: "frame" }
   /** Keeps the run in the origin's private file system now. */
-  | { readonly type: "keep" }
-  /** Ends the reading of image files. */
-  | { readonly type: "cancel" };
+  | { readonly type: "keep" };
 
 /** Questions by name, each with what is asked and what is answered. */
 export interface Questions {
@@ -78,22 +76,28 @@ export interface Questions {
     readonly ask: { readonly form: "checkpoint" | "safetensors" | "onnx" };
     readonly answer: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
   };
-  /** Opens a checkpoint and goes on with it. */
+  /** Opens a checkpoint and goes on with it; a generator alone, or without a device, is only shown. */
   open: {
     readonly ask: { readonly file: File };
-    readonly answer: { readonly step: number };
+    readonly answer: { readonly step: number } | { readonly alone: true };
   };
-  /** Reads image files, and makes them the data of the next run. */
+  /** Reads image files; "begin" makes them the data of a run. */
   images: {
     readonly ask: {
+      /** Some of them: passing on thousands at once would stop the page for seconds. */
       readonly files: readonly File[];
+      /** Whether they are the first ones. */
+      readonly first: boolean;
       readonly size: number;
       readonly color: boolean;
     };
     readonly answer: {
+      /** Images so far. */
       readonly count: number;
-      readonly skipped: readonly { readonly name: string; readonly reason: string }[];
-      readonly canceled: boolean;
+      /** Whether there is no room for more. */
+      readonly full: boolean;
+      /** Those of these files that were skipped. */
+      readonly skipped: readonly Skipped[];
     };
   };
   /** How long each kernel of one step takes. */
@@ -101,6 +105,12 @@ export interface Questions {
     readonly ask: Record<never, never>;
     readonly answer: { readonly kernels: readonly KernelTime[] };
   };
+}
+
+/** A file that was skipped. */
+export interface Skipped {
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** Dispatches of one kernel in a step, together. */
@@ -132,6 +142,13 @@ export interface Losses {
   readonly discriminator: number;
 }
 
+/** The losses of a run, with each point the mean of some steps. */
+export interface LossesSoFar {
+  /** Steps of a point at present. */
+  readonly width: number;
+  readonly points: readonly Losses[];
+}
+
 /** What the run looks like at a step. */
 export interface Frame {
   readonly step: number;
@@ -156,6 +173,7 @@ export interface RunInfo {
   /** Keras' summaries. */
   readonly summaries: readonly string[];
   readonly stepsPerEpoch: number;
+  readonly losses: LossesSoFar;
 }
 
 /** What one step costs, once it is compiled. */

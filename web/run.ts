@@ -12,6 +12,8 @@ import type { Data } from "./data.ts";
 import type { Device } from "./device.ts";
 import { type FirstLayer, scaleOf } from "./infer.ts";
 import type { Cost, Frame, ImageSize, KernelTime, Losses, Questions } from "./protocol.ts";
+import type { LossesSoFar } from "./protocol.ts";
+import { Series } from "./series.ts";
 import type { Settings } from "./settings.ts";
 
 /** Images that a frame has, and that the discriminator is asked about. */
@@ -47,6 +49,15 @@ interface Parts {
   readonly report: Reports;
 }
 
+/** Where a run goes on. */
+export interface Beginning {
+  readonly snapshot: Snapshot;
+  /** What messages call it. */
+  readonly name: string;
+  /** Default those of the snapshot: means of its epochs. */
+  readonly losses?: LossesSoFar;
+}
+
 /** A run, on a device that it does not own. */
 export class Run implements Disposable {
   readonly settings: Settings;
@@ -54,6 +65,7 @@ export class Run implements Disposable {
   readonly #device: Device;
   readonly #report: Reports;
   readonly #real: Float32Array;
+  readonly #losses: Series;
   /** The newest state in memory. */
   #newest: Snapshot | undefined;
   #over = false;
@@ -77,26 +89,24 @@ export class Run implements Disposable {
   private constructor(
     { settings, data, device, report }: Parts,
     private trainer: Trainer,
-    snapshot: Snapshot | undefined,
+    from: Beginning | undefined,
   ) {
     this.settings = settings;
     this.data = data;
     this.#device = device;
     this.#report = report;
-    this.#newest = snapshot;
+    this.#newest = from?.snapshot;
+    this.#losses = new Series(from && (from.losses ?? meansOf(from.snapshot)));
+    this.#losses.cut(trainer.steps);
     const size = data.height * data.width * data.channels;
     this.#real = new Float32Array(SHOWN * size);
     for (let i = 0; i < SHOWN; i++) this.#real.set(this.#image(i * data.count / SHOWN), i * size);
   }
 
-  /**
-   * Makes the networks, or takes them from a snapshot.
-   *
-   * @param name what messages call the snapshot
-   */
-  static async create(parts: Parts, snapshot?: Snapshot, name?: string): Promise<Run> {
+  /** Makes the networks, or takes them from a snapshot. */
+  static async create(parts: Parts, from?: Beginning): Promise<Run> {
     return await parts.device.use(async (gpu) =>
-      new Run(parts, await makeTrainer(parts, gpu, snapshot, name), snapshot)
+      new Run(parts, await makeTrainer(parts, gpu, from), from)
     );
   }
 
@@ -120,7 +130,9 @@ export class Run implements Disposable {
       ...{ settings: this.settings, data: this.data },
       ...{ device: this.#device, report: this.#report },
     };
-    const trainer = await makeTrainer(parts, gpu, this.#newest, "the newest snapshot");
+    const snapshot = this.#newest;
+    const from = snapshot && { snapshot, name: "the newest snapshot" };
+    const trainer = await makeTrainer(parts, gpu, from);
     if (this.#over) {
       trainer[Symbol.dispose]();
       throw new Error("Another run took the place of this one");
@@ -128,6 +140,7 @@ export class Run implements Disposable {
     this.#free();
     this.trainer = trainer;
     this.#shown = -1;
+    this.#losses.cut(trainer.steps);
     this.#snapshots = this.#snapshots.filter(({ step }) => step <= trainer.steps);
     this.#report.moved(trainer.steps);
     this.#reportSteps();
@@ -153,6 +166,11 @@ export class Run implements Disposable {
   /** Keras' summaries of both networks. */
   get summaries(): string[] {
     return [this.trainer.generator.summary(), this.trainer.discriminator.summary()];
+  }
+
+  /** The losses so far. */
+  get losses(): LossesSoFar {
+    return this.#losses.soFar;
   }
 
   /** What a step costs, once it is compiled. */
@@ -215,6 +233,7 @@ export class Run implements Disposable {
       if (event.type !== "step") continue;
       const { step, generatorLoss: generator, discriminatorLoss: discriminator } = event;
       losses.push({ step, generator, discriminator });
+      this.#losses.add(losses.at(-1)!);
     }
     const took = performance.now() - began;
     // The first steps compile; what they take says nothing.
@@ -291,6 +310,11 @@ export class Run implements Disposable {
     );
   }
 
+  /** Length of its noise. */
+  get noiseDim(): number {
+    return this.settings.noiseDim;
+  }
+
   /** The noise of the run's images, as `Trainer.sample` has it. */
   noise(count: number, seed = this.settings.seed): Float32Array<ArrayBuffer> {
     return seedNoise(count, this.settings.noiseDim, seed);
@@ -309,9 +333,18 @@ export class Run implements Disposable {
   /** The generator's first layer as it stands. */
   async first(): Promise<FirstLayer> {
     return await this.#use(async () => {
-      const [kernel, gamma, , , variance] = this.trainer.generator.variables;
-      const [data, g, v] = await Promise.all([kernel.read(), gamma.read(), variance.read()]);
-      return { kernel: data, scale: scaleOf(g, v), noiseDim: kernel.shape[0] };
+      const { variables } = this.trainer.generator;
+      const read = (name: string) => variables.find((each) => each.name.endsWith(name))!.read();
+      const kernel = await read("dense/kernel");
+      const { noiseDim } = this;
+      const normalized = variables.some(({ name }) => name.endsWith("batch_normalization/gamma"));
+      const scale = normalized
+        ? scaleOf(
+          await read("batch_normalization/gamma"),
+          await read("batch_normalization/moving_variance"),
+        )
+        : new Float32Array(kernel.length / noiseDim).fill(1);
+      return { kernel, scale, noiseDim };
     });
   }
 
@@ -411,6 +444,7 @@ export class Run implements Disposable {
         await this.trainer.restore(snapshot, `the snapshot of step ${step}`);
         this.#newest = snapshot;
         this.#snapshots.length = at + 1;
+        this.#losses.cut(step);
         this.#shown = -1;
         this.#report.rewound(step);
         this.#reportSteps();
@@ -437,8 +471,7 @@ export class Run implements Disposable {
 async function makeTrainer(
   { settings, data, report }: Parts,
   gpu: Gpu,
-  snapshot: Snapshot | undefined,
-  name: string | undefined,
+  from: Beginning | undefined,
 ): Promise<Trainer> {
   const trainer = await Trainer.create({
     ...settings,
@@ -450,12 +483,25 @@ async function makeTrainer(
     onCompile: ({ done, total }) => report.compiled(done / total),
   });
   try {
-    if (snapshot) await trainer.restore(snapshot, name);
+    if (from) await trainer.restore(from.snapshot, from.name);
     return trainer;
   } catch (error) {
     trainer[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The losses that a checkpoint has: means of its epochs, and of the one under way. */
+function meansOf({ position: { history, sums, steps } }: Snapshot): LossesSoFar {
+  const points = history.map(({ step, generatorLoss, discriminatorLoss }) => ({
+    ...{ step, generator: generatorLoss, discriminator: discriminatorLoss },
+  }));
+  if (sums.steps) {
+    const [generator, discriminator] = [sums.generator, sums.discriminator]
+      .map((sum) => sum / sums.steps);
+    points.push({ step: steps, generator, discriminator });
+  }
+  return { width: 1, points };
 }
 
 const sigmoid = (logit: number) => 1 / (1 + Math.exp(-logit));

@@ -1,13 +1,15 @@
 /**
- * The run that this browser keeps, in the private file system of the page's origin: a checkpoint, and
- * the images that it was trained on unless those are MNIST.
+ * The run that this browser keeps, in the private file system of the page's origin: a checkpoint, its
+ * losses, and the images that it was trained on unless those are MNIST.
  *
  * @module
  */
 
 import { type Data, MNIST } from "./data.ts";
+import type { LossesSoFar } from "./protocol.ts";
 
 const RUN = "run.safetensors";
+const LOSSES = "losses.json";
 const IMAGES = "images.bin";
 const SIZES = "images.json";
 
@@ -39,23 +41,33 @@ export class Store {
     return await this.#read(RUN);
   }
 
+  /** Its losses. */
+  async losses(): Promise<LossesSoFar | undefined> {
+    return await this.#readJSON(LOSSES) as LossesSoFar | undefined;
+  }
+
   /** The images that are kept beside it; nothing if they are MNIST. */
   async images(): Promise<Data | undefined> {
-    const [sizes, images] = [await this.#read(SIZES), await this.#read(IMAGES)];
-    if (!sizes?.length || !images) return undefined;
-    return this.#kept = { ...JSON.parse(new TextDecoder().decode(sizes)), images };
+    const [sizes, images] = [await this.#readJSON(SIZES), await this.#read(IMAGES)];
+    if (!sizes || !images) return undefined;
+    return this.#kept = { ...sizes as Omit<Data, "images">, images };
   }
 
   /** Keeps a run in place of the one before; gives whether it did. */
-  async keep(run: Uint8Array<ArrayBuffer>, data: Data): Promise<boolean> {
+  async keep(
+    run: Uint8Array<ArrayBuffer>,
+    losses: LossesSoFar,
+    data: Data,
+  ): Promise<boolean> {
     if (!this.#mayWrite) return false;
     if (this.#kept !== data) {
       const { images, labels: _, ...sizes } = data;
       const own = data.name !== MNIST;
       await this.#write(IMAGES, own ? images as Uint8Array<ArrayBuffer> : new Uint8Array());
-      await this.#write(SIZES, new TextEncoder().encode(own ? JSON.stringify(sizes) : ""));
+      await this.#writeJSON(SIZES, own ? sizes : undefined);
       this.#kept = data;
     }
+    await this.#writeJSON(LOSSES, losses);
     await this.#write(RUN, run);
     return true;
   }
@@ -67,6 +79,15 @@ export class Store {
     } catch {
       return undefined; // It is not there.
     }
+  }
+
+  async #readJSON(name: string): Promise<unknown> {
+    const bytes = await this.#read(name);
+    return bytes?.length ? JSON.parse(new TextDecoder().decode(bytes)) : undefined;
+  }
+
+  async #writeJSON(name: string, value: unknown): Promise<void> {
+    await this.#write(name, new TextEncoder().encode(JSON.stringify(value) ?? ""));
   }
 
   /** A writable stream writes to another file, which takes the place of this one when it is closed. */

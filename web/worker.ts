@@ -5,17 +5,16 @@
  */
 
 import { AdapterError, DeviceLostError, encodeGIF, encodePNG, imageGrid } from "../mod.ts";
-import type { Snapshot } from "../mod.ts";
 import { latentPath } from "../src/model/latent.ts";
-import { seedNoise } from "../src/model/sampler.ts";
+import { decodeSafetensors } from "../src/formats/safetensors.ts";
 import { decodeCheckpoint } from "../src/training/checkpoint.ts";
 import { hyperparametersOf, resolveHyperparameters } from "../src/training/hyperparameters.ts";
 import type { Position } from "../src/training/position.ts";
-import { type Data, fetchMNIST, MNIST, readImages } from "./data.ts";
+import { type Data, fetchMNIST, ImageReader, MNIST } from "./data.ts";
 import { Device } from "./device.ts";
 import { PlainGenerator, principalDirections } from "./infer.ts";
 import type { Command, Event, Order, Question, Questions, Source } from "./protocol.ts";
-import { type Reports, Run } from "./run.ts";
+import { type Beginning, type Reports, Run } from "./run.ts";
 import { fromHyperparameters, type Settings } from "./settings.ts";
 import { Store } from "./store.ts";
 
@@ -53,10 +52,11 @@ class Worker {
   #mnist: Data | undefined;
   #run: Run | undefined;
   #shipped: Promise<PlainGenerator> | undefined;
+  #opened: PlainGenerator | undefined;
   #keptStep = -1;
   #keptAt = performance.now();
   #keeping = Promise.resolve();
-  #canceled = false;
+  #reader: ImageReader | undefined;
   #costKnown = false;
 
   readonly #reports: Reports = {
@@ -113,7 +113,8 @@ class Worker {
       case "hello":
         return await this.#hello(order.settings, order.bare);
       case "begin":
-        if (order.mnist) this.#data = undefined;
+        if (order.data) this.#data = order.data === "read" ? this.#reader?.data : undefined;
+        this.#reader = undefined;
         return await this.#begin(order.settings);
       case "resume":
         return await this.#resume();
@@ -133,8 +134,6 @@ class Worker {
         return await this.#run?.frame();
       case "keep":
         return await this.#keep();
-      case "cancel":
-        this.#canceled = true;
     }
   }
 
@@ -159,18 +158,18 @@ class Worker {
       if (resumed) return;
     }
     await this.#begin(settings);
-    if (kept) send({ type: "kept", step: kept.snapshot.position.steps });
+    if (kept) send({ type: "kept", step: kept.from.snapshot.position.steps });
   }
 
   /** The run that is kept, if one is and can be read. */
-  async #kept(): Promise<{ snapshot: Snapshot; settings: Settings } | undefined> {
+  async #kept(): Promise<{ from: Beginning; settings: Settings } | undefined> {
     const bytes = await this.#store?.run();
     if (!bytes?.length) return undefined;
     try {
       const name = "the run of before";
       const snapshot = decodeCheckpoint<Position>(bytes, name);
       return {
-        snapshot,
+        from: { snapshot, name, losses: await this.#store?.losses() },
         settings: fromHyperparameters(hyperparametersOf(snapshot.configuration, name)),
       };
     } catch {
@@ -178,17 +177,17 @@ class Worker {
     }
   }
 
-  async #resume(given?: { snapshot: Snapshot; settings: Settings }): Promise<void> {
+  async #resume(given?: { from: Beginning; settings: Settings }): Promise<void> {
     const kept = given ?? await this.#kept();
     if (!kept) return message("There is no run of before any more", true);
     this.#data = await this.#store?.images();
-    await this.#begin(kept.settings, kept.snapshot, "the run of before");
+    await this.#begin(kept.settings, kept.from);
     this.#keptStep = this.#run!.steps;
     send({ type: "stored", step: this.#keptStep });
   }
 
   /** Makes a run in place of the one before, which stays if this one is refused. */
-  async #begin(settings: Settings, snapshot?: Snapshot, name?: string): Promise<void> {
+  async #begin(settings: Settings, from?: Beginning): Promise<void> {
     const device = this.#device!;
     this.#data ??= await this.#fetchMNIST();
     const data = this.#data;
@@ -196,7 +195,7 @@ class Worker {
     try {
       await this.#run?.pause();
       const report = this.#reports;
-      const run = await Run.create({ settings, data, device, report }, snapshot, name);
+      const run = await Run.create({ settings, data, device, report }, from);
       this.#run?.[Symbol.dispose]();
       this.#run = run;
     } finally {
@@ -204,7 +203,7 @@ class Worker {
     }
     this.#costKnown = false;
     this.#keptStep = -1;
-    const { steps: step, image, summaries } = this.#run;
+    const { steps: step, image, summaries, losses } = this.#run;
     send({
       type: "ready",
       run: {
@@ -213,6 +212,7 @@ class Worker {
         data: { name: data.name, count: data.count, image },
         adapter: device.name,
         summaries,
+        losses,
         stepsPerEpoch: Math.ceil(data.count / settings.batchSize),
       },
     });
@@ -248,7 +248,7 @@ class Worker {
         throw error;
       });
       const [step, bytes] = newest;
-      if (!await this.#store.keep(bytes, run.data)) return;
+      if (!await this.#store.keep(bytes, run.losses, run.data)) return;
       this.#keptStep = step;
       send({ type: "stored", step });
     } catch (error) {
@@ -274,7 +274,7 @@ class Worker {
   async #answer(question: Question): Promise<Questions[keyof Questions]["answer"]> {
     switch (question.type) {
       case "generate":
-        return { images: await this.#generate(question.noise, question.from) };
+        return { images: await (await this.#model(question.from)).generate(question.noise) };
       case "latent":
         return await this.#latent(question);
       case "judge":
@@ -306,42 +306,35 @@ class Worker {
     });
   }
 
-  async #generate(noise: Float32Array, from: Source): Promise<Float32Array<ArrayBuffer>> {
-    return from === "run"
-      ? await this.#need().generate(noise)
-      : (await this.#plain()).generate(noise);
+  async #model(from: Source): Promise<Run | PlainGenerator> {
+    if (from === "run") return this.#need();
+    return from === "opened" ? this.#opened! : await this.#plain();
   }
 
   async #latent(
     { from, seed }: Questions["latent"]["ask"],
   ): Promise<Questions["latent"]["answer"]> {
-    const model = from === "run" ? this.#need() : await this.#plain();
-    const first = model instanceof Run ? await model.first() : model.first;
-    const { height, width, channels } = model instanceof Run ? model.image : model;
-    const { noiseDim } = first;
+    const model = await this.#model(from);
+    const { noiseDim, image } = model;
     return {
-      noiseDim,
-      image: { height, width, channels },
-      noise: seedNoise(16, noiseDim, seed),
-      directions: principalDirections(first),
+      ...{ noiseDim, image },
+      noise: model.noise(16, seed),
+      directions: principalDirections(model instanceof Run ? await model.first() : model.first),
     };
   }
 
   async #render({ noise, from, form }: Questions["render"]["ask"]) {
-    const model = from === "run" ? this.#need() : await this.#plain();
-    const { height, width, channels } = model instanceof Run ? model.image : model;
-    const noiseDim = model instanceof Run ? model.settings.noiseDim : model.noiseDim;
+    const model = await this.#model(from);
+    const { noiseDim, image: { height, width, channels } } = model;
+    const size = height * width * channels;
     const scale = Math.max(1, Math.round(224 / width));
     const grid = (images: Float32Array) =>
       imageGrid(images, {
         ...{ height, width, channels, scale },
-        count: images.length / (height * width * channels),
-        columns: images.length / (height * width * channels),
+        ...{ count: images.length / size, columns: images.length / size },
       });
-    if (form === "png") return encodePNG(grid(await this.#generate(noise, from)));
-    const path = latentPath(noise, { noiseDim, steps: 16, loop: true });
-    const images = await this.#generate(path, from);
-    const size = height * width * channels;
+    if (form === "png") return encodePNG(grid(await model.generate(noise)));
+    const images = await model.generate(latentPath(noise, { noiseDim, steps: 16, loop: true }));
     const frames = Array.from(
       { length: images.length / size },
       (_, i) => grid(images.subarray(i * size, (i + 1) * size)),
@@ -359,20 +352,24 @@ class Worker {
     return { name: `generator-step-${step}.${form}`, bytes };
   }
 
-  async #open(file: File): Promise<{ step: number }> {
-    const snapshot = decodeCheckpoint<Position>(
-      new Uint8Array(await file.arrayBuffer()),
-      file.name,
-    );
-    const settings = fromHyperparameters(hyperparametersOf(snapshot.configuration, file.name));
+  async #open(file: File): Promise<Questions["open"]["answer"]> {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const { name } = file;
+    const alone = !this.#device || !("position" in decodeSafetensors(bytes, name).metadata);
+    if (alone) {
+      this.#opened = new PlainGenerator(bytes, name);
+      return { alone };
+    }
+    const snapshot = decodeCheckpoint<Position>(bytes, name);
+    const settings = fromHyperparameters(hyperparametersOf(snapshot.configuration, name));
     const before = this.#data;
     try {
-      await this.#begin(settings, snapshot, file.name);
+      await this.#begin(settings, { snapshot, name });
     } catch (error) {
       // It may be a run on MNIST, while images of the person's own are loaded.
       if (!before || before.name === MNIST) throw error;
       this.#data = undefined;
-      await this.#begin(settings, snapshot, file.name).catch((error) => {
+      await this.#begin(settings, { snapshot, name }).catch((error) => {
         this.#data = before;
         throw error;
       });
@@ -380,16 +377,13 @@ class Worker {
     return { step: this.#run!.steps };
   }
 
-  async #images(ask: Questions["images"]["ask"]): Promise<Questions["images"]["answer"]> {
-    this.#canceled = false;
-    const text = "Reading your images";
-    const { data, skipped } = await readImages(
-      ask,
-      (done) => send({ type: "busy", text, done }),
-      () => this.#canceled,
-    ).finally(() => send({ type: "busy" }));
-    if (data && !this.#canceled) this.#data = data;
-    return { count: data?.count ?? 0, skipped, canceled: this.#canceled };
+  async #images(
+    { files, first, size, color }: Questions["images"]["ask"],
+  ): Promise<Questions["images"]["answer"]> {
+    if (first) this.#reader = new ImageReader(size, color);
+    const reader = this.#reader!;
+    const skipped = await reader.add(files);
+    return { count: reader.count, full: reader.full, skipped };
   }
 }
 

@@ -26,7 +26,7 @@ Deno.test("plain inference gives the images of the library's generator", async (
     }
     const plain = new PlainGenerator(await generator.toSafetensors());
     const noise = seedNoise(3, 7, 1);
-    const [expected, actual] = [await generate(gpu, generator, noise), plain.generate(noise)];
+    const [expected, actual] = [await generate(gpu, generator, noise), await plain.generate(noise)];
     assert.ok(expected.some((value) => Math.abs(value) < 0.9), "not all are saturated");
     assertClose(actual, expected, { atol: 1e-5, what: "images" });
   }

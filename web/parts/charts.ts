@@ -7,10 +7,7 @@
 import uPlot from "npm:uplot@1.6.32";
 import type { Client } from "../client.ts";
 import { color, get, onScheme } from "../dom.ts";
-import type { Losses } from "../protocol.ts";
-
-/** Points that are drawn; beyond, pairs of neighbors become one. */
-const MOST_POINTS = 1200;
+import { Series } from "../series.ts";
 
 const BINS = 24;
 
@@ -40,50 +37,6 @@ class Chart {
   #size() {
     return { width: Math.max(200, this.place.clientWidth), height: this.place.clientHeight };
   }
-}
-
-/** The losses of a run of any length in a bounded number of points. */
-class Series {
-  #points: Losses[] = [];
-  #width = 1;
-  #pending: Losses[] = [];
-
-  add(losses: Losses): void {
-    this.#pending.push(losses);
-    if (this.#pending.length < this.#width) return;
-    this.#points.push(meanOf(this.#pending));
-    this.#pending = [];
-    if (this.#points.length < MOST_POINTS) return;
-    this.#width *= 2;
-    this.#points = this.#points.filter((_, i) => i % 2).map((point, i) =>
-      meanOf([this.#points[2 * i], point])
-    );
-  }
-
-  /** Drops what comes after a step. */
-  cut(step: number): void {
-    this.#points = this.#points.filter((point) => point.step <= step);
-    this.#pending = this.#pending.filter((point) => point.step <= step);
-  }
-
-  get data(): uPlot.AlignedData {
-    const points = this.#points;
-    return [
-      points.map(({ step }) => step),
-      points.map(({ generator }) => generator),
-      points.map(({ discriminator }) => discriminator),
-    ];
-  }
-}
-
-function meanOf(losses: readonly Losses[]): Losses {
-  const mean = (of: (losses: Losses) => number) =>
-    losses.reduce((sum, each) => sum + of(each), 0) / losses.length;
-  return {
-    step: losses.at(-1)!.step,
-    generator: mean(({ generator }) => generator),
-    discriminator: mean(({ discriminator }) => discriminator),
-  };
 }
 
 const NOTHING = {
@@ -154,11 +107,18 @@ export function chartsPart(client: Client): void {
     due = true;
     setTimeout(() => {
       due = false;
-      losses.set(series.data);
+      const { points } = series.soFar;
+      const span = points.length ? ` ${points[0].step} to ${points.at(-1)!.step}` : "";
+      get("losses").setAttribute("aria-label", `Chart of both losses over the steps${span}`);
+      losses.set([
+        points.map(({ step }) => step),
+        points.map(({ generator }) => generator),
+        points.map(({ discriminator }) => discriminator),
+      ]);
     }, 100);
   };
-  client.on("ready", () => {
-    series = new Series();
+  client.on("ready", ({ run }) => {
+    series = new Series(run.losses);
     decisions.set([edges, none, none]);
     draw();
   });

@@ -6,6 +6,7 @@
 
 import type { Client } from "../client.ts";
 import { color, get, paint, percent, tell, toBytes, toImageData } from "../dom.ts";
+import { requireImage } from "../image_size.ts";
 import type { ImageSize } from "../protocol.ts";
 
 /** Width of the pen as a share of the paper: about two pixels of MNIST's strokes. */
@@ -158,9 +159,14 @@ export function drawPart(client: Client): void {
     const file = event.dataTransfer?.files[0];
     if (!file) return;
     try {
-      putImage(await createImageBitmap(file, { resizeWidth: 280, resizeHeight: 280 }), true);
-    } catch {
-      tell(`${file.name} is no image that this browser can read`, true);
+      await requireImage(file);
+      const resized = { resizeWidth: paper.width, resizeHeight: paper.height };
+      const image = await createImageBitmap(file, resized).catch(() => {
+        throw new Error("damaged: it cannot be decoded");
+      });
+      putImage(image, true);
+    } catch (error) {
+      tell(`${file.name}: ${(error as Error).message}`, true);
     }
   });
 

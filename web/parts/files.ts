@@ -5,7 +5,7 @@
  */
 
 import type { Client } from "../client.ts";
-import { count, get, save, showRun } from "../dom.ts";
+import { count, get, save, showRun, tell } from "../dom.ts";
 import type { Questions } from "../protocol.ts";
 
 /** Sets up the part. */
@@ -32,12 +32,19 @@ export function filesPart(client: Client): void {
   async function open(file: File): Promise<void> {
     status.textContent = `Opening ${file.name} …`;
     try {
-      const { step } = await client.ask("open", { file });
-      status.textContent = `Opened ${file.name}: the run stands at step ${count(step)}.`;
-      showRun();
+      const answer = await client.ask("open", { file });
+      if ("step" in answer) {
+        status.textContent = `Opened ${file.name}: the run stands at step ${count(answer.step)}.`;
+        showRun();
+      } else {
+        status.textContent = `Opened ${file.name}, a generator without its run.`;
+        document.dispatchEvent(new CustomEvent("generator", { detail: file.name }));
+      }
     } catch (error) {
       status.textContent = (error as Error).message;
-      status.scrollIntoView({ block: "center" });
+      // Without a GPU this part of the page is hidden.
+      if (status.offsetParent) status.scrollIntoView({ block: "center" });
+      else tell((error as Error).message, true);
     }
   }
   input.addEventListener("change", async () => {

@@ -155,6 +155,18 @@ export function latentPart(client: Client): void {
     walk();
   });
   source.addEventListener("change", refresh);
+  document.addEventListener("generator", (event) => {
+    const option = source.querySelector<HTMLOptionElement>('[value="opened"]')!;
+    option.hidden = false;
+    option.textContent = `the generator in ${(event as CustomEvent<string>).detail}`;
+    source.value = "opened";
+    asked = "";
+    refresh();
+    get("latent").scrollIntoView();
+    tell(
+      "This is a generator without its run: you can walk through what it paints, but not train it",
+    );
+  });
 
   const keep = async (form: "png" | "gif", noise: Float32Array, name: string) => {
     try {
@@ -180,7 +192,7 @@ export function latentPart(client: Client): void {
   });
   client.on("unavailable", () => {
     source.value = "shipped";
-    source.disabled = true;
+    source.querySelector('[value="run"]')!.remove();
     refreshIfSeen();
   });
   client.on("frame", ({ frame }) => {

@@ -21,7 +21,8 @@ export function shippedPart(client: Client): void {
         "p",
         {},
         "Meanwhile, these digits come from a generator that was trained before; your browser computes " +
-          "them without a GPU. You can walk between them, too.",
+          "them without a GPU. You can walk between them, too, or drop the file of another generator " +
+          "on this page.",
       ),
       again,
     );

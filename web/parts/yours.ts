@@ -5,7 +5,8 @@
  */
 
 import type { Client } from "../client.ts";
-import { count, get, make, showRun, tell } from "../dom.ts";
+import { count, get, make, percent, showRun, tell } from "../dom.ts";
+import type { Skipped } from "../protocol.ts";
 import {
   type BreakName,
   BREAKS,
@@ -85,30 +86,45 @@ export function settingsPart(client: Client): void {
   );
 }
 
+/** Files that are read at once. */
+const BATCH = 100;
+
 /** Sets up the choice of a person's own images. */
 export function imagesOfYoursPart(client: Client): void {
   const [drop, status, cancel] = ["drop", "data-status", "cancel"].map((id) => get(id));
   const skipped = get<HTMLDetailsElement>("skipped");
   let settings: Settings | undefined;
+  let canceled = false;
 
   async function take(files: readonly File[]): Promise<void> {
-    if (!files.length) return;
     if (files.length === 1 && files[0].name.endsWith(".safetensors")) {
       return void document.dispatchEvent(new CustomEvent("checkpoint", { detail: files[0] }));
     }
+    canceled = false;
     cancel.hidden = false;
     skipped.hidden = true;
-    status.textContent = `Reading ${count(files.length)} files …`;
+    const size = Number(get<HTMLSelectElement>("image-size").value);
+    const color = get<HTMLInputElement>("color").checked;
+    const all: Skipped[] = [];
+    let images = 0;
     try {
-      const answer = await client.ask("images", {
-        files,
-        size: Number(get<HTMLSelectElement>("image-size").value),
-        color: get<HTMLInputElement>("color").checked,
-      });
-      showSkipped(answer.skipped);
-      if (answer.canceled) status.textContent = "Canceled: the data is as it was.";
-      else if (!answer.count) status.textContent = "None of these files is an image.";
-      else if (settings) client.order({ type: "begin", settings });
+      for (let at = 0; at < files.length && !canceled; at += BATCH) {
+        status.textContent = `Reading ${count(files.length)} files: ${
+          percent(at / files.length)
+        } …`;
+        const some = files.slice(at, at + BATCH);
+        const answer = await client.ask("images", { files: some, first: at === 0, size, color });
+        images = answer.count;
+        all.push(...answer.skipped);
+        if (!answer.full) continue;
+        const rest = files.length - at - some.length;
+        if (rest) all.push({ name: `${count(rest)} files`, reason: `${count(images)} are enough` });
+        break;
+      }
+      showSkipped(all);
+      if (canceled) status.textContent = "Canceled: the data is as it was.";
+      else if (!images) status.textContent = "None of these files is an image.";
+      else if (settings) client.order({ type: "begin", settings, data: "read" });
     } catch (error) {
       status.textContent = (error as Error).message;
     } finally {
@@ -116,7 +132,7 @@ export function imagesOfYoursPart(client: Client): void {
     }
   }
 
-  function showSkipped(list: readonly { name: string; reason: string }[]): void {
+  function showSkipped(list: readonly Skipped[]): void {
     skipped.hidden = !list.length;
     skipped.querySelector("summary")!.textContent = list.length === 1
       ? "1 file was skipped"
@@ -130,13 +146,13 @@ export function imagesOfYoursPart(client: Client): void {
   for (const id of ["files", "folder"]) {
     const input = get<HTMLInputElement>(id);
     input.addEventListener("change", async () => {
-      await take([...input.files!]);
+      if (input.files!.length) await take([...input.files!]);
       input.value = "";
     });
   }
-  cancel.addEventListener("click", () => client.order({ type: "cancel" }));
+  cancel.addEventListener("click", () => canceled = true);
   get("digits").addEventListener("click", () => {
-    if (settings) client.order({ type: "begin", settings, mnist: true });
+    if (settings) client.order({ type: "begin", settings, data: "mnist" });
   });
 
   // The whole page takes what is dropped, so that a missed target does not open the file instead.
@@ -149,7 +165,9 @@ export function imagesOfYoursPart(client: Client): void {
   }
   document.addEventListener("drop", async (event) => {
     event.preventDefault();
-    if (event.dataTransfer) await take(await filesOf(event.dataTransfer));
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    status.textContent = "Looking for files …";
+    await take(await filesOf(event.dataTransfer));
   });
 
   client.on("ready", ({ run }) => {
@@ -166,24 +184,23 @@ export function imagesOfYoursPart(client: Client): void {
 async function filesOf(transfer: DataTransfer): Promise<File[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
   if (entries.every((entry) => !entry)) return [...transfer.files];
-  const files: File[] = [];
-  async function walk(entry: FileSystemEntry): Promise<void> {
-    if (entry.isFile) {
-      const { promise, resolve } = Promise.withResolvers<File | undefined>();
-      (entry as FileSystemFileEntry).file(resolve, () => resolve(undefined));
-      const file = await promise;
-      return void (file && files.push(file));
-    }
-    const reader = (entry as FileSystemDirectoryEntry).createReader();
-    for (;;) {
-      // It gives a hundred at a time, and none at the end.
-      const { promise, resolve } = Promise.withResolvers<FileSystemEntry[]>();
-      reader.readEntries(resolve, () => resolve([]));
-      const some = await promise;
-      if (!some.length) return;
-      for (const each of some) await walk(each);
-    }
+  return (await Promise.all(entries.map((entry) => entry ? filesBelow(entry) : []))).flat();
+}
+
+async function filesBelow(entry: FileSystemEntry): Promise<File[]> {
+  if (entry.isFile) {
+    const { promise, resolve } = Promise.withResolvers<File[]>();
+    (entry as FileSystemFileEntry).file((file) => resolve([file]), () => resolve([]));
+    return await promise;
   }
-  for (const entry of entries) if (entry) await walk(entry);
-  return files;
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const files: File[] = [];
+  for (;;) {
+    // It gives a hundred at a time, and none at the end.
+    const { promise, resolve } = Promise.withResolvers<FileSystemEntry[]>();
+    reader.readEntries(resolve, () => resolve([]));
+    const some = await promise;
+    if (!some.length) return files;
+    files.push(...(await Promise.all(some.map(filesBelow))).flat());
+  }
 }

@@ -5,17 +5,31 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { join } from "node:path";
 import { decodePNG, decodeSafetensors, encodePNG, Generator, Gpu } from "../../../mod.ts";
 import { loadMNIST, Trainer } from "../../../mod.ts";
 import { decodeCheckpoint } from "../../../src/training/checkpoint.ts";
 import { mnistPackageDir } from "../../../src/cli/mnist_package.ts";
 import { fromAddress } from "../../../web/settings.ts";
-import { assertQuiet, download, draw, isPainted, ready, shows, SMALL, stepOf } from "./visit.ts";
-import { trainTo, Visit, waitForStep } from "./visit.ts";
+import { commands } from "../../support/commands.ts";
+import { idx } from "../../support/digits.ts";
+import { inFolder, put } from "../../support/folder.ts";
+import {
+  assertQuiet,
+  download,
+  draw,
+  dropFiles,
+  IMAGES,
+  isPainted,
+  ready,
+  shows,
+} from "./visit.ts";
+import { SMALL, stepOf, swipe, trainTo, Visit, waitForStep } from "./visit.ts";
 
 /** The first images of MNIST, as the visited page has them. */
-async function digits(count: number) {
+async function digits() {
   const { images, height, width, channels } = await loadMNIST({ fallback: mnistPackageDir });
+  const count = IMAGES;
   return { images: images.slice(0, count * height * width), count, height, width, channels };
 }
 
@@ -24,31 +38,69 @@ Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bi
   const page = await visited.open(SMALL);
   await ready(page);
   const settings = fromAddress(SMALL, (text) => assert.fail(text));
+  using trainer = await Trainer.create({ ...settings, dataset: await digits() });
+  /** Losses of the first steps in Deno. */
+  const losses: (readonly [number, number])[] = [];
+  for (let step = 1; step <= 8; step++) {
+    const { generatorLoss, discriminatorLoss } = await trainer.step();
+    losses.push([generatorLoss, discriminatorLoss]);
+  }
+  const assertLosses = (step: number, got: readonly [number, number]) => {
+    const [g, d] = losses[step - 1];
+    // Another compiler and another adapter: sums in other orders.
+    assert.ok(Math.abs(g - got[0]) < 1e-4, `step ${step}: ${got[0]}, Deno ${g}`);
+    assert.ok(Math.abs(d - got[1]) < 1e-4, `step ${step}: ${got[1]}, Deno ${d}`);
+  };
   let uninterrupted: Uint8Array;
 
   await t.step("losses are those of Deno", async () => {
-    using trainer = await Trainer.create({ ...settings, dataset: await digits(512) });
-    for (let step = 1; step <= 4; step++) {
-      const [g, d] = await trainTo(page, step);
-      const { generatorLoss, discriminatorLoss } = await trainer.step();
-      // Another compiler and another adapter: sums in other orders.
-      assert.ok(Math.abs(g - generatorLoss) < 1e-4, `step ${step}: ${g}, Deno ${generatorLoss}`);
-      assert.ok(Math.abs(d - discriminatorLoss) < 1e-4, `step ${step}: ${d}, ${discriminatorLoss}`);
-    }
+    for (let step = 1; step <= 4; step++) assertLosses(step, await trainTo(page, step));
     [, uninterrupted] = await download(page, '[data-export="checkpoint"]');
   });
 
+  await t.step(
+    "a checkpoint goes on in the command line, and comes back",
+    () =>
+      inFolder(async (dir) => {
+        const path = join(dir, "checkpoint.safetensors");
+        await Deno.writeFile(path, uninterrupted);
+        const name = "train-images-idx3-ubyte.gz";
+        await Deno.copyFile(visited.file(`data/${name}`), join(dir, name));
+        await Deno.writeFile(join(dir, "train-labels-idx1-ubyte"), idx([IMAGES], () => 0));
+        const [{ code, stdout, stderr }] = await commands([
+          `train --resume ${path} --data ${dir} --max-steps 6 --out ${dir}/out --json --no-calibrate`,
+        ]);
+        assert.equal(code, 0, stderr);
+        const events = stdout.trim().split("\n").map((line) => JSON.parse(line));
+        const steps = events.filter(({ type }) => type === "step");
+        assert.deepEqual(steps.map(({ step }) => step), [5, 6]);
+        for (const event of steps) {
+          assertLosses(event.step, [event.generatorLoss, event.discriminatorLoss]);
+        }
+        const [file] = [...Deno.readDirSync(join(dir, "out/training_checkpoints"))]
+          .filter((entry) => entry.name.includes("6"));
+        await page.setInputFiles("#open", join(dir, "out/training_checkpoints", file.name));
+        await shows(page, "#step-number", /^6$/);
+        for (let step = 7; step <= 8; step++) assertLosses(step, await trainTo(page, step));
+      }),
+  );
+
   await t.step("what is saved opens as what it is", async () => {
-    using trainer = await Trainer.create({ ...settings, dataset: await digits(512) });
     await trainer.restore(decodeCheckpoint(uninterrupted, "the download"));
     assert.equal(trainer.steps, 4);
     using gpu = await Gpu.request();
     const [name, weights] = await download(page, '[data-export="safetensors"]');
-    assert.equal(name, "generator-step-4.safetensors");
+    assert.equal(name, "generator-step-8.safetensors");
     assert.equal((await Generator.load(gpu, weights)).noiseDim, 8);
     const [onnx, model] = await download(page, '[data-export="onnx"]');
-    assert.equal(onnx, "generator-step-4.onnx");
+    assert.equal(onnx, "generator-step-8.onnx");
     assert.ok(new TextDecoder("latin1").decode(model).includes("@dcgan/webgpu"));
+    const file = { name: "mine.safetensors", mimeType: "", buffer: Buffer.from(weights) };
+    await page.setInputFiles("#open", file);
+    await shows(page, "#messages", /a generator without its run: you can walk/);
+    await shows(page, "#latent-source option:checked", /in mine\.safetensors/);
+    await isPainted(page, "#walked", 99);
+    await page.selectOption("#latent-source", "run");
   });
 
   await t.step("a reload goes on from the private file system to the bit", async () => {
@@ -60,6 +112,7 @@ Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bi
     await page.waitForSelector("#train:enabled");
     assert.equal(await stepOf(page), 2);
     assert.equal(await page.textContent("#train"), "Continue");
+    await page.waitForSelector('#losses[aria-label$="steps 1 to 2"]');
     await trainTo(page, 4);
     const [, resumed] = await download(page, '[data-export="checkpoint"]');
     const tensors = (bytes: Uint8Array) => decodeSafetensors(bytes, "a download").tensors;
@@ -87,6 +140,12 @@ Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bi
   await t.step("a drawing is judged, a walk is painted, a step is timed", async () => {
     await draw(page);
     await shows(page, "#verdict", /% real/);
+    await page.click("#clear");
+    await swipe(page, "#paper");
+    await shows(page, "#verdict", /% real/);
+    const style = page.locator("#dot");
+    await swipe(page, "#pad");
+    assert.match((await style.getAttribute("style"))!, /left: 60%; top: 80%|left: (59\.|60\.)/);
     await page.locator("#latent").scrollIntoViewIfNeeded();
     await isPainted(page, "#walked", 99);
     const [, png] = await download(page, "#save-png");
@@ -111,38 +170,48 @@ Deno.test("images of one's own are read; what is no image, or too large, is skip
   const huge = image(1);
   new DataView(huge.buffer).setUint32(16, 20_000);
   new DataView(huge.buffer).setUint32(20, 20_000);
-  const files = [
-    ...Array.from({ length: 20 }, (_, i) => [`${i}.png`, image(i + 3)] as const),
-    ["huge.png", huge] as const,
-    ["notes.txt", new TextEncoder().encode("no image".repeat(20))] as const,
-    ["cut.png", image(1).subarray(0, 100)] as const,
-  ].map(([name, bytes]) => ({ name, mimeType: "image/png", buffer: Buffer.from(bytes) }));
-  await page.setInputFiles("#files", files);
-  await shows(page, "#data-status", /20 images/);
-  const skipped = await page.locator("#skipped li").allTextContents();
-  assert.equal(skipped.length, 3);
-  assert.match(skipped[0], /^huge\.png: 20000 × 20000 pixels are too many/);
-  assert.match(skipped[1], /^notes\.txt: not a PNG/);
-  assert.match(skipped[2], /^cut\.png: damaged/);
-  await trainTo(page, 1);
-  await page.click("#digits");
-  await shows(page, "#data-status", /MNIST/);
-  await assertQuiet(visited, page);
+  await inFolder(async (dir) => {
+    await put(dir, {
+      "images/huge.png": huge,
+      "images/notes.txt": "no image".repeat(20),
+      "images/cut.png": image(1).subarray(0, 100),
+      ...Object.fromEntries(
+        Array.from({ length: 120 }, (_, i) => [`images/below/${i}.png`, image(i + 3)]),
+      ),
+    });
+    const skipped = async () => (await page.locator("#skipped li").allTextContents()).sort();
+    await page.setInputFiles("#folder", join(dir, "images"));
+    await shows(page, "#data-status", /120 images/);
+    const reasons = await skipped();
+    assert.equal(reasons.length, 3);
+    assert.match(reasons[0], /^cut\.png: damaged/);
+    assert.match(reasons[1], /^huge\.png: 20000 × 20000 pixels are too many/);
+    assert.match(reasons[2], /^notes\.txt: not a PNG/);
+    await trainTo(page, 1);
+    await page.click("#digits");
+    await shows(page, "#data-status", /MNIST/);
+
+    await page.locator("#drop").scrollIntoViewIfNeeded();
+    await dropFiles(page, "#drop", [join(dir, "images")]);
+    await shows(page, "#data-status", /120 images/);
+    assert.deepEqual(await skipped(), reasons);
+    await dropFiles(page, "#paper", [join(dir, "images/below/7.png")]);
+    await shows(page, "#verdict", /% real/);
+    await assertQuiet(visited, page);
+    await dropFiles(page, "#paper", [join(dir, "images/huge.png")]);
+    await shows(page, "#messages", /huge\.png: 20000 × 20000 pixels are too many/);
+  });
 });
 
 Deno.test("a run goes on when its device is lost", async (t) => {
   await using visited = await Visit.begin();
   // The worker keeps its devices where the test finds them.
-  await visited.context.route("**/worker.js", async (route) => {
-    const response = await route.fetch();
-    const body = `{ const request = GPUAdapter.prototype.requestDevice;
-      GPUAdapter.prototype.requestDevice = async function (options) {
-        const device = await request.call(this, options);
-        (self.devices ??= []).push(device);
-        return device;
-      }; } ${await response.text()}`;
-    await route.fulfill({ response, body });
-  });
+  await visited.patchWorkers(`const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (options) {
+      const device = await request.call(this, options);
+      (self.devices ??= []).push(device);
+      return device;
+    };`);
   const page = await visited.open(SMALL);
   await ready(page);
   const lose = () => page.workers()[0].evaluate("devices.at(-1).destroy()");
@@ -201,7 +270,8 @@ Deno.test("a run goes on when its device is lost", async (t) => {
 });
 
 Deno.test("without WebGPU the trained generator paints, and walks", async () => {
-  await using visited = await Visit.begin({ webgpu: false });
+  await using visited = await Visit.begin();
+  await visited.patchWorkers("GPU.prototype.requestAdapter = async () => null;");
   const page = await visited.open();
   await shows(page, ".notice", /found no GPU/);
   await isPainted(page, "#grid", 472);
@@ -212,12 +282,9 @@ Deno.test("without WebGPU the trained generator paints, and walks", async () => 
   await page.focus("#directions input");
   await page.keyboard.press("End");
   await page.waitForFunction(`${pixels} !== ${JSON.stringify(before)}`);
-  await visited.context.route("**/worker.js", async (route) => {
-    const response = await route.fetch();
-    const without =
-      'Object.defineProperty(WorkerNavigator.prototype, "gpu", { value: undefined });';
-    await route.fulfill({ response, body: without + await response.text() });
-  });
+  await visited.patchWorkers(
+    'Object.defineProperty(WorkerNavigator.prototype, "gpu", { value: undefined });',
+  );
   await page.reload();
   await shows(page, ".notice", /has no WebGPU/);
   await isPainted(page, "#grid", 472);

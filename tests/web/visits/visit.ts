@@ -5,7 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { type BrowserContext, chromium, type Page } from "npm:playwright-core@1.65.1";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "npm:playwright-core@1.65.1";
 import { ARGUMENTS, CHROMIUM, WEBGPU } from "../../support/browser/runtime.ts";
 import { buildPage, servePage } from "../../../scripts/web.ts";
 
@@ -15,35 +16,54 @@ export const SMALL = "?g=8,8,8&d=4,4&batch=8&noise=8&lr=0.0001";
 /** First steps compile for up to a minute on a slow machine. */
 const PATIENCE = 240_000;
 
-/** A built page, served, and a browser that visits it. */
+/** Images of MNIST that the visited page has. */
+export const IMAGES = 512;
+
+let site: { readonly folder: string; readonly server: ReturnType<typeof servePage> };
+let browser: Browser;
+
+// All visits share a built page and a browser, and have a profile each.
+Deno.test.beforeAll(async () => {
+  const folder = await Deno.makeTempDir();
+  await buildPage(folder, { images: IMAGES });
+  site = { folder, server: servePage(folder, 0) };
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: [...ARGUMENTS, ...WEBGPU] });
+});
+
+Deno.test.afterAll(async () => {
+  await browser.close();
+  await site.server.shutdown();
+  await Deno.remove(site.folder, { recursive: true });
+});
+
+/** A browser that visits the page. */
 export class Visit implements AsyncDisposable {
   /** Errors of pages and their workers, and what they printed as one. */
   readonly errors: string[] = [];
 
-  private constructor(
-    readonly url: string,
-    readonly context: BrowserContext,
-    private readonly close: () => Promise<void>,
-  ) {}
+  private constructor(readonly context: BrowserContext) {}
 
-  /** Builds the page with the first images of MNIST, and starts a browser. */
-  static async begin({ webgpu = true, images = 512 } = {}): Promise<Visit> {
-    const folder = await Deno.makeTempDir();
-    await buildPage(folder, { images });
-    const server = servePage(folder, 0);
-    const browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [...ARGUMENTS, ...(webgpu ? WEBGPU : ["--disable-features=WebGPU"])],
-    });
+  /** Begins with a profile that knows nothing of the page. */
+  static async begin(): Promise<Visit> {
     const context = await browser.newContext({
       viewport: { width: 1280, height: 720 },
       reducedMotion: "reduce",
     });
     context.setDefaultTimeout(PATIENCE);
-    return new Visit(`http://127.0.0.1:${server.addr.port}/`, context, async () => {
-      await browser.close();
-      await server.shutdown();
-      await Deno.remove(folder, { recursive: true });
+    return new Visit(context);
+  }
+
+  /** A file of the page, as it is served. */
+  file(name: string): string {
+    return join(site.folder, name);
+  }
+
+  /** Runs code in workers before the page's own. */
+  async patchWorkers(code: string): Promise<void> {
+    await this.context.unroute("**/worker.js");
+    await this.context.route("**/worker.js", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `{ ${code} } ${await response.text()}` });
     });
   }
 
@@ -54,12 +74,12 @@ export class Visit implements AsyncDisposable {
       if (message.type() === "error") this.errors.push(message.text());
     });
     page.on("pageerror", ({ message }) => this.errors.push(message));
-    await page.goto(this.url + address);
+    await page.goto(`http://127.0.0.1:${site.server.addr.port}/${address}`);
     return page;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    await this.context.close();
   }
 }
 
@@ -122,12 +142,42 @@ export async function assertQuiet(visit: Visit, page: Page): Promise<void> {
   assert.deepEqual(visit.errors, []);
 }
 
+/** Where a point of an element is, from 0 to 1 across and down. */
+async function pointsOf(page: Page, selector: string, ...points: (readonly [number, number])[]) {
+  await page.locator(selector).scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await page.locator(selector).boundingBox())!;
+  return points.map(([across, down]) => ({ x: x + across * width, y: y + down * height }));
+}
+
 /** Draws a stroke with the mouse. */
 export async function draw(page: Page): Promise<void> {
-  await page.locator("#paper").scrollIntoViewIfNeeded();
-  const { x, y, width, height } = (await page.locator("#paper").boundingBox())!;
-  await page.mouse.move(x + 0.3 * width, y + 0.3 * height);
+  const [from, to] = await pointsOf(page, "#paper", [0.3, 0.3], [0.6, 0.8]);
+  await page.mouse.move(from.x, from.y);
   await page.mouse.down();
-  await page.mouse.move(x + 0.6 * width, y + 0.8 * height, { steps: 5 });
+  await page.mouse.move(to.x, to.y, { steps: 5 });
   await page.mouse.up();
+}
+
+/** Moves a finger over an element. */
+export async function swipe(page: Page, selector: string): Promise<void> {
+  const points = await pointsOf(page, selector, [0.3, 0.3], [0.4, 0.5], [0.6, 0.8]);
+  const screen = await page.context().newCDPSession(page);
+  await screen.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+  for (const [i, point] of points.entries()) {
+    const type = i === 0 ? "touchStart" : "touchMove";
+    await screen.send("Input.dispatchTouchEvent", { type, touchPoints: [point] });
+  }
+  await screen.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await screen.detach();
+}
+
+/** Drops files and folders of the disk onto an element, as a person does. */
+export async function dropFiles(page: Page, selector: string, files: string[]): Promise<void> {
+  const [point] = await pointsOf(page, selector, [0.5, 0.1]);
+  const hand = await page.context().newCDPSession(page);
+  const data = { items: [], files, dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+    await hand.send("Input.dispatchDragEvent", { type, ...point, data });
+  }
+  await hand.detach();
 }
