@@ -33,8 +33,11 @@ interface WeightedLayer {
 
 /** A generator on the host. */
 export class PlainGenerator {
+  /** Length of what it takes: noise and, if it has classes, the vector of a class behind it. */
   readonly noiseDim: number;
   readonly image: ImageSize;
+  /** The vectors of its classes. */
+  readonly #classes: readonly Float32Array[];
   readonly #layers: readonly WeightedLayer[];
 
   /**
@@ -49,15 +52,21 @@ export class PlainGenerator {
     const sizes = generatorSizes(file);
     const model = generatorArchitecture(sizes);
     requireSameModel(file, model);
-    this.#layers = model.layers.map(({ name, layer }) => ({
+    const layers = model.layers.map(({ name, layer }) => ({
       layer,
       weights: layer.weights.map((weight) =>
         weightData(file, `${name}/${weight.name}`, weight.shape)
       ),
     }));
-    const { height, width, channels, noiseDim } = sizes;
+    const { height, width, channels, noiseDim, classes } = sizes;
     this.image = { height, width, channels };
-    this.noiseDim = noiseDim;
+    this.#layers = layers.slice(classes ? 1 : 0);
+    const [table] = layers[0].weights;
+    this.#classes = Array.from(
+      { length: classes },
+      (_, i) => table.subarray(i * noiseDim, (i + 1) * noiseDim),
+    );
+    this.noiseDim = classes ? 2 * noiseDim : noiseDim;
   }
 
   /** Its first layer. */
@@ -70,9 +79,18 @@ export class PlainGenerator {
     return { kernel, scale, noiseDim: this.noiseDim };
   }
 
-  /** The noise of a seed. */
+  /** The noise of a seed, for one class after another. */
   noise(count: number, seed: number): Float32Array<ArrayBuffer> {
-    return seedNoise(count, this.noiseDim, seed);
+    const classes = this.#classes;
+    if (!classes.length) return seedNoise(count, this.noiseDim, seed);
+    const length = this.noiseDim / 2;
+    const noise = seedNoise(count, length, seed);
+    const all = new Float32Array(count * this.noiseDim);
+    for (let i = 0; i < count; i++) {
+      all.set(noise.subarray(i * length, (i + 1) * length), 2 * i * length);
+      all.set(classes[i % classes.length], (2 * i + 1) * length);
+    }
+    return all;
   }
 
   /**

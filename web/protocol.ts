@@ -76,10 +76,10 @@ export interface Questions {
     readonly ask: { readonly form: "checkpoint" | "safetensors" | "onnx" };
     readonly answer: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
   };
-  /** Opens a checkpoint and goes on with it; a generator alone, or without a device, is only shown. */
+  /** Opens a checkpoint and goes on with it; or only shows its generator, and says why. */
   open: {
     readonly ask: { readonly file: File };
-    readonly answer: { readonly step: number } | { readonly alone: true };
+    readonly answer: { readonly step: number } | { readonly why: string };
   };
   /** Reads image files; "begin" makes them the data of a run. */
   images: {

@@ -5,7 +5,7 @@
  */
 
 import { grad, ops, type Program, type Snapshot, Trainer } from "../mod.ts";
-import type { Gpu } from "../mod.ts";
+import type { Generator, Gpu } from "../mod.ts";
 import { generate, Sampler, seedNoise } from "../src/model/sampler.ts";
 import { encodeCheckpoint } from "../src/training/checkpoint.ts";
 import type { Data } from "./data.ts";
@@ -163,6 +163,11 @@ export class Run implements Disposable {
     return { height, width, channels };
   }
 
+  /** The generator that paints: the average of its weights, if the run has one. */
+  get #painter(): Generator {
+    return this.trainer.average ?? this.trainer.generator;
+  }
+
   /** Keras' summaries of both networks. */
   get summaries(): string[] {
     return [this.trainer.generator.summary(), this.trainer.discriminator.summary()];
@@ -273,7 +278,8 @@ export class Run implements Disposable {
 
   /** What the generator paints at this step, and what the discriminator thinks of it. */
   async #see(): Promise<Frame> {
-    const { steps: step, currentEpoch: epoch, generator, discriminator } = this.trainer;
+    const { steps: step, currentEpoch: epoch, discriminator } = this.trainer;
+    const generator = this.#painter;
     const { height, width, channels } = this.data;
     const first = !this.#view;
     this.#view ??= this.trainer.gpu.compile(
@@ -323,7 +329,8 @@ export class Run implements Disposable {
   /** Images of any noise. */
   async generate(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     return await this.#use(async () => {
-      const { gpu, generator } = this.trainer;
+      const { gpu } = this.trainer;
+      const generator = this.#painter;
       if (noise.length !== generator.noiseDim) return await generate(gpu, generator, noise);
       this.#sampler ??= new Sampler(gpu, generator, 1);
       return await this.#sampler.sample(noise);
@@ -333,7 +340,7 @@ export class Run implements Disposable {
   /** The generator's first layer as it stands. */
   async first(): Promise<FirstLayer> {
     return await this.#use(async () => {
-      const { variables } = this.trainer.generator;
+      const { variables } = this.#painter;
       const read = (name: string) => variables.find((each) => each.name.endsWith(name))!.read();
       const kernel = await read("dense/kernel");
       const { noiseDim } = this;
@@ -390,7 +397,8 @@ export class Run implements Disposable {
     form: "safetensors" | "onnx",
   ): Promise<[step: number, bytes: Uint8Array<ArrayBuffer>]> {
     return await this.#use(async () => {
-      const { steps, generator } = this.trainer;
+      const { steps } = this.trainer;
+      const generator = this.#painter;
       return [steps, await (form === "onnx" ? generator.toONNX() : generator.toSafetensors())];
     });
   }

@@ -4,9 +4,12 @@
  * @module
  */
 
-import { type Hyperparameters, resolveHyperparameters } from "../src/training/hyperparameters.ts";
-
-type Values = Required<Hyperparameters>;
+import {
+  HYPERPARAMETERS,
+  type Hyperparameters,
+  type ResolvedHyperparameters as Values,
+  resolveHyperparameters,
+} from "../src/training/hyperparameters.ts";
 
 /** Sizes of networks, with what goes well with them. */
 export const SIZES = {
@@ -73,6 +76,13 @@ export const BREAKS = {
       "digits often turn into the same one.",
     change: ({ learningRate }) => ({ learningRate: 10 * learningRate }),
   },
+  "no-normalization": {
+    title: "No batch normalization",
+    text:
+      "Nothing brings the numbers inside the generator to one scale. It learns by fits and starts: " +
+      "expect crumbs where strokes would be by now.",
+    change: () => ({ normalization: "none" }),
+  },
   "small-batch": {
     title: "Two images a step",
     text: "Batch normalization estimates an average from two images, and it is wrong each time. " +
@@ -90,7 +100,7 @@ export interface Settings extends Values {
   readonly broken?: BreakName;
 }
 
-/** The settings that a form and the address have a field for. */
+/** The settings that the form has a field for; the address has the others by their names. */
 export const FIELDS = [
   { key: "seed", name: "seed", label: "Seed", hint: "the same seed repeats the same run" },
   { key: "batch", name: "batchSize", label: "Batch size", hint: "images that one step looks at" },
@@ -99,19 +109,31 @@ export const FIELDS = [
   { key: "beta2", name: "beta2", label: "Beta 2", hint: "0 to 1: memory for the size of steps" },
   { key: "dropout", name: "dropout", label: "Dropout", hint: "0 to 1: share D forgets each step" },
   { key: "noise", name: "noiseDim", label: "Noise", hint: "random numbers that make one image" },
-  { key: "g", name: "generatorWidths", label: "Generator", hint: "channels of three layers" },
-  { key: "d", name: "discriminatorWidths", label: "Discriminator", hint: "channels of two layers" },
+  { key: "g", name: "generatorWidths", label: "Generator", hint: "channels of each layer" },
+  { key: "d", name: "discriminatorWidths", label: "Discriminator", hint: "channels of each layer" },
 ] as const satisfies { key: string; name: keyof Hyperparameters; label: string; hint: string }[];
 
 /** A value as text: `128,64,32` for widths. */
-export const showValue = (value: number | readonly number[]) => [value].flat().join(",");
+export const showValue = (value: unknown) => [value].flat().join(",");
+
+/** The value that a text stands for, of the kind that another one is of. */
+function valueOf(text: string, like: unknown): unknown {
+  const parts = text.split(",").filter((part) => part.trim() !== "")
+    .map((part) => Number.isNaN(Number(part)) ? part.trim() : Number(part));
+  if (Array.isArray(like)) return parts;
+  return typeof like === "boolean" && /^(true|false)$/.test(text) ? text === "true" : parts[0];
+}
+
+/** The key of a hyperparameter in the address. */
+const keyOf = (name: keyof Hyperparameters): string =>
+  FIELDS.find((field) => field.name === name)?.key ?? name;
 
 /** The settings of a size, as the page begins with them or with a way to fail. */
 export function settingsOf(size: SizeName, broken?: BreakName): Settings {
   const { label: _, ...sizes } = SIZES[size];
-  const values = resolveHyperparameters(sizes);
-  const changed = broken ? BREAKS[broken].change(values) : {};
-  return { ...values, ...changed, size, ...(broken ? { broken } : {}) };
+  const changed = broken ? BREAKS[broken].change(resolveHyperparameters(sizes)) : {};
+  const values = resolveHyperparameters({ ...sizes, ...changed });
+  return { ...values, size, ...(broken ? { broken } : {}) };
 }
 
 /**
@@ -124,22 +146,23 @@ export function withFields(
   fields: Iterable<readonly [key: string, text: string]>,
   refused: (text: string) => void,
 ): Settings {
-  const values: Record<string, unknown> = { ...settings };
+  let values: Settings = settings;
   for (const [key, text] of fields) {
-    const field = FIELDS.find((field) => field.key === key);
-    if (!field) continue;
-    const numbers = text.split(",").map((part) => part.trim() === "" ? NaN : Number(part));
-    const value = Array.isArray(settings[field.name]) ? numbers : numbers[0];
+    const name = HYPERPARAMETERS.find((name) => keyOf(name) === key);
+    if (!name) continue;
+    const label = FIELDS.find((field) => field.name === name)?.label ?? name;
+    const changed: Hyperparameters = { ...values, [name]: valueOf(text, settings[name]) ?? NaN };
+    // Both networks learn at one rate, unless the address has another one for the discriminator.
+    const follows = name === "learningRate" &&
+      settings.discriminatorLearningRate === settings.learningRate;
+    const rates = follows ? { discriminatorLearningRate: changed.learningRate } : {};
     try {
-      resolveHyperparameters({ [field.name]: value });
-      values[field.name] = value;
+      values = { ...values, ...resolveHyperparameters({ ...changed, ...rates }) };
     } catch (error) {
-      refused(
-        `${field.label} stays ${showValue(settings[field.name])}: ${(error as Error).message}`,
-      );
+      refused(`${label} stays ${showValue(settings[name])}: ${(error as Error).message}`);
     }
   }
-  return values as unknown as Settings;
+  return values;
 }
 
 /** The settings in an address, `?seed=7&size=tiny&lr=0.001`. */
@@ -162,9 +185,13 @@ export function toAddress(settings: Settings): string {
   if (settings.size !== "small") params.set("size", settings.size);
   if (settings.broken) params.set("break", settings.broken);
   const usual = settingsOf(settings.size, settings.broken);
-  for (const { key, name } of FIELDS) {
+  // Without a rate of its own, the discriminator learns at the generator's.
+  const expected = usual.discriminatorLearningRate === usual.learningRate
+    ? { ...usual, discriminatorLearningRate: settings.learningRate }
+    : usual;
+  for (const name of HYPERPARAMETERS) {
     const text = showValue(settings[name]);
-    if (text !== showValue(usual[name])) params.set(key, text);
+    if (text !== showValue(expected[name])) params.set(keyOf(name), text);
   }
   const query = params.toString().replaceAll("%2C", ",");
   return query && `?${query}`;

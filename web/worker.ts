@@ -355,10 +355,10 @@ class Worker {
   async #open(file: File): Promise<Questions["open"]["answer"]> {
     const bytes = new Uint8Array(await file.arrayBuffer());
     const { name } = file;
-    const alone = !this.#device || !("position" in decodeSafetensors(bytes, name).metadata);
-    if (alone) {
+    const why = this.#untrainable(decodeSafetensors(bytes, name).metadata);
+    if (why) {
       this.#opened = new PlainGenerator(bytes, name);
-      return { alone };
+      return { why };
     }
     const snapshot = decodeCheckpoint<Position>(bytes, name);
     const settings = fromHyperparameters(hyperparametersOf(snapshot.configuration, name));
@@ -375,6 +375,17 @@ class Worker {
       });
     }
     return { step: this.#run!.steps };
+  }
+
+  /** Why a file with this metadata cannot be trained here, if it cannot. */
+  #untrainable({ position, configuration }: Readonly<Record<string, string>>): string | undefined {
+    const walk = "you can walk through what it paints, but not train it";
+    if (position === undefined) return `This is a generator without its run: ${walk}`;
+    if (!this.#device) return `Without WebGPU this is a generator alone: ${walk}`;
+    return /"conditional":\s*true/.test(configuration)
+      ? "This run needs labels, which this page does not have. Go on with it in the command line; " +
+        "here you can walk through what its generator paints"
+      : undefined;
   }
 
   async #images(

@@ -20,9 +20,15 @@ export class Exit extends Error {
   }
 }
 
-/** How a program at this address is started: by a checkout's task, or from the registry. */
-export const programOf = (url: string) =>
-  url.startsWith("file:") ? "deno task dcgan" : "deno run jsr:@dcgan/webgpu/cli";
+/** What help calls a program at this address: a checkout's task, or one from the registry. */
+export const programOf = (url: string) => url.startsWith("file:") ? "deno task dcgan" : "dcgan";
+
+/** What that name stands for, where it need not be what was typed: Deno tells a program no name. */
+export const noteOf = (program: string) =>
+  program === "dcgan"
+    ? "`dcgan` stands for `deno run PERMISSIONS jsr:@dcgan/webgpu/cli`, or for the name that\n" +
+      "`deno install --global --name NAME PERMISSIONS jsr:@dcgan/webgpu/cli` made.\n\n"
+    : "";
 
 export const PROGRAM = programOf(import.meta.url);
 
@@ -82,10 +88,8 @@ export function newCommand(
 ) {
   const section = (title: string, lines: readonly string[]) =>
     [bold(title), ...lines.map((line) => `  ${line}`)].join("\n");
-  // A task has the permissions already; else they stand behind `deno run`.
-  const where = PROGRAM.startsWith("deno run") ? "Permissions, behind `deno run`:" : "Permissions:";
   const sections = [
-    section(where, permissionFlags(PERMISSIONS[name])),
+    section("Permissions:", permissionFlags(PERMISSIONS[name])),
     section("Examples:", examples.map((line) => `${PROGRAM} ${line}`)),
     ...(more ? [more] : []),
   ];

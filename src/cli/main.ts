@@ -16,7 +16,7 @@ import { VERSION } from "../version.ts";
 import { addCalibrate } from "./calibrate.ts";
 import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
-import { type Command, CommanderError, Exit, newProgram, PROGRAM } from "./flags.ts";
+import { type Command, CommanderError, Exit, newProgram, noteOf, PROGRAM } from "./flags.ts";
 import { UsageError, usageMessage, withFlags } from "./flags.ts";
 import { addInterpolate, addSample } from "./generate.ts";
 import { confine, isCommand } from "./permissions.ts";
@@ -27,7 +27,7 @@ import { addTrain } from "./train.ts";
 import { renamed } from "./train_flags.ts";
 
 const ABOUT = `
-\`${PROGRAM} help COMMAND\` explains a command and lists the permissions it needs.
+${noteOf(PROGRAM)}\`${PROGRAM} help COMMAND\` explains a command and lists the permissions it needs.
 
 Exit codes:
   0    done

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CommanderError, newCommand, newProgram } from "../../src/cli/flags.ts";
-import { programOf, usageMessage } from "../../src/cli/flags.ts";
+import { noteOf, programOf, usageMessage } from "../../src/cli/flags.ts";
 import { whole } from "../../src/cli/values.ts";
 
 const HELP = { what: "Does it.", examples: ["gif out"], more: "And more." };
@@ -97,8 +97,13 @@ Examples:
 And more.
 `,
   );
-  // As it was started.
+  // As it was started, as far as a program can know.
   assert.equal(programOf("file:///somewhere/src/cli/flags.ts"), "deno task dcgan");
   const address = "https://jsr.io/@dcgan/webgpu/0.1.0/src/cli/flags.ts";
-  assert.equal(programOf(address), "deno run jsr:@dcgan/webgpu/cli");
+  assert.equal(programOf(address), "dcgan");
+  assert.match(
+    noteOf("dcgan"),
+    /stands for `deno run .* jsr:@dcgan\/webgpu\/cli`, or for the name/,
+  );
+  assert.equal(noteOf("deno task dcgan"), "");
 });

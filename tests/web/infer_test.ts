@@ -1,23 +1,23 @@
 /** The generator in plain TypeScript, against the library's on the device. */
 
 import assert from "node:assert/strict";
-import { Generator, Gpu } from "../../mod.ts";
-import { generate, seedNoise } from "../../src/model/sampler.ts";
+import { Generator, type GeneratorOptions, Gpu } from "../../mod.ts";
+import { Sampler, seedNoise } from "../../src/model/sampler.ts";
 import { PlainGenerator, principalDirections } from "../../web/infer.ts";
 import { assertClose } from "../support/close.ts";
 import { TestRandom } from "../support/random.ts";
 
 Deno.test("plain inference gives the images of the library's generator", async () => {
   using gpu = await Gpu.request();
-  for (
-    const options of [{ widths: [6, 5, 4] }, {
-      widths: [3, 4, 2],
-      channels: 3,
-      height: 12,
-      width: 8,
-    }]
-  ) {
-    const generator = new Generator(gpu, { ...options as object, noiseDim: 7, seed: 3 });
+  const cases: GeneratorOptions[] = [
+    { widths: [6, 5, 4] },
+    { widths: [3, 4, 2], channels: 3, height: 12, width: 8 },
+    { widths: [4, 3], height: 6, width: 10 },
+    { widths: [3, 5, 4, 2], height: 16, width: 8, normalization: "none" },
+    { widths: [6, 5, 4], classes: 3 },
+  ];
+  for (const options of cases) {
+    const generator = new Generator(gpu, { ...options, noiseDim: 7, seed: 3 });
     const random = new TestRandom(5);
     for (const variable of generator.variables) {
       // Away from what they start with: zeros and ones would hide an exchange.
@@ -25,8 +25,10 @@ Deno.test("plain inference gives the images of the library's generator", async (
       variable.write(Float32Array.from({ length: variable.size }, () => random.between(low, 0.6)));
     }
     const plain = new PlainGenerator(await generator.toSafetensors());
-    const noise = seedNoise(3, 7, 1);
-    const [expected, actual] = [await generate(gpu, generator, noise), await plain.generate(noise)];
+    const actual = await plain.generate(plain.noise(4, 1));
+    using sampler = new Sampler(gpu, generator, 4);
+    const labels = options.classes ? Uint32Array.of(0, 1, 2, 0) : undefined;
+    const expected = await sampler.sample(seedNoise(4, 7, 1), labels);
     assert.ok(expected.some((value) => Math.abs(value) < 0.9), "not all are saturated");
     assertClose(actual, expected, { atol: 1e-5, what: "images" });
   }

@@ -37,8 +37,9 @@ export function filesPart(client: Client): void {
         status.textContent = `Opened ${file.name}: the run stands at step ${count(answer.step)}.`;
         showRun();
       } else {
-        status.textContent = `Opened ${file.name}, a generator without its run.`;
+        status.textContent = `Opened the generator in ${file.name}. ${answer.why}.`;
         document.dispatchEvent(new CustomEvent("generator", { detail: file.name }));
+        tell(answer.why);
       }
     } catch (error) {
       status.textContent = (error as Error).message;

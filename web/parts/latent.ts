@@ -163,9 +163,6 @@ export function latentPart(client: Client): void {
     asked = "";
     refresh();
     get("latent").scrollIntoView();
-    tell(
-      "This is a generator without its run: you can walk through what it paints, but not train it",
-    );
   });
 
   const keep = async (form: "png" | "gif", noise: Float32Array, name: string) => {

@@ -37,9 +37,13 @@ export function settingsPart(client: Client): void {
     size.value = settings.size;
     FIELDS.forEach(({ name }, i) => inputs[i].value = showValue(settings[name]));
   };
+  let current: Settings | undefined;
   const typed = () =>
     withFields(
-      settingsOf(size.value as SizeName),
+      // What has no field is as in the run of a file that was opened.
+      current?.size === size.value && !current.broken
+        ? current
+        : settingsOf(size.value as SizeName),
       inputs.map(({ name, value }) => [name, value] as const),
       (text) => tell(text, true),
     );
@@ -65,7 +69,8 @@ export function settingsPart(client: Client): void {
     );
   });
   client.on("ready", ({ run }) => {
-    show(run.settings);
+    current = run.settings;
+    show(current);
     history.replaceState(null, "", toAddress(run.settings) || location.pathname);
     for (const item of document.querySelectorAll<HTMLElement>("[data-break]")) {
       item.classList.toggle("chosen", item.dataset.break === run.settings.broken);
