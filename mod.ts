@@ -88,6 +88,19 @@ export {
   type SafetensorsType,
 } from "./src/formats/safetensors.ts";
 
+export { frechetDistance } from "./src/metrics/frechet.ts";
+export {
+  type KernelDistance,
+  kernelDistance,
+  type KernelDistanceOptions,
+} from "./src/metrics/kernel.ts";
+export {
+  type DensityCoverage,
+  densityCoverage,
+  type PrecisionRecall,
+  precisionRecall,
+} from "./src/metrics/neighbors.ts";
+
 export type { Checkpoint } from "./src/training/checkpoint.ts";
 export type { EpochEvent, ImageEvent, StepEvent, TrainEvent } from "./src/training/events.ts";
 export type { Hyperparameters } from "./src/training/hyperparameters.ts";

@@ -32,6 +32,9 @@ export const STREAM = {
   samples: 2,
   sequential: 3,
   average: 4,
+  classifier: 5,
+  classifierOrder: 6,
+  subsets: 7,
   order: 16,
 };
 

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path/posix";
 /** Rooms of `src/`, top down: a file imports only from its own room or one above it. */
 export const ROOMS: readonly string[] = [
   ...["errors.ts", "version.ts", "kernels", "gpu", "graph", "ops", "optim", "formats", "model"],
-  ...["metrics", "data", "training", "files", "train.ts", "cli"],
+  ...["data", "metrics", "training", "files", "train.ts", "cli"],
 ];
 
 /** Rooms that may name the file system and the runtime, and are loaded only when they are used. */
