@@ -88,6 +88,8 @@ export {
   type SafetensorsType,
 } from "./src/formats/safetensors.ts";
 
+export { evaluate, type EvaluateOptions } from "./src/metrics/evaluate.ts";
+export type { Evaluation } from "./src/metrics/evaluator.ts";
 export { frechetDistance } from "./src/metrics/frechet.ts";
 export {
   type KernelDistance,
@@ -102,6 +104,7 @@ export {
 } from "./src/metrics/neighbors.ts";
 
 export type { Checkpoint } from "./src/training/checkpoint.ts";
+export type { EvaluationMetrics } from "./src/formats/metrics.ts";
 export type { EpochEvent, ImageEvent, StepEvent, TrainEvent } from "./src/training/events.ts";
 export type { Hyperparameters } from "./src/training/hyperparameters.ts";
 export type { RecipeName } from "./src/training/recipes.ts";

@@ -293,7 +293,7 @@ class Run implements AsyncDisposable {
     this.#epochs.set(epoch, complete);
     await this.#folder?.epoch(complete);
     if (this.#isNew("epoch", epoch)) await onEpoch(complete);
-    const due = epoch % everyEpochs === 0 || (epoch === 1 && afterFirstEpoch);
+    const due = epoch % everyEpochs === 0 || (epoch === 1 && afterFirstEpoch) || isBest(trainer);
     if (due || this.#unsaved || this.#isSaveDue()) await this.#save(trainer);
     if (deviceLosses > 0 && this.#newest?.position.steps !== trainer.steps) {
       this.#newest = await trainer.snapshot();
@@ -342,7 +342,7 @@ class Run implements AsyncDisposable {
 
   async #write(snapshot: Snapshot, atEnd: boolean): Promise<void> {
     const { onMessage } = this.options;
-    const { distance, position: { epoch, at, steps } } = snapshot;
+    const { frechetDistance: distance, position: { epoch, at, steps } } = snapshot;
     const { isSystemError } = await import("./files/atomic.ts");
     try {
       // After an epoch's last step the position is the beginning of the next.
@@ -353,7 +353,7 @@ class Run implements AsyncDisposable {
       this.#saved = { path, steps };
       const quality = distance === undefined
         ? ""
-        : ` (energy distance ${distance.toFixed(3)}${best ? ", the best so far" : ""})`;
+        : ` (Fréchet distance ${distance.toPrecision(4)}${best ? ", the best so far" : ""})`;
       onMessage(`wrote ${path}${quality}`);
     } catch (error) {
       this.#unsaved = true;
@@ -378,6 +378,13 @@ class Run implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#folder?.[Symbol.asyncDispose]();
   }
+}
+
+/** Whether the last epoch is the best of those that were evaluated. */
+function isBest({ history }: Trainer): boolean {
+  const distances = history.map(({ frechetDistance }) => frechetDistance ?? Infinity);
+  const last = distances.pop() ?? Infinity;
+  return last < Math.min(...distances);
 }
 
 /** The path of a folder, also of one that a browser gave. */

@@ -486,7 +486,7 @@ async function makeTrainer(
     dataset: data,
     gpu,
     epochs: 1e6, // until it is paused
-    distance: false,
+    evaluateEvery: Infinity,
     onMessage: (text) => report.message(text),
     onCompile: ({ done, total }) => report.compiled(done / total),
   });

@@ -21,7 +21,7 @@ export async function stepTime(
     batchSize: batch,
     generatorWidths: [scaled(256), scaled(128), scaled(64)],
     discriminatorWidths: [scaled(64), scaled(128)],
-    distance: false,
+    evaluateEvery: Infinity,
   });
   const time = async () => {
     const begun = performance.now();

@@ -2,7 +2,8 @@
 
 import { basename } from "node:path";
 import { DataError, type Dataset, loadImages } from "../../mod.ts";
-import { loadFashionMNIST, loadMNIST, type LoadMNISTOptions } from "../../mod.ts";
+import { loadFashionMNIST, loadMNIST } from "../../mod.ts";
+import type { LoadMNISTOptions, MNISTSplit } from "../../mod.ts";
 import { kindOf } from "../files/kind.ts";
 import { plain } from "../formats/json.ts";
 import { UsageError } from "./flags.ts";
@@ -13,6 +14,8 @@ export interface DataFlags {
   readonly data?: string;
   readonly imageSize?: readonly [height: number, width: number];
   readonly channels?: 1 | 3;
+  /** Which images of a set that has both; default those to train on. */
+  readonly split?: MNISTSplit;
 }
 
 const isPNG = (name: string) => /\.png$/i.test(name);
@@ -46,7 +49,7 @@ export async function loadData(
   const mnist = async (from: LoadMNISTOptions, whyNoPNG: string, load = loadMNIST) => {
     const flag = options.imageSize ? "image-size" : options.channels && "channels";
     if (flag) throw new UsageError(`--${flag} is for PNG files, and ${whyNoPNG}`);
-    const dataset = await load({ ...from, onMessage: say });
+    const dataset = await load({ ...from, split: options.split, onMessage: say });
     say(`${dataset.source}, ${dataset.count} images`);
     return dataset;
   };

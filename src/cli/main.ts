@@ -15,6 +15,7 @@ import { isSystemError } from "../files/atomic.ts";
 import { VERSION } from "../version.ts";
 import { addCalibrate } from "./calibrate.ts";
 import { addDoctor } from "./doctor.ts";
+import { addEvaluate } from "./evaluate.ts";
 import { addExport } from "./export.ts";
 import { type Command, CommanderError, Exit, newProgram, noteOf, PROGRAM } from "./flags.ts";
 import { UsageError, usageMessage, withFlags } from "./flags.ts";
@@ -50,7 +51,7 @@ function programFor(typed: readonly string[]): Command {
   addTrain(program, typed);
   for (const add of [addCalibrate, addDoctor]) add(program);
   program.commandsGroup("Use a trained network:");
-  for (const add of [addSample, addExport, addInterpolate, addSummary]) add(program);
+  for (const add of [addSample, addEvaluate, addExport, addInterpolate, addSummary]) add(program);
   program.commandsGroup("Look at a run:");
   for (const add of [addShow, addGIF]) add(program);
   return program;

@@ -30,6 +30,7 @@ export const PERMISSIONS: Readonly<Record<string, Permissions>> = {
   train: { ...FILES, env: CACHE_VARIABLES, net: DATA_HOSTS },
   calibrate: { ...FILES, env: CACHE_VARIABLES },
   doctor: { ...FILES, env: [...CACHE_VARIABLES, "DENO_WEBGPU_BACKEND"] },
+  evaluate: { ...FILES, env: CACHE_VARIABLES, net: DATA_HOSTS },
   sample: FILES,
   export: FILES,
   interpolate: FILES,

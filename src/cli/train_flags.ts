@@ -46,6 +46,13 @@ export const trainFlags = (command: Command) =>
       oneOf("stop", "warn"),
     )
     .option(
+      "--evaluate-every <N>",
+      "compare generated images with real ones after every N epochs, or never with 0 (default: " +
+        "as often as takes little time, every epoch of MNIST)",
+      whole(0),
+    )
+    .option("--evaluate-count <N>", "images that are compared then (2048)", whole(65))
+    .option(
       "--no-calibrate",
       "use the default kernels of this kind of adapter; otherwise a few seconds of measurements " +
         "choose them, once",
@@ -156,10 +163,12 @@ export function presetWidths(
 /** The flags that are options of the library, without those that were not typed. */
 export function optionsIn(flags: TrainFlags): RunOptions {
   const { epochs, maxSteps, images: imageCount, imageEvery: imageEverySteps } = flags;
+  const { evaluateCount, evaluateEvery: every, nonFinite: onNonFinite } = flags;
   const values: Hyperparameters = flags;
   return given({
     ...Object.fromEntries(HYPERPARAMETERS.map((name) => [name, values[name]])),
-    ...{ epochs, maxSteps, imageCount, imageEverySteps, onNonFinite: flags.nonFinite },
+    ...{ epochs, maxSteps, imageCount, imageEverySteps, onNonFinite, evaluateCount },
+    evaluateEvery: every === 0 ? Infinity : every,
   });
 }
 
@@ -224,6 +233,6 @@ async function scheduleOf(outDir: string): Promise<RunOptions> {
       // Of another version, or not a command of this program.
     }
   }
-  const { epochs, maxSteps, imageCount, imageEverySteps } = schedule;
-  return given({ epochs, maxSteps, imageCount, imageEverySteps });
+  const { epochs, maxSteps, imageCount, imageEverySteps, evaluateEvery, evaluateCount } = schedule;
+  return given({ epochs, maxSteps, imageCount, imageEverySteps, evaluateEvery, evaluateCount });
 }

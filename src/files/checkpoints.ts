@@ -28,9 +28,12 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
 }
 
 const NAME = /^ckpt-(\d{4,})(?:-step-(\d+))?\.safetensors$/;
-/** How good a checkpoint is: lower is better, NaN is unknown; undefined if a number is not finite. */
-function distanceOf<P>({ distance = NaN, tensors }: Checkpoint<P>): number | undefined {
-  return firstNonFinite(tensors) === undefined ? distance : undefined;
+/**
+ * How good a checkpoint is: lower is better, NaN is unknown; undefined if a number is not finite. The
+ * energy distance in files of version 0.1.0 says nothing here.
+ */
+function distanceOf<P>({ frechetDistance = NaN, tensors }: Checkpoint<P>): number | undefined {
+  return firstNonFinite(tensors) === undefined ? frechetDistance : undefined;
 }
 
 /** Folder for checkpoints newer than the one that a run resumed from. */

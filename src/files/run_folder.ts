@@ -8,7 +8,7 @@ import { Curves } from "../formats/curves.ts";
 import { plain, quote } from "../formats/json.ts";
 import { ifThere, requireNoLinks } from "./kind.ts";
 import { FolderLock, LOCK } from "./lock.ts";
-import type { MetricsRow } from "../formats/metrics.ts";
+import { evaluationIn, type MetricsRow } from "../formats/metrics.ts";
 import { MetricsLog } from "../training/metrics_log.ts";
 import { TensorBoardLog } from "../training/tensorboard_log.ts";
 import { type ImageShape, listImages, writeGIF, writeGrid } from "./images.ts";
@@ -194,9 +194,13 @@ export class RunFolder implements AsyncDisposable {
 
   /** Logs an epoch and draws the curves again. */
   async epoch(event: EpochEvent): Promise<void> {
-    const { step, epoch, distance, image } = event;
+    const { step, epoch, image } = event;
     this.#metrics!.epoch(event);
-    if (distance !== undefined) this.#tensorboard!.scalars(step, { distance });
+    const evaluation = Object.entries(evaluationIn(event));
+    if (evaluation.length) {
+      const scalars = evaluation.map(([name, value]) => [`evaluation/${name}`, value]);
+      this.#tensorboard!.scalars(step, Object.fromEntries(scalars));
+    }
     if (image !== undefined) {
       await this.#tolerate("TensorBoard's image", async () => {
         this.#tensorboard!.image(step, "images", await system.readFile(image));

@@ -4,6 +4,22 @@
 
 import { decodeNumber, encodeJSON, parseJSON, quote } from "./json.ts";
 
+/** How generated images compare with real ones; `docs/metrics.md` explains each number. */
+export interface EvaluationMetrics {
+  /** Fréchet distance: lower is better. */
+  readonly frechetDistance: number;
+  /** The fraction of generated images among the real ones. */
+  readonly precision: number;
+  /** The fraction of real images among the generated ones. */
+  readonly recall: number;
+  /** As precision, but it counts how densely; about 1 is good. */
+  readonly density: number;
+  /** As recall, but less sensitive to outliers. */
+  readonly coverage: number;
+  /** Of the classes of generated images, in nats, if a classifier knows classes. */
+  readonly entropy?: number;
+}
+
 /** The line of one trained batch. */
 export interface StepMetrics {
   readonly type: "step";
@@ -23,15 +39,36 @@ export interface StepMetrics {
  * The line of one trained epoch. A log of version 0.1.0 may have two lines of one that was stopped and
  * resumed; the later one counts.
  */
-export interface EpochMetrics extends Omit<StepMetrics, "type" | "images"> {
+export interface EpochMetrics
+  extends Omit<StepMetrics, "type" | "images">, Partial<EvaluationMetrics> {
   readonly type: "epoch";
   /** Steps trained in it; `step` is the last one, and losses are means over them. */
   readonly steps: number;
   /** Wall-clock time. */
   readonly seconds: number;
-  /** Energy distance between generated and real images, if it was measured: lower is better. */
+  /** The energy distance, in logs of version 0.1.0. */
   readonly distance?: number;
 }
+
+/** The numbers of an evaluation that a log has. */
+const EVALUATED = [
+  "frechetDistance",
+  "precision",
+  "recall",
+  "density",
+  "coverage",
+  "entropy",
+] as const satisfies readonly (keyof EvaluationMetrics)[];
+
+/** Those of them that something has. */
+export function evaluationIn(of: Partial<EvaluationMetrics>): Partial<EvaluationMetrics> {
+  return Object.fromEntries(
+    EVALUATED.flatMap((name) => of[name] === undefined ? [] : [[name, of[name]]]),
+  );
+}
+
+/** What an epoch may have, and need not. */
+const OPTIONAL: readonly string[] = [...EVALUATED, "distance"];
 
 /** One line of a metrics log. */
 export type MetricsRow = StepMetrics | EpochMetrics;
@@ -52,7 +89,10 @@ const LOSSES = { generatorLoss: NUMBER, discriminatorLoss: NUMBER };
 const BOTH = { time: TIME, step: COUNT, epoch: COUNT, ...LOSSES };
 const FIELDS: Record<MetricsRow["type"], Record<string, Kind>> = {
   step: { ...BOTH, images: COUNT },
-  epoch: { ...BOTH, steps: COUNT, seconds: NUMBER, distance: NUMBER },
+  epoch: {
+    ...{ ...BOTH, steps: COUNT, seconds: NUMBER },
+    ...Object.fromEntries(OPTIONAL.map((name) => [name, NUMBER])),
+  },
 };
 
 /** The line of a row, with its line break. Throws as {@linkcode decodeRow}. */
@@ -78,7 +118,7 @@ export function decodeRow(line: string): MetricsRow {
     throw new Error(`its "type" is ${quote(row?.type)}, not "step" or "epoch"`);
   }
   for (const [name, kind] of Object.entries(FIELDS[row.type])) {
-    if (name === "distance" && row[name] === undefined) continue;
+    if (OPTIONAL.includes(name) && row[name] === undefined) continue;
     if (kind === NUMBER) row[name] = decodeNumber(row[name]);
     const [what, is] = kind;
     if (!is(row[name])) throw new Error(`its "${name}" is ${quote(row[name])}, not ${what}`);

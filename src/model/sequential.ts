@@ -87,7 +87,8 @@ export class Sequential {
    * @throws {TypeError} when a layer does not take the shape that the layer before it gives.
    */
   constructor(
-    gpu: Gpu,
+    /** The device that holds the weights. */
+    readonly gpu: Gpu,
     inputShape: Shape,
     factories: readonly LayerFactory[],
     options: SequentialOptions = {},

@@ -21,7 +21,7 @@ export interface Checkpoint<Position> {
   /** Version of the library that made it. */
   readonly version: string;
   /** How far generated images were from real ones, if that was measured: lower is better. */
-  readonly distance?: number;
+  readonly frechetDistance?: number;
   /** Where the run stands. */
   readonly position: Position;
 }
@@ -31,14 +31,14 @@ const reviveNumber = (_key: string, value: unknown) => value === null ? NaN : de
 
 /** Bytes of a checkpoint file. */
 export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<ArrayBuffer> {
-  const { tensors, configuration, kernels, version, distance, position } = checkpoint;
+  const { tensors, configuration, kernels, version, frechetDistance, position } = checkpoint;
   const metadata = {
     format: String(FORMAT),
     version,
     configuration: encodeJSON(configuration),
     kernels,
     position: encodeJSON(position),
-    ...(distance === undefined ? {} : { distance: String(distance) }),
+    ...(frechetDistance === undefined ? {} : { frechetDistance: String(frechetDistance) }),
   };
   return encodeSafetensors(withChecksums({ tensors, metadata }));
 }
@@ -79,16 +79,16 @@ export function decodeCheckpoint<P>(bytes: Uint8Array, path: string): Checkpoint
     throw damaged(`The configuration in ${path} is ${quote(options)}, no object`);
   }
   // It decides which checkpoint is the best one, so nothing else may be taken for a number.
-  const { distance } = metadata;
+  const { frechetDistance: distance } = metadata;
   if (distance?.trim() === "" || (Number.isNaN(Number(distance ?? 0)) && distance !== "NaN")) {
-    throw damaged(`The distance in ${path} is ${quote(distance)}`);
+    throw damaged(`The Fréchet distance in ${path} is ${quote(distance)}`);
   }
   return {
     tensors,
     configuration: options,
     kernels,
     version,
-    distance: distance === undefined ? undefined : Number(distance),
+    frechetDistance: distance === undefined ? undefined : Number(distance),
     position: parse(position, reviveNumber) as P,
   };
 }

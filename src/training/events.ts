@@ -1,5 +1,7 @@
 /** What a run reports. */
 
+import type { EvaluationMetrics } from "../formats/metrics.ts";
+
 /** One trained batch. */
 export interface StepEvent {
   /** Counted from 1 over the whole run. */
@@ -21,8 +23,11 @@ export interface StepEvent {
   readonly totalSteps: number;
 }
 
-/** One complete epoch. An epoch that `maxSteps` or a signal cuts has no event until a resumed run ends it. */
-export interface EpochEvent {
+/**
+ * One complete epoch, with the numbers of its evaluation if it had one (see `Trainer.evaluate`). An epoch
+ * that `maxSteps` or a signal cuts has no event until a resumed run ends it.
+ */
+export interface EpochEvent extends Partial<EvaluationMetrics> {
   /** Counted from 1. */
   readonly epoch: number;
   /** Steps of the whole run so far. */
@@ -38,7 +43,7 @@ export interface EpochEvent {
    * middle of the epoch, the time since then.
    */
   readonly seconds: number;
-  /** See `Trainer.distance`. */
+  /** @deprecated The energy distance, in the history of checkpoints of version 0.1.0. */
   readonly distance?: number;
   /** The image that `trainDCGAN` wrote, if it did. */
   readonly image?: string;

@@ -3,6 +3,7 @@
 import type { Gpu } from "../graph/gpu.ts";
 import type { DCGAN } from "./dcgan.ts";
 import type { EpochEvent, StepEvent } from "./events.ts";
+import { evaluationIn } from "../formats/metrics.ts";
 import { FiniteCheck } from "./finite_check.ts";
 import { LossMonitor } from "./loss_monitor.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -121,8 +122,9 @@ export class Loop implements Disposable {
   }
 
   async #endEpoch(): Promise<EpochEvent> {
-    const distance = await this.samples.measure();
-    const { position, event } = afterEpoch(this.#position, this.#taken / 1000, distance);
+    const due = this.#position.epoch % this.options.evaluateEvery === 0 && !this.#monitor.diverged;
+    const evaluation = due ? evaluationIn(await this.samples.evaluate()) : {};
+    const { position, event } = afterEpoch(this.#position, this.#taken / 1000, evaluation);
     this.#position = position;
     this.#taken = 0;
     return event;

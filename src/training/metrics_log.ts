@@ -3,6 +3,7 @@
 import {
   encodeRow,
   type EpochMetrics,
+  evaluationIn,
   type MetricsRow,
   type RowOrder,
   type StepMetrics,
@@ -77,7 +78,7 @@ export class MetricsLog extends EntryLog {
    * @throws {RangeError} when its step is not the last one logged, or the epoch was logged already.
    */
   epoch(event: Omit<EpochMetrics, "type" | "time">): void {
-    const { step, epoch, steps, generatorLoss, discriminatorLoss, seconds, distance } = event;
+    const { step, epoch, steps, generatorLoss, discriminatorLoss, seconds } = event;
     if (step !== this.order.step) {
       throw new RangeError(
         `Cannot log epoch ${epoch} at step ${step} to ${this.path}: the last step is ` +
@@ -87,8 +88,8 @@ export class MetricsLog extends EntryLog {
     if (epoch === this.#kept.epoch && step === this.#kept.step) return;
     const time = new Date().toISOString();
     const losses = { generatorLoss, discriminatorLoss };
-    // A distance that was not measured has no place in the line: JSON leaves out what is undefined.
-    this.#add({ type: "epoch", time, step, epoch, steps, ...losses, seconds, distance });
+    const evaluation = evaluationIn(event);
+    this.#add({ type: "epoch", time, step, epoch, steps, ...losses, seconds, ...evaluation });
   }
 
   #add(row: MetricsRow): void {

@@ -7,6 +7,8 @@ import { sha256 } from "../formats/sha256.ts";
 import type { Source } from "../formats/source.ts";
 import type { CompileProgress } from "../gpu/pipelines.ts";
 import { Gpu } from "../graph/gpu.ts";
+import { requireComparable } from "../metrics/evaluate.ts";
+import { FEWEST } from "../metrics/evaluator.ts";
 import { requireCount } from "../model/validate.ts";
 import type { CalibrateOptions } from "../ops/gemm/calibrate.ts";
 import type { EpochEvent, ImageEvent, StepEvent } from "./events.ts";
@@ -36,8 +38,17 @@ export interface TrainerOptions extends Hyperparameters {
    */
   readonly calibrate?: boolean | CalibrateOptions;
   /**
-   * Whether epochs and checkpoints get a {@linkcode Trainer.distance}, which takes a few tenths of a
-   * second for MNIST. Default true.
+   * Generated images are compared with real ones after every so many epochs, see
+   * {@linkcode Trainer.evaluate}; Infinity: never. Default: as many that 20 times as many images are
+   * trained in between as are compared, which is every epoch of MNIST; and never with fewer than 65 real
+   * images, which cannot be compared.
+   */
+  readonly evaluateEvery?: number;
+  /** Images that are generated to be compared, at least 65. Default 2,048. */
+  readonly evaluateCount?: number;
+  /**
+   * @deprecated Whether epochs get an energy distance, in version 0.1.0. False stands for
+   * `evaluateEvery: Infinity`.
    */
   readonly distance?: boolean;
   /**
@@ -125,13 +136,19 @@ export type ResolvedOptions = Readonly<ReturnType<typeof resolveOptions>>;
 /** Checks options and adds all defaults. Those that are resolved already stay as they are. */
 export function resolveOptions(options: TrainerOptions) {
   const { dataset, gpu = () => Gpu.request(), epochs = 50, maxSteps = Infinity } = options;
-  const { distance = true, onNonFinite = "stop", onMessage = ignore } = options;
+  const { onNonFinite = "stop", onMessage = ignore } = options;
   const { onCompile = ignore } = options;
   const { signal = new AbortController().signal } = options;
   const calibrate: false | CalibrateOptions = options.calibrate === true
     ? {}
     : options.calibrate ?? false;
   validateDataset(dataset);
+  const { evaluateCount = 2048 } = options;
+  const { evaluateEvery = defaultInterval(options, evaluateCount) } = options;
+  if (evaluateEvery !== Infinity) {
+    requireCount("evaluateEvery", evaluateEvery);
+    requireComparable(evaluateCount, dataset);
+  }
   requireCount("epochs", epochs);
   if (maxSteps !== Infinity) requireCount("maxSteps", maxSteps);
   if (onNonFinite !== "stop" && onNonFinite !== "warn") {
@@ -148,7 +165,8 @@ export function resolveOptions(options: TrainerOptions) {
       epochs,
       maxSteps,
       calibrate,
-      distance,
+      evaluateEvery,
+      evaluateCount,
       onNonFinite,
       signal,
       onMessage,
@@ -156,6 +174,12 @@ export function resolveOptions(options: TrainerOptions) {
     },
     totalSteps: Math.min(maxSteps, epochs * Math.ceil(dataset.count / hyperparameters.batchSize)),
   };
+}
+
+/** Epochs between evaluations such that those take some hundredths of the time. */
+function defaultInterval({ dataset, distance }: TrainerOptions, evaluateCount: number): number {
+  if (distance === false || dataset.count < FEWEST) return Infinity;
+  return Math.ceil(20 * evaluateCount / dataset.count);
 }
 
 /** {@linkcode TrainOptions} with all defaults. */

@@ -2,6 +2,7 @@
 
 import { CheckpointError } from "../errors.ts";
 import { quote } from "../formats/json.ts";
+import { evaluationIn, type EvaluationMetrics } from "../formats/metrics.ts";
 import { pathOf, readSource, type Source } from "../formats/source.ts";
 import { type Checkpoint, decodeCheckpoint } from "./checkpoint.ts";
 import type { EpochEvent, StepEvent } from "./events.ts";
@@ -73,7 +74,7 @@ export function afterLosses(
 export function afterEpoch(
   { epoch, steps, sums, history }: Position,
   seconds: number,
-  distance: number | undefined,
+  evaluation: Partial<EvaluationMetrics>,
 ): { readonly position: Position; readonly event: EpochEvent } {
   const event = {
     epoch,
@@ -82,7 +83,7 @@ export function afterEpoch(
     generatorLoss: sums.generator / sums.steps,
     discriminatorLoss: sums.discriminator / sums.steps,
     seconds,
-    ...(distance === undefined ? {} : { distance }),
+    ...evaluation,
   };
   const next = { epoch: epoch + 1, at: 0, steps, sums: NO_STEPS };
   return { position: { ...next, history: [...history, event] }, event };
@@ -116,7 +117,8 @@ export function requirePosition(position: Position, count: number, file: string)
   }
   const isEpoch = (entry?: Partial<EpochEvent>) =>
     isWhole(entry?.epoch, 1) && isWhole(entry.step) && isWhole(entry.steps) &&
-    areNumbers(entry.generatorLoss, entry.discriminatorLoss, entry.seconds, entry.distance ?? 0);
+    areNumbers(entry.generatorLoss, entry.discriminatorLoss, entry.seconds) &&
+    areNumbers(entry.distance ?? 0, ...Object.values(evaluationIn(entry)));
   if (!Array.isArray(history) || !history.every(isEpoch)) refuse("its history is", history);
   return structuredClone({ ...position, history: history.filter((entry) => entry.epoch < epoch) });
 }

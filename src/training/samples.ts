@@ -1,23 +1,26 @@
-/** Images of a generator under training, and how far they are from the data. */
+/** Images of a generator under training, and how they compare with the data. */
 
 import type { Gpu } from "../graph/gpu.ts";
-import { energyDistance } from "../metrics/distance.ts";
+import { classifierAtHand } from "../metrics/choose.ts";
+import { generated, requireComparable } from "../metrics/evaluate.ts";
+import { type Evaluation, Evaluator, evenly } from "../metrics/evaluator.ts";
 import type { Generator } from "../model/generator.ts";
 import { Sampler, seedNoise } from "../model/sampler.ts";
 import type { ResolvedOptions } from "./options.ts";
 
-/** Numbers of images whose samplers stay compiled, and on the device: grids, distances, two more. */
+/** Numbers of images whose samplers stay compiled, and on the device: grids, evaluations, two more. */
 const KEPT = 4;
 
-/** Images on each side of a distance. */
-const COMPARED = 256;
+/** The sampler of evaluations: as many images are made at once. */
+const EVALUATED = 256;
 
 /** Samplers by number of images. They are compiled when needed, and the ones used last stay. */
 export class Samples implements Disposable {
   /** The one that was used last comes last. */
   readonly #samplers = new Map<number, Sampler>();
   #reading = 0;
-  #distance: { readonly weights: string; readonly value: number } | undefined;
+  #evaluator: Evaluator | undefined;
+  #evaluation: { readonly weights: string; readonly of: Evaluation } | undefined;
 
   constructor(
     private readonly gpu: Gpu,
@@ -38,51 +41,63 @@ export class Samples implements Disposable {
     seed: number,
     labels?: ArrayLike<number>,
   ): Promise<Float32Array<ArrayBuffer>> {
+    return await this.#use(count, (sampler, { noiseDim }) =>
+      sampler.sample(seedNoise(count, noiseDim, seed), labels)
+    );
+  }
+
+  async #use<T>(
+    count: number,
+    act: (sampler: Sampler, generator: Generator) => Promise<T>,
+  ): Promise<T> {
     const generator = this.generatorNow();
     const sampler = this.#samplers.get(count) ?? new Sampler(this.gpu, generator, count);
     this.#samplers.delete(count);
     this.#samplers.set(count, sampler); // as the newest
     this.#reading++;
     try {
-      return await sampler.sample(seedNoise(count, generator.noiseDim, seed), labels);
+      return await act(sampler, generator);
     } finally {
       // Nothing is freed while images are still read from it.
       if (--this.#reading === 0) this.#free(KEPT);
     }
   }
 
-  /** The distance, if the options ask for it. */
-  async measure(): Promise<number | undefined> {
-    return this.options.distance ? await this.distance() : undefined;
+  /** How such images compare with the data, measured once for the same weights. No step may begin. */
+  async evaluate(): Promise<Evaluation> {
+    const weights = this.#weights();
+    if (this.#evaluation?.weights === weights) return this.#evaluation.of;
+    const { dataset, evaluateCount: count, seed } = this.options;
+    requireComparable(count, dataset);
+    this.#evaluator ??= await Evaluator.create(
+      await classifierAtHand(this.gpu, dataset),
+      dataset,
+      evenly(Math.min(count, dataset.count), dataset.count),
+    );
+    const evaluator = this.#evaluator;
+    const of = await this.#use(EVALUATED, (sampler, generator) => {
+      const { labels } = dataset;
+      return evaluator.measure(count, generated(generator, sampler, { count, seed, labels }));
+    });
+    this.#evaluation = { weights, of };
+    return of;
   }
 
-  /**
-   * The energy distance of such images from the data, measured once for the same weights. NaN for a
-   * data set of a single image, which has no distribution.
-   */
-  async distance(): Promise<number> {
-    // Each write to a buffer raises its version. It is read first: while images are on their way, the
-    // weights may change.
-    const weights = this.generatorNow().variables.map(({ view }) => view.buffer.version).join();
-    if (this.#distance?.weights === weights) return this.#distance.value;
-    const { seed, dataset: { images, count, height, width, channels } } = this.options;
-    if (count < 2) return NaN;
-    const size = height * width * channels;
-    const n = Math.min(COMPARED, count);
-    const real = new Float32Array(n * size);
-    for (let i = 0; i < n; i++) {
-      // Evenly over the whole set, which may be sorted.
-      const from = Math.floor(i * count / n) * size;
-      for (let j = 0; j < size; j++) real[i * size + j] = images[from + j] / 127.5 - 1;
-    }
-    const value = energyDistance(await this.sample(n, seed), real, size);
-    this.#distance = { weights, value };
-    return value;
+  /** The evaluation of the weights as they stand, if it was made. */
+  get evaluation(): Evaluation | undefined {
+    return this.#evaluation?.weights === this.#weights() ? this.#evaluation.of : undefined;
   }
 
-  /** Frees all samplers. The next ones are compiled with the kernels that are chosen by then. */
+  /** Each write to a buffer raises its version. */
+  #weights(): string {
+    return this.generatorNow().variables.map(({ view }) => view.buffer.version).join();
+  }
+
+  /** Frees everything. The next samplers are compiled with the kernels that are chosen by then. */
   [Symbol.dispose](): void {
     this.#free(0);
+    this.#evaluator?.[Symbol.dispose]();
+    this.#evaluator = undefined;
   }
 
   #free(keep: number): void {

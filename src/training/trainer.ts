@@ -4,6 +4,7 @@ import type { Source } from "../formats/source.ts";
 import type { Timing } from "../gpu/commands.ts";
 import { Gpu } from "../graph/gpu.ts";
 import type { Program, ProgramStats } from "../graph/program.ts";
+import type { Evaluation } from "../metrics/evaluator.ts";
 import type { Discriminator } from "../model/discriminator.ts";
 import type { Generator } from "../model/generator.ts";
 import { requireCount } from "../model/validate.ts";
@@ -40,9 +41,9 @@ import { Turns } from "./turns.ts";
  * const images = await trainer.sample({ count: 16 }); // [16, 28, 28, 1] on [-1, 1]
  * ```
  *
- * A step, an epoch, an iteration, a snapshot or a restore must end before the next one begins: a call
- * that overlaps another throws an `Error` and changes nothing. Only `sample` and `distance` may be
- * called at any time: they are of the state after the steps enqueued so far.
+ * A step, an epoch, an iteration, an evaluation, a snapshot or a restore must end before the next one begins: a call
+ * that overlaps another throws an `Error` and changes nothing. Only `sample` may be called at any time:
+ * it is of the state after the steps enqueued so far.
  *
  * After it is disposed, every call throws a `TypeError`, and those still waiting do, too. After the
  * device is lost, every call throws a `DeviceLostError`: make another trainer and restore a snapshot,
@@ -276,13 +277,15 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
   }
 
   /**
-   * How far generated images are from real ones: the energy distance (Székely and Rizzo 2013)
-   * between 256 of each, always the same noise and the same real images, as vectors of pixels on
-   * [-1, 1]. Lower is better, and equal distributions give about 0; NaN for a single image. Losses
-   * do not show that, only which network is ahead.
+   * How generated images compare with real ones: `evaluateCount` of each, always of the same noise and
+   * the same real images, in the features of the classifier that ships for MNIST or Fashion-MNIST, or
+   * else of a fixed random network. Losses do not show that, only which network is ahead. It changes no
+   * bit of the training. The function `evaluate` measures more.
+   *
+   * @throws {RangeError} when there are fewer than 65 real images, or generated ones are not finite.
    */
-  async distance(): Promise<number> {
-    return await this.#turns.share(() => this.#samples.distance());
+  async evaluate(): Promise<Evaluation> {
+    return await this.#turns.take("an evaluation", () => this.#samples.evaluate());
   }
 
   /**
@@ -312,7 +315,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       configuration: this.configuration,
       kernels: this.#kernels ?? describeKernels(this.gpu),
       version: VERSION,
-      distance: await this.#samples.measure(),
+      frechetDistance: this.#samples.evaluation?.frechetDistance,
       position: this.#loop.position,
     }));
   }

@@ -62,12 +62,12 @@ test("checkpoints: newer and foreign files are refused; steps are in order of th
 });
 
 /** A checkpoint that only says how good it is. */
-const judged = (distance?: number) => ({
+const judged = (frechetDistance?: number) => ({
   tensors: new Map(),
   configuration: {},
   kernels: "",
   version: "",
-  distance,
+  frechetDistance,
   position: {},
 });
 

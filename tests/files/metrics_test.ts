@@ -71,7 +71,7 @@ test("what is logged is one JSON object a line, and is read back", async (path) 
     await using log = await MetricsLog.open(path);
     log.step(stepOf(1));
     log.step({ ...stepOf(2), generatorLoss: NaN, discriminatorLoss: -Infinity });
-    log.epoch({ ...epochOf(1, 2), discriminatorLoss: Infinity, distance: 0.25 });
+    log.epoch({ ...epochOf(1, 2), discriminatorLoss: Infinity, frechetDistance: 0.25 });
   }
   const text = await Deno.readTextFile(path);
   assert.ok(text.endsWith("}\n"));
@@ -81,7 +81,7 @@ test("what is logged is one JSON object a line, and is read back", async (path) 
   assert.ok(Date.parse(time) >= before && Date.parse(time) <= Date.now(), time);
   assert.deepEqual(lines[0], { type: "step", time, ...stepOf(1) });
   assert.deepEqual([lines[1].generatorLoss, lines[1].discriminatorLoss], ["NaN", "-Infinity"]);
-  const epoch = { ...epochOf(1, 2), discriminatorLoss: "Infinity", distance: 0.25 };
+  const epoch = { ...epochOf(1, 2), discriminatorLoss: "Infinity", frechetDistance: 0.25 };
   assert.deepEqual(lines[2], { type: "epoch", time: lines[2].time, ...epoch });
   assert.deepEqual(await read(path), [
     lines[0],
@@ -168,6 +168,7 @@ test("damage elsewhere is an error with its line's number", async (path) => {
     [2, lines[0], /step 1 comes after step 1/],
     [4, but(4, { seconds: "2" }), /its "seconds" is "2", not a number/],
     [4, but(4, { distance: "2" }), /its "distance" is "2", not a number/],
+    [4, but(4, { coverage: "2" }), /its "coverage" is "2", not a number/],
     [4, but(4, { step: 2 }), /epoch 1 ends at step 2, after step 3/],
     [5, lines[3], /epoch 1 at step 3 comes after epoch 1 at step 3/],
     [5, but(4, { step: 4, epoch: 0.5 }), /its "epoch" is 0\.5/],

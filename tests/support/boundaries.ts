@@ -39,7 +39,7 @@ function isAllowed({ from, to, dynamic }: Import): boolean {
   // The command line is a skin over mod.ts.
   if (to === "mod.ts") return room === "cli";
   // What needs a file system is loaded when it is used.
-  if (dynamic) return target === "files" || room === "cli";
+  if (dynamic) return target === "files" || room === "cli" || target === room;
   if (from === "mod.ts" || room === "train.ts") return !ON_DISK.includes(target);
   return ROOMS.indexOf(target) <= ROOMS.indexOf(room);
 }

@@ -181,7 +181,7 @@ async function checkFolder(outDir: string, stepsAnEpoch: number, losses: Float64
     Object.fromEntries(
       Object.entries(shown).map(([tag, values]) => [tag, values.map(([at]) => at)]),
     ),
-    { "loss/generator": all, "loss/discriminator": all, distance: ends, images: ends },
+    { "loss/generator": all, "loss/discriminator": all, images: ends },
   );
   const svg = await Deno.readTextFile(join(outDir, "losses.svg"));
   assert.ok(svg.length < 200_000, `${svg.length} characters`);

@@ -59,7 +59,7 @@ export const ACTS: Readonly<Record<string, (trainer: Trainer) => Promise<unknown
   epoch: (trainer) => trainer.epoch(),
   iteration: (trainer) => trainer[Symbol.asyncIterator]().next(),
   sample: (trainer) => trainer.sample({ count: 4 }),
-  distance: (trainer) => trainer.distance(),
+  evaluation: (trainer) => trainer.evaluate(),
   snapshot: (trainer) => trainer.snapshot(),
 };
 

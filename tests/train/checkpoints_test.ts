@@ -26,8 +26,8 @@ test("train: what was saved is not saved again", async (outDir) => {
 
 test("train: the newest checkpoints stay, and the best", async (outDir) => {
   const options = { epochs: 6, outDir, checkpoint: { everyEpochs: 1, keep: 2 } };
-  const { history, messages } = await train(options);
-  const distances = history.map((e) => e.distance!);
+  const { history, messages } = await train({ ...options, evaluateEvery: 1, evaluateCount: 70 });
+  const distances = history.map((e) => e.frechetDistance!);
   const best = distances.indexOf(Math.min(...distances)) + 1;
   const names = [...new Set([best, 5, 6])].map((n) => `ckpt-000${n}.safetensors`).sort();
   assert.deepEqual(kept(outDir), names);
@@ -39,7 +39,7 @@ test("train: the newest checkpoints stay, and the best", async (outDir) => {
 
 test("train: checkpoints are written when the options say so, and not else", async (dir) => {
   // One step an epoch.
-  const small = { dataset: tinyBlobs(2), imageCount: 1, distance: false, epochs: 16 };
+  const small = { dataset: tinyBlobs(2), imageCount: 1, epochs: 16 };
   const cases: [checkpoint: TrainOptions["checkpoint"], names: string[], signal?: AbortSignal][] = [
     [{}, ["0001", "0015", "0016"]],
     [{ keep: 2 }, ["0001", "0015", "0016"]],
@@ -54,6 +54,19 @@ test("train: checkpoints are written when the options say so, and not else", asy
     assert.deepEqual(written(run.messages), names);
     assert.equal(run.checkpoint === undefined, names.length === 0);
   }
+});
+
+test("train: an epoch that is the best so far is saved, though no checkpoint is due", async (outDir) => {
+  const checkpoint = { everyEpochs: 100, keep: 100 };
+  const options = { epochs: 4, evaluateEvery: 1, evaluateCount: 70, learningRate: 2e-3 };
+  const { history, messages } = await train({ ...options, outDir, checkpoint });
+  const distances = history.map((e) => e.frechetDistance!);
+  const best = distances.flatMap((value, i) =>
+    i === 0 || value < Math.min(...distances.slice(0, i)) ? [i + 1] : []
+  );
+  assert.ok(best.length > 1, `${distances}`);
+  assert.deepEqual(written(messages).map(Number), [...new Set([...best, 4])]);
+  assert.match(messages.join("\n"), /Fréchet distance [\d.e-]+, the best so far/);
 });
 
 test("train: checkpoints by the clock, in the middle of epochs", async (outDir) => {

@@ -11,16 +11,20 @@ import { test, train } from "../support/small.ts";
 import { scalarsIn } from "../support/tensorboard.ts";
 import { namesIn, stepsTo, weightsOf } from "../support/training.ts";
 
+/** An evaluation an epoch. */
+const EVALUATED = { evaluateEvery: 1, evaluateCount: 70 };
+
 test("train: the log, curves and record of a resumed run are whole", async (outDir) => {
-  await train({ outDir, maxSteps: 7, command: ["train", "--seed=3"] });
+  await train({ ...EVALUATED, outDir, maxSteps: 7, command: ["train", "--seed=3"] });
   const log = join(outDir, "metrics.jsonl");
   await Deno.writeTextFile(log, '{"type":"st', { append: true });
-  const { history } = await train({ outDir, resume: true });
+  const { history } = await train({ ...EVALUATED, outDir, resume: true });
+  assert.ok(history.every(({ frechetDistance }) => frechetDistance! > 0));
   assert.deepEqual(await loggedSteps(outDir), stepsTo(15));
   const rows = await Array.fromAsync(readMetrics(log));
   const epochs = rows.flatMap((row) => row.type === "epoch" ? [row] : []);
   const facts = (of: readonly EpochEvent[]) =>
-    of.map((e) => [e.epoch, e.steps, e.generatorLoss, e.distance]);
+    of.map((e) => [e.epoch, e.steps, e.generatorLoss, e.frechetDistance]);
   assert.deepEqual(facts(epochs), facts(history));
   assert.equal(history[1].image, join(outDir, "image_at_epoch_0002.png"));
   const record = JSON.parse(await Deno.readTextFile(join(outDir, "run.json")));
@@ -33,22 +37,26 @@ test("train: the log, curves and record of a resumed run are whole", async (outD
   ]);
   // The curves begin with the first step, and the epochs are where they were.
   const other = join(outDir, "straight");
-  await train({ outDir: other });
+  await train({ ...EVALUATED, outDir: other });
   const svg = (of: string) => Deno.readTextFile(join(of, "losses.svg"));
   assert.match(await svg(outDir), /^<svg|^<\?xml/);
   assert.equal(await svg(outDir), await svg(other));
   assert.equal(namesIn(join(outDir, "tensorboard")).length, 2);
 });
 
-test("train: TensorBoard's log has losses, distance and images, where a folder has no record too", async (outDir) => {
-  await train({ outDir, maxSteps: 7 });
+test("train: TensorBoard's log has losses, evaluations and images, where a folder has no record too", async (outDir) => {
+  await train({ ...EVALUATED, outDir, maxSteps: 7 });
   await Deno.remove(join(outDir, "run.json"));
-  await train({ outDir, resume: true });
+  await train({ ...EVALUATED, outDir, resume: true });
   const shown = Object.entries(await scalarsIn(join(outDir, "tensorboard")));
   assert.deepEqual(Object.fromEntries(shown.map(([tag, of]) => [tag, of.map(([step]) => step)])), {
     "loss/generator": stepsTo(15),
     "loss/discriminator": stepsTo(15),
-    distance: [5, 10, 15],
+    ...Object.fromEntries(
+      ["frechetDistance", "precision", "recall", "density", "coverage"].map((name) => [
+        ...[`evaluation/${name}`, [5, 10, 15]],
+      ]),
+    ),
     images: [5, 10, 15],
   });
 });

@@ -49,9 +49,11 @@ Deno.test("train: a data set smaller than a batch is one batch", async () => {
   assert.deepEqual(stepEvents.map(({ images }) => images), [70, 140]);
 });
 
-Deno.test("train: a single image is a data set, though without a distance", async () => {
+Deno.test("train: a single image is a data set, though without an evaluation", async () => {
   const { history } = await train({ dataset: tinyBlobs(1), epochs: 2 });
-  assert.deepEqual(history.map((e) => [e.steps, e.distance]), [[1, NaN], [1, NaN]]);
+  assert.deepEqual(history.map((e) => [e.steps, e.frechetDistance]), [
+    ...[[1, undefined], [1, undefined]],
+  ]);
 });
 
 Deno.test("train: without an outDir nothing is written, and images are on [-1, 1]", async () => {
@@ -114,7 +116,6 @@ Deno.test("train: a network that overpowers the other is reported, with the numb
   const messages: string[] = [];
   await train({
     ...OVERPOWERED,
-    distance: false,
     signal: stop.signal,
     onMessage: (text) => {
       messages.push(text);

@@ -23,8 +23,10 @@ const refusals: [metadata: object, reason: RegExp][] = [
     format,
   ): [object, RegExp] => [{ format }, /checkpoint format/]),
   // A distance that is no number must not be taken for 0, the best.
-  ...["", " ", "abc"].map((distance): [object, RegExp] => [{ distance }, /distance in/]),
-  ...[{ step: "7" }, { steps: -1 }, { seconds: "x" }, { distance: "x" }].map(
+  ...["", " ", "abc"].map((
+    frechetDistance,
+  ): [object, RegExp] => [{ frechetDistance }, /Fréchet distance in/]),
+  ...[{ step: "7" }, { steps: -1 }, { seconds: "x" }, { distance: "x" }, { recall: "x" }].map(
     (change): [object, RegExp] => [{ position: withEpoch(change) }, /history is/],
   ),
 ];

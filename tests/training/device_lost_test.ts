@@ -22,7 +22,7 @@ import { ACTS, counted, namesIn, stepsTo, timeless, weightsOf } from "../support
 const OPTIONS = {
   ...SMALL,
   dataset: tinyBlobs(80),
-  distance: false,
+  evaluateEvery: Infinity,
   imageEverySteps: 4,
 } satisfies TrainOptions;
 
@@ -129,7 +129,7 @@ test(
   "device lost: the folder is that of a run without, and every step is in the logs once",
   async (dir) => {
     const [a, b] = [join(dir, "a"), join(dir, "b")];
-    const options = { distance: true, checkpoint: { everyEpochs: 1 } };
+    const options = { evaluateEvery: 1, evaluateCount: 70, checkpoint: { everyEpochs: 1 } };
     await lossy({ ...options, gpu, outDir: a });
     const patterns = [/^image 4 /, /^step 7 /, /^image 12 /];
     const { given } = await lossy({ ...options, outDir: b }, ...patterns);

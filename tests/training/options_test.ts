@@ -110,6 +110,17 @@ Deno.test("options: wrong options are refused before anything is made", async ()
     [{ resume: true }, "TypeError", /needs an outDir/],
     [{ deviceLosses: -1 }, "RangeError", /deviceLosses must be a whole number, got -1/],
     [{ checkpoint: { everyMinutes: 0 } }, "RangeError", /everyMinutes must be .* above 0, got 0/],
+    [{ evaluateEvery: 0 }, "RangeError", /evaluateEvery must be a whole number/],
+    [
+      { evaluateCount: 64 },
+      "RangeError",
+      /^At least 65 generated images are needed .*: the covariance of fewer is singular, got count 64/,
+    ],
+    [
+      { dataset: tinyBlobs(64), evaluateEvery: 1 },
+      "RangeError",
+      /^At least 65 real images are needed to compare 64 features: .*, the data set has 64/,
+    ],
     [{ dataset: { ...dataset, count: 71 } }, "DataError", /71/],
     // What a program in JavaScript forgets.
     [{ dataset: undefined }, "DataError", /must be an object .* got undefined/],
@@ -144,6 +155,19 @@ Deno.test("options: what is resolved has every option, and resolving it again ch
   const { everyEpochs, everyMinutes } =
     resolveTrainOptions({ ...SMALL, checkpoint: false }).checkpoint;
   assert.deepEqual([everyEpochs, everyMinutes], [Infinity, Infinity]);
+});
+
+Deno.test("options: evaluations are rare enough to cost little, and need enough images", () => {
+  const every = (count: number, options: Partial<TrainOptions> = {}) =>
+    resolveOptions({ ...SMALL, dataset: tinyBlobs(count), ...options }).evaluateEvery;
+  assert.deepEqual([64, 65, 4096, 40_960, 60_000].map((count) => every(count)), [
+    ...[Infinity, 631, 10, 1, 1],
+  ]);
+  assert.equal(every(4096, { evaluateCount: 409 }), 2);
+  // The name of version 0.1.0.
+  assert.equal(every(4096, { distance: false }), Infinity);
+  assert.equal(every(4096, { distance: true }), 10);
+  assert.equal(every(4096, { distance: false, evaluateEvery: 3 }), 3);
 });
 
 Deno.test("options: the names of version 0.1.0 work, and those of this version win", async () => {

@@ -36,7 +36,7 @@ const SMALL = {
   noiseDim: 10,
   generatorWidths: [16, 8, 8],
   discriminatorWidths: [8, 8],
-  distance: false,
+  evaluateEvery: Infinity,
 } satisfies TrainerOptions;
 
 test(

@@ -1,4 +1,4 @@
-/** Images of a generator under training, and how far they are from the data. */
+/** Images of a generator under training, and how they compare with the data. */
 
 import assert from "node:assert/strict";
 import { Trainer, type TrainerOptions } from "../../mod.ts";
@@ -52,45 +52,69 @@ Deno.test("samples: more images than one run makes are those of several, of one 
   assert.notDeepEqual(await trainer.sample({ count: 600 }), many);
 });
 
-Deno.test("samples: the distance falls as training goes on; it can be left out", async () => {
-  using trainer = await create({ learningRate: 2e-3, beta1: 0.5, epochs: 20 });
-  const before = await trainer.distance();
+/** An evaluation an epoch, of as many images as there are real ones. */
+const EVALUATED = { evaluateEvery: 1, evaluateCount: 70 };
+
+Deno.test("samples: images come closer to the data as training goes on", async () => {
+  using trainer = await create({ ...EVALUATED, learningRate: 2e-3, beta1: 0.5, epochs: 20 });
+  const before = await trainer.evaluate();
+  deepEqualKeys(
+    before,
+    ["count", "coverage", "density", "features", "frechetDistance"].concat(
+      ["precision", "realCount", "recall"],
+    ),
+  );
+  assert.deepEqual([before.count, before.realCount], [70, 70]);
+  assert.match(before.features, /^a fixed random network/);
   await drain(trainer);
-  const after = await trainer.distance();
-  assert.ok(after < before / 2, `${before} to ${after}`);
-  assert.equal(trainer.history.at(-1)!.distance, after);
-  using without = await create({ distance: false });
-  await without.epoch();
-  assert.ok(!("distance" in without.history[0]));
-  assert.equal((await without.snapshot()).distance, undefined);
+  const after = await trainer.evaluate();
+  assert.ok(after.frechetDistance < before.frechetDistance / 2);
+  const { frechetDistance, coverage } = trainer.history.at(-1)!;
+  assert.deepEqual([frechetDistance, coverage], [after.frechetDistance, after.coverage]);
 });
 
-Deno.test("samples: a distance that overlaps a restore, or a write, is not taken for a later one", async () => {
-  using trainer = await create();
+const deepEqualKeys = (of: object, keys: readonly string[]) =>
+  assert.deepEqual(Object.keys(of).sort(), keys);
+
+Deno.test("samples: evaluations change no bit of the training, and come when the options say so", async () => {
+  using evaluated = await create({ ...EVALUATED, evaluateEvery: 2, epochs: 5 });
+  using without = await create({ evaluateEvery: Infinity, epochs: 5 });
+  await evaluated.evaluate();
+  await drain(evaluated);
+  await drain(without);
+  assert.deepEqual(await stateDigests(evaluated), await stateDigests(without));
+  const epochs = ({ history }: Trainer) =>
+    history.flatMap((event) => "frechetDistance" in event ? event.epoch : []);
+  assert.deepEqual(epochs(evaluated), [2, 4]);
+  assert.deepEqual(epochs(without), []);
+  assert.ok(!("frechetDistance" in without.history[0]));
+});
+
+Deno.test("samples: a snapshot has the distance of its own weights, if it was measured", async () => {
+  using trainer = await create(EVALUATED);
+  const distance = async () => (await trainer.snapshot()).frechetDistance;
+  assert.equal(await distance(), undefined);
   await trainer.epoch();
   const first = await trainer.snapshot();
-  await trainer.epoch();
-  const second = await trainer.snapshot();
-  assert.notEqual(first.distance, second.distance);
+  assert.equal(first.frechetDistance, trainer.history[0].frechetDistance);
+  await trainer.step();
+  assert.equal(await distance(), undefined);
   await trainer.restore(first);
-  await trainer.restore(second);
+  assert.equal(await distance(), undefined);
+  assert.equal((await trainer.evaluate()).frechetDistance, first.frechetDistance);
+  assert.equal(await distance(), first.frechetDistance);
   const [kernel] = trainer.generator.variables;
-  kernel.write(await kernel.read()); // the same weights, written anew
-  const overlapping = trainer.distance();
-  await trainer.restore(first);
-  assert.equal(await overlapping, second.distance);
-  assert.equal(await trainer.distance(), first.distance);
   kernel.write(new Float32Array(kernel.size));
-  assert.notEqual(await trainer.distance(), first.distance);
+  assert.equal(await distance(), undefined);
 });
 
-Deno.test("samples: a distance is of the weights as they were when it was asked for", async () => {
-  using trainer = await create();
-  const before = trainer.distance();
-  await trainer.step(); // begins while the images are on their way
-  const [first, second] = [await before, await trainer.distance()];
-  using other = await create();
-  assert.equal(first, await other.distance());
-  await other.step();
-  assert.equal(second, await other.distance());
+Deno.test("samples: numbers that are not finite are not evaluated, and training goes on", async () => {
+  using trainer = await create({ ...EVALUATED, learningRate: 1e30, onNonFinite: "warn" });
+  await trainer.epoch();
+  await trainer.epoch();
+  assert.ok(!("frechetDistance" in trainer.history[1]));
+  await assert.rejects(trainer.evaluate(), {
+    name: "RangeError",
+    message: /^The generated features hold NaN at/,
+  });
 });

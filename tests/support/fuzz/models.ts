@@ -76,7 +76,7 @@ const POSITION = {
   sums: { steps: 3, generator: 2.5, discriminator: "NaN" },
   history: [1, 2].map((epoch) => {
     const losses = { generatorLoss: 0.7, discriminatorLoss: "Infinity" };
-    return { epoch, step: 7 * epoch, steps: 7, ...losses, seconds: 1.5, distance: 0.1 };
+    return { epoch, step: 7 * epoch, steps: 7, ...losses, seconds: 1.5, frechetDistance: 0.1 };
   }),
 };
 
@@ -102,7 +102,7 @@ export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
   configuration: damagedJson(fc.constant(CONFIGURATION), 1),
   position: damagedJson(fc.constant(POSITION), 1),
   kernels: fc.constantFrom("unknown", "{}", '{"adapter":"x","tuning":null}'),
-  distance: fc.constantFrom("0.5", "NaN", "", " ", "abc", "-1", "Infinity"),
+  frechetDistance: fc.constantFrom("0.5", "NaN", "", " ", "abc", "-1", "Infinity"),
 }).chain((metadata) => headed(state.map((specs) => headerOf(specs, metadata)), 1));
 
 const SIZES = { noiseDim: 3, widths: [4, 2, 3], channels: 1, height: 4, width: 8 } as const;

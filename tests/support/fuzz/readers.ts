@@ -129,16 +129,17 @@ export const readers = {
     const [[name, file]] = Object.entries(files);
     const path = join(folder, name);
     const read = await readCheckpoint<Position>(path);
-    const { configuration, position, distance, kernels, version } = read;
+    const { configuration, position, frechetDistance: distance, kernels, version } = read;
     expect(isObject(configuration), `the configuration is ${JSON.stringify(configuration)}`);
     const { metadata } = decodeSafetensors(file, path);
     expect(metadata.format === "1", `format ${metadata.format}`);
-    const same = Number(metadata.distance) === distance || `${distance}` === metadata.distance;
+    const same = Number(metadata.frechetDistance) === distance ||
+      `${distance}` === metadata.frechetDistance;
     expect(
       distance === undefined || (typeof distance === "number" && same),
       `distance ${distance}`,
     );
-    expect(metadata.distance?.trim() !== "", "no distance");
+    expect(metadata.frechetDistance?.trim() !== "", "no distance");
     expect(typeof kernels === "string" && typeof version === "string", "no text");
     mayRefuse(() => requireSameConfiguration(path, configuration, CONFIGURATION));
     mayRefuse(() => requireState(read.tensors, STATE, path));

@@ -1,0 +1,136 @@
+/** `evaluate`: how a trained generator's images compare with real ones. */
+
+import { DataError, type Dataset, type Evaluation, Generator, Gpu } from "../../mod.ts";
+import { bestClassifier, openClassifier, requireFit } from "../metrics/choose.ts";
+import { realImages } from "../metrics/classifier.ts";
+import { generated, requireComparable, requireGenerates, SUBSETS } from "../metrics/evaluate.ts";
+import { Evaluator, evenly, FEWEST } from "../metrics/evaluator.ts";
+import { Sampler } from "../model/sampler.ts";
+import { type DataFlags, loadData } from "./data.ts";
+import { type Command, FLAGS, newCommand } from "./flags.ts";
+import { Report } from "./report.ts";
+import { CHECKPOINT, checkpointPath } from "./trained.ts";
+import { path, seed, whole } from "./values.ts";
+
+export function addEvaluate(program: Command): void {
+  newCommand(program, "evaluate", {
+    what: "Measure how a trained generator's images compare with real ones.",
+    examples: [
+      "evaluate out",
+      "evaluate out --count 1000 --json",
+      "evaluate generator.safetensors --data my-images --image-size 64,64",
+    ],
+    more: `Images are compared in the features of a small classifier: one that comes along for MNIST
+and Fashion-MNIST, for other data with labels one that is trained on them, once, and for
+images without labels a fixed random network, which says less. Beside the generator's numbers
+stand those of real images: nothing can be better.`,
+  })
+    .argument("<CHECKPOINT>", CHECKPOINT, path)
+    .option("--count <N>", "images to generate, and to compare them with (10000)", whole(FEWEST))
+    .option("--seed <N>", "of the noise (0); the same seed gives the same numbers", seed)
+    .option(
+      "--classifier <FILE>",
+      "look through the classifier in this file (default: as below)",
+      path,
+    )
+    .option(...FLAGS.data)
+    .option(...FLAGS.imageSize)
+    .option(...FLAGS.channels)
+    .option(...FLAGS.json)
+    .action(async (run, flags) => {
+      const { count = 10_000, seed = 0 } = flags;
+      const report = new Report(flags);
+      const checkpoint = await checkpointPath(run);
+      using gpu = await Gpu.request();
+      const generator = await Generator.load(gpu, checkpoint);
+      const { real, others, train, of } = await dataOf(flags, (text) => report.note("data", text));
+      requireGenerates(generator, real);
+      requireComparable(count, real);
+      const indices = evenly(Math.min(count, real.count), real.count);
+
+      const begun = performance.now();
+      const classifier = flags.classifier === undefined
+        ? await bestClassifier(gpu, train, (text) => report.note("features", text))
+        : await openClassifier(gpu, flags.classifier);
+      await requireFit(classifier, real, indices);
+      using evaluator = await Evaluator.create(classifier, real, indices);
+      report.note("from", checkpoint);
+      report.note("features", classifier.name);
+      using sampler = new Sampler(gpu, generator, count);
+      const images = generated(generator, sampler, { count, seed, labels: real.labels });
+      const evaluation = await evaluator.measure(count, images, { subsets: SUBSETS, seed });
+      const floor = others && await floorOf(evaluator, others, count, seed);
+      const seconds = (performance.now() - begun) / 1000;
+
+      for (const line of table(evaluation, floor, of)) report.text(line);
+      report.result({ checkpoint, seed, ...evaluation, floor, seconds });
+    });
+}
+
+/** Real images as they compare with real ones: nothing can be better. */
+async function floorOf(
+  evaluator: Evaluator,
+  others: Dataset,
+  count: number,
+  seed: number,
+): Promise<Evaluation> {
+  const indices = evenly(Math.min(count, others.count), others.count);
+  const images = (from: number, to: number) => realImages(others, indices.slice(from, to));
+  return await evaluator.measure(indices.length, images, { subsets: SUBSETS, seed });
+}
+
+/** What generated images are compared with, what a classifier learns from, and other real images. */
+interface Data {
+  readonly real: Dataset;
+  readonly train: Dataset;
+  readonly others?: Dataset;
+  /** What people call the real ones. */
+  readonly of: string;
+}
+
+/** A set's images to test with, which the generator never saw, and those to train on; or all there are. */
+async function dataOf(flags: DataFlags, say: (text: string) => void): Promise<Data> {
+  const train = await loadData(flags, say);
+  if ("split" in train) {
+    try {
+      const real = await loadData({ ...flags, split: "test" }, say);
+      return { real, train, others: train, of: "images to test with" };
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      say(`no images to test with: ${error.message.split("\n")[0]}`);
+    }
+  }
+  return { real: train, train, of: "all of the data" };
+}
+
+/** The numbers for people, a measure a line. */
+function table(evaluation: Evaluation, floor: Evaluation | undefined, of: string): string[] {
+  const size = (value: number) => Math.abs(value) < 1000 ? value.toPrecision(4) : value.toFixed(0);
+  const line = (name: string, show: (column: Evaluation) => string, meaning = "") => {
+    const columns = [evaluation, ...floor ? [floor] : []].map((column) => show(column).padEnd(22));
+    return [name.padEnd(18), ...columns, meaning].join("").trimEnd();
+  };
+  const lines = [
+    line("", (column) => column === floor ? "real" : "generated"),
+    line("images", ({ count }) => count.toLocaleString("en"), `compared with ${of}`),
+    line("Fréchet distance", ({ frechetDistance }) => size(frechetDistance), "lower is better"),
+    line(
+      "kernel distance",
+      ({ kernelDistance }) => `${size(kernelDistance!.mean)} ± ${size(kernelDistance!.std)}`,
+      "lower is better",
+    ),
+    line("precision", ({ precision }) => precision.toFixed(3), "of these images, among the real"),
+    line("recall", ({ recall }) => recall.toFixed(3), "of the real images, among these"),
+    line("density", ({ density }) => density.toFixed(3), "as precision, but how densely"),
+    line("coverage", ({ coverage }) => coverage.toFixed(3), "of the real images, with one beside"),
+  ];
+  const { classes, entropy, count } = evaluation;
+  if (!classes || entropy === undefined) return lines;
+  const most = `of classes, at most ${Math.log(classes.length).toFixed(3)} nats`;
+  const shares = classes.map((n, label) => `${label}: ${(100 * n / count).toFixed(1)} %`);
+  return [
+    ...lines,
+    line("entropy", ({ entropy }) => entropy!.toFixed(3), most),
+    `classes           ${shares.join("  ")}`,
+  ];
+}
