@@ -1,11 +1,10 @@
 /** The folder that keeps classifiers of the user's own data sets. */
 
-import { dirname, join } from "npm:pathe@2.0.3";
+import { join } from "npm:pathe@2.0.3";
 import { sha256 } from "../formats/sha256.ts";
 import { VERSION } from "../version.ts";
-import { makeFolder, writeFileAtomic } from "./atomic.ts";
 import { readFile } from "./kind.ts";
-import { defaultCacheDir } from "./mnist_cache.ts";
+import { defaultCacheDir, store } from "./mnist_cache.ts";
 
 /** A place for one classifier. Where there is none, nothing is found and nothing is kept. */
 export interface ClassifierCache {
@@ -29,7 +28,7 @@ export async function classifierCache(
   const notKept = ({ message }: Error) => report(`the classifier is not kept: ${message}`);
   let dir: string;
   try {
-    dir = join(dirname(defaultCacheDir()), "classifiers");
+    dir = defaultCacheDir("classifiers");
   } catch (error) {
     const nothing = () => Promise.resolve(undefined);
     const report = () => Promise.resolve(notKept(error as Error));
@@ -41,8 +40,7 @@ export async function classifierCache(
     read: () => readFile(path).catch(() => undefined),
     write: async (bytes) => {
       try {
-        await makeFolder(dir);
-        await writeFileAtomic(path, bytes);
+        await store(dir, name, bytes);
       } catch (error) {
         notKept(error as Error);
       }

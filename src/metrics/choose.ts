@@ -6,7 +6,7 @@ import { sha256 } from "../formats/sha256.ts";
 import { pathOf, readSource, type Source } from "../formats/source.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { sameShape } from "../graph/tensor.ts";
-import { accuracyOf, Classifier, imageOf } from "./classifier.ts";
+import { accuracyOf, Classifier, imageOf, isLabeled } from "./classifier.ts";
 import { shippedFor } from "./shipped.ts";
 import { trainClassifier } from "./train_classifier.ts";
 
@@ -39,12 +39,11 @@ export async function bestClassifier(
   onMessage: (text: string) => void,
 ): Promise<Classifier> {
   const atHand = await classifierAtHand(gpu, dataset);
-  const { labels = new Uint8Array() } = dataset;
-  if (atHand.knowsClasses || !labels.some((label) => label !== labels[0])) return atHand;
+  if (atHand.knowsClasses || !isLabeled(dataset)) return atHand;
   atHand[Symbol.dispose]();
 
   const { classifierCache } = await import("../files/classifier_cache.ts");
-  const cache = await classifierCache(dataset.images, labels, onMessage);
+  const cache = await classifierCache(dataset.images, dataset.labels, onMessage);
   const kept = await cache.read();
   if (kept) {
     try {
@@ -83,7 +82,7 @@ export async function requireFit(
         `[${image.join(", ")}]. Use one of this data set`,
     );
   }
-  if (!classifier.knowsClasses || !dataset.labels?.length) return;
+  if (!classifier.knowsClasses || !isLabeled(dataset)) return;
   const right = await accuracyOf(classifier, dataset, indices);
   if (right >= accuracy / 2) return;
   throw new DataError(

@@ -1,7 +1,7 @@
 /** The network through whose eyes images are compared. */
 
 import type { Dataset } from "../data/dataset.ts";
-import { CheckpointError, DataError } from "../errors.ts";
+import { CheckpointError } from "../errors.ts";
 import { requireChecksums, withChecksums } from "../formats/checksums.ts";
 import { isObject, parseJSON, plain, quote } from "../formats/json.ts";
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../formats/safetensors.ts";
@@ -228,25 +228,26 @@ export function realImages(dataset: Dataset, indices: ArrayLike<number>): Float3
   return images;
 }
 
-/** The labels of a data set, and how many classes they are of. */
-export function labelsOf(dataset: Dataset): { labels: Uint8Array; classes: number } {
-  const { labels } = dataset;
-  if (!labels?.length) throw new DataError("A classifier needs a data set with labels");
-  return { labels, classes: labels.reduce((most, label) => Math.max(most, label), 0) + 1 };
+/** A data set with a label for each image. */
+export type Labeled = Dataset & { readonly labels: Uint8Array };
+
+/** Whether a data set has labels of two classes at least. */
+export function isLabeled(dataset: Dataset): dataset is Labeled {
+  const { labels = new Uint8Array() } = dataset;
+  return labels.some((label) => label !== labels[0]);
 }
 
 /** The fraction of a data set's images at these places whose label the classifier finds. */
 export async function accuracyOf(
   classifier: Classifier,
-  dataset: Dataset,
+  dataset: Labeled,
   indices: readonly number[],
 ): Promise<number> {
-  const { labels } = labelsOf(dataset);
   let right = 0;
   for (let at = 0; at < indices.length; at += 1000) {
     const part = indices.slice(at, at + 1000);
     const { classes } = await classifier.look(realImages(dataset, part));
-    part.forEach((index, i) => right += classes[i] === labels[index] ? 1 : 0);
+    part.forEach((index, i) => right += classes[i] === dataset.labels[index] ? 1 : 0);
   }
   return right / indices.length;
 }

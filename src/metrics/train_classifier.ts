@@ -1,7 +1,5 @@
 /** Training the network through whose eyes images are compared. */
 
-import type { Dataset } from "../data/dataset.ts";
-import { DataError } from "../errors.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { permutation, RandomSequence, STREAM } from "../model/threefry.ts";
@@ -14,7 +12,7 @@ import {
   Classifier,
   type ClassifierFacts,
   imageOf,
-  labelsOf,
+  type Labeled,
   realImages,
 } from "./classifier.ts";
 
@@ -23,7 +21,7 @@ export interface TrainClassifierOptions {
   /** What the data set is called. */
   readonly name: string;
   /** Images that it is not trained on, to measure its accuracy. Default: every tenth of the data set. */
-  readonly test?: Dataset;
+  readonly test?: Labeled;
   /** Batches to train. Default: five epochs, and at least 500. */
   readonly steps?: number;
   /** Of weights, order, shifts and dropout. Default 0. */
@@ -41,22 +39,15 @@ const LEARNING_RATE = 2e-3;
  * Trains a classifier on a data set's labels: Adam, whose rate falls linearly to 0, batches of 128
  * images that are shifted by up to a fourteenth of their size, dropout before the last layer. The same
  * seed gives the same bits on the same adapter.
- *
- * @throws {DataError} when the data set has no labels, or of one class only.
  */
 export async function trainClassifier(
   gpu: Gpu,
-  dataset: Dataset,
+  dataset: Labeled,
   options: TrainClassifierOptions,
 ): Promise<Classifier> {
   const { name, test, seed = 0, onProgress = () => {}, signal } = options;
-  const { labels, classes } = labelsOf(dataset);
-  if (labels.every((label) => label === labels[0])) {
-    throw new DataError(
-      "A classifier cannot learn from labels that are all the same: give a data set of two classes " +
-        "or more, or one without labels",
-    );
-  }
+  const { labels } = dataset;
+  const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
   const all = Array.from(labels, (_, i) => i);
   // Of the whole set, which may be sorted.
   const isUnseen = (i: number) => i % 10 === 0;
