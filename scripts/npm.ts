@@ -14,6 +14,8 @@
 
 import { basename, dirname, join, relative } from "node:path";
 import ts from "npm:typescript@6.0.3";
+import { pathToFileURL } from "node:url";
+import { decodeBase64 } from "../src/formats/base64.ts";
 import { emptyFolder, ROOT, settings, stageModules, write } from "./stage.ts";
 
 /** `npm:name@1.2.3/path` */
@@ -39,6 +41,9 @@ function shortened(wgsl: string): string {
 const HELPER = /^var (__\w+) = \(this && this\.\1\) \|\| ([^]*?^\}\)?;\n)/gm;
 /** The module that has them once. */
 const HELPERS = "src/using.js";
+
+/** An import of a classifier's bytes, in place of which the package has a file to be fetched. */
+const CLASSIFIER_IMPORT = /import\("(\.\/classifiers\/[\w-]+)\.ts"\)\.then\(decoded\)/g;
 
 /** An import of a kernel's text. */
 const KERNEL_IMPORT = /import (\w+) from "(.*\/kernels\/)(\w+)\.wgsl\.ts"/g;
@@ -102,12 +107,23 @@ export async function makePackage(target: string): Promise<void> {
     };
     await stageModules(staged, shorten, (module) =>
       module
+        .replaceAll(CLASSIFIER_IMPORT, 'new URL("$1.safetensors", import.meta.url)')
         .replaceAll(KERNEL_IMPORT, 'import { $3 as $1 } from "$2all.ts"')
         .replaceAll(SPECIFIER, (_, name: string, version: string, path: string) => {
           versions.set(name, version);
           return `"${name}${path}"`;
         })
         .replaceAll(/((?:\bfrom |\bimport\()"\.[^"]+)\.ts"/g, '$1.js"'));
+    // As files of their own: a bundler that makes one file of all would put them into it.
+    const classifiers = "src/metrics/classifiers";
+    await Deno.mkdir(join(target, classifiers), { recursive: true });
+    for (const { name } of [...Deno.readDirSync(join(staged, classifiers))]) {
+      const path = join(staged, classifiers, name);
+      const { default: text } = await import(pathToFileURL(path).href);
+      const file = name.replace(/\.ts$/, ".safetensors");
+      await Deno.writeFile(join(target, classifiers, file), decodeBase64(text));
+      await Deno.remove(path);
+    }
     // One module for all: alike as they are, they compress better side by side.
     await write(join(staged, "src/kernels/all.ts"), kernels.sort().join(""));
     const helpers = new Map<string, string>();

@@ -3,8 +3,10 @@
 import { DataError, type Dataset, type Evaluation, Generator, Gpu } from "../../mod.ts";
 import { bestClassifier, openClassifier, requireFit } from "../metrics/choose.ts";
 import { realImages } from "../metrics/classifier.ts";
-import { generated, requireComparable, requireGenerates, SUBSETS } from "../metrics/evaluate.ts";
-import { Evaluator, evenly, FEWEST } from "../metrics/evaluator.ts";
+import { evenly, generated, requireComparable } from "../metrics/evaluate.ts";
+import { requireGenerates, SUBSETS } from "../metrics/evaluate.ts";
+import { Evaluator } from "../metrics/evaluator.ts";
+import { FEWEST } from "../metrics/features.ts";
 import { Sampler } from "../model/sampler.ts";
 import { type DataFlags, loadData } from "./data.ts";
 import { type Command, FLAGS, newCommand } from "./flags.ts";

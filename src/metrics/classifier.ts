@@ -22,9 +22,7 @@ import { Sequential } from "../model/sequential.ts";
 import { STREAM } from "../model/threefry.ts";
 import { weightData } from "../model/weights.ts";
 import { once } from "../gpu/once.ts";
-
-/** Features of an image: what the last layer but one gives. */
-export const FEATURES = 64;
+import { FEATURES } from "./features.ts";
 
 /** Height and width of the last layer that is convolved are at most this. */
 const LARGEST = 8;

@@ -4,13 +4,13 @@ import { type Dataset, validateDataset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import type { Source } from "../formats/source.ts";
 import { sameShape, show } from "../graph/tensor.ts";
+import type { Gpu } from "../graph/gpu.ts";
 import type { Generator } from "../model/generator.ts";
 import { Sampler, seedNoise } from "../model/sampler.ts";
 import { requireCount } from "../model/validate.ts";
 import { requireSeed } from "../ops/random.ts";
-import { bestClassifier, openClassifier, requireFit } from "./choose.ts";
-import { imageOf } from "./classifier.ts";
-import { type Evaluation, Evaluator, evenly, FEWEST, type ImageSource } from "./evaluator.ts";
+import type { Evaluation, Evaluator, ImageSource } from "./evaluator.ts";
+import { FEWEST } from "./features.ts";
 
 /** Options of {@linkcode evaluate}. */
 export interface EvaluateOptions {
@@ -30,6 +30,11 @@ export interface EvaluateOptions {
 
 /** Subsets of the kernel distance. */
 export const SUBSETS = 100;
+
+/** So many places of a data set, evenly over the whole of it, which may be sorted. */
+export function evenly(count: number, of: number): number[] {
+  return Array.from({ length: count }, (_, i) => Math.floor(i * of / count));
+}
 
 /** Refuses what cannot be compared, before anything is computed. */
 export function requireComparable(count: number, dataset: Dataset): void {
@@ -68,19 +73,30 @@ export function generated(
     sampler.sample(noise.subarray(from * noiseDim, to * noiseDim), ofClass?.subarray(from, to));
 }
 
-/** Opens what looks at a data set, and lets it look at as many images of it as are asked for. */
+/**
+ * Opens what looks at a data set, and lets it look at as many images of it as are asked for. That is
+ * loaded when it is used: most programs only train.
+ *
+ * @param options.atHand whether a classifier may not be trained: a random network takes its place then
+ */
 export async function evaluatorOf(
-  gpu: Generator["gpu"],
+  gpu: Gpu,
   dataset: Dataset,
-  { count = 10_000, classifier: source, onMessage = () => {} }: EvaluateOptions,
+  { count = 10_000, classifier: source, onMessage = () => {}, atHand = false }:
+    & EvaluateOptions
+    & { readonly atHand?: boolean },
 ): Promise<Evaluator> {
   requireComparable(count, dataset);
+  const choose = await import("./choose.ts");
+  const { Evaluator } = await import("./evaluator.ts");
   const indices = evenly(Math.min(count, dataset.count), dataset.count);
-  const classifier = source === undefined
-    ? await bestClassifier(gpu, dataset, onMessage)
-    : await openClassifier(gpu, source);
+  const classifier = source !== undefined
+    ? await choose.openClassifier(gpu, source)
+    : atHand
+    ? await choose.classifierAtHand(gpu, dataset)
+    : await choose.bestClassifier(gpu, dataset, onMessage);
   try {
-    await requireFit(classifier, dataset, indices);
+    if (source !== undefined) await choose.requireFit(classifier, dataset, indices);
     return await Evaluator.create(classifier, dataset, indices);
   } catch (error) {
     classifier[Symbol.dispose]();
@@ -132,9 +148,11 @@ export async function evaluate(
 
 /** Refuses a data set of images of another size than a generator's. @throws {DataError} */
 export function requireGenerates({ outputShape }: Generator, dataset: Dataset): void {
-  if (sameShape(outputShape, imageOf(dataset))) return;
+  const { height, width, channels } = dataset;
+  const image = [height, width, channels];
+  if (sameShape(outputShape, image)) return;
   throw new DataError(
     `Cannot compare generated images ${show(outputShape)} with a data set of ` +
-      `${show(imageOf(dataset))}: use the data that the generator was trained on`,
+      `${show(image)}: use the data that the generator was trained on`,
   );
 }

@@ -2,7 +2,8 @@
 
 import type { Dataset } from "../data/dataset.ts";
 import type { EvaluationMetrics } from "../formats/metrics.ts";
-import { type Classifier, FEATURES, realImages } from "./classifier.ts";
+import { type Classifier, realImages } from "./classifier.ts";
+import { FEATURES } from "./features.ts";
 import { frechetOfMoments, type Moments, momentsOf } from "./frechet.ts";
 import { type KernelDistance, kernelDistance } from "./kernel.ts";
 import { neighborMeasures } from "./neighbors.ts";
@@ -29,14 +30,6 @@ const CHUNK = 256;
 
 /** Neighbors, as the papers have them. */
 const K = { precision: 3, density: 5 };
-
-/** Fewer images of a kind have a singular covariance, which no Fréchet distance is defined for. */
-export const FEWEST = FEATURES + 1;
-
-/** So many places of a data set, evenly over the whole of it, which may be sorted. */
-export function evenly(count: number, of: number): number[] {
-  return Array.from({ length: count }, (_, i) => Math.floor(i * of / count));
-}
 
 /** Features of images, and the classes that the classifier finds. */
 export async function look(classifier: Classifier, count: number, images: ImageSource) {

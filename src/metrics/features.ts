@@ -2,6 +2,12 @@
 
 import { requireCount } from "../model/validate.ts";
 
+/** Features of an image in the networks of this library. */
+export const FEATURES = 64;
+
+/** Fewer images of a kind have a singular covariance, which no Fréchet distance is defined for. */
+export const FEWEST = FEATURES + 1;
+
 /**
  * Checks an array of features.
  *

@@ -8,7 +8,7 @@ import type { Source } from "../formats/source.ts";
 import type { CompileProgress } from "../gpu/pipelines.ts";
 import { Gpu } from "../graph/gpu.ts";
 import { requireComparable } from "../metrics/evaluate.ts";
-import { FEWEST } from "../metrics/evaluator.ts";
+import { FEWEST } from "../metrics/features.ts";
 import { requireCount } from "../model/validate.ts";
 import type { CalibrateOptions } from "../ops/gemm/calibrate.ts";
 import type { EpochEvent, ImageEvent, StepEvent } from "./events.ts";

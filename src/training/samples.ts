@@ -1,9 +1,8 @@
 /** Images of a generator under training, and how they compare with the data. */
 
 import type { Gpu } from "../graph/gpu.ts";
-import { classifierAtHand } from "../metrics/choose.ts";
-import { generated, requireComparable } from "../metrics/evaluate.ts";
-import { type Evaluation, Evaluator, evenly } from "../metrics/evaluator.ts";
+import { evaluatorOf, generated } from "../metrics/evaluate.ts";
+import type { Evaluation, Evaluator } from "../metrics/evaluator.ts";
 import type { Generator } from "../model/generator.ts";
 import { Sampler, seedNoise } from "../model/sampler.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -68,13 +67,10 @@ export class Samples implements Disposable {
     const weights = this.#weights();
     if (this.#evaluation?.weights === weights) return this.#evaluation.of;
     const { dataset, evaluateCount: count, seed } = this.options;
-    requireComparable(count, dataset);
-    this.#evaluator ??= await Evaluator.create(
-      await classifierAtHand(this.gpu, dataset),
-      dataset,
-      evenly(Math.min(count, dataset.count), dataset.count),
-    );
-    const evaluator = this.#evaluator;
+    const evaluator = this.#evaluator ??= await evaluatorOf(this.gpu, dataset, {
+      count,
+      atHand: true,
+    });
     const of = await this.#use(EVALUATED, (sampler, generator) => {
       const { labels } = dataset;
       return evaluator.measure(count, generated(generator, sampler, { count, seed, labels }));
