@@ -9,7 +9,7 @@ import { PERMISSIONS, type Permissions } from "../../src/cli/permissions.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { MNIST_SET } from "../../src/data/published.ts";
 import { cachesIn, commands } from "../support/commands.ts";
-import { writeDigits } from "../support/digits.ts";
+import { writeAlike, writeDigits } from "../support/digits.ts";
 import { inFolder } from "../support/folder.ts";
 import { deno, type Ended, output, ROOT } from "../support/process.ts";
 
@@ -27,6 +27,7 @@ const RUNS: Readonly<Record<string, readonly [args: string, leaves: string]>> = 
   train: [`${SMALL} --data=digits --out=out`, "out/run.json"],
   calibrate: ["--batch-size=4", "cache/dcgan-webgpu/kernels"],
   doctor: ["--batch-size=4 --data=digits", "digits"],
+  evaluate: ["out --count=70 --data=alike", "alike"],
   sample: ["out --count=4", "samples.png"],
   export: ["out --force --to=generator.onnx", "generator.onnx"],
   interpolate: ["out --points=2 --steps=2", "interpolation.gif"],
@@ -80,6 +81,7 @@ const inWorkshop = (body: (dir: string) => Promise<void>) =>
   inFolder(async (temporary) => {
     const dir = await Deno.realPath(temporary);
     await writeDigits(join(dir, "digits"));
+    await writeAlike(join(dir, "alike"), 70);
     await body(dir);
   });
 

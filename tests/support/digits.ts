@@ -22,9 +22,16 @@ export async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<A
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** A folder of IDX files: 12 images of 28 x 28. */
-export async function writeDigits(dir: string): Promise<void> {
-  await Deno.mkdir(dir);
-  await Deno.writeFile(join(dir, "train-images-idx3-ubyte"), idx([12, 28, 28], (i) => i % 251));
-  await Deno.writeFile(join(dir, "train-labels-idx1-ubyte"), idx([12], (i) => i % 10));
+/** A folder of IDX files: some images of 28 x 28, whose labels are up to 9. */
+export async function writeDigits(dir: string, count = 12, split = "train"): Promise<void> {
+  await Deno.mkdir(dir, { recursive: true });
+  const images = idx([count, 28, 28], (i) => i % 251);
+  await Deno.writeFile(join(dir, `${split}-images-idx3-ubyte`), images);
+  await Deno.writeFile(join(dir, `${split}-labels-idx1-ubyte`), idx([count], (i) => i % 10));
+}
+
+/** The same, all of one class: there is nothing to learn from such labels. */
+export async function writeAlike(dir: string, count: number, split = "train"): Promise<void> {
+  await writeDigits(dir, count, split);
+  await Deno.writeFile(join(dir, `${split}-labels-idx1-ubyte`), idx([count], () => 0));
 }
