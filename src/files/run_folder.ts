@@ -206,7 +206,7 @@ export class RunFolder implements AsyncDisposable {
         this.#tensorboard!.image(step, "images", await system.readFile(image));
       });
     }
-    this.#curves.markEpoch(step, epoch);
+    this.#curves.markEpoch(step, epoch, event.frechetDistance);
     await this.#flush();
     await this.writeCurves();
   }

@@ -23,6 +23,9 @@ const NETWORKS = [
 const CAPACITY = 960;
 const MOST_EPOCHS = 1000;
 
+/** What the Fréchet distances add below, where there are any. */
+const PANEL = { height: 130, top: 436, bottom: 530, color: "#009e73" };
+
 const TITLE = "Losses of the DCGAN";
 const SIZE = { width: 760, height: 440 };
 const BOX = { left: 62, right: 694, top: 88, bottom: 362 };
@@ -42,6 +45,8 @@ export class Curves {
   readonly #losses = NETWORKS.map(() => new Buckets(CAPACITY));
   #notFinite = 0;
   #epochs = new Map<number, number>();
+  /** Fréchet distances by epoch. */
+  #distances = new Map<number, number>();
   /** Only epochs that are a multiple of this are kept. */
   #everyEpochs = 1;
 
@@ -56,18 +61,28 @@ export class Curves {
     if (losses.some(Number.isNaN)) this.#notFinite++;
   }
 
-  /** Marks the last step of an epoch. When an epoch is marked twice, the later mark counts. */
-  markEpoch(step: number, epoch: number): void {
-    if (epoch % this.#everyEpochs === 0) this.#epochs.set(epoch, step);
+  /**
+   * Marks the last step of an epoch, with its Fréchet distance if it was measured. When an epoch is
+   * marked twice, the later mark counts.
+   */
+  markEpoch(step: number, epoch: number, distance?: number): void {
+    if (epoch % this.#everyEpochs) return;
+    this.#epochs.set(epoch, step);
+    this.#distances.delete(epoch);
+    if (Number.isFinite(distance)) this.#distances.set(epoch, distance!);
     if (this.#epochs.size <= MOST_EPOCHS) return;
     this.#everyEpochs *= 10; // The axis names multiples of powers of ten.
-    for (const e of this.#epochs.keys()) if (e % this.#everyEpochs) this.#epochs.delete(e);
+    for (const e of this.#epochs.keys()) {
+      if (e % this.#everyEpochs === 0) continue;
+      this.#epochs.delete(e);
+      this.#distances.delete(e);
+    }
   }
 
   /** Adds a line of a metrics log: the losses of a step, or the end of an epoch. */
   addRow(row: MetricsRow): void {
     if (row.type === "step") this.add(row.step, row.generatorLoss, row.discriminatorLoss);
-    else this.markEpoch(row.step, row.epoch);
+    else this.markEpoch(row.step, row.epoch, row.frechetDistance);
   }
 
   /** The figure, at most 100 kB whatever the run's length. Before the first step it is empty. */
@@ -110,7 +125,13 @@ export class Curves {
       legend(),
       caption(0, "#666", notes) + caption(15, "#a00", warnings),
     ];
-    return frame(descriptionOf(curves, last), parts);
+    const distances = [...this.#distances].map(([epoch, distance]): Point => [
+      this.#epochs.get(epoch)!,
+      distance,
+    ]).filter(([step]) => step > low).sort(([a], [b]) => a - b);
+    if (distances.length) parts.push(drawDistances(distances, x));
+    const height = SIZE.height + (distances.length ? PANEL.height : 0);
+    return frame(descriptionOf(curves, last), height, parts);
   }
 }
 
@@ -251,6 +272,26 @@ function drawMean({ color, smooth }: Curve, x: Scale, y: Scale): string {
   }).join("");
 }
 
+/** The Fréchet distances in a panel of their own, on the steps of the losses. */
+function drawDistances(distances: readonly Point[], x: Scale): string {
+  const { top, bottom, color } = PANEL;
+  const values = distances.map(([, distance]) => distance);
+  const most = Math.max(...values, Number.MIN_VALUE);
+  const y = (distance: number) => bottom - Math.max(0, distance) / most * (bottom - top);
+  const points = distances.map(([step, distance]): Point => [x(step), y(distance)]);
+  const lines = ticks(0, most, 3).map((value) =>
+    line(BOX.left, y(value), BOX.right, y(value), `stroke="#e6e6e6"`) +
+    text(BOX.left - 8, y(value) + 4, grouped(value), `text-anchor="end"`)
+  );
+  const least = Math.min(...values);
+  const best = points[values.indexOf(least)];
+  const style = `stroke="${color}" stroke-linecap="round" stroke-linejoin="round" fill="none"`;
+  const title = `Fréchet distance of generated images, at best ${Number(least.toPrecision(4))}`;
+  return lines.join("") + text(BOX.left, top - 8, title, `font-size="13"`) +
+    `<path d="${linePath(points)}" ${style} stroke-width="2"/>` +
+    `<path d="${linePath([best])}" ${style} stroke-width="6"/>`;
+}
+
 function legend(): string {
   let left = BOX.left;
   return NETWORKS.map(({ name, of, color }) => {
@@ -261,8 +302,8 @@ function legend(): string {
   }).join("");
 }
 
-function frame(description: string, parts: readonly string[]): string {
-  const { width, height } = SIZE;
+function frame(description: string, height: number, parts: readonly string[]): string {
+  const { width } = SIZE;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" ` +
     `height="${height}" role="img" aria-labelledby="dcgan-title dcgan-description" ` +

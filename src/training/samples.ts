@@ -40,8 +40,9 @@ export class Samples implements Disposable {
     seed: number,
     labels?: ArrayLike<number>,
   ): Promise<Float32Array<ArrayBuffer>> {
-    return await this.#use(count, (sampler, { noiseDim }) =>
-      sampler.sample(seedNoise(count, noiseDim, seed), labels)
+    return await this.#use(
+      count,
+      (sampler, { noiseDim }) => sampler.sample(seedNoise(count, noiseDim, seed), labels),
     );
   }
 

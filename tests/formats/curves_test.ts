@@ -278,3 +278,43 @@ Deno.test("curves: ticks are round numbers within the range, and numbers are gro
   assert.equal(grouped(1234567), "1\u2009234\u2009567");
   assert.equal(grouped(12345.678), "12\u2009345.678");
 });
+
+Deno.test("curves: Fréchet distances have a panel of their own, on the same steps", () => {
+  const rows = (distances: readonly (number | undefined)[]) => {
+    const curves = new Curves();
+    for (let step = 1; step <= 40; step++) curves.add(step, 1, 1);
+    distances.forEach((distance, i) => curves.markEpoch(10 * (i + 1), i + 1, distance));
+    return curves.svg();
+  };
+  const green = (svg: string) =>
+    nodes(parse(svg).svg, "path").filter(({ stroke }) => stroke === "#009e73").map(({ d }) => d);
+  const without = rows([undefined, NaN, undefined, undefined]);
+  assert.deepEqual(green(without), []);
+  assert.equal(parse(without).svg.height, "440");
+
+  const svg = rows([200, undefined, 50, 100]);
+  assert.equal(parse(svg).svg.height, "570");
+  const x = (step: number) => Math.round((62 + step / 40 * 632) * 10) / 10;
+  // 200 at the top, 436; the best, 50, at a quarter of 94 pixels above the bottom, 530.
+  assert.deepEqual(green(svg), [
+    `M${x(10)},436L${x(30)},506.5L${x(40)},483`,
+    `M${x(30)},506.5h0`,
+  ]);
+  assert.ok(look(svg).texts.includes("Fréchet distance of generated images, at best 50"));
+  // The losses are drawn as before.
+  assert.deepEqual(look(svg).points("raw", BLUE), look(without).points("raw", BLUE));
+});
+
+Deno.test("curves: of very many epochs, few distances are drawn; zeros and a lone one are, too", () => {
+  const curves = new Curves();
+  for (let epoch = 1; epoch <= 3000; epoch++) {
+    curves.add(epoch, 1, 1);
+    curves.markEpoch(epoch, epoch, 1 / epoch);
+  }
+  const paths = nodes(parse(curves.svg()).svg, "path").filter(({ stroke }) => stroke === "#009e73");
+  assert.equal(paths[0].d.split("L").length, 300);
+  const one = new Curves();
+  one.add(1, 1, 1);
+  one.markEpoch(1, 1, 0);
+  look(one.svg());
+});
