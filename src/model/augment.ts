@@ -18,8 +18,8 @@ export type Augmentation = "color" | "translation" | "cutout";
 /** All kinds, in the order in which they are applied. */
 export const AUGMENTATIONS: readonly Augmentation[] = ["color", "translation", "cutout"];
 
-/** Random numbers [batch] of a run. */
-interface Draw {
+/** Where random numbers [batch] come from. */
+export interface Draw {
   uniform(minimum: number, maximum: number): Tensor;
   /** Whole numbers from 0 to n - 1. */
   whole(n: number): Tensor;
@@ -83,6 +83,11 @@ export function augment(x: Tensor, kinds: readonly Augmentation[], state: Random
   const uniform = (minimum: number, maximum: number) =>
     ops.randomUniform([batch], { state, minimum, maximum });
   const whole = (n: number) => ops.cast(ops.cast(uniform(0, n), "u32"), "f32");
+  return augmentBy(x, kinds, { uniform, whole });
+}
+
+/** {@linkcode augment} with random numbers from elsewhere. */
+export function augmentBy(x: Tensor, kinds: readonly Augmentation[], draw: Draw): Tensor {
   return AUGMENTATIONS.filter((kind) => kinds.includes(kind))
-    .reduce((y, kind) => KINDS[kind](y, { uniform, whole }), x);
+    .reduce((y, kind) => KINDS[kind](y, draw), x);
 }

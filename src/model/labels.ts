@@ -115,7 +115,7 @@ export function requireLabels(
 }
 
 /** Refuses labels that do not name a class of a generator for each of so many images. */
-export function requireClasses(labels: Uint32Array, count: number, classes: number): void {
+export function requireClasses(labels: ArrayLike<number>, count: number, classes: number): void {
   if (!classes) {
     throw new RangeError(
       `The generator has no classes, got the label ${
@@ -127,7 +127,9 @@ export function requireClasses(labels: Uint32Array, count: number, classes: numb
   if (labels.length !== count) {
     throw new TypeError(`${count} images need ${count} labels, got ${labels.length}`);
   }
-  const wrong = labels.find((label) => label >= classes);
+  const wrong = Array.from(labels).find((label) =>
+    !(Number.isInteger(label) && label >= 0 && label < classes)
+  );
   if (wrong === undefined) return;
   throw new RangeError(
     `The generator has the classes 0 to ${classes - 1}, got the label ${wrong}: use one of these`,

@@ -54,11 +54,14 @@ export class Sampler {
    * @throws {RangeError} when a label is no class of the generator, or it has no classes.
    * @throws {TypeError} when there are not as many labels as images.
    */
-  async sample(noise: Float32Array, labels?: Uint32Array): Promise<Float32Array<ArrayBuffer>> {
+  async sample(
+    noise: Float32Array,
+    labels?: ArrayLike<number>,
+  ): Promise<Float32Array<ArrayBuffer>> {
     const { noiseDim, outputShape, classes } = this.generator;
     const count = noise.length / noiseDim;
     if (labels) requireClasses(labels, count, classes);
-    const classOf = labels ?? gridLabels(count, Math.max(classes, 1));
+    const classOf = labels ? Uint32Array.from(labels) : gridLabels(count, Math.max(classes, 1));
     const batches: Promise<{ images: Float32Array }>[] = [];
     // All are enqueued before any is awaited: a training step that is enqueued meanwhile comes after.
     for (let at = 0; at < count; at += this.#batch) {
