@@ -18,7 +18,7 @@ function toSafetensors(model: ModelParts): Uint8Array<ArrayBuffer> {
 /** Files by name. The shard comes first: written in this order, no `model.json` names a missing one. */
 function toTfjs(model: ModelParts): Map<string, Uint8Array<ArrayBuffer>> {
   if (classesOf(model)) {
-    throw new TypeError(
+    throw new RangeError(
       `Cannot write the ${model.name} as a TensorFlow.js layers model: it takes labels beside its ` +
         "input, and such a model has one input. Write it as .onnx or .safetensors",
     );

@@ -164,8 +164,8 @@ export class Sequential {
    * Permissions: read and write for the folder.
    *
    * @returns the path of the file to open: `web/generator/model.json`
-   * @throws {RangeError} when the path has another ending.
-   * @throws {TypeError} when the form cannot hold the model: its labels, or a layer of one's own.
+   * @throws {RangeError} when the path has another ending, or asks for a tfjs model with classes.
+   * @throws {TypeError} when ONNX is asked of a layer of your own.
    * @throws {Error} when a file cannot be written, naming the path and the reason.
    */
   async save(path: string): Promise<string> {

@@ -54,6 +54,21 @@ Deno.test("export: a run's newest checkpoint in every form, relative to the pers
     assert.notDeepEqual(await draw("web"), expected);
   }));
 
+Deno.test("export: a generator with classes goes to ONNX, and is no tfjs model", () =>
+  inFolder(async (dir) => {
+    using gpu = await Gpu.request();
+    const generator = new Generator(gpu, { noiseDim: 3, widths: [3, 2], classes: 4 });
+    await generator.save(join(dir, "g.safetensors"));
+    await assertRuns(
+      dir,
+      [0, "export g.safetensors --to g.onnx"],
+      [1, "export g.safetensors --to web", /^error: Cannot write the generator .*takes labels/],
+    );
+    assert.deepEqual(names(dir), ["g.onnx", "g.safetensors"]);
+    const onnx = await Deno.readFile(join(dir, "g.onnx"));
+    assert.deepEqual(onnx, new Uint8Array(await generator.toONNX()));
+  }));
+
 Deno.test("export: mistakes exit with a sentence, and write nothing", () =>
   withFiles({ "a.safetensors": new Uint8Array(20) }, async (dir) => {
     await Deno.mkdir(join(dir, "out"));
