@@ -142,6 +142,7 @@ export class RunFolder implements AsyncDisposable {
     const { configuration, gpu, steps: fromStep, currentEpoch, betweenEpochs } = trainer;
     const { onMessage } = this.options;
     await this.#closeLogs();
+    this.#curves = new Curves(configuration.objective as string);
     // What a process left that was killed while it wrote. Not before: where the folder was refused,
     // another one may be writing there.
     for (const dir of [this.path, this.checkpoints.path]) await removeTemporary(dir);
@@ -257,7 +258,6 @@ export class RunFolder implements AsyncDisposable {
   async #closeLogs(): Promise<void> {
     await this.#withLogs((log) => log.close());
     this.#metrics = this.#tensorboard = undefined;
-    this.#curves = new Curves();
   }
 
   /** Does something with each log, even if it fails with the other. */

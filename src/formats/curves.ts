@@ -5,19 +5,37 @@ import type { MetricsRow } from "./metrics.ts";
 import { grouped, linePath, type Point, round, stretches, ticks } from "./svg.ts";
 
 /**
- * Each network's curve. Its equilibrium is the loss where the discriminator gives every image one half.
- * Colors of Okabe and Ito, which people with any kind of color vision can distinguish.
+ * Each network's curve, in colors of Okabe and Ito, which people with any kind of color vision can
+ * distinguish.
  */
 const NETWORKS = [
-  { name: "generator", of: "", color: "#0072b2", formula: "ln 2", equilibrium: Math.LN2 },
-  {
-    name: "discriminator",
-    of: ", real + generated",
-    color: "#d55e00",
-    formula: "2 ln 2",
-    equilibrium: 2 * Math.LN2,
-  },
+  { name: "generator", color: "#0072b2" },
+  { name: "discriminator", color: "#d55e00" },
 ];
+
+/** What the losses of an objective are, and those where the discriminator gives both answers one half. */
+interface Scale {
+  readonly what: string;
+  /** What the discriminator's is the sum of, for the legend. */
+  readonly sum?: string;
+  /** Of the generator and the discriminator, in multiples of ln 2. */
+  readonly equilibria?: readonly [number, number];
+}
+
+const SUM = ", real + generated";
+
+const CROSS_ENTROPY: Scale = {
+  what: "binary cross-entropy (nats)",
+  sum: SUM,
+  equilibria: [1, 2],
+};
+
+/** Of the objectives with another scale than the tutorial's. */
+const SCALES: Readonly<Record<string, Scale>> = {
+  relativistic: { what: "cross-entropy of pairs (nats)", equilibria: [1, 1] },
+  hinge: { what: "hinge loss", sum: SUM },
+  "wgan-gp": { what: "Wasserstein loss" },
+};
 
 /** More than the figure has pixels from left to right, and few enough for 100 kB. */
 const CAPACITY = 960;
@@ -49,6 +67,12 @@ export class Curves {
   #distances = new Map<number, number>();
   /** Only epochs that are a multiple of this are kept. */
   #everyEpochs = 1;
+  readonly #scale: Scale;
+
+  /** @param objective whose losses they are */
+  constructor(objective = "nonsaturating") {
+    this.#scale = SCALES[objective] ?? CROSS_ENTROPY;
+  }
 
   /**
    * Adds the losses of a step, which is at least the first one. A loss that is not finite as a 32-bit
@@ -95,16 +119,20 @@ export class Curves {
       const buckets = this.#losses[i].list();
       return { ...network, buckets, smooth: smoothed(buckets, sigma / width) };
     });
-    const { top, peak } = heightOf(curves);
+    const { what, sum = "", equilibria } = this.#scale;
+    const { bottom, top, peak } = heightOf(curves);
     const x = (step: number) => BOX.left + (step - low) / (high - low) * (BOX.right - BOX.left);
     // The plot is clipped, and renderers calculate in 32-bit floats: coordinates stay small.
     const y = (loss: number) =>
-      Math.max(-1000, Math.min(1000, BOX.bottom - loss / top * (BOX.bottom - BOX.top)));
+      Math.max(
+        -1000,
+        Math.min(1000, BOX.bottom - (loss - bottom) / (top - bottom) * (BOX.bottom - BOX.top)),
+      );
 
     const notes = [
       sigma > 1 && `Thick: Gaussian mean, \u03c3 = ${counted(Math.round(sigma), "step")}.`,
       width > 1 && `Shaded: minimum to maximum of ${grouped(width)} steps.`,
-      "Dashed: the discriminator cannot tell (p = 1/2).",
+      equilibria && "Dashed: the discriminator cannot tell (p = 1/2).",
     ];
     const have = this.#notFinite === 1 ? "has" : "have";
     const warnings = [
@@ -113,16 +141,16 @@ export class Curves {
       `${counted(this.#notFinite, "step")} ${have} a loss that is not finite.`,
     ];
     const parts = [
-      horizontal(y, top),
+      horizontal(y, [bottom, top], what),
       vertical(x, low, high),
       epochAxis(x, this.#epochs, low),
-      equilibria(y),
+      equilibria ? dashed(y, equilibria) : "",
       `<g clip-path="url(#dcgan-plot)">`,
       ...curves.map((curve) => drawRange(curve, x, y)),
       ...curves.map((curve) => drawMean(curve, x, y)),
       "</g>",
       `${PLOT} fill="none" stroke="${INK}" stroke-width="1"/>`,
-      legend(),
+      legend(sum),
       caption(0, "#666", notes) + caption(15, "#a00", warnings),
     ];
     const distances = [...this.#distances].map(([epoch, distance]): Point => [
@@ -131,20 +159,20 @@ export class Curves {
     ]).filter(([step]) => step > low).sort(([a], [b]) => a - b);
     if (distances.length) parts.push(drawDistances(distances, x));
     const height = SIZE.height + (distances.length ? PANEL.height : 0);
-    return frame(descriptionOf(curves, last), height, parts);
+    return frame(descriptionOf(curves, what, last), height, parts);
   }
 }
 
 /** A network's losses, and steps with smoothed losses. */
 type Curve = typeof NETWORKS[number] & { buckets: readonly Bucket[]; smooth: readonly Point[] };
 
-function descriptionOf(curves: readonly Curve[], steps: number): string {
+function descriptionOf(curves: readonly Curve[], what: string, steps: number): string {
   if (!steps) return "No step has been trained yet.";
   const ends = curves.map(({ name, smooth }) => {
     const [, loss] = smooth.findLast(([, y]) => Number.isFinite(y)) ?? [];
     return `${name} ${loss?.toFixed(3) ?? "without a finite loss"}`;
   });
-  return `Binary cross-entropy in nats over ${steps} training steps; ` +
+  return `${what[0].toUpperCase()}${what.slice(1)} over ${steps} training steps; ` +
     `at the end, smoothed: ${ends.join(", ")}.`;
 }
 
@@ -168,18 +196,26 @@ function smoothed(buckets: readonly Bucket[], sigma: number): Point[] {
   });
 }
 
-/** The highest loss, and that at the top edge: a few high peaks must not flatten the rest. */
-function heightOf(curves: readonly Curve[]): { top: number; peak: number } {
+/**
+ * The highest loss, and those at the edges: a few high peaks must not flatten the rest. Losses below 0
+ * move the lower edge.
+ */
+function heightOf(curves: readonly Curve[]): { bottom: number; top: number; peak: number } {
   const maxima = curves.flatMap(({ buckets }) => buckets.map(({ max }) => max))
     .filter(Number.isFinite).sort((a, b) => a - b);
   const peak = maxima.at(-1) ?? 0;
   const most = maxima[Math.floor(0.995 * (maxima.length - 1))] ?? 0;
   const wanted = Math.max(1.6, 1.04 * (peak > 2 * Math.max(1, most) ? most : peak));
   const [, step] = ticks(0, wanted, 6);
-  return { top: Math.ceil(wanted / (step / 2)) * (step / 2), peak };
+  const least = Math.min(
+    0,
+    ...curves.flatMap(({ buckets }) => buckets.map(({ min }) => min)).filter(Number.isFinite),
+  );
+  const edge = (loss: number) => Math.ceil(loss / (step / 2)) * (step / 2);
+  return { bottom: least < 0 ? -edge(-least) : 0, top: edge(wanted), peak };
 }
 
-type Scale = (value: number) => number;
+type Place = (value: number) => number;
 
 const counted = (n: number, what: string) => `${grouped(n)} ${what}${n === 1 ? "" : "s"}`;
 
@@ -191,23 +227,27 @@ function line(x1: number, y1: number, x2: number, y2: number, attributes: string
   return `<path d="M${round(x1)},${round(y1)}L${round(x2)},${round(y2)}" ${attributes}/>`;
 }
 
-function caption(down: number, color: string, sentences: readonly (string | false)[]): string {
+function caption(
+  down: number,
+  color: string,
+  sentences: readonly (string | false | undefined)[],
+): string {
   const content = sentences.filter(Boolean).join(" ");
   const attributes = `font-size="11" fill="${color}"`;
   return content && text(BOX.left, SIZE.height - 24 + down, content, attributes);
 }
 
-function horizontal(y: Scale, top: number): string {
-  const lines = ticks(0, top, 6).map((loss) => {
-    const label = loss < 1e5 ? grouped(loss) : loss.toExponential();
+function horizontal(y: Place, [bottom, top]: readonly [number, number], what: string): string {
+  const lines = ticks(bottom, top, 6).map((loss) => {
+    const label = Math.abs(loss) < 1e5 ? grouped(loss) : loss.toExponential();
     return line(BOX.left, y(loss), BOX.right, y(loss), `stroke="#e6e6e6"`) +
       text(BOX.left - 8, y(loss) + 4, label, `text-anchor="end"`);
   });
   const turned = `transform="translate(18 ${(BOX.top + BOX.bottom) / 2}) rotate(-90)"`;
-  return lines.join("") + text(0, 0, "binary cross-entropy (nats)", `${turned} ${LABEL}`);
+  return lines.join("") + text(0, 0, what, `${turned} ${LABEL}`);
 }
 
-function vertical(x: Scale, low: number, high: number): string {
+function vertical(x: Place, low: number, high: number): string {
   const lines = ticks(low, high, 8, true).map((step) =>
     line(x(step), BOX.bottom, x(step), BOX.bottom + 5, `stroke="${INK}"`) +
     text(x(step), BOX.bottom + 19, grouped(step), MIDDLE)
@@ -216,7 +256,7 @@ function vertical(x: Scale, low: number, high: number): string {
 }
 
 /** Ends of epochs above the plot: a number for some, a tick for as many as fit. */
-function epochAxis(x: Scale, epochs: ReadonlyMap<number, number>, low: number): string {
+function epochAxis(x: Place, epochs: ReadonlyMap<number, number>, low: number): string {
   const shown = [...epochs].filter(([, step]) => step > low).sort(([a], [b]) => a - b);
   if (!shown.length) return "";
   const named = new Set(ticks(0, shown.at(-1)![0], 10, true));
@@ -231,24 +271,26 @@ function epochAxis(x: Scale, epochs: ReadonlyMap<number, number>, low: number): 
 }
 
 /** Dashed lines where neither network wins, their values beside the plot. */
-function equilibria(y: Scale): string {
-  const [generator, discriminator] = NETWORKS.map(({ equilibrium }) => y(equilibrium));
+function dashed(y: Place, multiples: readonly [number, number]): string {
+  const [generator, discriminator] = multiples.map((multiple) => y(multiple * Math.LN2));
   const apart = generator - discriminator;
   const room = apart > 28;
   const nudge = Math.max(0, 12 - apart) / 2; // so that the texts do not overlap
-  return NETWORKS.map(({ color, equilibrium, formula }, i) => {
+  return NETWORKS.map(({ color }, i) => {
+    const equilibrium = multiples[i] * Math.LN2;
+    const formula = multiples[i] === 1 ? "ln 2" : `${multiples[i]} ln 2`;
     const at = y(equilibrium);
     const base = room ? at : at + 4 + (i ? -nudge : nudge);
     const value = `= ${equilibrium.toFixed(3)}`;
-    const dashed = `stroke="${color}" stroke-dasharray="5 4" opacity="0.55"`;
-    return line(BOX.left, at, BOX.right, at, dashed) +
+    const style = `stroke="${color}" stroke-dasharray="5 4" opacity="0.55"`;
+    return line(BOX.left, at, BOX.right, at, style) +
       text(BOX.right + 7, base, formula, `fill="${color}"`) +
       (room ? text(BOX.right + 7, base + 13, value, `fill="${color}" font-size="11"`) : "");
   }).join("");
 }
 
 /** The losses of single steps, or the range from minimum to maximum of buckets of several. */
-function drawRange({ color, buckets }: Curve, x: Scale, y: Scale): string {
+function drawRange({ color, buckets }: Curve, x: Place, y: Place): string {
   const parts = (value: (bucket: Bucket) => number) =>
     stretches(buckets.map((bucket) => [x(middle(bucket)), y(value(bucket))]));
   if (buckets.every(({ from, to }) => from === to)) {
@@ -262,7 +304,7 @@ function drawRange({ color, buckets }: Curve, x: Scale, y: Scale): string {
   return `<path d="${d.join("")}" fill="${color}" opacity="0.2"/>`;
 }
 
-function drawMean({ color, smooth }: Curve, x: Scale, y: Scale): string {
+function drawMean({ color, smooth }: Curve, x: Place, y: Place): string {
   const parts = stretches(smooth.map(([step, loss]) => [x(step), y(loss)]));
   // A single step between gaps is a dot, which must be larger than the line's width.
   return [false, true].map((dot) => {
@@ -273,7 +315,7 @@ function drawMean({ color, smooth }: Curve, x: Scale, y: Scale): string {
 }
 
 /** The Fréchet distances in a panel of their own, on the steps of the losses. */
-function drawDistances(distances: readonly Point[], x: Scale): string {
+function drawDistances(distances: readonly Point[], x: Place): string {
   const { top, bottom, color } = PANEL;
   const values = distances.map(([, distance]) => distance);
   const most = Math.max(...values, Number.MIN_VALUE);
@@ -292,13 +334,14 @@ function drawDistances(distances: readonly Point[], x: Scale): string {
     `<path d="${linePath([best])}" ${style} stroke-width="6"/>`;
 }
 
-function legend(): string {
+function legend(sum: string): string {
   let left = BOX.left;
-  return NETWORKS.map(({ name, of, color }) => {
+  return NETWORKS.map(({ name, color }, i) => {
     const at = left;
-    left += 60 + 6.6 * (name + of).length;
+    const label = i ? name + sum : name;
+    left += 60 + 6.6 * label.length;
     return line(at, 50, at + 24, 50, `stroke="${color}" stroke-width="2.5"`) +
-      text(at + 32, 54, name + of, `font-size="13"`);
+      text(at + 32, 54, label, `font-size="13"`);
   }).join("");
 }
 

@@ -137,7 +137,7 @@ export class Generator extends Sequential {
   /**
    * A trained generator, with the sizes that its file has. The file is one of these:
    *
-   * - a checkpoint of a training run
+   * - a checkpoint of a training run: the average of the generator's weights, if the run has one
    * - a safetensors file of the weights alone, or its bytes, with Keras' names (`dense/kernel`, with or
    *   without `generator/` before them) and layouts; images are square unless the metadata has
    *   `"image": "[height, width, channels]"`

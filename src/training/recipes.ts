@@ -3,10 +3,10 @@
 import type { Hyperparameters } from "./hyperparameters.ts";
 
 /** Name of a recipe. */
-export type RecipeName = keyof typeof RECIPES;
+export type RecipeName = "tutorial" | "fast";
 
 /** All recipes. What one does not name has the tutorial's value. */
-export const RECIPES = {
+export const RECIPES: Readonly<Record<RecipeName, Hyperparameters>> = {
   /** The TensorFlow tutorial's. */
   tutorial: {},
   /** R3GAN's objective and penalties (Huang et al. 2025) on small networks without normalization. */
@@ -22,7 +22,7 @@ export const RECIPES = {
     normalization: "none",
     ema: 0.997,
   },
-} as const satisfies Record<string, Hyperparameters>;
+};
 
 /**
  * Options with a recipe's hyperparameters where they name none.

@@ -92,6 +92,30 @@ Deno.test("curves: every step of a short run is where its loss puts it", () => {
   assert.deepEqual(points("band", RED), []);
 });
 
+Deno.test("curves: other objectives have their own scale, and losses below 0 fit in", () => {
+  const drawn = (objective: string, ...losses: [number, number][]) => {
+    const curves = new Curves(objective);
+    losses.forEach(([g, d], i) => curves.add(i + 1, g, d));
+    return curves.svg();
+  };
+  const relativistic = drawn("relativistic", [0.7, 0.7], [0.9, 0.5]);
+  assert.match(relativistic, /cross-entropy of pairs \(nats\)/);
+  assert.doesNotMatch(relativistic, /2 ln 2|real \+ generated/);
+  const hinge = drawn("hinge", [-3.2, 1.5], [2, 0.4]);
+  assert.match(hinge, />hinge loss</);
+  assert.match(hinge, />-3</);
+  assert.match(hinge, /real \+ generated/);
+  assert.doesNotMatch(hinge, /ln 2|Dashed|binary/);
+  // Both ends of a loss lie inside the plot: rows 88 to 362.
+  const ys = [
+    ...drawn("wgan-gp", [-40, -60], [30, -1], [30, -1]).matchAll(
+      /d="([^"]*)" fill="none" stroke="#(?:0072b2|d55e00)" stroke-width="0.8"/g,
+    ),
+  ]
+    .flatMap(([, d]) => [...d.matchAll(/,(-?[\d.]+)/g)].map(([, y]) => Number(y)));
+  assert.ok(ys.length > 3 && ys.every((y) => y >= 88 && y <= 362), ys.join());
+});
+
 Deno.test("curves: title, axes, units and equilibria are named, on an own background", () => {
   const curves = drawn(470, () => [0.7, 1.4]);
   curves.markEpoch(235, 1);
