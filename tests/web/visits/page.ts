@@ -24,7 +24,7 @@ import {
   ready,
   shows,
 } from "./visit.ts";
-import { SMALL, stepOf, swipe, trainTo, Visit, waitForStep } from "./visit.ts";
+import { SHALLOW, SMALL, stepOf, swipe, trainTo, Visit, waitForStep } from "./visit.ts";
 
 /** The first images of MNIST, as the visited page has them. */
 async function digits() {
@@ -160,7 +160,7 @@ Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bi
 
 Deno.test("images of one's own are read; what is no image, or too large, is skipped", async () => {
   await using visited = await Visit.begin();
-  const page = await visited.open(SMALL);
+  const page = await visited.open(SHALLOW);
   await ready(page);
   const image = (seed: number) =>
     encodePNG({
@@ -212,7 +212,7 @@ Deno.test("a run goes on when its device is lost", async (t) => {
       (self.devices ??= []).push(device);
       return device;
     };`);
-  const page = await visited.open(SMALL);
+  const page = await visited.open(SHALLOW);
   await ready(page);
   const lose = () => page.workers()[0].evaluate("devices.at(-1).destroy()");
   const messages = page.locator("#messages .warning");

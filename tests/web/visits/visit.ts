@@ -13,6 +13,9 @@ import { buildPage, servePage } from "../../../scripts/web.ts";
 /** Networks that compile and train in little time on a CPU, as an address has them. */
 export const SMALL = "?g=8,8,8&d=4,4&batch=8&noise=8&lr=0.0001";
 
+/** Shallow ones, for where only the page matters. */
+export const SHALLOW = "?g=4,4&d=4&batch=8&noise=8&lr=0.0001";
+
 /** First steps compile for up to a minute on a slow machine. */
 const PATIENCE = 240_000;
 
