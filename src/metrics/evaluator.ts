@@ -6,7 +6,7 @@ import { type Classifier, realImages } from "./classifier.ts";
 import { FEATURES } from "./features.ts";
 import { frechetOfMoments, type Moments, momentsOf } from "./frechet.ts";
 import { type KernelDistance, kernelDistance } from "./kernel.ts";
-import { neighborMeasures } from "./neighbors.ts";
+import { type Balls, ballsOf, neighborMeasures } from "./neighbors.ts";
 
 /** How generated images compare with real ones, by {@linkcode evaluate}. */
 export interface Evaluation extends EvaluationMetrics {
@@ -50,6 +50,7 @@ export class Evaluator implements Disposable {
     private readonly classifier: Classifier,
     private readonly real: Float32Array,
     private readonly moments: Moments,
+    private readonly balls: Balls,
   ) {}
 
   /**
@@ -66,7 +67,8 @@ export class Evaluator implements Disposable {
   ): Promise<Evaluator> {
     const images: ImageSource = (from, to) => realImages(dataset, indices.slice(from, to));
     const { features } = await look(classifier, indices.length, images);
-    return new Evaluator(classifier, features, momentsOf("real", features, FEATURES));
+    const moments = momentsOf("real", features, FEATURES);
+    return new Evaluator(classifier, features, moments, ballsOf(features, FEATURES, K.density));
   }
 
   /**
@@ -94,7 +96,7 @@ export class Evaluator implements Disposable {
       ...(subsets && {
         kernelDistance: await kernelDistance(real, features, FEATURES, { subsets, seed }),
       }),
-      ...neighborMeasures(real, features, FEATURES, K),
+      ...neighborMeasures(this.balls, features, FEATURES, K),
       ...(knowsClasses && { classes: histogram, entropy: entropyOf(histogram) }),
     };
   }

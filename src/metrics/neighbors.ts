@@ -19,8 +19,8 @@ export interface DensityCoverage {
   readonly coverage: number;
 }
 
-/** Squared distances to the nearest `k` others of the same kind, and which of them is the radius. */
-interface Balls {
+/** Samples of a kind with their nearest neighbors among themselves. */
+export interface Balls {
   readonly features: Float32Array;
   readonly count: number;
   /** Squared norms. */
@@ -30,7 +30,8 @@ interface Balls {
   readonly k: number;
 }
 
-function ballsOf(features: Float32Array, dims: number, k: number): Balls {
+/** Finds the nearest `k` others of each sample. */
+export function ballsOf(features: Float32Array, dims: number, k: number): Balls {
   const count = features.length / dims;
   const norms = new Float64Array(count);
   for (let i = 0; i < features.length; i++) norms[Math.floor(i / dims)] += features[i] ** 2;
@@ -63,17 +64,16 @@ function radii({ count, nearest, k: most }: Balls, k: number): Float64Array {
 /**
  * All four measures from one pass over all pairs.
  *
+ * @param real with as many neighbors as `k` asks for, or more
  * @param k neighbors for precision and recall, and for density and coverage
  */
 export function neighborMeasures(
-  realFeatures: Float32Array,
+  real: Balls,
   fakeFeatures: Float32Array,
   dims: number,
   k: { readonly precision: number; readonly density: number },
 ): PrecisionRecall & DensityCoverage {
-  const most = Math.max(k.precision, k.density);
-  const real = ballsOf(realFeatures, dims, most);
-  const fake = ballsOf(fakeFeatures, dims, most);
+  const fake = ballsOf(fakeFeatures, dims, k.precision);
   const realRadius = radii(real, k.precision);
   const fakeRadius = radii(fake, k.precision);
   const densityRadius = radii(real, k.density);
@@ -140,7 +140,8 @@ export async function precisionRecall(
   { k = 3 }: { readonly k?: number } = {},
 ): Promise<PrecisionRecall> {
   requireNeighbors(real, fake, dims, k);
-  const { precision, recall } = neighborMeasures(real, fake, dims, { precision: k, density: k });
+  const each = { precision: k, density: k };
+  const { precision, recall } = neighborMeasures(ballsOf(real, dims, k), fake, dims, each);
   return { precision, recall };
 }
 
@@ -172,6 +173,7 @@ export async function densityCoverage(
   { k = 5 }: { readonly k?: number } = {},
 ): Promise<DensityCoverage> {
   requireNeighbors(real, fake, dims, k);
-  const { density, coverage } = neighborMeasures(real, fake, dims, { precision: k, density: k });
+  const each = { precision: k, density: k };
+  const { density, coverage } = neighborMeasures(ballsOf(real, dims, k), fake, dims, each);
   return { density, coverage };
 }

@@ -2,7 +2,7 @@
 
 import { deepEqual, ok, rejects } from "node:assert/strict";
 import { densityCoverage, precisionRecall } from "../../mod.ts";
-import { neighborMeasures } from "../../src/metrics/neighbors.ts";
+import { ballsOf, neighborMeasures } from "../../src/metrics/neighbors.ts";
 import { assertClose } from "../support/close.ts";
 import { congruential } from "../support/features.ts";
 import { TestRandom } from "../support/random.ts";
@@ -45,7 +45,8 @@ Deno.test("precisionRecall and densityCoverage: NumPy's numbers, also where dist
     };
     deepEqual(Object.keys(found), Object.keys(is));
     assertClose(Object.values(found), Object.values(is), { atol: 1e-9, what: `${dims} dims` });
-    deepEqual(neighborMeasures(real, fake, dims, { precision: 3, density: 5 }), found);
+    const balls = ballsOf(real, dims, 5);
+    deepEqual(neighborMeasures(balls, fake, dims, { precision: 3, density: 5 }), found);
   }
 });
 
