@@ -66,7 +66,13 @@ export {
   type MNIST,
   type MNISTSplit,
 } from "./src/data/mnist.ts";
-export { type Images, loadImages, type LoadImagesOptions } from "./src/data/images.ts";
+export {
+  type Color,
+  type Images,
+  loadImages,
+  type LoadImagesOptions,
+  type SkippedFile,
+} from "./src/data/images.ts";
 // The names of the version before.
 export {
   type Images as Pictures,

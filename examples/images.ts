@@ -1,10 +1,10 @@
 /**
- * Training on images of your own: any folder of PNG files, in color. Without a folder, the
+ * Training on images of your own: any folder of PNG, JPEG or WebP files, in color. Without a folder, the
  * example draws one first: discs, squares and triangles of all colors.
  *
  *   deno run --allow-read --allow-write examples/images.ts
  *
- * Options: --data DIR (a folder of PNG files), --size N (32; height and width, a multiple of 4),
+ * Options: --data DIR (a folder of images), --size N (32; height and width, a multiple of 4),
  * --out DIR (default out-images), --epochs N (40), --steps N (stop after so many), --seed N (0;
  * of the training: the shapes differ from run to run).
  */

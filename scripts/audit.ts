@@ -30,10 +30,10 @@ export function allowed(expression: string): boolean {
 
 /** `npm:name@1.2.3`; an import may add a path. */
 const EXACT = /^npm:((?:@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+(?:-[\w.]+)?)(?:\/|$)/;
-/** Imports from outside, types for them, and the package that the command line fetches on demand. */
+/** Imports from outside, types for them, and packages that are fetched on demand. */
 const IMPORT =
   /(?:\bfrom\s*|\bimport\s*\(?\s*|@ts-types=|@deno-types=)"((?:npm|jsr|https?):[^"\n]+)"/g;
-const ON_DEMAND = /\bMNIST_PACKAGE = "([^"]+)"/g;
+const ON_DEMAND = /\b[A-Z]+_PACKAGE = "([^"]+)"/g;
 
 interface Lock {
   readonly specifiers?: Record<string, string>;

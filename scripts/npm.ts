@@ -37,6 +37,9 @@ function shortened(wgsl: string): string {
     .replaceAll(/^\s+|[ \t]+$/gm, "");
 }
 
+/** A package that is imported when it is needed. */
+const ON_DEMAND = /\b[A-Z]+_PACKAGE = "(@?[^@"]+)@([^"]+)"/g;
+
 /** TypeScript's helpers of `using`, which it repeats in each file that needs them. */
 const HELPER = /^var (__\w+) = \(this && this\.\1\) \|\| ([^]*?^\}\)?;\n)/gm;
 /** The module that has them once. */
@@ -130,6 +133,10 @@ export async function makePackage(target: string): Promise<void> {
     for (const [file, text] of compile(staged)) {
       const path = file.slice(staged.length + 1);
       for (const [, name] of text.matchAll(PACKAGE)) if (versions.has(name)) used.add(name);
+      for (const [, name, version] of text.matchAll(ON_DEMAND)) {
+        versions.set(name, version);
+        used.add(name);
+      }
       if (path.endsWith(".d.ts")) {
         await write(join(target, path), withLibrary(text));
         continue;

@@ -24,6 +24,8 @@ export function addDoctor(program: Command): void {
     .option("--out <DIR>", "folder that training will write to (out)", path)
     .option(...FLAGS.data)
     .option(...FLAGS.imageSize)
+    .option(...FLAGS.fit)
+    .option(...FLAGS.background)
     .option(...FLAGS.channels)
     .option("--quiet", "print only what is not ok")
     .option(...FLAGS.json)

@@ -4,7 +4,7 @@ import { Command, CommanderError } from "npm:@commander-js/extra-typings@15.1.0"
 import { plain } from "../formats/json.ts";
 import { permissionFlags, PERMISSIONS } from "./permissions.ts";
 import { painter } from "./report.ts";
-import { channels, dataSource, imageSize, whole, wholes } from "./values.ts";
+import { channels, color, dataSource, imageSize, oneOf, whole, wholes } from "./values.ts";
 
 export { Command, CommanderError };
 
@@ -67,17 +67,31 @@ export const FLAGS = {
   ],
   data: [
     "--data <DIR>",
-    "folder with MNIST's IDX files, raw or gzip, or with PNG files; or fashion-mnist, which is " +
-    "found or fetched, and verified (default: MNIST, likewise)",
+    "folder with MNIST's IDX files, raw or gzip; folder or .zip file with PNG, JPEG or WebP files, " +
+    "whose subfolders are labels; or fashion-mnist, which is found or fetched, and verified " +
+    "(default: MNIST, likewise)",
     dataSource,
   ],
   imageSize: [
     "--image-size <H,W>",
-    "scale and crop PNG files to this height and width, multiples of 4 (default: all must be of " +
-    "one size)",
+    "scale image files to this height and width, multiples of 4 (default: all must be of one size)",
     imageSize,
   ],
-  channels: ["--channels <N>", "make PNG files gray (1) or RGB (3) (else all are alike)", channels],
+  fit: [
+    "--fit <HOW>",
+    "how they are scaled: crop what --image-size has no room for (default), or pad with --background",
+    oneOf("crop", "pad"),
+  ],
+  background: [
+    "--background <COLOR>",
+    "behind transparent and padded images: a gray from 0 to 255 (255, white), or red,green,blue",
+    color,
+  ],
+  channels: [
+    "--channels <N>",
+    "make image files gray (1) or RGB (3) (default: RGB if any is in color)",
+    channels,
+  ],
 } as const;
 
 /** Adds a command without its arguments and flags; its examples are without what starts them. */

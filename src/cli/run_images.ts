@@ -142,7 +142,7 @@ async function imagesHere(): Promise<ImageFile[]> {
 export function halfBlocks(image: Image, columns: number): string {
   const width = Math.min(image.width, Math.max(1, columns));
   const height = Math.max(1, Math.round(image.height * width / image.width));
-  const pixels = fitImage(toChannels(image, 3, 0), image, [height, width]);
+  const pixels = fitImage(toChannels(image, 3, [0, 0, 0]), image, [height, width]);
   let text = "";
   for (let y = 0; y < height; y += 2) {
     for (let x = 0; x < width; x++) {

@@ -60,6 +60,8 @@ export const trainFlags = (command: Command) =>
     .optionsGroup("Data:")
     .option(...FLAGS.data)
     .option(...FLAGS.imageSize)
+    .option(...FLAGS.fit)
+    .option(...FLAGS.background)
     .option(...FLAGS.channels)
     .optionsGroup("Networks:")
     .option(...FLAGS.noiseDim)

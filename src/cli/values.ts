@@ -108,7 +108,17 @@ export function pathTo(suffix: ".png" | ".gif"): (text: string) => string {
 
 export const channels: (text: string) => 1 | 3 = (text) => oneOf("1", "3")(text) === "1" ? 1 : 3;
 
-/** Height and width to bring PNG files to. */
+/** A gray, or red, green and blue. */
+export const color = value(
+  "a gray from 0 to 255, or three such numbers for red, green and blue",
+  (text): number | readonly [number, number, number] | undefined => {
+    const parts = text.split(",").map(whole(0, 255));
+    if (parts.length === 1) return parts[0];
+    return parts.length === 3 ? [parts[0], parts[1], parts[2]] : undefined;
+  },
+);
+
+/** Height and width to bring image files to. */
 export const imageSize = value(
   "height and width, both multiples of 4: the generator doubles its size twice",
   (text) => {

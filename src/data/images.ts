@@ -1,12 +1,13 @@
-/** A data set from a folder of PNG files. */
+/** A data set from a folder or an archive of images. */
 
 import { DataError } from "../errors.ts";
 import type { Image } from "../formats/image.ts";
-import { decodePNG } from "../formats/png.ts";
-import { MAX_PIXELS, requireSignature } from "../formats/png_chunks.ts";
 import type { Dataset } from "./dataset.ts";
-import { fitImage, toChannels } from "./fit.ts";
+import { decodeImage, type SkippedFile, Unreadable } from "./decode.ts";
+import { type Color, fitImage, padImage, toChannels } from "./fit.ts";
 import { MAX_BYTES } from "./idx.ts";
+
+export type { Color, SkippedFile };
 
 /** Images from a folder; see {@linkcode loadImages}. */
 export interface Images extends Dataset {
@@ -16,53 +17,37 @@ export interface Images extends Dataset {
   readonly classes: readonly string[];
   /** Where the images came from, in their order. */
   readonly files: readonly string[];
-  /** Other files there, such as JPEG, which were not read. Only names that end in `.png` are. */
-  readonly skipped: readonly string[];
+  /** What else is there, and why it is not among the images. */
+  readonly skipped: readonly SkippedFile[];
 }
 
 /** Options of {@linkcode loadImages}. */
 export interface LoadImagesOptions {
   /**
-   * 1: gray, of colors their luma 0.299 R + 0.587 G + 0.114 B (Rec. 601). 3: RGB. Default: as the
-   * first image is, and then all must be of that kind.
+   * 1: gray, of colors their luma 0.299 R + 0.587 G + 0.114 B (Rec. 601). 3: RGB. Default: RGB if any
+   * image is in color.
    */
   readonly channels?: 1 | 3;
   /**
-   * Height and width for all images, multiples of 4. Each is scaled to cover that size, and the rest is
-   * cut off equally on both sides. Enlarging interpolates linearly, shrinking averages. Default: the
-   * first image's, and then all must have that size.
+   * Height and width for all images, multiples of 4. Each is scaled to that size as `fit` says.
+   * Enlarging interpolates linearly, shrinking averages. Default: the first image's, and then all must
+   * have that size.
    */
   readonly size?: readonly [number, number];
-  /** The gray, 0 to 255, that transparent pixels are put on. Default 255, white. */
-  readonly background?: number;
+  /**
+   * How an image is brought to `size`. "crop" (default): scaled to cover it, and the rest cut off equally
+   * on both sides. "pad": scaled to lie within it, with `background` on both sides.
+   */
+  readonly fit?: "crop" | "pad";
+  /**
+   * What transparent pixels and the sides of padded images get: a gray from 0 to 255, or red, green and
+   * blue. Default 255, white.
+   */
+  readonly background?: number | Color;
   /** Stops the loading; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal;
-}
-
-/**
- * Width and height from the header of a PNG file, so that nothing is allocated for an image that is
- * refused.
- */
-function sizeOf(bytes: Uint8Array, name: string): { width: number; height: number } {
-  const refuse = (what: string): never => {
-    throw new DataError(`${name} ${what}, or take it out of the folder`);
-  };
-  if (bytes.length < 24) {
-    refuse(`is truncated: it has ${bytes.length} bytes, a PNG file has at least 57. Copy it again`);
-  }
-  try {
-    requireSignature(bytes);
-  } catch (error) {
-    const { message } = error as Error;
-    refuse(`is no PNG file: ${message}. Convert it (another name does not)`);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const [width, height] = [view.getUint32(16), view.getUint32(20)];
-  if (width * height > MAX_PIXELS) {
-    const size = `${width} x ${height} pixels; at most ${MAX_PIXELS} are read`;
-    refuse(`says that it has ${size}. Scale it down`);
-  }
-  return { width, height };
+  /** Called with a sentence every few seconds while images are read. */
+  readonly onMessage?: (text: string) => void;
 }
 
 /** Whether the networks can take images of this height or width. */
@@ -75,112 +60,170 @@ function requireMultiples(height: number, width: number, file: string): void {
     const [h, w] = [height, width].map((n) => Math.max(4, Math.round(n / 4) * 4));
     throw new DataError(
       `${file} has a ${name} of ${size}; the networks need a multiple of 4, because the generator ` +
-        `doubles its size twice. Pass \`size\` (--image-size), such as [${h}, ${w}]`,
+        `doubles its size at least twice. Pass \`size\` (--image-size), such as [${h}, ${w}]`,
     );
   }
 }
 
-const KIND = { 1: "gray", 3: "in color" };
-
 /** The number of channels without transparency. */
 const opaque = ({ channels }: Image): 1 | 3 => channels < 3 ? 1 : 3;
 
+/** Gray images as RGB. */
+const toColor = (gray: Uint8Array) =>
+  Uint8Array.from({ length: 3 * gray.length }, (_, i) => gray[Math.floor(i / 3)]);
+
+/** Milliseconds between messages. */
+const MESSAGE_INTERVAL = 5000;
+
 /**
- * Loads the PNG files of a folder, or of its subfolders, as a data set. Files come in the order of
- * their names; hidden files are ignored, and other files listed as `skipped`. Each subfolder is a
- * class: label 0 is the first by name. Any PNG is read: palettes, 1 to 16 bits, transparency
- * (which is put on `background`).
+ * Loads the PNG, JPEG and WebP files of a folder or of its subfolders as a data set; or those of a ZIP
+ * file with such a folder, of which nothing is unpacked to the disk. Files come in the order of their
+ * names; hidden files are ignored. Each subfolder is a class: label 0 is the first by name. Any PNG,
+ * JPEG and still WebP is read but interlaced PNG below 8 bits and JPEG in CMYK: palettes, 1 to 16 bits,
+ * progressive, transparent (put on `background`), turned by the camera (EXIF).
  *
- * Permissions: read for the folder.
+ * Files that are damaged, too large (more than 2^24 pixels) or others are skipped: `skipped` says which
+ * and why.
  *
- * Array buffers made: the data set, and for one image at a time what `decodePNG` makes, 16 bytes a
- * pixel and 4 for each value between the two steps of scaling.
+ * JPEG and WebP are decoded by npm packages in WebAssembly, which are loaded when the first such file is
+ * met.
+ *
+ * Permissions: read for the folder; for JPEG and WebP also for the runtime's npm packages.
+ *
+ * Array buffers made: the data set (four times, if color comes after gray), and for one image at a time
+ * what `decodePNG` makes or 12 bytes a pixel, 16 bytes a pixel and 4 for each value between the two steps
+ * of scaling.
  *
  * ```ts
  * import { loadImages, trainDCGAN } from "@dcgan/webgpu";
  *
  * const dataset = await loadImages("faces", { size: [32, 32], channels: 3 });
+ * for (const { message } of dataset.skipped) console.warn(message);
  * using run = await trainDCGAN({ dataset, epochs: 10, outDir: "out" });
  * ```
  *
- * @param dir the folder
+ * @param source the folder, or the ZIP file
  * @returns bytes [count, height, width, channels], with labels where there are subfolders
- * @throws {DataError} when the folder or a file cannot be read, there is no PNG in it, a file is
- *   damaged or no PNG, images differ in size or kind and no option says what to do, or sizes are
- *   not multiples of 4. The message names the file.
+ * @throws {DataError} when it cannot be read; there is no image in it, or none that can be read; images
+ *   differ in size and no option says what to do; or sizes are not multiples of 4. The message names the
+ *   file.
  * @throws {RangeError} when an option is out of range.
  */
-export async function loadImages(dir: string, options: LoadImagesOptions = {}): Promise<Images> {
-  const { size, background = 255, signal } = options;
+export async function loadImages(source: string, options: LoadImagesOptions = {}): Promise<Images> {
+  const { size, fit = "crop", background = 255, signal, onMessage = () => {} } = options;
   validate(options);
   signal?.throwIfAborted();
-  const { findImages, readImage, shown } = await import("../files/image_folder.ts");
-  const { files, classes, skipped } = await findImages(dir);
-  const first = shown(files[0].path);
+  const behind: Color = typeof background === "number"
+    ? [background, background, background]
+    : background;
+  const { findImages, shown } = await import("../files/image_folder.ts");
+  const { findInZip, isZip } = await import("../files/image_zip.ts");
+  const found = await (await isZip(source) ? findInZip : findImages)(source);
+  const { classes } = found;
+  const skipped = [...found.skipped];
+  const used: typeof found.files[number][] = [];
   let [height, width] = size ?? [0, 0];
-  let channels = options.channels;
+  let channels = options.channels ?? 1;
   let images = new Uint8Array();
-  for (const [i, { path }] of files.entries()) {
+  let said = performance.now();
+  const requireRoom = () => {
+    const total = found.files.length * height * width * channels;
+    if (total <= MAX_BYTES) return total;
+    throw new DataError(
+      `${
+        shown(source)
+      } has ${found.files.length} images, ${total} bytes at ${height} x ${width}; ` +
+        `at most ${MAX_BYTES} fit. Pass a smaller \`size\` (--image-size), or take fewer`,
+    );
+  };
+  for (const [i, file] of found.files.entries()) {
     signal?.throwIfAborted();
-    const bytes = await readImage(path);
-    const name = shown(path);
-    const found = sizeOf(bytes, name);
-    if (i === 0 && !size) {
-      ({ height, width } = found);
-      requireMultiples(height, width, name);
+    if (performance.now() - said > MESSAGE_INTERVAL) {
+      onMessage(`${i} of ${found.files.length} images read`);
+      said = performance.now();
     }
-    if (!size && (found.height !== height || found.width !== width)) {
-      throw new DataError(
-        `${name} has ${found.width} x ${found.height} pixels, ${first} has ${width} x ${height}. ` +
-          `Pass \`size\` (--image-size) to bring all to one, such as [${height}, ${width}]`,
-      );
+    const name = shown(file.path);
+    const image = await read(() => found.read(file.path), name);
+    if (image instanceof Unreadable) {
+      skipped.push({ path: file.path, reason: image.reason, message: image.message });
+      continue;
     }
-    const image = decodePNG(bytes, name);
-    if (i === 0) {
-      channels ??= opaque(image);
-      const total = files.length * height * width * channels;
-      if (total > MAX_BYTES) {
-        throw new DataError(
-          `${shown(dir)} has ${files.length} images, ${total} bytes at ${height} x ${width}; ` +
-            `at most ${MAX_BYTES} fit. Pass a smaller \`size\` (--image-size), or take fewer`,
-        );
+    if (!used.length) {
+      if (!size) {
+        ({ height, width } = image);
+        requireMultiples(height, width, name);
       }
-      images = new Uint8Array(total);
+      images = new Uint8Array(requireRoom());
     }
-    if (!options.channels && opaque(image) !== channels) {
+    if (!size && (image.height !== height || image.width !== width)) {
       throw new DataError(
-        `${name} is ${KIND[opaque(image)]}, ${first} is ${KIND[channels!]}. ` +
-          "Pass `channels` (--channels): 1 makes all of them gray, 3 RGB",
+        `${name} has ${image.width} x ${image.height} pixels, ${shown(used[0].path)} has ` +
+          `${width} x ${height}. Pass \`size\` (--image-size) to bring all to one, such as ` +
+          `[${height}, ${width}]`,
       );
     }
-    const values = toChannels(image, channels!, background);
-    images.set(fitImage(values, image, [height, width]), i * height * width * channels!);
+    if (!options.channels && opaque(image) > channels) {
+      channels = 3;
+      requireRoom();
+      images = toColor(images);
+    }
+    const values = toChannels(image, channels, behind);
+    const bytes = fit === "crop"
+      ? fitImage(values, image, [height, width])
+      : padImage(values, image, [height, width], behind);
+    images.set(bytes, used.length * bytes.length);
+    used.push(file);
   }
-
+  if (!used.length) {
+    const { message } = skipped.find(({ path }) => path === found.files[0].path)!;
+    throw new DataError(
+      found.files.length === 1
+        ? message
+        : `None of the ${found.files.length} images of ${shown(source)} can be read. ${message}`,
+    );
+  }
   return {
-    images,
-    labels: Uint8Array.from(classes.length ? files : [], ({ label }) => label),
-    count: files.length,
-    height,
-    width,
-    channels: channels!,
-    classes,
-    files: files.map(({ path }) => path),
+    images: images.subarray(0, used.length * height * width * channels),
+    labels: Uint8Array.from(classes.length ? used : [], ({ label }) => label),
+    count: used.length,
+    ...{ height, width, channels, classes },
+    files: used.map(({ path }) => path),
     skipped,
   };
 }
 
-function validate({ channels, size, background = 255 }: LoadImagesOptions): void {
+/** An image, or why its file is skipped. */
+async function read(bytes: () => Promise<Uint8Array>, name: string): Promise<Image | Unreadable> {
+  try {
+    const file = await bytes().catch((cause) => {
+      throw new Unreadable("not readable", cause.message, { cause });
+    });
+    return await decodeImage(file, name);
+  } catch (error) {
+    if (error instanceof Unreadable) return error;
+    throw error;
+  }
+}
+
+function validate({ channels, size, fit = "crop", background = 255 }: LoadImagesOptions): void {
   if (channels !== undefined && channels !== 1 && channels !== 3) {
     throw new RangeError(`channels must be 1 (gray) or 3 (RGB), got ${channels}`);
   }
-  if (!(background >= 0 && background <= 255)) {
-    throw new RangeError(`background must be a gray from 0 to 255, got ${background}`);
+  if (fit !== "crop" && fit !== "pad") {
+    throw new RangeError(`fit must be "crop" or "pad", got ${JSON.stringify(fit)}`);
+  }
+  const color = [background].flat();
+  const isByte = (value: number) => value >= 0 && value <= 255;
+  if (![1, 3].includes(color.length) || !color.every(isByte)) {
+    throw new RangeError(
+      `background must be a gray from 0 to 255, or three of them for red, green and blue, got ` +
+        `${background}`,
+    );
   }
   if (size && !size.every(isMultiple)) {
     throw new RangeError(
       `size must be [height, width], both multiples of 4 (the generator doubles its size ` +
-        `twice), got [${size.join(", ")}]`,
+        `at least twice), got [${size.join(", ")}]`,
     );
   }
 }

@@ -51,7 +51,8 @@ export interface OpenOptions {
  */
 export interface FileSystem {
   open(path: string, options?: OpenOptions): Promise<SystemFile>;
-  readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Also of a file of the disk by its URL. */
+  readFile(path: string | URL): Promise<Uint8Array<ArrayBuffer>>;
   stat(path: string): Promise<FileInfo>;
   /** As `stat`, but of a link itself. */
   lstat(path: string): Promise<FileInfo>;

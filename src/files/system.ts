@@ -26,7 +26,7 @@ async function of(path: string): Promise<FileSystem> {
 /** The system under the files of this library; both paths of a `rename` are of the same one. */
 export const system: FileSystem = {
   open: async (path, options) => await (await of(path)).open(path, options),
-  readFile: async (path) => await (await of(path)).readFile(path),
+  readFile: async (path) => await (await of(String(path))).readFile(path),
   stat: async (path) => await (await of(path)).stat(path),
   lstat: async (path) => await (await of(path)).lstat(path),
   mkdir: async (path, options) => await (await of(path)).mkdir(path, options),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { zipSync } from "npm:fflate@0.8.3";
 import { encodePNG } from "../../mod.ts";
 import { loadData } from "../../src/cli/data.ts";
 import { writeDigits } from "../support/digits.ts";
@@ -15,23 +16,32 @@ Deno.test("data: a folder of IDX files, or of PNG files in it or below it", () =
     assert.equal((await load("digits")).count, 12);
     assert.equal((await load("images")).count, 1);
     assert.match(said.at(-1)!, /images, 1 images of 4 x 4 x 1 in 1 folders$/);
-    await put(dir, { "images/cats/b.jpg": "JPEG" });
+    await put(dir, {
+      "images/cats/b.jpg": "JPEG",
+      "images/cats/c.gif": "",
+      "images/cats/d.GIF": "",
+    });
     await load("images");
-    assert.match(said.at(-1)!, /^1 other files there were not read, only PNG files are \(b\.jpg/);
+    assert.deepEqual(said.slice(-3, -1), [
+      "2 files skipped, called .gif: c.gif, d.GIF",
+      "1 file skipped, no PNG, JPEG or WebP image: b.jpg",
+    ]);
+    await put(dir, { "all.zip": zipSync({ "a.png": PNG, "b.png": PNG }) });
+    assert.equal((await load("all.zip")).count, 2);
   }));
 
 Deno.test("data: a folder of neither says what was looked for and what is there", () =>
   withFiles({}, async (dir) => {
     const refuses = (data: string, message: RegExp, flags = {}) =>
       assert.rejects(loadData({ data: join(dir, data), ...flags }, () => {}), message);
-    const neither = "has neither MNIST's IDX files .* nor PNG files: it";
+    const neither = "has neither MNIST's IDX files .* nor PNG, JPEG or WebP files: it";
     await refuses(".", RegExp(`${neither} is empty$`));
-    await put(dir, { "a.jpg": "", "b.jpg": "", "c.jpg": "", "d.jpg": "" });
-    await refuses(".", RegExp(`${neither} holds a\\.jpg, b\\.jpg, c\\.jpg, \\.\\.\\.$`));
+    await put(dir, { "a.gif": "", "b.gif": "", "c.gif": "", "d.gif": "" });
+    await refuses(".", RegExp(`${neither} holds a\\.gif, b\\.gif, c\\.gif, \\.\\.\\.$`));
     await refuses("none", /There is no folder .*none: --data names one/);
-    await refuses("a.jpg", /There is no folder .*a\.jpg/);
+    await refuses("a.gif", /There is no folder .*a\.gif/);
     await writeDigits(join(dir, "digits"));
-    const none = /^UsageError: --channels is for PNG files, and .* has none$/;
+    const none = /^UsageError: --channels is for image files, and .* has none$/;
     await refuses("digits", none, { channels: 3 });
     await assert.rejects(loadData({ channels: 1 }, () => {}), /--data names no folder of them/);
     const fashion = loadData({ data: "fashion-mnist", channels: 1 }, () => {});

@@ -69,7 +69,13 @@ test("files come in the order of their names, pixels row by row", {
   assert.deepEqual([...images], Array.from({ length: 64 }, (_, i) => i < 32 ? i : 68 + i));
   assert.deepEqual([[...labels], classes], [[], []]);
   assert.deepEqual(files, [join(dir, "a.png"), join(dir, "b.PNG")]);
-  assert.deepEqual(loaded.skipped, [join(dir, "notes.txt")]);
+  const message = `${join(dir, "notes.txt")} is skipped: called .txt. ` +
+    "Convert it to PNG, JPEG or WebP, if it is an image";
+  assert.deepEqual(loaded.skipped, [{
+    path: join(dir, "notes.txt"),
+    reason: "called .txt",
+    message,
+  }]);
 });
 
 test("subfolders are classes, labels by name", {
@@ -77,12 +83,21 @@ test("subfolders are classes, labels by name", {
   "cat/2.png": plain(20),
   "cat/1.png": plain(10),
   "none/readme.txt": "no class",
-  "photo.jpg": "JPEG",
-  "cat/3.jpeg": "JPEG",
+  "photo.gif": "GIF",
+  "cat/3.jpeg": "no JPEG",
+  "cat/deep/1.png": plain(0),
 }, async (dir) => {
   const { images, labels, classes, skipped } = await loadImages(dir);
-  const others = ["photo.jpg", "cat/3.jpeg", "none/readme.txt"];
-  assert.deepEqual(skipped, others.map((name) => join(dir, name)));
+  const others = {
+    "photo.gif": "called .gif",
+    "cat/deep": "a folder inside of a subfolder",
+    "none/readme.txt": "called .txt",
+    "cat/3.jpeg": "no PNG, JPEG or WebP image",
+  };
+  assert.deepEqual(
+    skipped.map(({ path, reason }) => [path, reason]),
+    Object.entries(others).map(([name, reason]) => [join(dir, name), reason]),
+  );
   assert.deepEqual([...images].filter((_, i) => i % 16 === 0), [10, 20, 30]);
   assert.deepEqual([...labels], [0, 0, 1]);
   assert.deepEqual(classes, ["cat", "dog"]);
@@ -95,15 +110,18 @@ test("links are followed", { "elsewhere/a.png": plain(7), "set/.hidden": "" }, a
   assert.equal((await loadImages(join(dir, "set"))).images[0], 7);
 });
 
-test("a link that leads nowhere is named if it is called an image", {
+test("a link that leads nowhere is skipped", {
   "a.png": plain(7),
 }, async (dir) => {
   await Deno.symlink(join(dir, "gone.txt"), join(dir, "b.txt"));
   await Deno.symlink(join(dir, "c"), join(dir, "c")); // to itself
-  assert.equal((await loadImages(dir)).count, 1);
   await Deno.symlink(join(dir, "gone.png"), join(dir, "d.png"));
-  const way = /Repair it, or take it out of the folder$/;
-  await refused(dir, {}, /^Cannot follow the link .*d\.png: No such file/, way);
+  const { count, skipped } = await loadImages(dir);
+  assert.equal(count, 1);
+  const links = ["b.txt", "c", "d.png"].map((
+    name,
+  ) => [join(dir, name), "a link that leads nowhere"]);
+  assert.deepEqual(skipped.map(({ path, reason }) => [path, reason]), links);
 });
 
 Deno.test("images: names are shown without their commands to a terminal", async () => {
@@ -112,7 +130,6 @@ Deno.test("images: names are shown without their commands to a terminal", async 
     { [`${bad}.png`]: "no image, and long enough to have a header" },
     { [`${bad}.png`]: "short" },
     { "a.png": plain(1), [`${bad}.png`]: plain(1, 8, 8) },
-    { "a.png": plain(1), [`${bad}.png`]: COLORED },
     { [`${bad}.png`]: plain(1, 5, 5) },
     { [`${bad}.png`]: plain(1).slice(0, 40) },
     { [`${bad}.txt`]: "no image" },
@@ -124,6 +141,14 @@ Deno.test("images: names are shown without their commands to a terminal", async 
   await withFiles({ [`${bad}/${bad}.png`]: plain(1) }, async (dir) => {
     const { classes, files } = await loadImages(dir);
     assert.deepEqual([classes, files], [[bad], [join(dir, bad, `${bad}.png`)]]);
+  });
+  await withFiles({ "a.png": plain(1), [`${bad}.png`]: "", [`${bad}.txt`]: "" }, async (dir) => {
+    const { skipped } = await loadImages(dir);
+    assert.equal(skipped.length, 2);
+    for (const { message, reason } of skipped) {
+      assert.ok(message.includes(shown[0] as string), message);
+      assert.match(message + reason, shown[1] as RegExp);
+    }
   });
 });
 
@@ -148,6 +173,80 @@ Deno.test("images: what is transparent is put on the background", async () => {
   const alpha = png(4, 4, (x) => [80, 80, 80, x === 0 ? 0 : 255], 4);
   const mixed = await load(alpha, 2, { background: 9 });
   assert.deepEqual([mixed.channels, mixed.bytes], [1, [9, 80]]);
+});
+
+Deno.test("images: the background may be a color, and is gray in a gray image", async () => {
+  const file = png(4, 4, (x) => [200, 110, 0, [0, 255][x % 2]], 6);
+  const blue = await load(file, 6, { background: [0, 0, 240] });
+  assert.deepEqual(blue.bytes, [0, 0, 240, 200, 110, 0]);
+  const gray = await load(file, 2, { background: [0, 0, 240], channels: 1 });
+  assert.deepEqual(gray.bytes, [27, 124]);
+});
+
+Deno.test("images: padding scales to lie within, in the middle of the background", async () => {
+  const wide = gray(16, 8, () => 50);
+  const padded = await load(wide, 64, { size: [8, 8], fit: "pad", background: 9 });
+  const rows = Array.from({ length: 8 }, (_, y) => new Array(8).fill(y < 2 || y >= 6 ? 9 : 50));
+  assert.deepEqual(padded.bytes, rows.flat());
+  const high = await load(plain(50, 4, 12), 48, { size: [4, 12], fit: "pad", background: 9 });
+  const row = Array.from({ length: 12 }, (_, x) => x === 5 ? 50 : 9);
+  assert.deepEqual(high.bytes, [row, row, row, row].flat());
+  // An image that has the size stays as it is, and so does one of its shape by cropping.
+  const same = gray(8, 8, (x, y) => 8 * y + x);
+  for (const size of [[8, 8], [4, 4], [16, 16]] as const) {
+    const [pad, crop] = await Promise.all(
+      (["pad", "crop"] as const).map((fit) => load(same, 64, { size, fit })),
+    );
+    assert.deepEqual(pad.images, crop.images);
+  }
+  const colors = await load(png(8, 4, () => [1, 2, 3], 2), 9, { size: [8, 8], fit: "pad" });
+  assert.deepEqual([colors.bytes, [...colors.images.subarray(48, 51)]], [Array(9).fill(255), [
+    1,
+    2,
+    3,
+  ]]);
+});
+
+test("gray among colors becomes RGB, wherever it comes", {
+  "a.png": plain(7),
+  "b.png": COLORED,
+  "c.png": plain(9),
+}, async (dir) => {
+  const { channels, images, count } = await loadImages(dir);
+  assert.deepEqual([channels, count], [3, 3]);
+  assert.deepEqual(images, (await loadImages(dir, { channels: 3 })).images);
+  assert.deepEqual([images[0], ...images.subarray(48, 51), images[96]], [7, 1, 2, 3, 9]);
+  assert.equal((await loadImages(dir, { channels: 1 })).channels, 1);
+});
+
+Deno.test("images: JPEG and WebP, by name in any case, in the order of the names", async () => {
+  const file = (name: string) =>
+    Deno.readFileSync(new URL(`../support/images/${name}`, import.meta.url));
+  const files = {
+    "a.JPG": file("gray.jpg"),
+    "b.webp": file("lossless.webp"),
+    "c.jpeg": file("444.jpg"),
+    "d.png": file("reference/444.jpg.png"),
+  };
+  await withFiles(files, async (dir) => {
+    const { images, channels, count, height, width, skipped } = await loadImages(dir);
+    assert.deepEqual([count, height, width, channels, skipped], [4, 12, 16, 3, []]);
+    const of = (i: number) => images.subarray(i * 12 * 16 * 3, (i + 1) * 12 * 16 * 3);
+    assert.deepEqual(of(2), of(3));
+    assert.ok(of(0).every((value, i, all) => value === all[i - i % 3]), "gray");
+  });
+});
+
+Deno.test("images: one that is damaged among many is skipped", async () => {
+  const jpeg = Deno.readFileSync(new URL("../support/images/420.jpg", import.meta.url));
+  const good = Array.from({ length: 20 }, (_, i): [string, Uint8Array] => [`${i}.jpg`, jpeg]);
+  const files = { ...Object.fromEntries(good), "7.jpg": jpeg.subarray(0, 700) };
+  await withFiles(files, async (dir) => {
+    const { count, files, skipped } = await loadImages(dir);
+    assert.deepEqual([count, files.length, skipped.length], [19, 19, 1]);
+    assert.equal(skipped[0].path, join(dir, "7.jpg"));
+    assert.match(skipped[0].message, /7\.jpg cannot be read as JPEG: Premature end of JPEG file/);
+  });
 });
 
 Deno.test("images: size scales to cover and cuts the middle out", async () => {
@@ -188,15 +287,11 @@ test("what does not fit is named, with both values and the way out", {
   await refused(dir, {}, "b.png has 8 x 4 pixels", "a.png has 4 x 4", "Pass `size`", "[4, 4]");
   assert.equal((await loadImages(dir, { size: [4, 4] })).count, 2);
 
-  await put(dir, { "b.png": COLORED });
-  await refused(dir, {}, "b.png is in color", "a.png is gray", "Pass `channels`");
-  assert.equal((await loadImages(dir, { channels: 3 })).count, 2);
-
   await put(dir, { "a.png": plain(1, 30, 28), "b.png": plain(1, 30, 28) });
   await refused(dir, {}, "a.png has a width of 30", "multiple of 4", "[28, 32]");
 });
 
-Deno.test("images: damaged files, and headers that lie, are refused by name", async () => {
+Deno.test("images: damaged files, and headers that lie, are skipped; all of them are refused", async () => {
   const whole = gray(32, 32, (x, y) => (x * y) % 256);
   const sized = (side: number) => {
     const lie = plain(1).slice();
@@ -206,11 +301,12 @@ Deno.test("images: damaged files, and headers that lie, are refused by name", as
   };
   const damages: [content: Uint8Array | string, ...said: string[]][] = [
     [whole.subarray(0, whole.length - 40), "whole PNG file"],
-    [whole.subarray(0, 20), "b.png is truncated: it has 20 bytes"],
-    ["", "b.png is truncated: it has 0 bytes"],
+    [whole.subarray(0, 20), "b.png is no PNG, JPEG or WebP image, or cut off", "has 20 bytes"],
+    ["", "b.png is no PNG, JPEG or WebP image, or cut off", "has 0 bytes"],
     [
       "This is a text that somebody gave another name.",
-      "b.png is no PNG file: it begins with 0x5468697320697320, expected 0x89504e470d0a1a0a",
+      "b.png is no PNG, JPEG or WebP image",
+      "it begins with 0x5468697320697320 and has 47 bytes. Convert it",
     ],
     [whole.with(60, whole[60] ^ 1), ""],
     [sized(0x7fffffff), "b.png says", "2147483647 x 2147483647", "at most"],
@@ -219,9 +315,13 @@ Deno.test("images: damaged files, and headers that lie, are refused by name", as
   for (const [content, ...said] of damages) {
     await withFiles({ "a.png": whole, "b.png": content }, async (dir) => {
       const options = { size: [32, 32] } as const;
-      await refused(dir, options, "b.png", ...said);
-      // Also when it is the first.
+      const { count, skipped } = await loadImages(dir, options);
+      assert.deepEqual([count, skipped.length], [1, 1]);
+      for (const text of said) assert.ok(skipped[0].message.includes(text), skipped[0].message);
+      await put(dir, { "c.png": content });
       await Deno.remove(join(dir, "a.png"));
+      await refused(dir, options, "None of the 2 images of", "b.png", ...said);
+      await Deno.remove(join(dir, "c.png"));
       await refused(dir, options, "b.png", ...said);
       await refused(dir, {}, "b.png", ...said);
     });
@@ -236,7 +336,9 @@ test("more than fits is refused before it is read", {
   await refused(dir, { size }, "2 images, 2147483648 bytes", "at most 2147483647", "`size`");
 
   await Deno.truncate(join(dir, "b.png"), 2 ** 29 + 1); // takes no place on the disk
-  await refused(dir, {}, "b.png", "it has 536870913 bytes", "at most 536870912");
+  const { skipped: [{ message, reason }] } = await loadImages(dir);
+  assert.match(message, /b\.png: it has 536870913 bytes, at most 536870912/);
+  assert.equal(reason, "not readable");
 });
 
 Deno.test("images: a label is a byte", () => {
@@ -249,13 +351,13 @@ Deno.test("images: a label is a byte", () => {
 });
 
 test("folders without images, or none at all", {}, async (dir) => {
-  await refused(dir, {}, `No PNG file in ${dir}`, "empty");
+  await refused(dir, {}, `No PNG, JPEG or WebP file in ${dir}`, "empty");
   await refused(join(dir, "no"), {}, join(dir, "no"), "exists");
-  await put(dir, { "photo.jpg": "jpeg" });
-  await refused(dir, {}, "photo.jpg", "Convert");
-  await refused(join(dir, "photo.jpg"), {}, "photo.jpg", "a folder of PNG files");
+  await put(dir, { "photo.gif": "gif" });
+  await refused(dir, {}, "photo.gif", "Convert");
+  await refused(join(dir, "photo.gif"), {}, "photo.gif", "a folder of PNG, JPEG or WebP files");
   await Deno.mkdir(join(dir, "a.png"));
-  await refused(dir, {}, "No PNG file");
+  await refused(dir, {}, "No PNG, JPEG or WebP file");
 });
 
 Deno.test("images: the names of the version before mean the same", () => {
@@ -272,6 +374,9 @@ test("options are checked, and a signal stops", { "a.png": plain(1) }, async (di
     [{ channels: 4 as 3 }, /channels must be 1 .* got 4/],
     [{ background: 256 }, /background .* got 256/],
     [{ background: NaN }, /background .* got NaN/],
+    [{ background: [1, 2, 256] }, /background .* got 1,2,256/],
+    [{ background: [1, 2] as unknown as number }, /background .* got 1,2/],
+    [{ fit: "stretch" as "pad" }, /fit must be "crop" or "pad", got "stretch"/],
   ];
   for (const [options, message] of wrong) {
     await assert.rejects(loadImages(dir, options), errorOf(RangeError, message));

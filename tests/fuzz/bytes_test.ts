@@ -2,6 +2,7 @@
 
 import { gzipSync } from "node:zlib";
 import fc from "npm:fast-check@4.10.2";
+import { imageHeader } from "../../src/formats/image_header.ts";
 import { concat, damaged, utf8, word } from "../support/fuzz/bytes.ts";
 import { chunks, chunksOf, pngFile, promisedBytes } from "../support/fuzz/png.ts";
 import { type Files, fuzz, named } from "../support/fuzz/victim.ts";
@@ -75,6 +76,19 @@ const pngs = fc.oneof(
 );
 const pngBytes = sum((file) => promisedBytes(file).bytes);
 fuzz("PNG files", "png", named("file.png", pngs), 3000, { errors, allowed: pngBytes });
+
+const FOLDER = new URL("../support/images/", import.meta.url);
+const photos = [...Deno.readDirSync(FOLDER)].filter(({ name }) => /\.(?:jpg|webp)$/.test(name))
+  .map(({ name }) => Deno.readFileSync(new URL(name, FOLDER)));
+const photo = damaged(fc.constantFrom(...photos));
+fuzz("JPEG and WebP files", "photo", named("photo", photo), 1000, {
+  errors,
+  // What a decoder in WebAssembly takes for itself is not counted.
+  allowed: (n, { photo }) => {
+    const { width = 0, height = 0 } = imageHeader(photo) ?? {};
+    return 2 ** 20 + 4 * n + 16 * Math.min(width * height, 2 ** 24);
+  },
+});
 
 const imageName = fc.constantFrom(
   ...["a.png", "b.PNG", "g.png", "c.txt", "sub/d.png", "tub/e.png", ".f.png"],

@@ -38,8 +38,8 @@ function isAllowed({ from, to, dynamic }: Import): boolean {
   if (/^(npm|jsr|https?):/.test(to) || to.endsWith(".wgsl")) return true;
   // The command line is a skin over mod.ts.
   if (to === "mod.ts") return room === "cli";
-  // What needs a file system is loaded when it is used.
-  if (dynamic) return target === "files" || room === "cli" || target === room;
+  // What needs a file system is loaded when it is used, and so are the packages that are named there.
+  if (dynamic) return target === "files" || target === room || ON_DISK.includes(room);
   if (from === "mod.ts" || room === "train.ts") return !ON_DISK.includes(target);
   return ROOMS.indexOf(target) <= ROOMS.indexOf(room);
 }

@@ -9,6 +9,7 @@ import { inflateSync } from "node:zlib";
 import { cachedRows } from "../../../src/files/kernel_cache.ts";
 import { CANDIDATES } from "../../../src/ops/gemm/calibrate.ts";
 import { decompressIDX, parseIDX } from "../../../src/data/idx.ts";
+import { decodeImage } from "../../../src/data/decode.ts";
 import { loadImages } from "../../../src/data/images.ts";
 import { CheckpointError } from "../../../src/errors.ts";
 import { CheckpointFolder, readCheckpoint } from "../../../src/files/checkpoints.ts";
@@ -20,6 +21,7 @@ import {
 } from "../../../src/training/checkpoint.ts";
 import type { MetricsRow } from "../../../src/formats/metrics.ts";
 import { MetricsLog, readMetrics } from "../../../src/training/metrics_log.ts";
+import { imageHeader } from "../../../src/formats/image_header.ts";
 import { requireImage } from "../../../src/formats/image.ts";
 import { decodePNG, encodePNG } from "../../../src/formats/png.ts";
 import { readRunRecord, writeRunRecord } from "../../../src/files/run_record.ts";
@@ -206,6 +208,15 @@ export const readers = {
     });
   },
 
+  async photo(folder, { photo }, measured) {
+    const image = await decodeImage(photo, join(folder, "photo"));
+    measured();
+    const { width, height, orientation } = imageHeader(photo)!;
+    const size = orientation < 5 ? [width, height] : [height, width];
+    expect(`${size}` === `${[image.width, image.height]}`, `not ${size}`);
+    await promised(() => requireImage(image, [1, 4]));
+  },
+
   async images(folder, _, measured) {
     // Taken from the number of files, so that both kinds of loading are tried.
     const scaled = [...Deno.readDirSync(folder)].length % 2 === 1;
@@ -217,7 +228,7 @@ export const readers = {
       const header = headerOf(Deno.readFileSync(path));
       expect(header.width === width && header.height === height, `${path} has another size`);
       const kind = header.color === 0 || header.color === 4 ? 1 : 3;
-      expect(kind === channels, `${path} is of another kind`);
+      expect(kind <= channels, `${path} is of another kind`);
     }
     expect(images.length === count * height * width * channels, "sizes");
     expect(labels.length === (classes.length ? count : 0), "labels");

@@ -15,7 +15,7 @@ const before = ["case", OUTSIDE];
 Deno.writeFileSync(join(root, OUTSIDE), new Uint8Array(400));
 
 /** These are given the bytes and open nothing. */
-const IN_MEMORY: readonly ReaderName[] = ["idx", "safetensors", "png", "kernels"];
+const IN_MEMORY: readonly ReaderName[] = ["idx", "safetensors", "png", "photo", "kernels"];
 
 async function attempt(reader: ReaderName, files: Files): Promise<Outcome> {
   Deno.mkdirSync(folder);
