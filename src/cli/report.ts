@@ -1,6 +1,7 @@
 /** What commands print: sentences for people, results for programs, the progress of training. */
 
 import { encodeJSON } from "../formats/json.ts";
+import type { Plan } from "./dry_run.ts";
 import type { EpochEvent, ImageEvent, StepEvent, TrainResult } from "../../mod.ts";
 
 /** Begin and end of a style: Select Graphic Rendition (ECMA-48). */
@@ -188,6 +189,23 @@ export class RunReport {
   image({ step, epoch, path }: ImageEvent): void {
     if (!this.#forPerson("image", { step, epoch, path })) return;
     if (path?.includes("image_at_step")) this.#line(`step ${step}  ${path}`);
+  }
+
+  /** What a run would be. */
+  plan(plan: Plan): void {
+    if (!this.#forPerson("plan", plan)) return;
+    const { networks, epochs, steps, timedSteps, secondsPerStep } = plan;
+    for (const network of networks) this.#line(`\n${network}`);
+    const [device, images, step] = [plan.deviceBytes, plan.imageBytes, plan.stepBytes]
+      .map(megabytes);
+    this.#line(`\nmemory   ${device} on the device: ${images} of images, ${step} for a step`);
+    const run = `${epochs} epoch${epochs === 1 ? "" : "s"}, ${steps} steps`;
+    const time = secondsPerStep
+      ? `about ${duration(steps * secondsPerStep)} for ${run}, ${secondsPerStep.toFixed(3)}s a ` +
+        `step (mean of ${timedSteps}), without images and checkpoints`
+      : `${run}: too short to be timed`;
+    this.#line(`time     ${time}`);
+    this.#line("dry run  nothing was written; leave out --dry-run to train");
   }
 
   /** The end of the run, and the command lines that a person may want next. */

@@ -8,6 +8,7 @@ import { CHECKPOINTS } from "../files/run_folder.ts";
 import { mostImages } from "../formats/grid.ts";
 import { kernelCacheDir } from "./calibrate.ts";
 import { loadData } from "./data.ts";
+import { planRun } from "./dry_run.ts";
 import { type Command, Exit, newCommand, PROGRAM, UsageError } from "./flags.ts";
 import { RunReport, standardOutput, untilGone } from "./report.ts";
 import { chosen, optionsOfRun, PRESETS, presetWidths } from "./train_flags.ts";
@@ -73,6 +74,7 @@ export function addTrain(program: Command, typed: readonly string[]): void {
       "train --epochs 5 --seed 7 --out runs/seven",
       "train --out runs/seven --epochs 10 --resume",
       "train --data my-images --image-size 64,64",
+      "train --data my-images.zip --image-size 64,64 --dry-run",
       `train --json | grep '"type":"epoch"'`,
     ],
     more:
@@ -86,6 +88,9 @@ start it with setsid, or in tmux.`,
 async function train(flags: TrainFlags, typed: readonly string[]): Promise<void> {
   if (flags.force && flags.resume !== undefined) {
     throw new UsageError("--resume goes on with a run and --force removes it: leave out one");
+  }
+  if (flags.dryRun && flags.resume !== undefined) {
+    throw new UsageError("--dry-run is for a new run: leave out --resume");
   }
   const stop = new AbortController();
   // `| head` has seen enough, or Ctrl-C ended `| tee`, too: there is a checkpoint all the same.
@@ -119,6 +124,14 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
     }
   }
   report.epochs = epochs ?? 50;
+  const networks = { ...presetWidths(flags.preset, dataset), ...options };
+  if (flags.dryRun) {
+    using gpu = unused.pop()!;
+    const { signal } = stop;
+    const calibrate = flags.calibrate && {}; // Without a folder to keep measurements in.
+    const trained = { dataset, epochs: report.epochs, gpu, calibrate, signal, onMessage: message };
+    return report.plan(await planRun({ ...networks, ...trained }));
+  }
   const outDir = place.outDir ?? await claimFolder();
   message(`out      ${outDir}`);
 
@@ -131,8 +144,7 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const { checkpointEvery: everyEpochs, checkpointMinutes: everyMinutes, keep } = flags;
   try {
     using result = await trainDCGAN({
-      ...presetWidths(flags.preset, dataset),
-      ...options,
+      ...networks,
       ...{ dataset, epochs, imageCount, outDir, command },
       gpu: async () => unused.pop() ?? await Gpu.request(),
       resume: place.resume,

@@ -32,6 +32,11 @@ export const trainFlags = (command: Command) =>
     )
     .option("--epochs <N>", "passes over the data set (50)", whole(1))
     .option("--max-steps <N>", "stop after N steps", whole(1))
+    .option(
+      "--dry-run",
+      "train eleven steps in memory, and print the networks, the memory and the time that a run " +
+        "would take; no file of a run is written",
+    )
     .option(...FLAGS.batchSize)
     .option(
       "--seed <N>",

@@ -31,7 +31,8 @@ Deno.test("doctor: folders and data", () =>
     for (const [folder, name] of [[dir, "data"], [data, "file"]]) {
       assert.deepEqual([...Deno.readDirSync(folder)].map((entry) => entry.name), [name]);
     }
-    const neither = /^fail .* has neither MNIST's IDX files .* nor PNG, JPEG or WebP files: it holds file$/m;
+    const neither =
+      /^fail .* has neither MNIST's IDX files .* nor PNG, JPEG or WebP files: it holds file$/m;
     assert.match(said(await checkData({ data })), neither);
     const png = (side: number) =>
       encodePNG({ width: side, height: side, channels: 1, data: new Uint8Array(side * side) });

@@ -119,13 +119,13 @@ Deno.test("train: a folder of gray and color images trains, with --channels as o
     const size = /'--image-size <H,W>' argument '10,8' .* both multiples of 4/;
     await assertRuns(
       dir,
-      [0, train, /6 images of 8 x 8 x 3\n/],
+      [0, `${train} --out=out-0`, /6 images of 8 x 8 x 3\n/],
       [2, `${train} --channels=1 --image-size=10,8`, size],
       [0, `${train} --channels=1 --out=out-1`, /6 images of 8 x 8 x 1\n/],
       [0, `${train} --channels=3 --out=out-3`, /6 images of 8 x 8 x 3\n/],
       [1, `${train} --data=odd --channels=1`, width],
     );
-    assert.deepEqual(names(dir), ["images", "odd", "out-1", "out-3"]);
+    assert.deepEqual(names(dir), ["images", "odd", "out-0", "out-1", "out-3"]);
   }));
 
 Deno.test("train: runs that begin at once without --out get a folder each", () =>
@@ -183,6 +183,29 @@ Deno.test("train: the quick preset trains on as many images, however few there a
       [0, quick, /quick trains on 180000 images: 1800 epochs of 2 steps here/],
       [0, "train --resume --data=images --max-steps=3", /^epoch 1\/1800 /m],
     );
+  }));
+
+Deno.test("train: --dry-run says what would be, and writes nothing", () =>
+  withFiles({ ...images("images", 100), "images/x.txt": "" }, async (dir) => {
+    const dry = `train ${SMALL} --dry-run`;
+    const [text, short, json] = await assertRuns(
+      dir,
+      [0, `${dry} --epochs=3`],
+      [0, `${dry} --max-steps=1`, /^time {5}50 epochs, 1 steps: too short to be timed$/m],
+      [0, `${dry} --epochs=3 --json`],
+      [2, `${dry} --resume`, /--dry-run is for a new run/],
+    );
+    assert.match(text, /^data {5}1 file skipped, called \.txt: x\.txt$/m);
+    assert.match(text, /^Model: "generator"$[^]*^Model: "discriminator"$/m);
+    assert.match(text, /^memory {3}\d+ MB on the device: 0 MB of images, \d+ MB for a step$/m);
+    const time = /^time {5}about \d+s for 3 epochs, 75 steps, 0\.\d{3}s a step \(mean of 10\)/m;
+    assert.match(text, time);
+    assert.ok(short.includes("nothing was written"));
+    const plan = JSON.parse(json.trim().split("\n").at(-1)!);
+    assert.deepEqual([plan.type, plan.epochs, plan.steps, plan.timedSteps], ["plan", 3, 75, 10]);
+    assert.ok(plan.secondsPerStep > 0 && plan.deviceBytes > plan.imageBytes, json);
+    assert.equal(plan.imageBytes, 6400);
+    assert.deepEqual(names(dir), ["images"]);
   }));
 
 Deno.test("train: killed before its first checkpoint, a run names --force both ways", () =>
