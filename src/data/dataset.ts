@@ -7,6 +7,8 @@ export interface Dataset {
   readonly images: Uint8Array;
   /** [count]; absent or empty for images without labels, which training needs none of. */
   readonly labels?: Uint8Array;
+  /** Names of the labels 0, 1 ..., if there are any. */
+  readonly classes?: readonly string[];
   /** Number of images. */
   readonly count: number;
   /** Pixels from top to bottom. */
@@ -18,25 +20,27 @@ export interface Dataset {
 }
 
 /**
- * The labels of a data set, and how many classes they name: one more than the largest.
+ * The labels of a data set, and how many classes there are: those with names, or one more than the
+ * largest label.
  *
  * @throws {DataError} when it has no labels.
  */
-export function labelsOf({ count, labels }: Dataset) {
+export function labelsOf({ count, labels, classes = [] }: Dataset) {
   if (!labels?.length) {
     throw new DataError(
       `Conditional networks need the label of each image, and this data set of ${count} images has ` +
         "none: add labels, or train without conditional (--conditional)",
     );
   }
-  return { labels, classes: labels.reduce((most, label) => Math.max(most, label), 0) + 1 };
+  const found = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
+  return { labels, classes: classes.length || found };
 }
 
 /**
  * Refuses an object whose numbers contradict its arrays.
  *
- * @throws {DataError} when it is no object, a size is not a whole number of at least 1, or an array is
- * not bytes or has another length than the sizes say.
+ * @throws {DataError} when it is no object, a size is not a whole number of at least 1, an array is
+ * not bytes or has another length than the sizes say, or a label has no name among those there are.
  */
 export function validateDataset(dataset: Dataset): void {
   if (typeof dataset !== "object" || dataset === null) {
@@ -46,6 +50,7 @@ export function validateDataset(dataset: Dataset): void {
     );
   }
   const { images, labels = new Uint8Array(), count, height, width, channels } = dataset;
+  const { classes = [] } = dataset;
   requireSizes("a data set", { count, height, width, channels }, { error: DataError });
   for (const [name, array] of Object.entries({ images, labels })) {
     if (!(array instanceof Uint8Array)) {
@@ -66,6 +71,13 @@ export function validateDataset(dataset: Dataset): void {
   if (labels.length !== 0 && labels.length !== count) {
     throw new DataError(
       `A data set of ${count} images needs ${count} labels or none, got ${labels.length}`,
+    );
+  }
+  const unnamed = classes.length ? labels.findIndex((label) => label >= classes.length) : -1;
+  if (unnamed >= 0) {
+    throw new DataError(
+      `Label ${labels[unnamed]} of image ${unnamed} is out of range: a data set of ` +
+        `${classes.length} classes has labels from 0 to ${classes.length - 1}`,
     );
   }
 }

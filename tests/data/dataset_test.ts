@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { validateDataset } from "../../src/data/dataset.ts";
+import { labelsOf, validateDataset } from "../../src/data/dataset.ts";
 import { DataError } from "../../src/errors.ts";
 import { errorOf } from "../support/errors.ts";
 
@@ -17,5 +17,10 @@ Deno.test("data set: contradictions are refused", () => {
   refused({ width: 4.5 }, "width", "got 4.5");
   refused({ channels: NaN }, "channels", "got NaN");
   refused({ images: new Float32Array(96) }, "images", "Uint8Array", "Float32Array");
+  const labels = Uint8Array.of(1, 2);
+  validateDataset({ ...good, labels, classes: ["a", "b", "c"] });
+  refused({ labels, classes: ["a", "b"] }, "Label 2 of image 1", "2 classes", "from 0 to 1");
+  assert.equal(labelsOf({ ...good, labels }).classes, 3);
+  assert.equal(labelsOf({ ...good, labels, classes: ["a", "b", "c", "d"] }).classes, 4);
   refused({ labels: [0, 1] }, "labels", "Uint8Array", "Array");
 });
