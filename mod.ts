@@ -58,7 +58,7 @@ export { type LatentMode, latentPath, type LatentPathOptions } from "./src/model
 export { type Augmentation } from "./src/model/augment.ts";
 export { discriminatorLoss, generatorLoss, type ObjectiveName } from "./src/model/objectives.ts";
 
-export type { Dataset } from "./src/data/dataset.ts";
+export type { Dataset, StreamedDataset } from "./src/data/dataset.ts";
 export {
   loadFashionMNIST,
   loadMNIST,

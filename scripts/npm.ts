@@ -167,7 +167,8 @@ export async function makePackage(target: string): Promise<void> {
       ".": { types: "./mod.d.ts", default: "./mod.js" },
       "./package.json": "./package.json",
     },
-    browser: { "./src/files/node.js": false },
+    // Of what needs a disk, these two are large.
+    browser: { "./src/files/node.js": false, "./src/files/read_images.js": false },
     engines: { node: ">=22.12" },
     dependencies: Object.fromEntries([...used].sort().map((name) => [name, versions.get(name)])),
   };

@@ -44,7 +44,7 @@ export async function planRun(
     ...{ epochs, steps: trainer.totalSteps, timedSteps },
     secondsPerStep: timedSteps ? (end.time - first.time) / 1000 / timedSteps : undefined,
     deviceBytes: trainer.gpu.context.memory.bytes,
-    imageBytes: dataset.images.length,
+    imageBytes: "images" in dataset ? dataset.images.length : 0,
     stepBytes: plannedBytes,
   };
 }

@@ -37,7 +37,7 @@ export function evenly(count: number, of: number): number[] {
 }
 
 /** Refuses what cannot be compared, before anything is computed. */
-export function requireComparable(count: number, dataset: Dataset): void {
+export function requireComparable(count: number, dataset: Pick<Dataset, "count">): void {
   requireCount("count", count);
   const why = `are needed to compare ${FEWEST - 1} features: the covariance of fewer is singular`;
   if (count < FEWEST) {

@@ -3,7 +3,7 @@
  * the data set, the random state.
  */
 
-import { type Dataset, labelsOf } from "../data/dataset.ts";
+import { type Dataset, labelsOf, type StreamedDataset } from "../data/dataset.ts";
 import type { Timing } from "../gpu/commands.ts";
 import { once } from "../gpu/once.ts";
 import type { CompileProgress } from "../gpu/pipelines.ts";
@@ -16,6 +16,7 @@ import { Adam, type AdamOptions } from "../optim/adam.ts";
 import { GeneratorAverage } from "../model/average.ts";
 import { Discriminator } from "../model/discriminator.ts";
 import { Generator } from "../model/generator.ts";
+import { Feed } from "./feed.ts";
 import {
   type Hyperparameters,
   type ResolvedHyperparameters,
@@ -35,8 +36,7 @@ export class DCGAN implements StepState, Disposable {
   readonly losses: LossRing;
   readonly generatorOptimizer: Adam;
   readonly discriminatorOptimizer: Adam;
-  readonly images: Variable<"u8">;
-  readonly labels?: Variable<"u32">;
+  readonly feed: Feed;
   readonly random: Variable<"u32">;
   /** Steps by batch size and whether they update the generator. */
   readonly #programs = new Map<string, Program<"indices">>();
@@ -46,7 +46,11 @@ export class DCGAN implements StepState, Disposable {
    *
    * @throws {DataError} when the networks are to be conditional, and the data set has no labels.
    */
-  constructor(private readonly gpu: Gpu, dataset: Dataset, options: Hyperparameters) {
+  constructor(
+    private readonly gpu: Gpu,
+    dataset: Dataset | StreamedDataset,
+    options: Hyperparameters,
+  ) {
     const { count, height, width, channels } = dataset;
     const resolved = this.hyperparameters = resolveHyperparameters(options, dataset);
     const { noiseDim, dropout, seed, normalization, ema, conditional } = resolved;
@@ -62,7 +66,6 @@ export class DCGAN implements StepState, Disposable {
     };
     const adam = ({ trainableVariables }: Generator | Discriminator, options: AdamOptions) =>
       own(new Adam(gpu, trainableVariables, { ...resolved, ...options }));
-    const bytes = { name: "images", dtype: "u8", trainable: false } as const;
     const words = { dtype: "u32", trainable: false } as const;
     try {
       const ofGenerator = { ...image, noiseDim, normalization, widths: resolved.generatorWidths };
@@ -90,10 +93,7 @@ export class DCGAN implements StepState, Disposable {
       this.discriminatorOptimizer = adam(this.discriminator, {
         learningRate: discriminatorLearningRate,
       });
-      this.images = own(gpu.variable([count, height, width, channels], dataset.images, bytes));
-      if (conditional) {
-        this.labels = own(gpu.variable([count], labels, { ...words, name: "labels" }));
-      }
+      this.feed = own(new Feed(gpu, dataset, resolved.batchSize, conditional ? labels : undefined));
       this.random = own(gpu.variable([2], [seed, 0], { ...words, name: "random" }));
     } catch (error) {
       for (const part of made) part.dispose();
@@ -101,9 +101,18 @@ export class DCGAN implements StepState, Disposable {
     }
   }
 
+  get images(): Variable<"u8"> {
+    return this.feed.images;
+  }
+
+  get labels(): Variable<"u32"> | undefined {
+    return this.feed.labels;
+  }
+
   /**
-   * Enqueues one step on the images with these indices; its losses go to the ring.
+   * Enqueues one step on some images; its losses go to the ring.
    *
+   * @param indices their places on the device, as the feed gives them
    * @param number of the step, which decides whether it updates the generator; by default it does
    */
   step(indices: Uint32Array, number = 0): void {
@@ -189,11 +198,9 @@ export class DCGAN implements StepState, Disposable {
   /** Frees everything but the networks. */
   finish(): void {
     this.recompile();
-    const { generatorOptimizer, discriminatorOptimizer, images, labels, random, losses } = this;
-    for (
-      const part of [generatorOptimizer, discriminatorOptimizer, images, labels, random, losses]
-    ) {
-      part?.dispose();
+    const { generatorOptimizer, discriminatorOptimizer, feed, random, losses } = this;
+    for (const part of [generatorOptimizer, discriminatorOptimizer, feed, random, losses]) {
+      part.dispose();
     }
   }
 

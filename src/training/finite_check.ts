@@ -106,7 +106,7 @@ export class FiniteCheck implements Disposable {
           const [inputs, body, options] = recordStep(this.model, indices.length, updates);
           return this.gpu.compile(inputs, body, { ...options, checkFinite: true });
         });
-        program.run({ indices });
+        program.run({ indices: await this.model.feed.load(indices) });
         const where = await program.firstNonFinite();
         this.model.losses.skip(1);
         if (where !== undefined) return { batch, where };

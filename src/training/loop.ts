@@ -72,7 +72,7 @@ export class Loop implements Disposable {
     const begun = performance.now();
     const failures = this.gpu.context.errors.count;
     do {
-      this.#enqueue();
+      await this.#enqueue();
       if (stop(this.#position.steps)) break;
     } while (this.#pending.length < this.#interval.steps && this.#position.at < count);
     const steps = await this.#read(failures);
@@ -84,12 +84,15 @@ export class Loop implements Disposable {
     return { steps, epoch };
   }
 
-  #enqueue(): void {
+  async #enqueue(): Promise<void> {
     this.turns.requireUsable();
     if (!this.#backedUp) this.#backUp();
     const { epoch, at, steps } = this.#position;
     const batch = this.#order.batch(epoch, at);
-    this.model.step(batch, steps + 1);
+    const next = this.#order.batch(epoch, at + batch.length);
+    const places = await this.model.feed.load(batch, next.length ? next : undefined);
+    this.turns.requireUsable();
+    this.model.step(places, steps + 1);
     this.#position = { ...this.#position, at: at + batch.length, steps: steps + 1 };
     this.#pending.push(batch);
   }

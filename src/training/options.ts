@@ -1,6 +1,13 @@
 /** The options of a run and their defaults, resolved here and nowhere else. */
 
-import { type Dataset, labelsOf, validateDataset } from "../data/dataset.ts";
+import {
+  type Dataset,
+  isStreamed,
+  labelsOf,
+  readInTurn,
+  type StreamedDataset,
+  validateDataset,
+} from "../data/dataset.ts";
 import { MOST_IMAGES, mostImages } from "../formats/grid.ts";
 import type { FolderHandle } from "../formats/folder_handle.ts";
 import { sha256 } from "../formats/sha256.ts";
@@ -20,7 +27,7 @@ export interface TrainerOptions extends Hyperparameters {
   /** A set of hyperparameters, for those that are not given. Default "tutorial". */
   readonly recipe?: RecipeName;
   /** What to train on; `await loadMNIST()` gives the tutorial's. */
-  readonly dataset: Dataset;
+  readonly dataset: Dataset | StreamedDataset;
   /**
    * Where to train, or a function that requests a device, which the trainer then owns and frees.
    * Default: requested with `Gpu.request`.
@@ -135,14 +142,15 @@ export type ResolvedOptions = Readonly<ReturnType<typeof resolveOptions>>;
 
 /** Checks options and adds all defaults. Those that are resolved already stay as they are. */
 export function resolveOptions(options: TrainerOptions) {
-  const { dataset, gpu = () => Gpu.request(), epochs = 50, maxSteps = Infinity } = options;
+  const { gpu = () => Gpu.request(), epochs = 50, maxSteps = Infinity } = options;
   const { onNonFinite = "stop", onMessage = ignore } = options;
   const { onCompile = ignore } = options;
   const { signal = new AbortController().signal } = options;
   const calibrate: false | CalibrateOptions = options.calibrate === true
     ? {}
     : options.calibrate ?? false;
-  validateDataset(dataset);
+  validateDataset(options.dataset);
+  const dataset = isStreamed(options.dataset) ? readInTurn(options.dataset) : options.dataset;
   const { evaluateCount = 2048 } = options;
   const { evaluateEvery = defaultInterval(options, evaluateCount) } = options;
   if (evaluateEvery !== Infinity) {
@@ -240,11 +248,12 @@ function resolvePolicy(policy: CheckpointPolicy | false = {}) {
 export async function configurationOf(
   options: ResolvedOptions,
 ): Promise<Record<string, unknown>> {
-  const { images, count, height, width, channels } = options.dataset;
+  const { dataset } = options;
+  const { count, height, width, channels } = dataset;
   const { labels } = options.conditional ? labelsOf(options.dataset) : {};
   return {
     dataset: [count, height, width, channels],
-    images: `sha256 ${await sha256(images)}`,
+    images: isStreamed(dataset) ? `id ${dataset.id}` : `sha256 ${await sha256(dataset.images)}`,
     ...labels ? { labels: `sha256 ${await sha256(labels)}` } : {},
     ...resolveHyperparameters(options, options.dataset),
   };

@@ -1,5 +1,6 @@
 /** Images of a generator under training, and how they compare with the data. */
 
+import { type Dataset, inMemory } from "../data/dataset.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import { evaluatorOf, generated } from "../metrics/evaluate.ts";
 import type { Evaluation, Evaluator } from "../metrics/evaluator.ts";
@@ -19,6 +20,8 @@ export class Samples implements Disposable {
   readonly #samplers = new Map<number, Sampler>();
   #reading = 0;
   #evaluator: Evaluator | undefined;
+  /** What they are compared with. */
+  #compared: Dataset | undefined;
   #evaluation: { readonly weights: string; readonly of: Evaluation } | undefined;
 
   constructor(
@@ -67,7 +70,8 @@ export class Samples implements Disposable {
   async evaluate(): Promise<Evaluation> {
     const weights = this.#weights();
     if (this.#evaluation?.weights === weights) return this.#evaluation.of;
-    const { dataset, evaluateCount: count, seed } = this.options;
+    const { evaluateCount: count, seed } = this.options;
+    const dataset = this.#compared ??= await inMemory(this.options.dataset, count);
     const evaluator = this.#evaluator ??= await evaluatorOf(this.gpu, dataset, {
       count,
       atHand: true,
