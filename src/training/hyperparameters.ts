@@ -49,7 +49,7 @@ export interface Hyperparameters {
   readonly gradientPenalty?: number;
   /** Real images have the label 1 - labelSmoothing; for "nonsaturating" only. Default 0. */
   readonly labelSmoothing?: number;
-  /** The generator is updated in every so manieth step. Default 1. */
+  /** The generator is updated in every Nth step only. Default 1. */
   readonly discriminatorSteps?: number;
   /** How both networks' images are changed at random before the discriminator sees them. Default []. */
   readonly augment?: readonly Augmentation[];

@@ -60,7 +60,7 @@ for (const recipe of RECIPES) {
   });
 }
 
-Deno.test("recipes: with discriminatorSteps the generator moves in every so manieth step", async () => {
+Deno.test("recipes: with discriminatorSteps the generator moves in every Nth step only", async () => {
   using trainer = await create({ discriminatorSteps: 3 });
   const { generator, discriminator } = trainer;
   const digests = ({ trainableVariables }: Pick<Generator, "trainableVariables">) =>
