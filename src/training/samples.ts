@@ -76,12 +76,18 @@ export class Samples implements Disposable {
       count,
       atHand: true,
     });
-    const of = await this.#use(EVALUATED, (sampler, generator) => {
-      const { labels } = dataset;
-      return evaluator.measure(count, generated(generator, sampler, { count, seed, labels }));
-    });
-    this.#evaluation = { weights, of };
-    return of;
+    try {
+      const of = await this.#use(EVALUATED, (sampler, generator) => {
+        const { labels } = dataset;
+        return evaluator.measure(count, generated(generator, sampler, { count, seed, labels }));
+      });
+      this.#evaluation = { weights, of };
+      return of;
+    } catch (error) {
+      // The trainer may have been disposed before there was an evaluator to dispose.
+      this.#freeEvaluator();
+      throw error;
+    }
   }
 
   /** The evaluation of the weights as they stand, if it was made. */
@@ -97,6 +103,10 @@ export class Samples implements Disposable {
   /** Frees everything. The next samplers are compiled with the kernels that are chosen by then. */
   [Symbol.dispose](): void {
     this.#free(0);
+    this.#freeEvaluator();
+  }
+
+  #freeEvaluator(): void {
     this.#evaluator?.[Symbol.dispose]();
     this.#evaluator = undefined;
   }
