@@ -1,6 +1,8 @@
 /** `evaluate`: how a trained generator's images compare with real ones. */
 
 import { DataError, type Dataset, type Evaluation, Generator, Gpu } from "../../mod.ts";
+import { readCheckpoint } from "../files/checkpoints.ts";
+import { sha256 } from "../formats/sha256.ts";
 import { bestClassifier, openClassifier, requireFit } from "../metrics/choose.ts";
 import { realImages } from "../metrics/classifier.ts";
 import { evenly, generated, requireComparable } from "../metrics/evaluate.ts";
@@ -50,6 +52,7 @@ stand those of real images: nothing can be better.`,
       requireComparable(count, real);
       const indices = evenly(Math.min(count, real.count), real.count);
 
+      await warnOfOtherData(checkpoint, train);
       const begun = performance.now();
       const classifier = flags.classifier === undefined
         ? await bestClassifier(gpu, train, (text) => report.note("features", text))
@@ -67,6 +70,17 @@ stand those of real images: nothing can be better.`,
       for (const line of table(evaluation, floor, of)) report.text(line);
       report.result({ checkpoint, seed, ...evaluation, floor, seconds });
     });
+}
+
+/** Says so where a run's generator learned from other images: someone may have forgotten --data. */
+async function warnOfOtherData(checkpoint: string, train: Dataset): Promise<void> {
+  const configuration = await readCheckpoint(checkpoint).then(
+    (read) => read.configuration,
+    () => {},
+  );
+  const images = configuration?.images;
+  if (images === undefined || images === `sha256 ${await sha256(train.images)}`) return;
+  console.error("warning: the generator was trained on other images than these: see --data");
 }
 
 /** Real images as they compare with real ones: nothing can be better. */

@@ -178,11 +178,13 @@ export class RunReport {
 
   epoch(event: EpochEvent): void {
     if (!this.#forPerson("epoch", event)) return;
-    const { epoch, generatorLoss, discriminatorLoss, seconds, image } = event;
+    const { epoch, generatorLoss, discriminatorLoss, seconds, image, frechetDistance } = event;
     this.#unreported = undefined;
     const time = seconds < 10 ? `${seconds.toFixed(2)}s` : duration(seconds);
-    const facts = [losses(generatorLoss, discriminatorLoss), time, ...(image ? [image] : [])];
-    this.#line(`epoch ${epoch}/${this.epochs}  ${facts.join("  ")}`);
+    const distance = frechetDistance !== undefined &&
+      `Fréchet distance ${Number(frechetDistance.toPrecision(4))}`;
+    const facts = [losses(generatorLoss, discriminatorLoss), distance, time, image];
+    this.#line(`epoch ${epoch}/${this.epochs}  ${facts.filter(Boolean).join("  ")}`);
   }
 
   /** Images in the middle of an epoch. */

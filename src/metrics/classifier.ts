@@ -166,10 +166,8 @@ export class Classifier implements Disposable {
    * @throws {CheckpointError} when it is damaged, or no classifier.
    */
   static fromBytes(gpu: Gpu, bytes: Uint8Array, path: string): Classifier {
-    const file = decodeSafetensors(bytes, path);
-    requireChecksums(file, path);
-    const facts = requireFacts(file.metadata.classifier, path);
-    const weights = { path, called: (name: string) => name, tensors: file.tensors };
+    const { facts, tensors } = decodeClassifier(bytes, path);
+    const weights = { path, called: (name: string) => name, tensors };
     return new Classifier(gpu, facts, {
       weights: (name, shape) => weightData(weights, name, shape),
     });
@@ -182,6 +180,20 @@ export class Classifier implements Disposable {
     this.body.dispose();
     this.head.dispose();
   }
+}
+
+/**
+ * What the file of a classifier holds; whether its tensors are those of the network is left to
+ * {@linkcode Classifier.fromBytes}.
+ *
+ * Array buffers made: the values, at most the file's bytes.
+ *
+ * @throws {CheckpointError} when it is damaged, or no classifier.
+ */
+export function decodeClassifier(bytes: Uint8Array, path: string) {
+  const file = decodeSafetensors(bytes, path);
+  requireChecksums(file, path);
+  return { facts: requireFacts(file.metadata.classifier, path), tensors: file.tensors };
 }
 
 /** Largest side of an image that a file may name: the network is made from it. */
@@ -204,7 +216,8 @@ function requireFacts(text: string | undefined, path: string): ClassifierFacts {
   const { image, classes, dataset, accuracy, images, made } = facts ?? {};
   const isValid = Array.isArray(image) && image.length === 3 &&
     image.every((n) => isSize(n, MOST)) && isSize(classes, 256) && typeof dataset === "string" &&
-    typeof accuracy === "number" && typeof made === "string" && Array.isArray(images) &&
+    typeof accuracy === "number" && accuracy >= 0 && accuracy <= 1 && typeof made === "string" &&
+    Array.isArray(images) &&
     images.every((each) => typeof each === "string");
   if (!isValid) refuse(`is no classifier: its metadata is ${quote(text)}`);
   return facts as ClassifierFacts;

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file require-await
 /** The Fréchet distance between two sets of features. */
 
 import { product, symmetricEigenvalues, symmetricFactor } from "./eigenvalues.ts";
@@ -83,7 +84,6 @@ export function frechetOfMoments(a: Moments, b: Moments): number {
  * @throws {RangeError} when there are fewer than dims + 1 samples of a kind, since their covariance is
  *   singular; or a value is not finite.
  */
-// deno-lint-ignore require-await
 export async function frechetDistance(
   real: Float32Array,
   fake: Float32Array,

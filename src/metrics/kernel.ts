@@ -1,3 +1,4 @@
+// deno-lint-ignore-file require-await
 /** The kernel distance between two sets of features. */
 
 import { RandomSequence, STREAM } from "../model/threefry.ts";
@@ -34,7 +35,7 @@ export interface KernelDistance {
  * const real = new Float32Array([0, 1, 2, 3]); // [4, 1]
  * const fake = new Float32Array([1, 2, 3, 4]);
  * const { mean } = await kernelDistance(real, fake, 1, { subsets: 1 });
- * console.log(mean.toFixed(4)); // 224.1250
+ * console.log(mean.toFixed(4)); // 21.6667
  * ```
  *
  * @param real [count, dims]
@@ -44,7 +45,6 @@ export interface KernelDistance {
  * @throws {RangeError} when an option is out of range, `size` is more than there are or less than 2, or
  *   a value is not finite.
  */
-// deno-lint-ignore require-await
 export async function kernelDistance(
   real: Float32Array,
   fake: Float32Array,

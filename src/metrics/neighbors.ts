@@ -1,3 +1,4 @@
+// deno-lint-ignore-file require-await
 /** Precision, recall, density and coverage: measures of the neighbors among features. */
 
 import { requireCount } from "../model/validate.ts";
@@ -132,7 +133,6 @@ function requireNeighbors(real: Float32Array, fake: Float32Array, dims: number, 
  * @throws {TypeError} when a length is not a multiple of `dims`.
  * @throws {RangeError} when there are fewer than k + 1 samples of a kind, or a value is not finite.
  */
-// deno-lint-ignore require-await
 export async function precisionRecall(
   real: Float32Array,
   fake: Float32Array,
@@ -165,7 +165,6 @@ export async function precisionRecall(
  * @throws {TypeError} when a length is not a multiple of `dims`.
  * @throws {RangeError} when there are fewer than k + 1 samples of a kind, or a value is not finite.
  */
-// deno-lint-ignore require-await
 export async function densityCoverage(
   real: Float32Array,
   fake: Float32Array,

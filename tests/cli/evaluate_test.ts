@@ -33,6 +33,7 @@ Deno.test("evaluate: a table for people with real images beside, one object for 
         /^error: .*random\.safetensors is no classifier/,
       ],
     );
+    // The checkpoint does not say which images its generator has seen.
     match(table, /^features a fixed random network, which says less than a classifier$/m);
     match(table, /^ +generated +real$/m);
     match(table, /^images +70 +70 +compared with images to test with$/m);

@@ -89,7 +89,7 @@ Deno.test("permissions: mod.ts trains, samples and encodes in memory without any
   const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock"];
   const ended = await deno(["run", ...flags, "tests/support/in_memory.ts"]);
   assertWorks(ended);
-  assert.equal(ended.stdout, "1\n2\ntrue true\ntrue\ntrue\n1\n");
+  assert.equal(ended.stdout, "1\n2\ntrue true\ntrue\ntrue\ntrue\n1\n");
 });
 
 Deno.test("permissions: help and the tables of the tutorial need none; help has the rows", () =>

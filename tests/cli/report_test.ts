@@ -89,6 +89,13 @@ Deno.test("progress: plain lines elsewhere, without control characters", () => {
   assert.equal(last(undefined, step(1)), `epoch 1/50  step 1/100  ${LOSSES}\n`);
   assert.equal(last(undefined, step(1), step(2)), "");
   assert.equal(last(undefined, step(1), step(2), epoch), `epoch 1/50  ${LOSSES}  1m 15s\n`);
+  const frechetDistance = 107.468;
+  const evaluated: Event = (report) =>
+    report.epoch({ ...STEP, step: 2, steps: 2, seconds: 75, frechetDistance });
+  assert.equal(
+    last(undefined, evaluated),
+    `epoch 1/50  ${LOSSES}  Fréchet distance 107.5  1m 15s\n`,
+  );
 });
 
 Deno.test("progress: the last step of a run that ends within an epoch names no epoch", () => {

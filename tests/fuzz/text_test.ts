@@ -5,6 +5,7 @@ import { damaged, utf8 } from "../support/fuzz/bytes.ts";
 import { damagedJson } from "../support/fuzz/json.ts";
 import {
   checkpoints,
+  classifiers,
   elsewhere,
   generators,
   placedTensors,
@@ -30,6 +31,9 @@ fuzz("checkpoints", "checkpoint", named("ckpt-0001.safetensors", ofRuns), 3000, 
 
 const ofGenerators = named("generator.safetensors", fc.oneof(generators, damaged(generators)));
 fuzz("generators in safetensors files", "weights", ofGenerators, 1500, OF_WEIGHTS);
+
+const ofClassifiers = named("file", fc.oneof(classifiers, damaged(classifiers)));
+fuzz("classifiers", "classifier", ofClassifiers, 1500, OF_WEIGHTS);
 
 const models = fc.oneof(
   { weight: 9, arbitrary: tfjsModels },

@@ -1,6 +1,7 @@
 /** Trains, samples and encodes in a process without any permission. */
 
 import * as dcgan from "../../mod.ts";
+import { shippedFor } from "../../src/metrics/shipped.ts";
 import { blobs, SMALL } from "./dataset.ts";
 
 for (const name of ["read", "write", "net", "env", "run", "ffi", "sys"] as const) {
@@ -18,5 +19,7 @@ const options = { ...SMALL, dataset: blobs(12), batchSize: 8, epochs: 2, calibra
   console.log((await trainer.generator.toONNX()).length > 0);
   console.log(trainer.generator.summary().includes("Total params"));
 }
+const images = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161";
+console.log((await shippedFor(images) as Uint8Array).length > 0);
 using run = await dcgan.trainDCGAN({ ...options, maxSteps: 1 });
 console.log(run.steps);

@@ -105,6 +105,16 @@ export const checkpoints: fc.Arbitrary<Uint8Array> = fc.record({
   frechetDistance: fc.constantFrom("0.5", "NaN", "", " ", "abc", "-1", "Infinity"),
 }).chain((metadata) => headed(state.map((specs) => headerOf(specs, metadata)), 1));
 
+const FACTS = {
+  ...{ dataset: "MNIST", image: [28, 28, 1], classes: 10, accuracy: 0.99 },
+  ...{ images: ["00ff"], made: "by hand" },
+};
+
+/** Files of a classifier, with damage in the JSON of their metadata. */
+export const classifiers: fc.Arbitrary<Uint8Array> = damagedJson(fc.constant(FACTS), 1).chain(
+  (classifier) => headed(fc.constant(headerOf([], { classifier })), 1),
+);
+
 const SIZES = { noiseDim: 3, widths: [4, 2, 3], channels: 1, height: 4, width: 8 } as const;
 
 const specsOf = ({ layers }: Architecture): Spec[] =>

@@ -19,6 +19,7 @@ import {
   requireSameConfiguration,
   requireState,
 } from "../../../src/training/checkpoint.ts";
+import { decodeClassifier } from "../../../src/metrics/classifier.ts";
 import type { MetricsRow } from "../../../src/formats/metrics.ts";
 import { MetricsLog, readMetrics } from "../../../src/training/metrics_log.ts";
 import { imageHeader } from "../../../src/formats/image_header.ts";
@@ -233,6 +234,21 @@ export const readers = {
     expect(images.length === count * height * width * channels, "sizes");
     expect(labels.length === (classes.length ? count : 0), "labels");
     expect(files.length === count && files.every((path) => path.startsWith(folder)), "files");
+  },
+
+  classifier(folder, { file }, measured) {
+    const path = join(folder, "file");
+    const { facts: { image, classes, dataset, accuracy, images, made } } = decodeClassifier(
+      file,
+      path,
+    );
+    measured();
+    expect(image.length === 3 && image.every((n) => isCount(n) && n >= 1 && n <= 4096), "image");
+    expect(isCount(classes) && classes >= 1 && classes <= 256, `classes ${classes}`);
+    expect(typeof dataset === "string" && typeof made === "string", "no text");
+    expect(typeof accuracy === "number" && accuracy >= 0 && accuracy <= 1, `${accuracy}`);
+    expect(images.every((each) => typeof each === "string"), "images");
+    return Promise.resolve();
   },
 
   async metrics(folder, _, measured) {
