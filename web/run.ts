@@ -4,20 +4,17 @@
  * @module
  */
 
-import { grad, ops, type Program, type Snapshot, Trainer } from "../mod.ts";
-import type { Generator, Gpu } from "../mod.ts";
-import { generate, Sampler, seedNoise } from "../src/model/sampler.ts";
+import type { Gpu, Snapshot } from "../mod.ts";
+import { seedNoise } from "../src/model/sampler.ts";
 import { encodeCheckpoint } from "../src/training/checkpoint.ts";
 import type { Data } from "./data.ts";
 import type { Device } from "./device.ts";
-import { type FirstLayer, scaleOf } from "./infer.ts";
+import type { FirstLayer } from "./infer.ts";
+import { type Beginning, imageOf, Networks, type Purpose } from "./networks.ts";
 import type { Cost, Frame, ImageSize, KernelTime, Losses, Questions } from "./protocol.ts";
 import type { LossesSoFar } from "./protocol.ts";
 import { Series } from "./series.ts";
 import type { Settings } from "./settings.ts";
-
-/** Images that a frame has, and that the discriminator is asked about. */
-const SHOWN = 64;
 
 /** Milliseconds of training between two looks at what the page wants. */
 const CHUNK = 80;
@@ -27,7 +24,7 @@ const SNAPSHOT_BYTES = 256 * 1024 * 1024;
 const MOST_SNAPSHOTS = 32;
 
 /** What a run reports. */
-export interface Reports {
+export interface Reports extends Readonly<Purpose["report"]> {
   losses(losses: readonly Losses[], imagesPerSecond: number): void;
   frame(frame: Frame): void;
   snapshot(step: number, images: Uint8ClampedArray<ArrayBuffer>): void;
@@ -36,26 +33,12 @@ export interface Reports {
   training(running: boolean): void;
   /** Its device was lost. It is on another one, at the newest state that was in memory. */
   moved(step: number): void;
-  message(text: string): void;
-  /** How much of the first step is compiled, from 0 to 1. */
-  compiled(part: number): void;
 }
 
 /** What a run is made of. */
-interface Parts {
-  readonly settings: Settings;
-  readonly data: Data;
+interface Parts extends Purpose {
   readonly device: Device;
   readonly report: Reports;
-}
-
-/** Where a run goes on. */
-export interface Beginning {
-  readonly snapshot: Snapshot;
-  /** What messages call it. */
-  readonly name: string;
-  /** Default those of the snapshot: means of its epochs. */
-  readonly losses?: LossesSoFar;
 }
 
 /** A run, on a device that it does not own. */
@@ -64,15 +47,12 @@ export class Run implements Disposable {
   readonly data: Data;
   readonly #device: Device;
   readonly #report: Reports;
-  readonly #real: Float32Array;
   readonly #losses: Series;
+  #networks: Networks;
   /** The newest state in memory. */
   #newest: Snapshot | undefined;
   #over = false;
   #moving: Promise<void> | undefined;
-  #sampler: Sampler | undefined;
-  #view: Program<"noise" | "real", "images" | "realLogits" | "fakeLogits"> | undefined;
-  #judge: Program<"x", "logit" | "gradient"> | undefined;
   #running = false;
   #wake = () => {};
   #turn: Promise<unknown> = Promise.resolve();
@@ -88,25 +68,23 @@ export class Run implements Disposable {
 
   private constructor(
     { settings, data, device, report }: Parts,
-    private trainer: Trainer,
+    networks: Networks,
     from: Beginning | undefined,
   ) {
+    this.#networks = networks;
     this.settings = settings;
     this.data = data;
     this.#device = device;
     this.#report = report;
     this.#newest = from?.snapshot;
     this.#losses = new Series(from && (from.losses ?? meansOf(from.snapshot)));
-    this.#losses.cut(trainer.steps);
-    const size = data.height * data.width * data.channels;
-    this.#real = new Float32Array(SHOWN * size);
-    for (let i = 0; i < SHOWN; i++) this.#real.set(this.#image(i * data.count / SHOWN), i * size);
+    this.#losses.cut(this.steps);
   }
 
   /** Makes the networks, or takes them from a snapshot. */
   static async create(parts: Parts, from?: Beginning): Promise<Run> {
     return await parts.device.use(async (gpu) =>
-      new Run(parts, await makeTrainer(parts, gpu, from), from)
+      new Run(parts, await Networks.create(parts, gpu, from), from)
     );
   }
 
@@ -114,35 +92,33 @@ export class Run implements Disposable {
    * Does something on the device. If that is lost meanwhile, the run moves to another one, where the
    * same is done.
    */
-  #use<T>(body: () => Promise<T>): Promise<T> {
+  #use<T>(body: (networks: Networks) => Promise<T>): Promise<T> {
     return this.#device.use(async (gpu) => {
-      while (this.trainer.gpu !== gpu) {
+      while (this.#networks.trainer.gpu !== gpu) {
         // Another caller may have failed to move it, or have moved it to a device that is lost, too.
         if (this.#moving) await this.#moving.catch(() => {});
         else await (this.#moving = this.#moveTo(gpu).finally(() => this.#moving = undefined));
       }
-      return await body();
+      return await body(this.#networks);
     });
   }
 
   async #moveTo(gpu: Gpu): Promise<void> {
-    const parts = {
-      ...{ settings: this.settings, data: this.data },
-      ...{ device: this.#device, report: this.#report },
-    };
+    const { settings, data } = this;
+    const purpose = { settings, data, report: this.#report };
     const snapshot = this.#newest;
     const from = snapshot && { snapshot, name: "the newest snapshot" };
-    const trainer = await makeTrainer(parts, gpu, from);
+    const networks = await Networks.create(purpose, gpu, from);
     if (this.#over) {
-      trainer[Symbol.dispose]();
+      networks[Symbol.dispose]();
       throw new Error("Another run took the place of this one");
     }
-    this.#free();
-    this.trainer = trainer;
+    this.#networks[Symbol.dispose]();
+    this.#networks = networks;
     this.#shown = -1;
-    this.#losses.cut(trainer.steps);
-    this.#snapshots = this.#snapshots.filter(({ step }) => step <= trainer.steps);
-    this.#report.moved(trainer.steps);
+    this.#losses.cut(this.steps);
+    this.#snapshots = this.#snapshots.filter(({ step }) => step <= this.steps);
+    this.#report.moved(this.steps);
     this.#reportSteps();
     if (this.#wanted) await this.#look();
   }
@@ -154,7 +130,17 @@ export class Run implements Disposable {
 
   /** Steps trained. */
   get steps(): number {
-    return this.trainer.steps;
+    return this.#networks.trainer.steps;
+  }
+
+  /** Keras' summaries of both networks. */
+  get summaries(): string[] {
+    return this.#networks.summaries;
+  }
+
+  /** What a step costs, once it is compiled. */
+  get cost(): Cost {
+    return this.#networks.cost;
   }
 
   /** Sizes of its images. */
@@ -163,24 +149,9 @@ export class Run implements Disposable {
     return { height, width, channels };
   }
 
-  /** The generator that paints: the average of its weights, if the run has one. */
-  get #painter(): Generator {
-    return this.trainer.average ?? this.trainer.generator;
-  }
-
-  /** Keras' summaries of both networks. */
-  get summaries(): string[] {
-    return [this.trainer.generator.summary(), this.trainer.discriminator.summary()];
-  }
-
   /** The losses so far. */
   get losses(): LossesSoFar {
     return this.#losses.soFar;
-  }
-
-  /** What a step costs, once it is compiled. */
-  get cost(): Cost {
-    return { ...this.trainer.stats };
   }
 
   /** One thing at a time: what needs the trainer alone waits for the chunk under way. */
@@ -228,7 +199,7 @@ export class Run implements Disposable {
   }
 
   async #chunk(steps: number): Promise<void> {
-    const { trainer } = this;
+    const { trainer } = this.#networks;
     if (trainer.steps === 0 && !this.#snapshots.length) await this.#snapshot();
     const began = performance.now();
     const last = trainer.steps + steps;
@@ -265,7 +236,8 @@ export class Run implements Disposable {
     this.#looking = true;
     try {
       this.#shown = this.steps;
-      const frame = await this.#see();
+      const frame = await this.#networks.see();
+      this.#warnOfCollapse(frame);
       this.#wanted = false;
       this.#report.frame(frame);
     } catch (error) {
@@ -276,36 +248,7 @@ export class Run implements Disposable {
     }
   }
 
-  /** What the generator paints at this step, and what the discriminator thinks of it. */
-  async #see(): Promise<Frame> {
-    const { steps: step, currentEpoch: epoch, discriminator } = this.trainer;
-    const generator = this.#painter;
-    const { height, width, channels } = this.data;
-    const first = !this.#view;
-    this.#view ??= this.trainer.gpu.compile(
-      { noise: [SHOWN, generator.noiseDim], real: [SHOWN, height, width, channels] },
-      ({ noise, real }) => {
-        const images = generator.call(noise, { training: false });
-        const judged = (x: typeof images) => discriminator.call(x, { training: false });
-        return { images, realLogits: judged(real), fakeLogits: judged(images) };
-      },
-      { label: "frame" },
-    );
-    this.#view.run(first ? { noise: this.noise(SHOWN), real: this.#real } : {});
-    const { images, realLogits, fakeLogits } = await this.#view.read();
-    const variety = spread(images) / spread(this.#real);
-    this.#warnOfCollapse(step, variety);
-    return {
-      step,
-      epoch,
-      images: toBytes(images),
-      real: realLogits.map(sigmoid),
-      generated: fakeLogits.map(sigmoid),
-      variety,
-    };
-  }
-
-  #warnOfCollapse(step: number, variety: number): void {
+  #warnOfCollapse({ step, variety }: Frame): void {
     // All images are alike before there are any strokes.
     if (step < 500 || variety > 0.5) return void (this.#collapsed = 0);
     if (++this.#collapsed !== 20) return;
@@ -328,62 +271,37 @@ export class Run implements Disposable {
 
   /** Images of any noise. */
   async generate(noise: Float32Array): Promise<Float32Array<ArrayBuffer>> {
-    return await this.#use(async () => {
-      const { gpu } = this.trainer;
-      const generator = this.#painter;
-      if (noise.length !== generator.noiseDim) return await generate(gpu, generator, noise);
-      this.#sampler ??= new Sampler(gpu, generator, 1);
-      return await this.#sampler.sample(noise);
-    });
+    return await this.#use((networks) => networks.generate(noise));
   }
 
   /** The generator's first layer as it stands. */
   async first(): Promise<FirstLayer> {
-    return await this.#use(async () => {
-      const { variables } = this.#painter;
-      const read = (name: string) => variables.find((each) => each.name.endsWith(name))!.read();
-      const kernel = await read("dense/kernel");
-      const { noiseDim } = this;
-      const normalized = variables.some(({ name }) => name.endsWith("batch_normalization/gamma"));
-      const scale = normalized
-        ? scaleOf(
-          await read("batch_normalization/gamma"),
-          await read("batch_normalization/moving_variance"),
-        )
-        : new Float32Array(kernel.length / noiseDim).fill(1);
-      return { kernel, scale, noiseDim };
-    });
+    return await this.#use((networks) => networks.first());
   }
 
-  /** What the discriminator thinks of an image, and where it looks: one pass back from its logit. */
+  /** What the discriminator thinks of an image, and where it looks. */
   async judge(image: Float32Array): Promise<Questions["judge"]["answer"]> {
-    return await this.#use(async () => {
-      const { height, width, channels } = this.data;
-      const { gpu, discriminator } = this.trainer;
-      this.#judge ??= gpu.compile({ x: [1, height, width, channels] }, ({ x }) => {
-        const logit = discriminator.call(x, { training: false });
-        const [gradient] = grad(ops.sum(logit), [x]);
-        return { logit, gradient };
-      }, { label: "judge" });
-      this.#judge.run({ x: image });
-      const { logit, gradient } = await this.#judge.read();
-      return { probability: sigmoid(logit[0]), gradient };
-    });
+    return await this.#use((networks) => networks.judge(image));
+  }
+
+  /** The step, and the generator as a file. */
+  async generatorBytes(
+    form: "safetensors" | "onnx",
+  ): Promise<[step: number, bytes: Uint8Array<ArrayBuffer>]> {
+    return await this.#use(async (networks) => [this.steps, await networks.generatorBytes(form)]);
+  }
+
+  /** Milliseconds by kernel of one step, the slowest first. */
+  async profile(): Promise<KernelTime[]> {
+    return await this.#use(() => this.#take(() => this.#networks.profile()));
   }
 
   /** An image to judge. */
   async example(kind: Questions["example"]["ask"]["kind"]): Promise<Float32Array<ArrayBuffer>> {
-    if (kind === "real") return this.#image(Math.random() * this.data.count);
+    if (kind === "real") return imageOf(this.data, Math.random() * this.data.count);
     const random = Math.floor(Math.random() * 2 ** 32);
     if (kind === "generated") return await this.generate(this.noise(1, random));
-    return this.#image(0).map(() => 2 * Math.random() - 1);
-  }
-
-  #image(index: number): Float32Array<ArrayBuffer> {
-    const { images, height, width, channels } = this.data;
-    const size = height * width * channels;
-    const from = Math.floor(index) * size;
-    return Float32Array.from(images.subarray(from, from + size), (byte) => byte / 127.5 - 1);
+    return imageOf(this.data, 0).map(() => 2 * Math.random() - 1);
   }
 
   /** All of its state as a checkpoint file, and the step that it is of. */
@@ -392,34 +310,8 @@ export class Run implements Disposable {
     return this.newest!;
   }
 
-  /** Its generator as a file. */
-  async generatorBytes(
-    form: "safetensors" | "onnx",
-  ): Promise<[step: number, bytes: Uint8Array<ArrayBuffer>]> {
-    return await this.#use(async () => {
-      const { steps } = this.trainer;
-      const generator = this.#painter;
-      return [steps, await (form === "onnx" ? generator.toONNX() : generator.toSafetensors())];
-    });
-  }
-
-  /** Milliseconds by kernel of one step, the slowest first. */
-  async profile(): Promise<KernelTime[]> {
-    const timings = await this.#use(() => this.#take(() => this.trainer.profile()));
-    const kernels = new Map<string, KernelTime>();
-    for (const { kernel, milliseconds } of timings) {
-      const sum = kernels.get(kernel) ?? { kernel, dispatches: 0, milliseconds: 0 };
-      kernels.set(kernel, {
-        kernel,
-        dispatches: sum.dispatches + 1,
-        milliseconds: sum.milliseconds + milliseconds,
-      });
-    }
-    return [...kernels.values()].sort((a, b) => b.milliseconds - a.milliseconds);
-  }
-
   async #remember(): Promise<Snapshot> {
-    return this.#newest = await this.trainer.snapshot();
+    return this.#newest = await this.#networks.trainer.snapshot();
   }
 
   #reportSteps(): void {
@@ -427,7 +319,7 @@ export class Run implements Disposable {
   }
 
   async #snapshot(): Promise<void> {
-    const [snapshot, { images, step }] = [await this.#remember(), await this.#see()];
+    const [snapshot, { images, step }] = [await this.#remember(), await this.#networks.see()];
     this.#snapshots.push({ step, snapshot });
     let bytes = 0;
     for (const { data } of snapshot.tensors.values()) bytes += data.byteLength;
@@ -449,7 +341,7 @@ export class Run implements Disposable {
         const at = this.#snapshots.findIndex((each) => each.step === step);
         if (at < 0) return;
         const { snapshot } = this.#snapshots[at];
-        await this.trainer.restore(snapshot, `the snapshot of step ${step}`);
+        await this.#networks.trainer.restore(snapshot, `the snapshot of step ${step}`);
         this.#newest = snapshot;
         this.#snapshots.length = at + 1;
         this.#losses.cut(step);
@@ -461,41 +353,12 @@ export class Run implements Disposable {
     );
   }
 
-  #free(): void {
-    for (const part of [this.#view, this.#judge, this.#sampler]) part?.[Symbol.dispose]();
-    this.#view = this.#judge = this.#sampler = undefined;
-    this.trainer[Symbol.dispose]();
-  }
-
   /** Frees all but the device. */
   [Symbol.dispose](): void {
     this.#over = true;
     this.#running = false;
     this.#wake();
-    this.#free();
-  }
-}
-
-async function makeTrainer(
-  { settings, data, report }: Parts,
-  gpu: Gpu,
-  from: Beginning | undefined,
-): Promise<Trainer> {
-  const trainer = await Trainer.create({
-    ...settings,
-    dataset: data,
-    gpu,
-    epochs: 1e6, // until it is paused
-    evaluateEvery: Infinity,
-    onMessage: (text) => report.message(text),
-    onCompile: ({ done, total }) => report.compiled(done / total),
-  });
-  try {
-    if (from) await trainer.restore(from.snapshot, from.name);
-    return trainer;
-  } catch (error) {
-    trainer[Symbol.dispose]();
-    throw error;
+    this.#networks[Symbol.dispose]();
   }
 }
 
@@ -510,26 +373,4 @@ function meansOf({ position: { history, sums, steps } }: Snapshot): LossesSoFar 
     points.push({ step: steps, generator, discriminator });
   }
   return { width: 1, points };
-}
-
-const sigmoid = (logit: number) => 1 / (1 + Math.exp(-logit));
-
-/** Values on [-1, 1] as bytes. */
-export function toBytes(images: Float32Array): Uint8ClampedArray<ArrayBuffer> {
-  return Uint8ClampedArray.from(images, (value) => 127.5 * (value + 1));
-}
-
-/** How far images are from their mean, as a distance. */
-function spread(images: Float32Array): number {
-  const size = images.length / SHOWN;
-  let sum = 0;
-  for (let pixel = 0; pixel < size; pixel++) {
-    let [mean, squares] = [0, 0];
-    for (let at = pixel; at < images.length; at += size) {
-      mean += images[at] / SHOWN;
-      squares += images[at] ** 2 / SHOWN;
-    }
-    sum += Math.max(0, squares - mean ** 2);
-  }
-  return Math.sqrt(sum);
 }

@@ -14,7 +14,8 @@ import { type Data, fetchMNIST, ImageReader, MNIST } from "./data.ts";
 import { Device } from "./device.ts";
 import { PlainGenerator, principalDirections } from "./infer.ts";
 import type { Command, Event, Order, Question, Questions, Source } from "./protocol.ts";
-import { type Beginning, type Reports, Run } from "./run.ts";
+import type { Beginning } from "./networks.ts";
+import { type Reports, Run } from "./run.ts";
 import { fromHyperparameters, type Settings } from "./settings.ts";
 import { Store } from "./store.ts";
 
