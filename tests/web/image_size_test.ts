@@ -27,6 +27,12 @@ Deno.test("the size of each kind of image is read from its header", () => {
   }
 });
 
+Deno.test("a photo that was taken upright is as high as it is shown", () => {
+  const exif = "457869660000 4d4d002a00000008 0001 0112 0003 00000001 00060000 00000000";
+  const photo = bytes(`ffd8 ffe1 0022 ${exif} ffc0 000b 08 000b 0025 01`);
+  assert.deepEqual(imageSize(photo), [11, 37]);
+});
+
 Deno.test("what is no image has no size", () => {
   assert.equal(imageSize(new TextEncoder().encode("no image at all ".repeat(9))), undefined);
   assert.equal(imageSize(bytes("ffd8 00")), undefined);
