@@ -39,6 +39,9 @@ class Chart {
   }
 }
 
+/** Distances of ticks at steps: there is none between two of them. */
+const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((e) => [1, 2, 5].map((n) => n * 10 ** e));
+
 const NOTHING = {
   legend: { show: false },
   cursor: { show: false },
@@ -65,7 +68,7 @@ export function chartsPart(client: Client): void {
       x: { time: false, range: (_, low, high) => [low ?? 1, high ?? 10] },
       y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(2, high ?? 2)] },
     },
-    axes: [axis({ size: 22, grid: { show: false } }), axis({})],
+    axes: [axis({ size: 22, grid: { show: false }, incrs: WHOLE }), axis({})],
     series: [
       {},
       { stroke: color("g"), width: 1.75, points: { show: false } },

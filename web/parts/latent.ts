@@ -158,7 +158,7 @@ export function latentPart(client: Client): void {
   document.addEventListener("generator", (event) => {
     const option = source.querySelector<HTMLOptionElement>('[value="opened"]')!;
     option.hidden = false;
-    option.textContent = `the generator in ${(event as CustomEvent<string>).detail}`;
+    option.textContent = (event as CustomEvent<string>).detail;
     source.value = "opened";
     asked = "";
     refresh();

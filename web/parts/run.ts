@@ -6,7 +6,7 @@
 
 import type { Client } from "../client.ts";
 import { count, get, percent, tell } from "../dom.ts";
-import type { Frame, RunInfo } from "../protocol.ts";
+import type { Frame, Losses, RunInfo } from "../protocol.ts";
 
 /** Milliseconds between two steps in slow motion. */
 const SLOW = 1500;
@@ -47,6 +47,7 @@ export function runPart(client: Client): void {
     running = false;
     for (const button of [train, step, anew]) button.disabled = false;
     for (const id of ["speed", "variety", "loss-g", "loss-d"]) get(id).textContent = "–";
+    showLosses(run.losses.points.at(-1));
     get("step-number").textContent = count(run.step);
     get("epoch").textContent = count(Math.floor(run.step / run.stepsPerEpoch) + 1);
     get("story").textContent = "";
@@ -64,12 +65,7 @@ export function runPart(client: Client): void {
     get("step-number").textContent = count(last.step);
     get("epoch").textContent = count(Math.ceil(last.step / run.stepsPerEpoch));
     get("speed").textContent = imagesPerSecond ? count(imagesPerSecond) : "–";
-    for (
-      const [id, value] of [["loss-g", last.generator], ["loss-d", last.discriminator]] as const
-    ) {
-      get(id).textContent = value.toFixed(3);
-      get(id).title = String(value);
-    }
+    showLosses(last);
     if (!running) label(last.step);
   });
   client.on("frame", ({ frame }) => {
@@ -92,6 +88,15 @@ export function runPart(client: Client): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") client.order({ type: "keep" });
   });
+}
+
+function showLosses(losses?: Losses): void {
+  if (!losses) return;
+  const { generator, discriminator } = losses;
+  for (const [id, value] of [["loss-g", generator], ["loss-d", discriminator]] as const) {
+    get(id).textContent = value.toFixed(3);
+    get(id).title = String(value);
+  }
 }
 
 /** What happened in a step, for slow motion. */

@@ -98,7 +98,7 @@ Deno.test("a run trains as in Deno, pauses, and returns after a reload to the bi
     const file = { name: "mine.safetensors", mimeType: "", buffer: Buffer.from(weights) };
     await page.setInputFiles("#open", file);
     await shows(page, "#messages", /a generator without its run: you can walk/);
-    await shows(page, "#latent-source option:checked", /in mine\.safetensors/);
+    await shows(page, "#latent-source option:checked", /^mine\.safetensors/);
     await isPainted(page, "#walked", 99);
     await page.selectOption("#latent-source", "run");
   });
