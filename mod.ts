@@ -72,6 +72,9 @@ export {
   loadImages,
   type LoadImagesOptions,
   type SkippedFile,
+  type StreamedImages,
+  streamImages,
+  type StreamImagesOptions,
 } from "./src/data/images.ts";
 // The names of the version before.
 export {

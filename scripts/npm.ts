@@ -167,8 +167,12 @@ export async function makePackage(target: string): Promise<void> {
       ".": { types: "./mod.d.ts", default: "./mod.js" },
       "./package.json": "./package.json",
     },
-    // Of what needs a disk, these two are large.
-    browser: { "./src/files/node.js": false, "./src/files/read_images.js": false },
+    // Of what needs a disk, these are large.
+    browser: {
+      "./src/files/node.js": false,
+      "./src/files/read_images.js": false,
+      "./src/files/stream_images.js": false,
+    },
     engines: { node: ">=22.12" },
     dependencies: Object.fromEntries([...used].sort().map((name) => [name, versions.get(name)])),
   };

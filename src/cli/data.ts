@@ -2,6 +2,7 @@
 
 import { basename } from "node:path";
 import { DataError, type Dataset, type LoadImagesOptions, type SkippedFile } from "../../mod.ts";
+import { type StreamedImages, streamImages } from "../../mod.ts";
 import {
   loadFashionMNIST,
   loadImages,
@@ -51,6 +52,24 @@ function saySkipped(skipped: readonly SkippedFile[], say: (text: string) => void
     const names = few(files.map(({ path }) => path));
     say(`${files.length} file${files.length === 1 ? "" : "s"} skipped, ${reason}: ${names}`);
   }
+}
+
+/** The images in the folder or archive that `--data` names, to be read while they are trained. */
+export async function streamData(
+  { data, imageSize: size, channels, fit, background }: DataFlags,
+  say: (text: string) => void,
+): Promise<StreamedImages> {
+  if (data === undefined || !size) {
+    throw new UsageError(
+      "--stream is for image files: name them with --data, and give --image-size",
+    );
+  }
+  const options = { size, channels, fit, background, onMessage: say };
+  const images = await streamImages(path(data), options);
+  saySkipped(images.skipped, say);
+  const shape = `${images.height} x ${images.width} x ${images.channels}`;
+  say(`${path(data)}, ${images.count} images of ${shape}, read from ${images.path}`);
+  return images;
 }
 
 /**

@@ -7,7 +7,7 @@ import { kindOf } from "../files/kind.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { mostImages } from "../formats/grid.ts";
 import { kernelCacheDir } from "./calibrate.ts";
-import { loadData } from "./data.ts";
+import { loadData, streamData } from "./data.ts";
 import { planRun } from "./dry_run.ts";
 import { type Command, Exit, newCommand, PROGRAM, UsageError } from "./flags.ts";
 import { RunReport, standardOutput, untilGone } from "./report.ts";
@@ -107,7 +107,9 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const unused = [await Gpu.request()];
   const { description, vendor, kind } = unused[0].info;
   message(`adapter  ${description || vendor} (${kind})`);
-  const dataset = await loadData(flags, (text) => message(`data     ${text}`));
+  const say = (text: string) => message(`data     ${text}`);
+  using streamed = flags.stream ? await streamData(flags, say) : null;
+  const dataset = streamed ?? await loadData(flags, say);
   // The record of a run must not stop it: it may ask for more images than can be made of this data.
   const most = mostImages(dataset.height, dataset.width);
   const imageCount = flags.images ?? Math.min(options.imageCount ?? 16, most);

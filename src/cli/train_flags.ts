@@ -68,6 +68,11 @@ export const trainFlags = (command: Command) =>
     .option(...FLAGS.fit)
     .option(...FLAGS.background)
     .option(...FLAGS.channels)
+    .option(
+      "--stream",
+      "decode image files into a file of the cache once, and read them from there while they are " +
+        "trained: for more than memory holds",
+    )
     .optionsGroup("Networks:")
     .option(...FLAGS.noiseDim)
     .option(...FLAGS.generatorWidths)

@@ -1,6 +1,6 @@
 /** A data set from a folder or an archive of images. */
 
-import type { Dataset } from "./dataset.ts";
+import type { Dataset, StreamedDataset } from "./dataset.ts";
 import type { SkippedFile } from "./decode.ts";
 import type { Color } from "./fit.ts";
 
@@ -47,9 +47,36 @@ export interface LoadImagesOptions {
   readonly onMessage?: (text: string) => void;
 }
 
+/** Images that are read from a file when they are trained; see {@linkcode streamImages}. */
+export interface StreamedImages extends StreamedDataset, Disposable {
+  /** [count], each image's subfolder in `classes`; empty where there were none. */
+  readonly labels: Uint8Array;
+  /** Names of the subfolders in the order of the labels; empty where there were none. */
+  readonly classes: readonly string[];
+  /** What else is there, and why it is not among the images. */
+  readonly skipped: readonly SkippedFile[];
+  /** The file that they are read from. */
+  readonly path: string;
+}
+
+/** Options of {@linkcode streamImages}: those of {@linkcode loadImages}, with a size. */
+export interface StreamImagesOptions extends LoadImagesOptions {
+  /** Height and width for all images, multiples of 4. */
+  readonly size: readonly [number, number];
+  /** 1: gray. 3: RGB. Default 3. */
+  readonly channels?: 1 | 3;
+  /** Folder for the file. Default: `dcgan-webgpu/images` in the user's cache folder. */
+  readonly cacheDir?: string;
+}
+
 /** Whether the networks can take images of this height or width. */
 export const isMultiple = (side: number) =>
   Number.isSafeInteger(side) && side >= 4 && side % 4 === 0;
+
+/** Bundles for browsers leave out what reads folders. */
+const NO_FOLDERS =
+  "Folders of images need a file system: in a browser, decode images with createImageBitmap, and " +
+  "give { images, count, height, width, channels } as the data set";
 
 /**
  * Loads the PNG, JPEG and WebP files of a folder or of its subfolders as a data set; or those of a ZIP
@@ -89,13 +116,44 @@ export async function loadImages(source: string, options: LoadImagesOptions = {}
   validate(options);
   options.signal?.throwIfAborted();
   const { readImages } = await import("../files/read_images.ts");
-  if (readImages === undefined) { // in a bundle for browsers
-    throw new TypeError(
-      "loadImages needs a file system: in a browser, decode images with createImageBitmap, and give " +
-        "{ images, count, height, width, channels } as the data set",
+  if (readImages === undefined) throw new TypeError(NO_FOLDERS);
+  return await readImages(source, options);
+}
+
+/**
+ * As {@linkcode loadImages}, for more images than memory holds: decodes them once into one file of the
+ * cache, without compression, and reads a batch from there while the one before is trained. The training
+ * has the same bits as with the data set in memory. While the images and the options are the same, the
+ * file is taken again; nobody removes it.
+ *
+ * Permissions: read for the folder, read and write for the cache, env for where it is.
+ *
+ * ```ts
+ * import { streamImages, trainDCGAN } from "@dcgan/webgpu";
+ *
+ * using dataset = await streamImages("photos", { size: [64, 64] });
+ * using run = await trainDCGAN({ dataset, epochs: 10, outDir: "out" });
+ * ```
+ *
+ * @param source the folder, or the ZIP file
+ * @throws {DataError} when it cannot be read, or has no image that can be.
+ * @throws {RangeError} when an option is out of range.
+ * @throws {Error} when the file cannot be written, naming the reason and a way out.
+ */
+export async function streamImages(
+  source: string,
+  options: StreamImagesOptions,
+): Promise<StreamedImages> {
+  if (!options?.size) {
+    throw new RangeError(
+      "streamImages needs a `size` (--image-size): [height, width] of all images",
     );
   }
-  return await readImages(source, options);
+  validate(options);
+  options.signal?.throwIfAborted();
+  const { openImages } = await import("../files/stream_images.ts");
+  if (openImages === undefined) throw new TypeError(NO_FOLDERS);
+  return await openImages(source, options);
 }
 
 function validate({ channels, size, fit = "crop", background = 255 }: LoadImagesOptions): void {

@@ -1,12 +1,12 @@
 /** Reads a folder or an archive of images, one after another. */
 
-import { decodeImage, Unreadable } from "../data/decode.ts";
+import { decodeImage, type SkippedFile, Unreadable } from "../data/decode.ts";
 import { type Color, fitImage, padImage, toChannels } from "../data/fit.ts";
 import { MAX_BYTES } from "../data/idx.ts";
 import { type Images, isMultiple, type LoadImagesOptions } from "../data/images.ts";
 import { DataError } from "../errors.ts";
 import type { Image } from "../formats/image.ts";
-import { findImages, shown } from "./image_folder.ts";
+import { findImages, type FoundImages, shown } from "./image_folder.ts";
 import { findInZip, isZip } from "./image_zip.ts";
 
 /** Refuses sizes that the networks cannot take, before more files are read. */
@@ -31,20 +31,85 @@ const toColor = (gray: Uint8Array) =>
 /** Milliseconds between messages. */
 const MESSAGE_INTERVAL = 5000;
 
-/** As `loadImages`, whose options are checked. */
-export async function readImages(source: string, options: LoadImagesOptions): Promise<Images> {
-  const { size, fit = "crop", background = 255, signal, onMessage = () => {} } = options;
-  const behind: Color = typeof background === "number"
+/** What {@linkcode decodeAll} needs of the options. */
+type Reading = Pick<LoadImagesOptions, "signal" | "onMessage">;
+
+/** The images of a folder, or of an archive. */
+export const findAll = async (source: string): Promise<FoundImages> =>
+  await (await isZip(source) ? findInZip : findImages)(source);
+
+/**
+ * Decodes images, one after another.
+ *
+ * @param skipped gets those that cannot be read
+ * @throws {DataError} when none can be.
+ */
+export async function* decodeAll(
+  source: string,
+  { files, read }: FoundImages,
+  skipped: SkippedFile[],
+  { signal, onMessage = () => {} }: Reading,
+) {
+  let said = performance.now();
+  let first: Unreadable | undefined;
+  let count = 0;
+  for (const [i, file] of files.entries()) {
+    signal?.throwIfAborted();
+    if (performance.now() - said > MESSAGE_INTERVAL) {
+      onMessage(`${i} of ${files.length} images read`);
+      said = performance.now();
+    }
+    const name = shown(file.path);
+    const image = await decode(() => read(file.path), name);
+    if (image instanceof Unreadable) {
+      first ??= image;
+      skipped.push({ path: file.path, reason: image.reason, message: image.message });
+    } else {
+      count++;
+      yield { file, name, image };
+    }
+  }
+  if (count || !first) return;
+  const none = `None of the ${files.length} images of ${shown(source)} can be read. `;
+  throw new DataError((files.length === 1 ? "" : none) + first.message);
+}
+
+/** An image, or why its file is skipped. */
+async function decode(bytes: () => Promise<Uint8Array>, name: string): Promise<Image | Unreadable> {
+  try {
+    const file = await bytes().catch((cause) => {
+      throw new Unreadable("not readable", cause.message, { cause });
+    });
+    return await decodeImage(file, name);
+  } catch (error) {
+    if (error instanceof Unreadable) return error;
+    throw error;
+  }
+}
+
+/** The bytes [...size, channels] of an image, as the options say. */
+export function fitted(
+  image: Image,
+  channels: 1 | 3,
+  size: readonly [number, number],
+  { fit = "crop", background = 255 }: Pick<LoadImagesOptions, "fit" | "background">,
+): Uint8ClampedArray {
+  const color: Color = typeof background === "number"
     ? [background, background, background]
     : background;
-  const found = await (await isZip(source) ? findInZip : findImages)(source);
+  const values = toChannels(image, channels, color);
+  return fit === "crop" ? fitImage(values, image, size) : padImage(values, image, size, color);
+}
+
+/** As `loadImages`, whose options are checked. */
+export async function readImages(source: string, options: LoadImagesOptions): Promise<Images> {
+  const found = await findAll(source);
   const { classes } = found;
   const skipped = [...found.skipped];
-  const used: typeof found.files[number][] = [];
-  let [height, width] = size ?? [0, 0];
+  const used: FoundImages["files"][number][] = [];
+  let [height, width] = options.size ?? [0, 0];
   let channels = options.channels ?? 1;
   let images = new Uint8Array();
-  let said = performance.now();
   const requireRoom = () => {
     const total = found.files.length * height * width * channels;
     if (total <= MAX_BYTES) return total;
@@ -52,29 +117,19 @@ export async function readImages(source: string, options: LoadImagesOptions): Pr
       `${
         shown(source)
       } has ${found.files.length} images, ${total} bytes at ${height} x ${width}; ` +
-        `at most ${MAX_BYTES} fit. Pass a smaller \`size\` (--image-size), or take fewer`,
+        `at most ${MAX_BYTES} fit. Read them while they are trained with streamImages (--stream), ` +
+        "pass a smaller `size` (--image-size), or take fewer",
     );
   };
-  for (const [i, file] of found.files.entries()) {
-    signal?.throwIfAborted();
-    if (performance.now() - said > MESSAGE_INTERVAL) {
-      onMessage(`${i} of ${found.files.length} images read`);
-      said = performance.now();
-    }
-    const name = shown(file.path);
-    const image = await read(() => found.read(file.path), name);
-    if (image instanceof Unreadable) {
-      skipped.push({ path: file.path, reason: image.reason, message: image.message });
-      continue;
-    }
+  for await (const { file, name, image } of decodeAll(source, found, skipped, options)) {
     if (!used.length) {
-      if (!size) {
+      if (!options.size) {
         ({ height, width } = image);
         requireMultiples(height, width, name);
       }
       images = new Uint8Array(requireRoom());
     }
-    if (!size && (image.height !== height || image.width !== width)) {
+    if (!options.size && (image.height !== height || image.width !== width)) {
       throw new DataError(
         `${name} has ${image.width} x ${image.height} pixels, ${shown(used[0].path)} has ` +
           `${width} x ${height}. Pass \`size\` (--image-size) to bring all to one, such as ` +
@@ -86,20 +141,9 @@ export async function readImages(source: string, options: LoadImagesOptions): Pr
       requireRoom();
       images = toColor(images);
     }
-    const values = toChannels(image, channels, behind);
-    const bytes = fit === "crop"
-      ? fitImage(values, image, [height, width])
-      : padImage(values, image, [height, width], behind);
+    const bytes = fitted(image, channels, [height, width], options);
     images.set(bytes, used.length * bytes.length);
     used.push(file);
-  }
-  if (!used.length) {
-    const { message } = skipped.find(({ path }) => path === found.files[0].path)!;
-    throw new DataError(
-      found.files.length === 1
-        ? message
-        : `None of the ${found.files.length} images of ${shown(source)} can be read. ${message}`,
-    );
   }
   return {
     images: images.subarray(0, used.length * height * width * channels),
@@ -109,17 +153,4 @@ export async function readImages(source: string, options: LoadImagesOptions): Pr
     files: used.map(({ path }) => path),
     skipped,
   };
-}
-
-/** An image, or why its file is skipped. */
-async function read(bytes: () => Promise<Uint8Array>, name: string): Promise<Image | Unreadable> {
-  try {
-    const file = await bytes().catch((cause) => {
-      throw new Unreadable("not readable", cause.message, { cause });
-    });
-    return await decodeImage(file, name);
-  } catch (error) {
-    if (error instanceof Unreadable) return error;
-    throw error;
-  }
 }

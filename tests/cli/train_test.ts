@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encodePNG } from "../../mod.ts";
-import { assertRuns, commands } from "../support/commands.ts";
+import { assertRuns, cachesIn, commands } from "../support/commands.ts";
 import { DCGAN, TINY } from "../support/dcgan.ts";
 import { inFolder, put, withFiles } from "../support/folder.ts";
 
@@ -183,6 +183,20 @@ Deno.test("train: the quick preset trains on as many images, however few there a
       [0, quick, /quick trains on 180000 images: 1800 epochs of 2 steps here/],
       [0, "train --resume --data=images --max-steps=3", /^epoch 1\/1800 /m],
     );
+  }));
+
+Deno.test("train: --stream trains to the same bits", () =>
+  withFiles(images("images", 6), async (dir) => {
+    const train = `train ${SMALL} --max-steps=3 --image-size=8,8 --channels=1`;
+    const lines = [`${train} --stream --out=streamed`, `${train} --out=whole`, "train --stream"];
+    const env = { INIT_CWD: dir, ...cachesIn(join(dir, "cache")) };
+    const [streamed, whole, refused] = await commands(lines, undefined, { env });
+    assert.deepEqual([streamed.code, whole.code, refused.code], [0, 0, 2]);
+    assert.match(streamed.stdout, /^data {5}decoding 6 images into .*cache/m);
+    assert.match(streamed.stdout, /^data {5}.*6 images of 8 x 8 x 1, read from .*cache/m);
+    assert.match(refused.stderr, /--stream is for image files: name them with --data/);
+    const grid = (run: string) => Deno.readFileSync(join(dir, run, "image_at_epoch_0001.png"));
+    assert.deepEqual(grid("streamed"), grid("whole"));
   }));
 
 Deno.test("train: --dry-run says what would be, and writes nothing", () =>
