@@ -120,5 +120,6 @@ export function usageMessage({ message }: Error): string {
 /** A library's message as the command line words it: only the flag where an option has one. */
 export function withFlags(message: string): string {
   return message.replaceAll(/`\w+` \((--[\w-]+)\)/g, "$1")
-    .replaceAll(/ such as \[(\d+), (\d+)\]/g, " such as $1,$2");
+    .replaceAll(/ such as \[(\d+), (\d+)\]/g, " such as $1,$2")
+    .replace(/Pad or crop the images to \d+(?: or \d+)?/, "$& (image files: --image-size)");
 }

@@ -116,11 +116,14 @@ Deno.test("train: a folder of gray and color images trains, with --channels as o
     await put(dir, { "odd/0.png": odd });
     const train = `train ${SMALL} --max-steps=1`;
     const width = /^error: .*0\.png has a width of 10; .* Pass --image-size, such as 8,12$/m;
+    const deep =
+      /must be a multiple of 8, .* to 8 or 16 \(image files: --image-size\), or give fewer/;
     const size = /'--image-size <H,W>' argument '10,8' .* both multiples of 4/;
     await assertRuns(
       dir,
       [0, `${train} --out=out-0`, /6 images of 8 x 8 x 3\n/],
       [2, `${train} --channels=1 --image-size=10,8`, size],
+      [1, `${train} --out=deep --image-size=12,12 --generator-widths=8,8,8,8`, deep],
       [0, `${train} --channels=1 --out=out-1`, /6 images of 8 x 8 x 1\n/],
       [0, `${train} --channels=3 --out=out-3`, /6 images of 8 x 8 x 3\n/],
       [1, `${train} --data=odd --channels=1`, width],

@@ -263,6 +263,20 @@ Deno.test("npm: the package works as its pages say, in TypeScript, Node, Vite an
       for (const name of made) ok(await has(join(folder, name)), `${name} is missing`);
     });
 
+    await t.step("Node reads JPEG and WebP files", async () => {
+      const images = join(ROOT, "tests/support/images");
+      for (const name of ["444.jpg", "lossy.webp"]) {
+        await Deno.mkdir(join(folder, "photos"), { recursive: true });
+        await Deno.copyFile(join(images, name), join(folder, "photos", name));
+      }
+      await put(folder, {
+        "images.mjs": `import { loadImages } from "@dcgan/webgpu";
+          const { count, channels, skipped } = await loadImages("photos");
+          console.log(count, channels, skipped.length);`,
+      });
+      deepEqual(await node(folder, "images.mjs"), ["2 3 0"]);
+    });
+
     await t.step("Chromium computes, trains, and resumes, in a page that Vite built", async () => {
       if (!await has(CHROMIUM)) return skip(`${CHROMIUM} is missing: install chromium`);
       await using browser = new Browser(join(folder, "dist"), join(folder, "profile"));
