@@ -118,7 +118,9 @@ function range(values: readonly number[], digits: number): string {
   return `${mean.toFixed(digits)} (${low} to ${high})`;
 }
 
-console.log("| data | recipe | limit | steps | seeds | Fréchet distance | precision | recall | coverage |");
+console.log(
+  "| data | recipe | limit | steps | seeds | Fréchet distance | precision | recall | coverage |",
+);
 console.log("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
 const groups = Object.groupBy(
   await results(),
