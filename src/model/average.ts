@@ -9,7 +9,7 @@ import { Generator, type GeneratorOptions } from "./generator.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 
 /** Images whose statistics the average's batch normalization has, and most of them made at once. */
-const IMAGES = 1024;
+const IMAGES = 512;
 const MOST_AT_ONCE = 256;
 
 /**
@@ -19,7 +19,7 @@ const MOST_AT_ONCE = 256;
  * (as TensorFlow's ExponentialMovingAverage with `num_updates`).
  *
  * Averages of batch statistics would not be those of the average's own activations. So `settle`
- * takes the statistics of 1,024 images that the average itself generates.
+ * takes the statistics of 512 images that the average itself generates.
  */
 export class GeneratorAverage {
   /** With the average's weights. Its statistics are those of the last `settle`. */
