@@ -3,6 +3,7 @@
 import { DataError, type Dataset, type Evaluation, Generator, Gpu } from "../../mod.ts";
 import { readCheckpoint } from "../files/checkpoints.ts";
 import { sha256 } from "../formats/sha256.ts";
+import { plain } from "../formats/json.ts";
 import { bestClassifier, openClassifier, requireFit } from "../metrics/choose.ts";
 import { realImages } from "../metrics/classifier.ts";
 import { evenly, generated, requireComparable } from "../metrics/evaluate.ts";
@@ -39,6 +40,8 @@ stand those of real images: nothing can be better.`,
     )
     .option(...FLAGS.data)
     .option(...FLAGS.imageSize)
+    .option(...FLAGS.fit)
+    .option(...FLAGS.background)
     .option(...FLAGS.channels)
     .option(...FLAGS.json)
     .action(async (run, flags) => {
@@ -67,7 +70,8 @@ stand those of real images: nothing can be better.`,
       const floor = others && await floorOf(evaluator, others, count, seed);
       const seconds = (performance.now() - begun) / 1000;
 
-      for (const line of table(evaluation, floor, of)) report.text(line);
+      const names = real.classes ?? [];
+      for (const line of table(evaluation, { floor, of, names })) report.text(line);
       report.result({ checkpoint, seed, ...evaluation, floor, seconds });
     });
 }
@@ -120,7 +124,15 @@ async function dataOf(flags: DataFlags, say: (text: string) => void): Promise<Da
 }
 
 /** The numbers for people, a measure a line. */
-function table(evaluation: Evaluation, floor: Evaluation | undefined, of: string): string[] {
+function table(
+  evaluation: Evaluation,
+  { floor, of, names }: {
+    readonly floor?: Evaluation;
+    readonly of: string;
+    /** Of the classes, if they have any. */
+    readonly names: readonly string[];
+  },
+): string[] {
   const size = (value: number) => Math.abs(value) < 1000 ? value.toPrecision(4) : value.toFixed(0);
   const line = (name: string, show: (column: Evaluation) => string, meaning = "") => {
     const columns = [evaluation, ...floor ? [floor] : []].map((column) => show(column).padEnd(22));
@@ -143,7 +155,9 @@ function table(evaluation: Evaluation, floor: Evaluation | undefined, of: string
   const { classes, entropy, count } = evaluation;
   if (!classes || entropy === undefined) return lines;
   const most = `of classes, at most ${Math.log(classes.length).toFixed(3)} nats`;
-  const shares = classes.map((n, label) => `${label}: ${(100 * n / count).toFixed(1)} %`);
+  const shares = classes.map((n, label) =>
+    `${plain(names[label] ?? `${label}`)}: ${(100 * n / count).toFixed(1)} %`
+  );
   return [
     ...lines,
     line("entropy", ({ entropy }) => entropy!.toFixed(3), most),

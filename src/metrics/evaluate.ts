@@ -1,6 +1,6 @@
 /** Comparing a generator with a data set, in one call. */
 
-import { type Dataset, validateDataset } from "../data/dataset.ts";
+import { type Dataset, inMemory, type StreamedDataset, validateDataset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import type { Source } from "../formats/source.ts";
 import { sameShape, show } from "../graph/tensor.ts";
@@ -131,7 +131,7 @@ export async function evaluatorOf(
  */
 export async function evaluate(
   generator: Generator,
-  dataset: Dataset,
+  dataset: Dataset | StreamedDataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation & Required<Pick<Evaluation, "kernelDistance">>> {
   const { count = 10_000, seed = 0 } = options;
@@ -139,15 +139,19 @@ export async function evaluate(
   requireSeed(seed);
   requireGenerates(generator, dataset);
   requireComparable(count, dataset);
-  using evaluator = await evaluatorOf(generator.gpu, dataset, options);
+  const compared = await inMemory(dataset, count);
+  using evaluator = await evaluatorOf(generator.gpu, compared, options);
   using sampler = new Sampler(generator.gpu, generator, count);
-  const images = generated(generator, sampler, { count, seed, labels: dataset.labels });
+  const images = generated(generator, sampler, { count, seed, labels: compared.labels });
   const evaluation = await evaluator.measure(count, images, { subsets: SUBSETS, seed });
   return { ...evaluation, kernelDistance: evaluation.kernelDistance! };
 }
 
 /** Refuses a data set of images of another size than a generator's. @throws {DataError} */
-export function requireGenerates({ outputShape }: Generator, dataset: Dataset): void {
+export function requireGenerates(
+  { outputShape }: Generator,
+  dataset: Omit<Dataset, "images">,
+): void {
   const { height, width, channels } = dataset;
   const image = [height, width, channels];
   if (sameShape(outputShape, image)) return;

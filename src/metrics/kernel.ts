@@ -62,13 +62,15 @@ export async function kernelDistance(
   if (size < 2) throw new RangeError(`size must be at least 2, got ${size}`);
   requireSeed(seed);
   const random = new RandomSequence(seed, STREAM.subsets);
-  const estimates = Array.from({ length: subsets }, () => {
+  // Of all samples there is one subset only.
+  const different = size < Math.max(...counts) ? subsets : 1;
+  const estimates = Array.from({ length: different }, () => {
     const [x, y] = [real, fake].map((features) => subset(features, dims, size, random));
     const within = (sumOfKernels(x, x, dims) + sumOfKernels(y, y, dims)) / (size * (size - 1));
     return within - 2 * sumOfKernels(x, y, dims) / (size * size);
   });
-  const mean = estimates.reduce((sum, value) => sum + value, 0) / subsets;
-  const variance = estimates.reduce((sum, value) => sum + (value - mean) ** 2, 0) / subsets;
+  const mean = estimates.reduce((sum, value) => sum + value, 0) / different;
+  const variance = estimates.reduce((sum, value) => sum + (value - mean) ** 2, 0) / different;
   return { mean, std: Math.sqrt(variance) };
 }
 
