@@ -115,10 +115,10 @@ function multiply(
   const q1 = Math.min(j + 1, lastJ) * dims;
   const q2 = Math.min(j + 2, lastJ) * dims;
   const q3 = Math.min(j + 3, lastJ) * dims;
-  let [c00, c01, c02, c03] = [0, 0, 0, 0];
-  let [c10, c11, c12, c13] = [0, 0, 0, 0];
-  let [c20, c21, c22, c23] = [0, 0, 0, 0];
-  let [c30, c31, c32, c33] = [0, 0, 0, 0];
+  let c00 = 0, c01 = 0, c02 = 0, c03 = 0;
+  let c10 = 0, c11 = 0, c12 = 0, c13 = 0;
+  let c20 = 0, c21 = 0, c22 = 0, c23 = 0;
+  let c30 = 0, c31 = 0, c32 = 0, c33 = 0;
   for (let k = 0; k < dims; k++) {
     const x0 = a[p0 + k];
     const x1 = a[p1 + k];
@@ -145,8 +145,20 @@ function multiply(
     c23 += x2 * y;
     c33 += x3 * y;
   }
-  out.set([c00, c01, c02, c03], at);
-  out.set([c10, c11, c12, c13], at + TILE);
-  out.set([c20, c21, c22, c23], at + 2 * TILE);
-  out.set([c30, c31, c32, c33], at + 3 * TILE);
+  out[at] = c00;
+  out[at + 1] = c01;
+  out[at + 2] = c02;
+  out[at + 3] = c03;
+  out[at + TILE] = c10;
+  out[at + TILE + 1] = c11;
+  out[at + TILE + 2] = c12;
+  out[at + TILE + 3] = c13;
+  out[at + 2 * TILE] = c20;
+  out[at + 2 * TILE + 1] = c21;
+  out[at + 2 * TILE + 2] = c22;
+  out[at + 2 * TILE + 3] = c23;
+  out[at + 3 * TILE] = c30;
+  out[at + 3 * TILE + 1] = c31;
+  out[at + 3 * TILE + 2] = c32;
+  out[at + 3 * TILE + 3] = c33;
 }
