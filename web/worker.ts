@@ -83,7 +83,7 @@ class Worker {
       send({ type: "rewound", step });
       message(
         "The browser took the GPU away, as it does when a driver restarts. The run goes on with " +
-          `another one from step ${step}.`,
+          `another one from step ${step}`,
         true,
       );
     },
