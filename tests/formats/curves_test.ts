@@ -317,12 +317,12 @@ Deno.test("curves: Fréchet distances have a panel of their own, on the same ste
   assert.equal(parse(without).svg.height, "440");
 
   const svg = rows([200, undefined, 50, 100]);
-  assert.equal(parse(svg).svg.height, "570");
+  assert.equal(parse(svg).svg.height, "580");
   const x = (step: number) => Math.round((62 + step / 40 * 632) * 10) / 10;
-  // 200 at the top, 436; the best, 50, at a quarter of 94 pixels above the bottom, 530.
+  // 200 at the top, 474; the best, 50, at a quarter of 88 pixels above the bottom, 562.
   assert.deepEqual(green(svg), [
-    `M${x(10)},436L${x(30)},506.5L${x(40)},483`,
-    `M${x(30)},506.5h0`,
+    `M${x(10)},474L${x(30)},540L${x(40)},518`,
+    `M${x(30)},540h0`,
   ]);
   assert.ok(look(svg).texts.includes("Fréchet distance of generated images, at best 50"));
   // The losses are drawn as before.
