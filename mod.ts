@@ -99,18 +99,14 @@ export {
 
 export { evaluate, type EvaluateOptions } from "./src/metrics/evaluate.ts";
 export type { Evaluation } from "./src/metrics/evaluator.ts";
-export { frechetDistance } from "./src/metrics/frechet.ts";
 export {
-  type KernelDistance,
-  kernelDistance,
-  type KernelDistanceOptions,
-} from "./src/metrics/kernel.ts";
-export {
-  type DensityCoverage,
   densityCoverage,
-  type PrecisionRecall,
+  frechetDistance,
+  kernelDistance,
   precisionRecall,
-} from "./src/metrics/neighbors.ts";
+} from "./src/metrics/measures.ts";
+export type { KernelDistance, KernelDistanceOptions } from "./src/metrics/kernel.ts";
+export type { DensityCoverage, PrecisionRecall } from "./src/metrics/neighbors.ts";
 
 export type { Checkpoint } from "./src/training/checkpoint.ts";
 export type { EvaluationMetrics } from "./src/formats/metrics.ts";

@@ -5,12 +5,12 @@ import type { EvaluationMetrics } from "../formats/metrics.ts";
 import { type Classifier, realImages } from "./classifier.ts";
 import { FEATURES } from "./features.ts";
 import { frechetOfMoments, type Moments, momentsOf } from "./frechet.ts";
-import { type KernelDistance, kernelDistance } from "./kernel.ts";
+import { type KernelDistance, kernelEstimate } from "./kernel.ts";
 import { type Balls, ballsOf, neighborMeasures } from "./neighbors.ts";
 
 /** How generated images compare with real ones, by {@linkcode evaluate}. */
 export interface Evaluation extends EvaluationMetrics {
-  /** See {@linkcode kernelDistance}; in a run's own evaluations it is not measured. */
+  /** See `kernelDistance`; in a run's own evaluations it is not measured. */
   readonly kernelDistance?: KernelDistance;
   /** How many generated images the classifier takes for each class; absent for a random network. */
   readonly classes?: readonly number[];
@@ -94,7 +94,7 @@ export class Evaluator implements Disposable {
       ...{ count, realCount: real.length / FEATURES, features: name },
       frechetDistance,
       ...(subsets && {
-        kernelDistance: await kernelDistance(real, features, FEATURES, { subsets, seed }),
+        kernelDistance: kernelEstimate(real, features, FEATURES, { subsets, seed }),
       }),
       ...neighborMeasures(this.balls, features, FEATURES, K),
       ...(knowsClasses && { classes: histogram, entropy: entropyOf(histogram) }),

@@ -1,4 +1,3 @@
-// deno-lint-ignore-file require-await
 /** The Fréchet distance between two sets of features. */
 
 import { product, symmetricEigenvalues, symmetricFactor } from "./eigenvalues.ts";
@@ -16,7 +15,7 @@ export interface Moments {
  * Mean and unbiased covariance in float64.
  *
  * @param name what messages call the features: "real"
- * @throws as {@linkcode frechetDistance}.
+ * @throws as `frechetDistance` in `measures.ts`.
  */
 export function momentsOf(name: string, features: Float32Array, dims: number): Moments {
   const count = requireFeatures(name, features, dims, {
@@ -61,33 +60,4 @@ export function frechetOfMoments(a: Moments, b: Moments): number {
     distance -= 2 * Math.sqrt(Math.max(0, value));
   }
   return distance;
-}
-
-/**
- * The Fréchet distance between two sets of features (Dowson and Landau 1982; FID, Heusel et al. 2017):
- * |m - n|² + tr(A + B - 2 (A B)^½), with the means m, n and the unbiased covariances A, B, in float64.
- * It is the distance between the normal distributions with these moments: 0 for the same features, and
- * in the unit of the features squared. It shrinks with more samples, so compare numbers of as many.
- *
- * ```ts
- * import { frechetDistance } from "@dcgan/webgpu";
- *
- * const real = new Float32Array([0, 0, 1, 0, 0, 1, 1, 1]); // [4, 2]
- * const fake = real.map((value) => value + 3);
- * console.log((await frechetDistance(real, fake, 2)).toFixed(6)); // 18.000000
- * ```
- *
- * @param real [count, dims]
- * @param fake [count, dims]; its count may differ
- * @param dims features of a sample
- * @throws {TypeError} when a length is not a multiple of `dims`.
- * @throws {RangeError} when there are fewer than dims + 1 samples of a kind, since their covariance is
- *   singular; or a value is not finite.
- */
-export async function frechetDistance(
-  real: Float32Array,
-  fake: Float32Array,
-  dims: number,
-): Promise<number> {
-  return frechetOfMoments(momentsOf("real", real, dims), momentsOf("generated", fake, dims));
 }

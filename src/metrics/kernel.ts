@@ -1,4 +1,3 @@
-// deno-lint-ignore-file require-await
 /** The kernel distance between two sets of features. */
 
 import { RandomSequence, STREAM } from "../model/threefry.ts";
@@ -6,7 +5,7 @@ import { requireCount } from "../model/validate.ts";
 import { requireSeed } from "../ops/random.ts";
 import { productTiles, requireFeatures } from "./features.ts";
 
-/** Options of {@linkcode kernelDistance}. */
+/** Options of `kernelDistance`. */
 export interface KernelDistanceOptions {
   /** How many estimates are made. Default 100. */
   readonly subsets?: number;
@@ -16,7 +15,7 @@ export interface KernelDistanceOptions {
   readonly seed?: number;
 }
 
-/** The estimates of {@linkcode kernelDistance}. */
+/** The estimates of `kernelDistance`. */
 export interface KernelDistance {
   /** Their mean. */
   readonly mean: number;
@@ -24,33 +23,13 @@ export interface KernelDistance {
   readonly std: number;
 }
 
-/**
- * The kernel distance between two sets of features (KID, Bińkowski et al. 2018): the unbiased estimate
- * of the squared maximum mean discrepancy with the kernel (x·y / dims + 1)³, for random subsets. It has
- * no bias for any number of samples: of equal distributions it is 0 on average, and may be below.
- *
- * ```ts
- * import { kernelDistance } from "@dcgan/webgpu";
- *
- * const real = new Float32Array([0, 1, 2, 3]); // [4, 1]
- * const fake = new Float32Array([1, 2, 3, 4]);
- * const { mean } = await kernelDistance(real, fake, 1, { subsets: 1 });
- * console.log(mean.toFixed(4)); // 21.6667
- * ```
- *
- * @param real [count, dims]
- * @param fake [count, dims]; its count may differ
- * @param dims features of a sample
- * @throws {TypeError} when a length is not a multiple of `dims`.
- * @throws {RangeError} when an option is out of range, `size` is more than there are or less than 2, or
- *   a value is not finite.
- */
-export async function kernelDistance(
+/** As `kernelDistance` in `measures.ts`, at once. */
+export function kernelEstimate(
   real: Float32Array,
   fake: Float32Array,
   dims: number,
-  options: KernelDistanceOptions = {},
-): Promise<KernelDistance> {
+  options: KernelDistanceOptions,
+): KernelDistance {
   const least = { count: 2, why: "the kernel distance is of pairs" };
   const counts = [
     requireFeatures("real", real, dims, least),

@@ -1,4 +1,3 @@
-// deno-lint-ignore-file require-await
 /** Precision, recall, density and coverage: measures of the neighbors among features. */
 
 import { requireCount } from "../model/validate.ts";
@@ -106,73 +105,16 @@ export function neighborMeasures(
   };
 }
 
-function requireNeighbors(real: Float32Array, fake: Float32Array, dims: number, k: number): void {
+/** All four measures with `k` neighbors. */
+export function neighborsOf(
+  real: Float32Array,
+  fake: Float32Array,
+  dims: number,
+  k: number,
+): PrecisionRecall & DensityCoverage {
   requireCount("k", k);
   const least = { count: k + 1, why: `each has ${k} neighbors (k) among the others` };
   requireFeatures("real", real, dims, least);
   requireFeatures("generated", fake, dims, least);
-}
-
-/**
- * Improved precision and recall (Kynkäänniemi et al. 2019). The ball of a sample reaches to its k-th
- * nearest neighbor of the same kind. Precision is the fraction of generated samples in the ball of a
- * real one, recall that of real samples in the ball of a generated one; the border counts as inside.
- *
- * ```ts
- * import { precisionRecall } from "@dcgan/webgpu";
- *
- * const real = new Float32Array([0, 1, 2, 3]); // [4, 1]
- * const fake = new Float32Array([0, 1, 1.5, 9]);
- * console.log(await precisionRecall(real, fake, 1, { k: 1 })); // { precision: 0.75, recall: 1 }
- * ```
- *
- * @param real [count, dims]
- * @param fake [count, dims]; its count may differ
- * @param dims features of a sample
- * @param options.k default 3
- * @throws {TypeError} when a length is not a multiple of `dims`.
- * @throws {RangeError} when there are fewer than k + 1 samples of a kind, or a value is not finite.
- */
-export async function precisionRecall(
-  real: Float32Array,
-  fake: Float32Array,
-  dims: number,
-  { k = 3 }: { readonly k?: number } = {},
-): Promise<PrecisionRecall> {
-  requireNeighbors(real, fake, dims, k);
-  const each = { precision: k, density: k };
-  const { precision, recall } = neighborMeasures(ballsOf(real, dims, k), fake, dims, each);
-  return { precision, recall };
-}
-
-/**
- * Density and coverage (Naeem et al. 2020). The ball of a real sample reaches to its k-th nearest real
- * neighbor; the border counts as outside. Density is the mean number of balls that a generated sample
- * lies in, divided by k; coverage is the fraction of balls with a generated sample inside.
- *
- * ```ts
- * import { densityCoverage } from "@dcgan/webgpu";
- *
- * const real = new Float32Array([0, 1, 2, 3]); // [4, 1]
- * const fake = new Float32Array([0, 0.5, 1.5, 9]);
- * console.log(await densityCoverage(real, fake, 1, { k: 1 })); // { density: 1.25, coverage: 0.75 }
- * ```
- *
- * @param real [count, dims]
- * @param fake [count, dims]; its count may differ
- * @param dims features of a sample
- * @param options.k default 5
- * @throws {TypeError} when a length is not a multiple of `dims`.
- * @throws {RangeError} when there are fewer than k + 1 samples of a kind, or a value is not finite.
- */
-export async function densityCoverage(
-  real: Float32Array,
-  fake: Float32Array,
-  dims: number,
-  { k = 5 }: { readonly k?: number } = {},
-): Promise<DensityCoverage> {
-  requireNeighbors(real, fake, dims, k);
-  const each = { precision: k, density: k };
-  const { density, coverage } = neighborMeasures(ballsOf(real, dims, k), fake, dims, each);
-  return { density, coverage };
+  return neighborMeasures(ballsOf(real, dims, k), fake, dims, { precision: k, density: k });
 }

@@ -9,7 +9,6 @@ import { batchNormalization, conv2DTranspose, dense, leakyReLU, reshape, SLOPE }
 import { Sequential } from "./sequential.ts";
 import { defaultWidths, requireImage, requireWidths, times } from "./sizes.ts";
 import { STREAM } from "./threefry.ts";
-import { requireSameModel } from "./topology.ts";
 import { requireCount, requireOneOf, requireWhole } from "./validate.ts";
 import type { Source } from "../formats/source.ts";
 import { weightsOf } from "./open.ts";
@@ -160,6 +159,7 @@ export class Generator extends Sequential {
   static async load(gpu: Gpu, source: Source): Promise<Generator> {
     const file = await weightsOf(source, "generator");
     const sizes = generatorSizes(file);
+    const { requireSameModel } = await import("./topology.ts");
     requireSameModel(file, generatorArchitecture(sizes));
     return new Generator(gpu, sizes, (name, shape) => weightData(file, name, shape));
   }

@@ -1,10 +1,6 @@
 /** Opens the weights of a model, wherever they are. */
 
-import { concat } from "../formats/bytes.ts";
-import { plain } from "../formats/json.ts";
-import { fetchBytes, pathOf, readSource, type Source } from "../formats/source.ts";
-import { cannotReadTfjs, readTfjs } from "../formats/tfjs_model.ts";
-import { tfjsWeights } from "./topology.ts";
+import { pathOf, readSource, type Source } from "../formats/source.ts";
 import { type WeightFile, weightsFromBytes } from "./weights.ts";
 
 /**
@@ -23,14 +19,6 @@ export async function weightsOf(source: Source, model: string): Promise<WeightFi
   if (!(source instanceof URL) || !source.pathname.endsWith(".json")) {
     return weightsFromBytes(bytes, name, model);
   }
-  const text = new TextDecoder().decode(bytes);
-  const tfjs = await readTfjs(text, name, async ({ shards }) =>
-    concat(
-      await Promise.all(shards.map((shard) =>
-        fetchBytes(new URL(encodeURIComponent(shard), source)).catch(({ message }) => {
-          throw cannotReadTfjs(name, `its shard ${plain(shard)} cannot be opened: ${message}`);
-        })
-      )),
-    ));
-  return tfjsWeights(tfjs, name);
+  const { fetchTfjs } = await import("./fetch_tfjs.ts");
+  return await fetchTfjs(source, new TextDecoder().decode(bytes), name);
 }

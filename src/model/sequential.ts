@@ -14,12 +14,10 @@ import {
   parameterCount,
   weightSpecs,
 } from "./architecture.ts";
-import { encodeModel } from "./encode.ts";
 import { initialValues } from "./initializers.ts";
 import { requireLabels } from "./labels.ts";
 import type { CallOptions, LayerFactory } from "./layer.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
-import { requireSameModel } from "./topology.ts";
 import type { Source } from "../formats/source.ts";
 import { weightsOf } from "./open.ts";
 import { weightData } from "./weights.ts";
@@ -183,6 +181,7 @@ export class Sequential {
    */
   async loadWeights(source: Source): Promise<void> {
     const file = await weightsOf(source, this.name);
+    const { requireSameModel } = await import("./topology.ts");
     requireSameModel(file, this.#architecture);
     const data = this.variables.map(({ name, shape }) => weightData(file, name, shape));
     this.variables.forEach((variable, i) => variable.write(data[i]));
@@ -195,12 +194,18 @@ export class Sequential {
    * `labels`, int64 [N].
    */
   async toONNX(): Promise<Uint8Array<ArrayBuffer>> {
-    return encodeModel.onnx(await this.#parts());
+    return await this.#encode("onnx");
   }
 
   /** The weights as a safetensors file, as `save` writes it. */
   async toSafetensors(): Promise<Uint8Array<ArrayBuffer>> {
-    return encodeModel.safetensors(await this.#parts());
+    return await this.#encode("safetensors");
+  }
+
+  /** The formats are loaded when one is used. The weights are those of the call. */
+  async #encode(form: "onnx" | "safetensors"): Promise<Uint8Array<ArrayBuffer>> {
+    const [{ encodeModel }, parts] = await Promise.all([import("./encode.ts"), this.#parts()]);
+    return encodeModel[form](parts);
   }
 
   async #parts(): Promise<ModelParts> {

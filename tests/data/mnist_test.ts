@@ -11,7 +11,7 @@ import {
   type LoadMNISTOptions,
   type MNISTSplit,
 } from "../../src/data/mnist.ts";
-import { loadPatiently } from "../../src/data/mnist.ts";
+import { loadPatiently } from "../../src/data/find_mnist.ts";
 import { allowCacheVariables } from "../../src/files/mnist_cache.ts";
 import { downloadFile } from "../../src/data/mnist_files.ts";
 import { FASHION_MNIST_SET, MNIST_SET } from "../../src/data/published.ts";
