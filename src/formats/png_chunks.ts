@@ -1,10 +1,10 @@
 /**
- * The structure of a PNG file, checked before a decoder allocates memory for it.
+ * The structure of a PNG file, checked before memory is allocated for its pixels.
  *
  * Source: https://www.w3.org/TR/png-3/ (sections 5 and 11).
  */
 
-import { unzlibSync } from "npm:fflate@0.8.3";
+import { unzlibSync, zlibSync } from "npm:fflate@0.8.3";
 import { concat, hex } from "./bytes.ts";
 import { crc32 } from "./checksums.ts";
 import { plain } from "./json.ts";
@@ -30,6 +30,9 @@ const KINDS: Readonly<Record<number, readonly [samples: number, ...depths: numbe
 /** Color type of images with a palette. */
 export const INDEXED = 3;
 
+/** Color types without a palette, by samples of a pixel. */
+const COLORS = [0, 0, 4, 2, 6];
+
 const SIGNATURE = "89504e470d0a1a0a";
 
 /** Refuses what does not begin as a PNG file does. @throws {Error} half a sentence about "it" */
@@ -39,6 +42,19 @@ export function requireSignature(bytes: Uint8Array): void {
 }
 
 type Header = Record<"width" | "height" | "depth" | "color" | "interlacing", number>;
+
+/** What a file says of its pixels. */
+export interface Pixels extends Header {
+  /** Samples of a pixel; for a palette, one index. */
+  readonly samples: number;
+  /** Inflated: the rows of each pass, each with one byte before it for its filter. */
+  readonly rows: Uint8Array<ArrayBuffer>;
+  /** RGB of each color, and the alpha of some, where pixels are indices. */
+  readonly palette?: Uint8Array;
+  readonly alphas?: Uint8Array;
+  /** The stored gray or RGB value that is transparent. */
+  readonly key?: readonly number[];
+}
 
 /** @throws {Error} saying what is wrong with it. */
 function readHeader(data: Uint8Array, fileBytes: number): Header {
@@ -60,9 +76,6 @@ function readHeader(data: Uint8Array, fileBytes: number): Header {
   if (compression !== 0 || filter !== 0 || interlacing > 1) {
     refuse(`compression ${compression}, filter ${filter}, interlacing ${interlacing}`);
   }
-  if (interlacing && depth < 8) {
-    throw new Error(`it is interlaced with ${depth} bits; save it without interlacing`);
-  }
   const header = { width, height, depth, color, interlacing };
   if (rowBytes(header) > fileBytes * MAX_INFLATION) {
     refuse(`${size}, more than ${fileBytes} bytes can hold`);
@@ -76,14 +89,18 @@ const PASSES = [
   ...[[1, 0, 2, 2], [0, 1, 1, 2]],
 ];
 
-/** Bytes of all rows, each with one byte before it for its filter. */
-function rowBytes({ width, height, depth, color, interlacing }: Header): number {
-  const bits = depth * KINDS[color][0];
-  return (interlacing ? PASSES : [[0, 0, 1, 1]]).reduce((sum, [x, y, dx, dy]) => {
+/** Each pass that has pixels: where they lie, how many, and bytes of a row without its filter. */
+export function passesOf({ width, height, depth, color, interlacing }: Header) {
+  return (interlacing ? PASSES : [[0, 0, 1, 1]]).map(([x, y, dx, dy]) => {
     const columns = Math.ceil((width - x) / dx);
     const rows = Math.ceil((height - y) / dy);
-    return columns > 0 && rows > 0 ? sum + rows * (1 + Math.ceil(columns * bits / 8)) : sum;
-  }, 0);
+    return { x, y, dx, dy, columns, rows, bytes: Math.ceil(columns * depth * KINDS[color][0] / 8) };
+  }).filter(({ columns, rows }) => columns > 0 && rows > 0);
+}
+
+/** Bytes of all rows, each with one byte before it for its filter. */
+function rowBytes(header: Header): number {
+  return passesOf(header).reduce((sum, { rows, bytes }) => sum + rows * (1 + bytes), 0);
 }
 
 /** The chunks up to the last: their data alone, and whole with length, type and checksum. */
@@ -102,24 +119,21 @@ function* chunksOf(bytes: Uint8Array) {
 }
 
 /**
- * Checks a file's structure, and that it has as many pixels as its header says. Chunks that pixels do not
- * need are dropped unread: profiles and texts may decompress to any size.
+ * Reads a file's chunks, checks its structure, and that it has as many pixels as its header says. Chunks
+ * that pixels do not need are left unread: profiles and texts may decompress to any size.
  *
- * Array buffers made: twice the file's bytes and once those of its rows, which are at most
- * 1032 times the file's.
+ * Array buffers made: the file's bytes and those of its rows, which are at most 1032 times the file's.
  *
- * @returns a file that a decoder can be given: without those chunks, and with its pixels in one; its
- *   color type; and the stored gray or RGB value that is transparent
  * @throws {Error} saying what is wrong with it.
  */
-export function requireSound(bytes: Uint8Array) {
+export function readChunks(bytes: Uint8Array): Pixels {
   requireSignature(bytes);
   let header: Header | undefined;
-  let palette = 0;
-  let alphas = false;
+  let palette: Uint8Array | undefined;
+  let alphas: Uint8Array | undefined;
   let key: number[] | undefined;
+  let rows: Uint8Array<ArrayBuffer> | undefined;
   let previous = "";
-  const kept = [bytes.subarray(0, 8)];
   const compressed: Uint8Array[] = [];
   for (const { type, data, whole } of chunksOf(bytes)) {
     if (!header && type !== "IHDR") throw new Error(`it begins with the chunk ${plain(type)}`);
@@ -135,12 +149,13 @@ export function requireSound(bytes: Uint8Array) {
       if (!data.length || data.length % 3 || data.length > 768) {
         throw new Error(`its palette has ${data.length} bytes, not 3 to 768 in threes`);
       }
-      palette = data.length / 3;
+      palette = data;
     } else if (type === "tRNS" && header.color === INDEXED) {
-      if (alphas || data.length > palette) {
-        throw new Error(`its palette of ${palette} colors has transparency for ${data.length}`);
+      const colors = (palette?.length ?? 0) / 3;
+      if (alphas || data.length > colors) {
+        throw new Error(`its palette of ${colors} colors has transparency for ${data.length}`);
       }
-      alphas = true;
+      alphas = data;
     } else if (type === "tRNS" && header.color < INDEXED) {
       if (data.length !== 2 * KINDS[header.color][0]) {
         throw new Error(`its transparent color has ${data.length} bytes`);
@@ -148,15 +163,30 @@ export function requireSound(bytes: Uint8Array) {
       const view = new DataView(data.buffer, data.byteOffset);
       key = Array.from({ length: data.length / 2 }, (_, i) => view.getUint16(2 * i));
     } else if (type === "IEND") {
-      // In one chunk: the decoder makes 32 KiB for each, however small. It compares no checksums.
-      const pixels = concat(compressed);
-      requireRows(pixels, rowBytes(header));
-      kept.push(word(pixels.length), new TextEncoder().encode("IDAT"), pixels, word(0));
+      rows = inflate(concat(compressed), rowBytes(header));
     } else if (type !== "IHDR") continue;
     requireChecksum(type, whole);
-    if (type !== "IDAT" && (type !== "tRNS" || alphas)) kept.push(whole);
   }
-  return { bytes: concat(kept), color: header!.color, key };
+  if (header!.color === INDEXED && !palette) throw new Error("it has no palette");
+  return { ...header!, samples: KINDS[header!.color][0], rows: rows!, palette, alphas, key };
+}
+
+/** A file of 8 bits a sample from its rows, each with one byte before it for its filter. */
+export function writeChunks(
+  { width, height, channels }: Record<"width" | "height" | "channels", number>,
+  rows: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const header = concat([word(width), word(height), Uint8Array.of(8, COLORS[channels], 0, 0, 0)]);
+  const chunk = (type: string, data: Uint8Array) => {
+    const body = concat([new TextEncoder().encode(type), data]);
+    return [word(data.length), body, word(crc32(body))];
+  };
+  return concat([
+    Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+    ...chunk("IHDR", header),
+    ...chunk("IDAT", zlibSync(rows, { level: 3 })),
+    ...chunk("IEND", new Uint8Array()),
+  ]);
 }
 
 /** Compares the checksum at the end of a chunk, which covers its type and data. */
@@ -174,10 +204,10 @@ function word(value: number): Uint8Array {
 }
 
 /**
- * Decompresses to check the number of bytes. `expected` bounds the memory. A limit on the compressed
- * bytes bounds the time; deflate makes data that it cannot compress only a few bytes longer.
+ * Decompresses as many bytes as are expected, which bounds the memory. A limit on the compressed bytes
+ * bounds the time; deflate makes data that it cannot compress only a few bytes longer.
  */
-function requireRows(compressed: Uint8Array, expected: number): void {
+function inflate(compressed: Uint8Array, expected: number): Uint8Array<ArrayBuffer> {
   const room = new Uint8Array(expected + 1); // It is full only when there are too many.
   let found = room.length;
   try {
@@ -193,4 +223,5 @@ function requireRows(compressed: Uint8Array, expected: number): void {
   if (found < expected) {
     throw new Error(`its pixels are ${found} bytes, its header says ${expected}`);
   }
+  return room;
 }

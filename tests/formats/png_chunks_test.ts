@@ -41,11 +41,9 @@ const REFUSED: Readonly<Record<string, [reason: RegExp, ...chunks: png.Chunk[]][
     [/transparency/, ihdr(PALETTE), TWO_COLORS, chunk("tRNS", [1]), chunk("tRNS", [1]), idat(ROWS)],
   ],
   "what would be decoded wrongly is refused": [
-    [
-      /save it without interlacing/,
-      ihdr({ width: 9, height: 9, depth: 1, color: 0, interlaced: true }),
-      idat(new Uint8Array(40)),
-    ],
+    [/row with the filter 5/, ihdr(GRAY), idat(ROWS.with(10, 5))],
+    [/has no palette/, ihdr(PALETTE), idat(ROWS)],
+    [/the color 37, which its palette has not/, ihdr(PALETTE), TWO_COLORS, idat(ROWS)],
     [/color type 2 with 4 bits/, ihdr({ ...GRAY, color: 2, depth: 4 }), idat(ROWS)],
     [
       /checksum .* of its chunk tRNS/,

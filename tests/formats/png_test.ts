@@ -6,7 +6,7 @@ import { PNG } from "npm:pngjs@7.0.0";
 import { DataError } from "../../src/errors.ts";
 import { decodePNG, encodePNG } from "../../src/formats/png.ts";
 import { errorOf } from "../support/errors.ts";
-import { chunk, imageFile } from "../support/fuzz/png.ts";
+import { chunk, imageFile, KINDS, rowsOf } from "../support/fuzz/png.ts";
 import { image, rgba, says } from "../support/image.ts";
 
 /** The pixels of a file as pngjs reads them. */
@@ -50,6 +50,24 @@ Deno.test("PNG: palettes and depths below 8 bits are read as pngjs reads them", 
     assert.deepEqual(rgba(decodePNG(bytes)), theirs(bytes));
   }
   assert.deepEqual([...decodePNG(grayBits).data], [0, 85, 170, 255, 170, 85]);
+});
+
+Deno.test("PNG: every kind, with every filter, interlaced or not, is read as pngjs reads it", () => {
+  const colors = chunk("PLTE", Uint8Array.from({ length: 768 }, (_, i) => i * 31));
+  const alphas = chunk("tRNS", [0, 50, 100]);
+  for (const [color, depth] of KINDS) {
+    for (const [width, height] of [[1, 1], [3, 2], [9, 7], [17, 20]]) {
+      for (const interlaced of [false, true]) {
+        const header = { width, height, color, depth, interlaced };
+        const palette = color === 3
+          ? [{ ...colors, data: colors.data.subarray(0, 3 * 2 ** depth) }]
+          : [];
+        if (palette.length && depth > 1) palette.push(alphas);
+        const file = imageFile(header, rowsOf(header, width), ...palette);
+        assert.deepEqual(rgba(decodePNG(file)), theirs(file), JSON.stringify(header));
+      }
+    }
+  }
 });
 
 Deno.test("PNG: damage is refused with the name of the file", () => {

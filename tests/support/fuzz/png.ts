@@ -67,10 +67,10 @@ export function inflatedSize(header: Header): number {
 
 /** Bits that a sample may have, by color type. */
 const DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
-const KINDS = Object.entries(DEPTHS)
+export const KINDS = Object.entries(DEPTHS)
   .flatMap(([color, depths]) => depths.map((depth) => [Number(color), depth] as const));
 
-/** A valid image of any kind, as its chunks. `seed` makes the rows. */
+/** The rows of a valid image, with all five filters. `seed` makes them. */
 export function rowsOf(header: Header, seed: number): Uint8Array {
   const data = new Uint8Array(inflatedSize(header));
   let at = 0;
@@ -168,9 +168,9 @@ export function headerOf(file: Uint8Array): Header {
   return { width, height, depth, color, interlaced: interlacing === 1 };
 }
 
-/** Whether there are such images, and they can be read: of those interlaced not all can. */
-export function isKind({ color, depth, interlaced }: Header): boolean {
-  return KINDS.some(([c, d]) => c === color && d === depth) && !(interlaced && depth < 8);
+/** Whether there are such images. */
+export function isKind({ color, depth }: Header): boolean {
+  return KINDS.some(([c, d]) => c === color && d === depth);
 }
 
 /** The chunks of a sound file, and whether their checksums are right. */
