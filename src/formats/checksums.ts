@@ -1,15 +1,9 @@
 /** Checksums of a safetensors file's parts: they show which part a disk or a copy has changed. */
 
-// @ts-types="npm:crc-32@1.2.2/types/index.d.ts"
-import CRC32 from "npm:crc-32@1.2.2";
 import { CheckpointError } from "../errors.ts";
+import { crc32 } from "./crc.ts";
 import { parseJSON, plain, quote } from "./json.ts";
 import { METADATA, type SafetensorsFile } from "./safetensors.ts";
-
-/** The CRC-32 of bytes, as zlib and PNG have it. */
-export function crc32(bytes: Uint8Array): number {
-  return CRC32.buf(bytes) >>> 0;
-}
 
 /** The metadata that holds them. */
 const KEY = "crc32";

@@ -6,7 +6,7 @@
 
 import { unzlibSync, zlibSync } from "npm:fflate@0.8.3";
 import { concat, hex } from "./bytes.ts";
-import { crc32 } from "./checksums.ts";
+import { crc32 } from "./crc.ts";
 import { plain } from "./json.ts";
 
 /**

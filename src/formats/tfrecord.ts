@@ -3,12 +3,11 @@
  * bytes, and a checksum of those, all little-endian.
  */
 
-// @ts-types="npm:crc-32@1.2.2/types/index.d.ts"
-import crc32c from "npm:crc-32@1.2.2/crc32c.js";
+import { crc32c } from "./crc.ts";
 
 /** CRC-32C, turned and shifted, so that the checksum of bytes that hold checksums stays a good one. */
 function maskedCrc(bytes: Uint8Array): number {
-  const crc = crc32c.buf(bytes) >>> 0;
+  const crc = crc32c(bytes);
   return ((crc >>> 15 | crc << 17) + 0xa282ead8) >>> 0;
 }
 
