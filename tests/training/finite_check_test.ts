@@ -174,7 +174,8 @@ for (const maxSteps of [3, 5, 7, 15]) {
 }
 
 test("non-finite: 'warn' keeps the last finite checkpoint, and a resume that stops finds it", async (outDir) => {
-  const options = { learningRate: 5e7, dataset: blobs(70), epochs: 4, outDir };
+  const evaluation = { evaluateEvery: 1, evaluateCount: 65 };
+  const options = { learningRate: 5e7, dataset: blobs(70), epochs: 4, outDir, ...evaluation };
   const policy = { checkpoint: { everyMinutes: 1e-9, keep: 2 } };
   await train({ ...options, ...policy, onNonFinite: "warn" });
   const folder = new CheckpointFolder(join(outDir, "training_checkpoints"));
