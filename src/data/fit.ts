@@ -98,6 +98,12 @@ function taps(from: number, to: number, scale: number): Tap[] {
   });
 }
 
+/** Height and width. */
+interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
 /**
  * An image scaled to cover a size, with the rest cut off equally on both sides.
  *
@@ -108,17 +114,27 @@ function taps(from: number, to: number, scale: number): Tap[] {
  */
 export function fitImage(
   values: Float32Array,
-  { height, width }: { readonly height: number; readonly width: number },
+  source: Size,
+  size: readonly [number, number],
+): Uint8ClampedArray {
+  const scale = Math.min(source.height / size[0], source.width / size[1]);
+  return resample(values, source, size, [scale, scale]);
+}
+
+/** Scales each axis; what an output of this size has no room for is cut off equally on both sides. */
+function resample(
+  values: Float32Array,
+  { height, width }: Size,
   [toHeight, toWidth]: readonly [number, number],
+  [scaleY, scaleX]: readonly [number, number],
 ): Uint8ClampedArray {
   if (height === toHeight && width === toWidth) return new Uint8ClampedArray(values);
   const channels = values.length / (height * width);
-  const scale = Math.min(height / toHeight, width / toWidth);
 
   // Along rows first, then along columns. Rows that are cut off are skipped: a narrow and very high image
   // has millions of them.
-  const columns = taps(width, toWidth, scale);
-  const rows = taps(height, toHeight, scale);
+  const columns = taps(width, toWidth, scaleX);
+  const rows = taps(height, toHeight, scaleY);
   const top = rows[0].first;
   const last = rows[rows.length - 1];
   const used = last.first + last.weights.length - top;
@@ -145,7 +161,8 @@ export function fitImage(
 }
 
 /**
- * An image scaled to lie within a size, with a color on both sides of it.
+ * An image scaled to lie within a size, with a color on both sides of it. All of the image stays: a side
+ * becomes a whole number of pixels, at least one, so the two scales may differ a little.
  *
  * @param values [height, width, channels] on 0 to 255
  * @param source the height and width that they have
@@ -154,7 +171,7 @@ export function fitImage(
  */
 export function padImage(
   values: Float32Array,
-  source: { readonly height: number; readonly width: number },
+  source: Size,
   [toHeight, toWidth]: readonly [number, number],
   background: Color,
 ): Uint8ClampedArray {
@@ -163,7 +180,7 @@ export function padImage(
   const scale = Math.max(height / toHeight, width / toWidth);
   const within = (side: number) => Math.max(1, Math.round(side / scale));
   const [rows, columns] = [within(height), within(width)];
-  const inside = fitImage(values, source, [rows, columns]);
+  const inside = resample(values, source, [rows, columns], [height / rows, width / columns]);
   const padded = new Uint8ClampedArray(toHeight * toWidth * channels);
   const behind = inChannels(background, channels);
   for (let i = 0; i < padded.length; i++) padded[i] = behind[i % channels];

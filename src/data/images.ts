@@ -22,7 +22,7 @@ export interface Images extends Dataset {
 export interface LoadImagesOptions {
   /**
    * 1: gray, of colors their luma 0.299 R + 0.587 G + 0.114 B (Rec. 601). 3: RGB. Default: RGB if any
-   * image is in color.
+   * image or `background` is in color.
    */
   readonly channels?: 1 | 3;
   /**
@@ -123,8 +123,12 @@ export async function loadImages(source: string, options: LoadImagesOptions = {}
 /**
  * As {@linkcode loadImages}, for more images than memory holds: decodes them once into one file of the
  * cache, without compression, and reads a batch from there while the one before is trained. The training
- * has the same bits as with the data set in memory. While the images and the options are the same, the
- * file is taken again; nobody removes it.
+ * has the same bits as with the data set in memory, if `channels` is the same: the default here is 3 for
+ * gray images, too. While the images and the options are the same, the file is taken again; nobody
+ * removes it.
+ *
+ * A ZIP file is unpacked in memory while it is decoded, at most 2^31 - 1 bytes: unpack a large one, and
+ * give the folder.
  *
  * Permissions: read for the folder, read and write for the cache, env for where it is.
  *

@@ -108,7 +108,9 @@ export async function readImages(source: string, options: LoadImagesOptions): Pr
   const skipped = [...found.skipped];
   const used: FoundImages["files"][number][] = [];
   let [height, width] = options.size ?? [0, 0];
-  let channels = options.channels ?? 1;
+  // Behind a color, images are in color, whichever comes first.
+  const [red, ...rest] = [options.background ?? 255].flat();
+  let channels = options.channels ?? (rest.every((value) => value === red) ? 1 : 3);
   let images = new Uint8Array();
   const requireRoom = () => {
     const total = found.files.length * height * width * channels;

@@ -199,12 +199,37 @@ Deno.test("images: padding scales to lie within, in the middle of the background
     );
     assert.deepEqual(pad.images, crop.images);
   }
+  // All of an image stays, however narrow it is.
+  const outer = (at: number) => at < 500 || at >= 1500 ? 200 : 0;
+  const long = { size: [32, 32], fit: "pad", background: 9 } as const;
+  const line = (await load(gray(2000, 1, outer), 1024, long)).bytes;
+  const column = (await load(gray(1, 2000, (_, y) => outer(y)), 1024, long)).bytes;
+  const middle = Array.from({ length: 32 }, (_, x) => x < 8 || x >= 24 ? 200 : 0);
+  const around = line.toSpliced(15 * 32, 32);
+  for (const at of [7, 8, 23, 24]) line[15 * 32 + at] = middle[at]; // edges, between both
+  assert.deepEqual(line.slice(15 * 32, 16 * 32), middle);
+  assert.deepEqual(around, Array(31 * 32).fill(9));
+  for (const at of [7, 8, 23, 24]) column[at * 32 + 15] = middle[at];
+  assert.deepEqual(column.filter((_, i) => i % 32 === 15), middle);
   const colors = await load(png(8, 4, () => [1, 2, 3], 2), 9, { size: [8, 8], fit: "pad" });
   assert.deepEqual([colors.bytes, [...colors.images.subarray(48, 51)]], [Array(9).fill(255), [
     1,
     2,
     3,
   ]]);
+});
+
+test("behind a color, gray becomes RGB, whichever comes first", {
+  "a.png": png(4, 4, (x) => [80, 80, 80, x === 0 ? 0 : 255], 4),
+  "b.png": COLORED,
+}, async (dir) => {
+  const background = [0, 0, 240] as const;
+  const { channels, images } = await loadImages(dir, { background });
+  assert.deepEqual([channels, ...images.subarray(0, 6)], [3, 0, 0, 240, 80, 80, 80]);
+  await Deno.remove(join(dir, "b.png"));
+  assert.deepEqual((await loadImages(dir, { background })).images, images.subarray(0, 48));
+  assert.equal((await loadImages(dir, { background, channels: 1 })).channels, 1);
+  assert.equal((await loadImages(dir, { background: [7, 7, 7] })).channels, 1);
 });
 
 test("gray among colors becomes RGB, wherever it comes", {
