@@ -1,8 +1,9 @@
 /** `train --dry-run`: what a run would be, by its first steps, of which nothing is kept. */
 
 import { Trainer, type TrainerOptions } from "../../mod.ts";
+import { type ResolvedOptions, resolveOptions } from "../training/options.ts";
 
-/** Steps whose time is taken, after the first, which warms caches up. */
+/** Steps whose time is taken, after those that warm caches up. */
 const TIMED_STEPS = 10;
 
 /** What a run would be. */
@@ -21,15 +22,26 @@ export interface Plan {
   readonly stepBytes: number;
 }
 
+/** Steps after which nothing of the timed ones is compiled any more. */
+function stepsToWarmUp({ dataset: { count }, batchSize, discriminatorSteps }: ResolvedOptions) {
+  const perEpoch = Math.ceil(count / batchSize);
+  if (count % batchSize === 0 || perEpoch > 1 + TIMED_STEPS) return 1;
+  // The last, smaller batch has programs of its own: with and without an update of the generator.
+  return perEpoch * discriminatorSteps;
+}
+
 /** Trains some steps in memory, and measures. */
 export async function planRun(
-  options: TrainerOptions & { readonly epochs: number },
+  options: TrainerOptions & { readonly epochs: number; readonly imageCount: number },
 ): Promise<Plan> {
-  const { dataset, epochs } = options;
-  using trainer = await Trainer.create(options);
+  const resolved = resolveOptions(options);
+  const { dataset, epochs, evaluateEvery } = resolved;
+  // An evaluation would count as time of the step after which it comes.
+  using trainer = await Trainer.create({ ...resolved, evaluateEvery: Infinity });
   const marks: { readonly step: number; readonly time: number }[] = [];
-  const last = Math.min(trainer.totalSteps, 1 + TIMED_STEPS);
-  const pauseAfter = (step: number) => step === 1 || step === last;
+  const warmUp = stepsToWarmUp(resolved);
+  const last = Math.min(trainer.totalSteps, warmUp + TIMED_STEPS);
+  const pauseAfter = (step: number) => step === warmUp || step === last;
   for await (const { type, step } of trainer.run({ pauseAfter })) {
     if (type !== "pause") continue;
     marks.push({ step, time: performance.now() });
@@ -38,6 +50,9 @@ export async function planRun(
   options.signal?.throwIfAborted();
   const [first, end] = [marks[0], marks.at(-1)!];
   const timedSteps = end.step - first.step;
+  // What a run makes beside its steps takes memory, too.
+  await trainer.sample({ count: options.imageCount });
+  if (evaluateEvery !== Infinity) await trainer.evaluate();
   const { plannedBytes } = trainer.stats;
   return {
     networks: [trainer.generator.summary(), trainer.discriminator.summary()],

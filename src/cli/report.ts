@@ -204,7 +204,7 @@ export class RunReport {
     const run = `${epochs} epoch${epochs === 1 ? "" : "s"}, ${steps} steps`;
     const time = secondsPerStep
       ? `about ${duration(steps * secondsPerStep)} for ${run}, ${secondsPerStep.toFixed(3)}s a ` +
-        `step (mean of ${timedSteps}), without images and checkpoints`
+        `step (mean of ${timedSteps}), without images, evaluations and checkpoints`
       : `${run}: too short to be timed`;
     this.#line(`time     ${time}`);
     this.#line("dry run  nothing was written; leave out --dry-run to train");

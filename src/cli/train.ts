@@ -132,7 +132,7 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
     const { signal } = stop;
     const calibrate = flags.calibrate && {}; // Without a folder to keep measurements in.
     const trained = { dataset, epochs: report.epochs, gpu, calibrate, signal, onMessage: message };
-    return report.plan(await planRun({ ...networks, ...trained }));
+    return report.plan(await planRun({ ...networks, ...trained, imageCount }));
   }
   const outDir = place.outDir ?? await claimFolder();
   message(`out      ${outDir}`);
