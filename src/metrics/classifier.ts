@@ -8,6 +8,7 @@ import { decodeSafetensors, encodeSafetensors, type SafeTensor } from "../format
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import { sizeOf } from "../graph/tensor.ts";
+import { compileFitting } from "../model/fitting_batch.ts";
 import type { LayerFactory } from "../model/layer.ts";
 import {
   activation,
@@ -27,7 +28,7 @@ import { FEATURES } from "./features.ts";
 /** Height and width of the last layer that is convolved are at most this. */
 const LARGEST = 8;
 
-/** Images at once. */
+/** Images at once, if they fit into the device's memory. */
 const BATCH = 256;
 
 /** What is known of a classifier. */
@@ -53,7 +54,11 @@ export interface ClassifierFacts {
 export class Classifier implements Disposable {
   readonly body: Sequential;
   readonly head: Sequential;
-  readonly #programs = new Map<number, Program<"x", "features" | "logits">>();
+  /** By the size of the batch that was asked for. */
+  readonly #programs = new Map<
+    number,
+    { readonly program: Program<"x", "features" | "logits">; readonly batch: number }
+  >();
 
   /**
    * @param weights gives the values of a weight by its name, `body/dense/kernel`; else they are those
@@ -112,21 +117,19 @@ export class Classifier implements Disposable {
    *
    * @param images [count, height, width, channels] on [-1, 1]
    * @returns features [count, 64], and the most likely class of each image
+   * @throws {OutOfMemoryError} when not even one image fits into the device's memory.
    */
   async look(images: Float32Array): Promise<{ features: Float32Array; classes: Uint8Array }> {
     const { image, classes } = this.facts;
     const size = sizeOf(image);
     const count = images.length / size;
-    const batch = Math.min(count, BATCH);
-    const program = once(
-      this.#programs,
-      batch,
-      () =>
-        this.gpu.compile({ x: [batch, ...image] }, ({ x }) => {
-          const features = this.body.call(x, { training: false });
-          return { features, logits: this.head.call(features, { training: false }) };
-        }, { label: `classifier of ${batch}` }),
-    );
+    const most = Math.min(count, BATCH);
+    const compile = (batch: number) =>
+      this.gpu.compile({ x: [batch, ...image] }, ({ x }) => {
+        const features = this.body.call(x, { training: false });
+        return { features, logits: this.head.call(features, { training: false }) };
+      }, { label: `classifier of ${batch}` });
+    const { program, batch } = once(this.#programs, most, () => compileFitting(most, compile));
     const reads: ReturnType<typeof program.read>[] = [];
     for (let at = 0; at < images.length; at += batch * size) {
       const padded = new Float32Array(batch * size);
@@ -175,7 +178,7 @@ export class Classifier implements Disposable {
 
   /** Frees its weights and programs. */
   [Symbol.dispose](): void {
-    for (const program of this.#programs.values()) program[Symbol.dispose]();
+    for (const { program } of this.#programs.values()) program[Symbol.dispose]();
     this.#programs.clear();
     this.body.dispose();
     this.head.dispose();

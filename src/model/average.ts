@@ -1,10 +1,10 @@
 /** A moving average of a generator's weights, whose images do not swing from step to step. */
 
-import { OutOfMemoryError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import * as ops from "../ops/mod.ts";
 import type { Adam } from "../optim/adam.ts";
+import { compileFitting } from "./fitting_batch.ts";
 import { Generator, type GeneratorOptions } from "./generator.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
 
@@ -26,7 +26,7 @@ export class GeneratorAverage {
   readonly generator: Generator;
   readonly #hasStatistics: boolean;
   #program:
-    | { readonly of: Program<"noise" | "labels" | "momentum">; readonly batch: number }
+    | { readonly program: Program<"noise" | "labels" | "momentum">; readonly batch: number }
     | undefined;
   #noise: Float32Array | undefined;
   /** Version of the weights that the statistics are of. */
@@ -65,7 +65,7 @@ export class GeneratorAverage {
     if (!this.#hasStatistics || version === this.#settled) return this.generator;
     const { noiseDim } = this.generator;
     this.#noise ??= this.#makeNoise();
-    const { of: program, batch } = this.#program ??= this.#compile();
+    const { program, batch } = this.#program ??= this.#compile();
     for (let at = 0; at < IMAGES; at += batch) {
       program.run({
         noise: this.#noise.subarray(at * noiseDim, (at + batch) * noiseDim),
@@ -84,31 +84,25 @@ export class GeneratorAverage {
 
   /** The program that moves the statistics to those of a batch, as large as fits into memory. */
   #compile() {
-    for (let batch = MOST_AT_ONCE;; batch /= 2) {
-      try {
-        const of = this.gpu.compile(
-          {
-            noise: [batch, this.generator.noiseDim],
-            labels: { shape: [batch], dtype: "u32" },
-            momentum: [1],
-          },
-          ({ noise, labels, momentum }) => {
-            const ofClass = this.generator.classes ? { labels } : {};
-            this.generator.call(noise, { training: true, momentum, ...ofClass });
-            return {};
-          },
-          { label: `statistics of ${batch}` },
-        );
-        return { of, batch };
-      } catch (error) {
-        if (!(error instanceof OutOfMemoryError) || batch === 1) throw error;
-      }
-    }
+    return compileFitting(MOST_AT_ONCE, (batch) =>
+      this.gpu.compile(
+        {
+          noise: [batch, this.generator.noiseDim],
+          labels: { shape: [batch], dtype: "u32" },
+          momentum: [1],
+        },
+        ({ noise, labels, momentum }) => {
+          const ofClass = this.generator.classes ? { labels } : {};
+          this.generator.call(noise, { training: true, momentum, ...ofClass });
+          return {};
+        },
+        { label: `statistics of ${batch}` },
+      ));
   }
 
   /** Drops the compiled program; the next one has the kernels that are chosen by then. */
   recompile(): void {
-    this.#program?.of[Symbol.dispose]();
+    this.#program?.program[Symbol.dispose]();
     this.#program = undefined;
     this.#settled = -1;
   }

@@ -1,9 +1,9 @@
 /** Images from a generator. */
 
-import { OutOfMemoryError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Program } from "../graph/program.ts";
 import { sizeOf } from "../graph/tensor.ts";
+import { compileFitting } from "./fitting_batch.ts";
 import type { Generator } from "./generator.ts";
 import { gridLabels, requireClasses } from "./labels.ts";
 import { RandomSequence, STREAM } from "./threefry.ts";
@@ -27,22 +27,17 @@ export class Sampler {
 
   /** @throws {OutOfMemoryError} when not even one image fits into the device's memory. */
   constructor(gpu: Gpu, private readonly generator: Generator, count: number) {
-    for (let batch = Math.min(count, MOST_AT_ONCE);; batch = Math.ceil(batch / 2)) {
-      try {
-        this.#program = gpu.compile(
-          { noise: [batch, generator.noiseDim], labels: { shape: [batch], dtype: "u32" } },
-          ({ noise, labels }) => {
-            const ofClass = generator.classes ? { labels } : {};
-            return { images: generator.call(noise, { training: false, ...ofClass }) };
-          },
-          { label: `sampler of ${batch}` },
-        );
-        this.#batch = batch;
-        return;
-      } catch (error) {
-        if (!(error instanceof OutOfMemoryError) || batch === 1) throw error;
-      }
-    }
+    const { program, batch } = compileFitting(Math.min(count, MOST_AT_ONCE), (batch) =>
+      gpu.compile(
+        { noise: [batch, generator.noiseDim], labels: { shape: [batch], dtype: "u32" } },
+        ({ noise, labels }) => {
+          const ofClass = generator.classes ? { labels } : {};
+          return { images: generator.call(noise, { training: false, ...ofClass }) };
+        },
+        { label: `sampler of ${batch}` },
+      ));
+    this.#program = program;
+    this.#batch = batch;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** The network that looks at images: its file, its batches, its training, and those that ship. */
 
 import { deepEqual, equal, notDeepEqual, ok, rejects, throws } from "node:assert/strict";
-import { CheckpointError, loadMNIST } from "../../mod.ts";
+import { CheckpointError, loadMNIST, OutOfMemoryError } from "../../mod.ts";
 import { installedMNIST } from "../../src/cli/mnist_package.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/formats/safetensors.ts";
 import { bestClassifier, openClassifier, requireFit } from "../../src/metrics/choose.ts";
@@ -26,6 +26,28 @@ Deno.test("classifier: images are looked at in batches of any number", async () 
   const few = await classifier.look(images.subarray(64 * 290));
   deepEqual(few.features, features.subarray(64 * 290));
   ok(features.some((value) => value > 0) && features.every((value) => value >= 0));
+});
+
+Deno.test("classifier: where a batch does not fit into memory, a smaller one is taken", async () => {
+  const images = realImages(corners(9), all(9));
+  using classifier = Classifier.random(gpu, [8, 8, 1]);
+  const whole = await classifier.look(images);
+  using other = Classifier.random(gpu, [8, 8, 1]);
+  const batches: number[] = [];
+  const compile = gpu.compile;
+  gpu.compile = ((...options: Parameters<typeof compile>) => {
+    const [batch] = options[0].x as readonly number[];
+    batches.push(batch);
+    if (batch > 3) throw new OutOfMemoryError("planted");
+    return compile.apply(gpu, options);
+  }) as typeof compile;
+  try {
+    deepEqual(await other.look(images), whole);
+    deepEqual(await other.look(images), whole);
+    deepEqual(batches, [9, 5, 3]);
+  } finally {
+    gpu.compile = compile;
+  }
 });
 
 Deno.test("classifier: it learns, tells what it was not trained on, and the seed gives its bits", async () => {
