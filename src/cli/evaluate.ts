@@ -1,17 +1,15 @@
 /** `evaluate`: how a trained generator's images compare with real ones. */
 
 import { DataError, type Dataset, type Evaluation, Generator, Gpu } from "../../mod.ts";
+import type { StreamedDataset } from "../../mod.ts";
+import { evenly, isStreamed } from "../data/dataset.ts";
 import { readCheckpoint } from "../files/checkpoints.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { plain } from "../formats/json.ts";
-import { bestClassifier, openClassifier, requireFit } from "../metrics/choose.ts";
 import { realImages } from "../metrics/classifier.ts";
-import { evenly, generated, requireComparable } from "../metrics/evaluate.ts";
-import { requireGenerates, SUBSETS } from "../metrics/evaluate.ts";
-import { Evaluator } from "../metrics/evaluator.ts";
-import { FEWEST } from "../metrics/features.ts";
-import { Sampler } from "../model/sampler.ts";
-import { type DataFlags, loadData } from "./data.ts";
+import { evaluatorOf, measureAll, requireGenerates, SUBSETS } from "../metrics/evaluate.ts";
+import type { Evaluator } from "../metrics/evaluator.ts";
+import { type DataFlags, loadData, streamData } from "./data.ts";
 import { type Command, FLAGS, newCommand } from "./flags.ts";
 import { Report } from "./report.ts";
 import { CHECKPOINT, checkpointPath } from "./trained.ts";
@@ -27,11 +25,12 @@ export function addEvaluate(program: Command): void {
     ],
     more: `Images are compared in the features of a small classifier: one that comes along for MNIST
 and Fashion-MNIST, for other data with labels one that is trained on them, once, and for
-images without labels a fixed random network, which says less. Beside the generator's numbers
-stand those of real images: nothing can be better.`,
+images without labels a fixed random network, which says less. If there are images to test with,
+as of MNIST and Fashion-MNIST, a second column has the numbers of the images to train on: a
+generator that learns from them reaches about these at best.`,
   })
     .argument("<CHECKPOINT>", CHECKPOINT, path)
-    .option("--count <N>", "images to generate, and to compare them with (10000)", whole(FEWEST))
+    .option("--count <N>", "images to generate, and to compare them with (10000)", whole(1))
     .option("--seed <N>", "of the noise (0); the same seed gives the same numbers", seed)
     .option(
       "--classifier <FILE>",
@@ -43,6 +42,7 @@ stand those of real images: nothing can be better.`,
     .option(...FLAGS.fit)
     .option(...FLAGS.background)
     .option(...FLAGS.channels)
+    .option("--stream", "read image files as `train --stream` does, for a run that was streamed")
     .option(...FLAGS.json)
     .action(async (run, flags) => {
       const { count = 10_000, seed = 0 } = flags;
@@ -50,23 +50,21 @@ stand those of real images: nothing can be better.`,
       const checkpoint = await checkpointPath(run);
       using gpu = await Gpu.request();
       const generator = await Generator.load(gpu, checkpoint);
-      const { real, others, train, of } = await dataOf(flags, (text) => report.note("data", text));
+      const say = (text: string) => report.note("data", text);
+      using streamed = flags.stream ? await streamData(flags, say) : null;
+      const { real, others, train, of } = streamed ? allOf(streamed) : await dataOf(flags, say);
       requireGenerates(generator, real);
-      requireComparable(count, real);
-      const indices = evenly(Math.min(count, real.count), real.count);
 
       await warnOfOtherData(checkpoint, train);
       const begun = performance.now();
-      const classifier = flags.classifier === undefined
-        ? await bestClassifier(gpu, train, (text) => report.note("features", text))
-        : await openClassifier(gpu, flags.classifier);
-      await requireFit(classifier, real, indices);
-      using evaluator = await Evaluator.create(classifier, real, indices);
+      using evaluator = await evaluatorOf(gpu, real, {
+        ...{ count, train, classifier: flags.classifier },
+        onMessage: (text) => report.note("features", text),
+      });
       report.note("from", checkpoint);
-      report.note("features", classifier.name);
-      using sampler = new Sampler(gpu, generator, count);
-      const images = generated(generator, sampler, { count, seed, labels: real.labels });
-      const evaluation = await evaluator.measure(count, images, { subsets: SUBSETS, seed });
+      report.note("features", evaluator.features);
+      const { labels } = real;
+      const evaluation = await measureAll(generator, evaluator, { count, seed, labels });
       const floor = others && await floorOf(evaluator, others, count, seed);
       const seconds = (performance.now() - begun) / 1000;
 
@@ -77,19 +75,23 @@ stand those of real images: nothing can be better.`,
 }
 
 /** Says so where a run's generator learned from other images: someone may have forgotten --data. */
-async function warnOfOtherData(checkpoint: string, train: Dataset): Promise<void> {
+async function warnOfOtherData(
+  checkpoint: string,
+  train: Dataset | StreamedDataset,
+): Promise<void> {
   const configuration = await readCheckpoint(checkpoint).then(
     (read) => read.configuration,
     () => {},
   );
   const images = String(configuration?.images);
-  // Of a run whose data were streamed, the checkpoint has another text.
-  if (!images.startsWith("sha256 ")) return;
-  if (images === `sha256 ${await sha256(train.images)}`) return;
+  // Images in memory and streamed ones cannot be compared.
+  if (!images.startsWith(isStreamed(train) ? "id " : "sha256 ")) return;
+  const these = isStreamed(train) ? `id ${train.id}` : `sha256 ${await sha256(train.images)}`;
+  if (images === these) return;
   console.error("warning: the generator was trained on other images than these: see --data");
 }
 
-/** Real images as they compare with real ones: nothing can be better. */
+/** How other real images compare with the real ones. */
 async function floorOf(
   evaluator: Evaluator,
   others: Dataset,
@@ -103,12 +105,14 @@ async function floorOf(
 
 /** What generated images are compared with, what a classifier learns from, and other real images. */
 interface Data {
-  readonly real: Dataset;
-  readonly train: Dataset;
+  readonly real: Dataset | StreamedDataset;
+  readonly train: Dataset | StreamedDataset;
   readonly others?: Dataset;
   /** What people call the real ones. */
   readonly of: string;
 }
+
+const allOf = (real: Data["real"]): Data => ({ real, train: real, of: "all of the data" });
 
 /** A set's images to test with, which the generator never saw, and those to train on; or all there are. */
 async function dataOf(flags: DataFlags, say: (text: string) => void): Promise<Data> {
@@ -122,7 +126,7 @@ async function dataOf(flags: DataFlags, say: (text: string) => void): Promise<Da
       say(`no images to test with: ${error.message.split("\n")[0]}`);
     }
   }
-  return { real: train, train, of: "all of the data" };
+  return allOf(train);
 }
 
 /** The numbers for people, a measure a line. */
@@ -162,6 +166,11 @@ function table(
   );
   return [
     ...lines,
+    line(
+      "confident",
+      ({ confident }) => confident!.toFixed(3),
+      "of these images, 90 % sure of a class",
+    ),
     line("entropy", ({ entropy }) => entropy!.toFixed(3), most),
     `classes           ${shares.join("  ")}`,
   ];

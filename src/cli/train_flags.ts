@@ -56,7 +56,7 @@ export const trainFlags = (command: Command) =>
         "as often as takes little time, every epoch of MNIST)",
       whole(0),
     )
-    .option("--evaluate-count <N>", "images that are compared then (2048)", whole(65))
+    .option("--evaluate-count <N>", "images that are compared then (2048)", whole(1))
     .option(
       "--no-calibrate",
       "use the default kernels of this kind of adapter; otherwise a few seconds of measurements " +

@@ -90,6 +90,11 @@ export async function imagesAt(
   return images;
 }
 
+/** So many places of a data set, evenly over the whole of it, which may be sorted. */
+export function evenly(count: number, of: number): number[] {
+  return Array.from({ length: count }, (_, i) => Math.floor(i * of / count));
+}
+
 /** A data set in memory as it is; of one that is streamed so many images, evenly over all of it. */
 export async function inMemory(
   dataset: Dataset | StreamedDataset,
@@ -98,10 +103,7 @@ export async function inMemory(
   if (!isStreamed(dataset)) return dataset;
   const { labels, classes, height, width, channels } = dataset;
   const count = Math.min(most, dataset.count);
-  const places = Uint32Array.from(
-    { length: count },
-    (_, i) => Math.floor(i * dataset.count / count),
-  );
+  const places = Uint32Array.from(evenly(count, dataset.count));
   return {
     images: await imagesAt(dataset, places),
     labels: labels?.length ? Uint8Array.from(places, (place) => labels[place]) : labels,

@@ -1,11 +1,11 @@
 /** Which network images of a data set are looked at through. */
 
-import type { Dataset } from "../data/dataset.ts";
-import { DataError } from "../errors.ts";
+import { type Dataset, inMemory, isStreamed, type StreamedDataset } from "../data/dataset.ts";
+import { CheckpointError, DataError } from "../errors.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { pathOf, readSource, type Source } from "../formats/source.ts";
 import type { Gpu } from "../graph/gpu.ts";
-import { sameShape } from "../graph/tensor.ts";
+import { sameShape, sizeOf } from "../graph/tensor.ts";
 import { accuracyOf, Classifier, imageOf, isLabeled } from "./classifier.ts";
 import { shippedFor } from "./shipped.ts";
 import { trainClassifier } from "./train_classifier.ts";
@@ -29,15 +29,23 @@ export async function classifierAtHand(gpu: Gpu, dataset: Dataset): Promise<Clas
     : await openClassifier(gpu, source);
 }
 
+/** Most bytes of a streamed data set's images that a classifier is trained on. */
+const MOST_BYTES = 2 ** 28;
+
 /**
  * The best classifier for a data set: the one that ships; for other data with labels, one that is
  * trained on them, once, and kept in the cache folder; for data without labels, a random network.
+ * Of a streamed data set it is trained on 256 MiB of images, evenly over all of it.
  */
 export async function bestClassifier(
   gpu: Gpu,
-  dataset: Dataset,
+  source: Dataset | StreamedDataset,
   onMessage: (text: string) => void,
 ): Promise<Classifier> {
+  const image = imageOf(source);
+  if (isStreamed(source) && !isLabeled(source)) return Classifier.random(gpu, image);
+  // The same images for any count of compared ones, so that numbers are of the same features.
+  const dataset = await inMemory(source, Math.ceil(MOST_BYTES / sizeOf(image)));
   const atHand = await classifierAtHand(gpu, dataset);
   if (atHand.knowsClasses || !isLabeled(dataset)) return atHand;
   atHand[Symbol.dispose]();
@@ -49,7 +57,8 @@ export async function bestClassifier(
     try {
       return Classifier.fromBytes(gpu, kept, cache.path);
     } catch (error) {
-      onMessage(`${(error as Error).message}; a new one takes its place`);
+      if (!(error instanceof CheckpointError)) throw error;
+      onMessage(`${cache.path} is damaged; a new one takes its place`);
     }
   }
   onMessage(`training a classifier on the labels of ${dataset.count} images`);
@@ -79,7 +88,7 @@ export async function requireFit(
   if (!sameShape(image, imageOf(dataset))) {
     throw new DataError(
       `Cannot look at images of [${imageOf(dataset).join(", ")}] through ${name}: it takes ` +
-        `[${image.join(", ")}]. Use one of this data set`,
+        `[${image.join(", ")}]. Leave out \`classifier\` (--classifier)`,
     );
   }
   if (!classifier.knowsClasses || !isLabeled(dataset)) return;
@@ -87,6 +96,7 @@ export async function requireFit(
   if (right >= accuracy / 2) return;
   throw new DataError(
     `Cannot look at this data set through ${name}, which is of another one: it finds the labels of ` +
-      `${(100 * right).toFixed(1)} % of these images. Use one of this data set`,
+      `${(100 * right).toFixed(1)} % of these images. Leave out \`classifier\` (--classifier), ` +
+      "or correct the labels",
   );
 }

@@ -116,10 +116,12 @@ export class Classifier implements Disposable {
    * Features and classes of images.
    *
    * @param images [count, height, width, channels] on [-1, 1]
-   * @returns features [count, 64], and the most likely class of each image
+   * @returns features [count, 64], the most likely class of each image, and its softmax
    * @throws {OutOfMemoryError} when not even one image fits into the device's memory.
    */
-  async look(images: Float32Array): Promise<{ features: Float32Array; classes: Uint8Array }> {
+  async look(
+    images: Float32Array,
+  ): Promise<{ features: Float32Array; classes: Uint8Array; confidence: Float64Array }> {
     const { image, classes } = this.facts;
     const size = sizeOf(image);
     const count = images.length / size;
@@ -137,13 +139,20 @@ export class Classifier implements Disposable {
       program.run({ x: padded });
       reads.push(program.read());
     }
-    const result = { features: new Float32Array(count * FEATURES), classes: new Uint8Array(count) };
+    const result = {
+      features: new Float32Array(count * FEATURES),
+      classes: new Uint8Array(count),
+      confidence: new Float64Array(count),
+    };
     for (const [i, { features, logits }] of (await Promise.all(reads)).entries()) {
       const n = Math.min(batch, count - i * batch);
       result.features.set(features.subarray(0, n * FEATURES), i * batch * FEATURES);
       for (let j = 0; j < n; j++) {
         const row = logits.subarray(j * classes, (j + 1) * classes);
-        result.classes[i * batch + j] = row.indexOf(Math.max(...row));
+        const largest = Math.max(...row);
+        result.classes[i * batch + j] = row.indexOf(largest);
+        const sum = row.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+        result.confidence[i * batch + j] = 1 / sum;
       }
     }
     return result;
@@ -204,7 +213,7 @@ const MOST = 4096;
 
 function requireFacts(text: string | undefined, path: string): ClassifierFacts {
   const refuse = (what: string): never => {
-    throw new CheckpointError(`${path} ${what}. \`dcgan evaluate\` makes one`);
+    throw new CheckpointError(`${path} ${what}. Leave out \`classifier\` (--classifier)`);
   };
   if (text === undefined) return refuse("is a safetensors file, but not a classifier");
   let facts: Partial<ClassifierFacts> | undefined;
@@ -227,7 +236,9 @@ function requireFacts(text: string | undefined, path: string): ClassifierFacts {
 }
 
 /** The shape of a data set's images. */
-export function imageOf({ height, width, channels }: Dataset): ClassifierFacts["image"] {
+export function imageOf(
+  { height, width, channels }: Omit<Dataset, "images">,
+): ClassifierFacts["image"] {
   return [height, width, channels];
 }
 
@@ -246,7 +257,9 @@ export function realImages(dataset: Dataset, indices: ArrayLike<number>): Float3
 export type Labeled = Dataset & { readonly labels: Uint8Array };
 
 /** Whether a data set has labels of two classes at least. */
-export function isLabeled(dataset: Dataset): dataset is Labeled {
+export function isLabeled<D extends Pick<Dataset, "labels">>(
+  dataset: D,
+): dataset is D & { readonly labels: Uint8Array } {
   const { labels = new Uint8Array() } = dataset;
   return labels.some((label) => label !== labels[0]);
 }

@@ -1,6 +1,12 @@
 /** Comparing a generator with a data set, in one call. */
 
-import { type Dataset, inMemory, type StreamedDataset, validateDataset } from "../data/dataset.ts";
+import {
+  type Dataset,
+  evenly,
+  inMemory,
+  type StreamedDataset,
+  validateDataset,
+} from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import type { Source } from "../formats/source.ts";
 import { sameShape, show } from "../graph/tensor.ts";
@@ -20,21 +26,22 @@ export interface EvaluateOptions {
   readonly seed?: number;
   /**
    * A classifier's file to look through: a path, a URL, or its bytes. Default: the one that ships for
-   * MNIST or Fashion-MNIST; for other data with labels one that is trained on them, once, and kept in the
-   * user's cache folder; without labels a fixed random network.
+   * MNIST or Fashion-MNIST; for other data with labels one that is trained on those of `train`, once, and
+   * kept in the user's cache folder; without labels a fixed random network.
    */
   readonly classifier?: Source;
+  /**
+   * Other images of the same kind, to train a classifier on if one must be trained. Default: the data set
+   * itself, whose images the classifier has then seen: give others if there are any. Of a streamed data set
+   * it is trained on 256 MiB of images, whatever `count` is.
+   */
+  readonly train?: Dataset | StreamedDataset;
   /** Called with what a person may want to know. */
   readonly onMessage?: (text: string) => void;
 }
 
 /** Subsets of the kernel distance. */
 export const SUBSETS = 100;
-
-/** So many places of a data set, evenly over the whole of it, which may be sorted. */
-export function evenly(count: number, of: number): number[] {
-  return Array.from({ length: count }, (_, i) => Math.floor(i * of / count));
-}
 
 /** Refuses what cannot be compared, before anything is computed. */
 export function requireComparable(count: number, dataset: Pick<Dataset, "count">): void {
@@ -81,23 +88,24 @@ export function generated(
  */
 export async function evaluatorOf(
   gpu: Gpu,
-  dataset: Dataset,
-  { count = 10_000, classifier: source, onMessage = () => {}, atHand = false }:
+  dataset: Dataset | StreamedDataset,
+  { count = 10_000, classifier: source, train, onMessage = () => {}, atHand = false }:
     & EvaluateOptions
     & { readonly atHand?: boolean },
 ): Promise<Evaluator> {
   requireComparable(count, dataset);
   const choose = await import("./choose.ts");
   const { Evaluator } = await import("./evaluator.ts");
-  const indices = evenly(Math.min(count, dataset.count), dataset.count);
+  const real = await inMemory(dataset, count);
+  const indices = evenly(Math.min(count, real.count), real.count);
   const classifier = source !== undefined
     ? await choose.openClassifier(gpu, source)
     : atHand
-    ? await choose.classifierAtHand(gpu, dataset)
-    : await choose.bestClassifier(gpu, dataset, onMessage);
+    ? await choose.classifierAtHand(gpu, real)
+    : await choose.bestClassifier(gpu, train ?? dataset, onMessage);
   try {
-    if (source !== undefined) await choose.requireFit(classifier, dataset, indices);
-    return await Evaluator.create(classifier, dataset, indices);
+    if (source !== undefined || train) await choose.requireFit(classifier, real, indices);
+    return await Evaluator.create(classifier, real, indices);
   } catch (error) {
     classifier[Symbol.dispose]();
     throw error;
@@ -134,17 +142,28 @@ export async function evaluate(
   dataset: Dataset | StreamedDataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation & Required<Pick<Evaluation, "kernelDistance">>> {
-  const { count = 10_000, seed = 0 } = options;
-  validateDataset(dataset);
+  const { count = 10_000, seed = 0, train = dataset } = options;
   requireSeed(seed);
-  requireGenerates(generator, dataset);
-  requireComparable(count, dataset);
-  const compared = await inMemory(dataset, count);
-  using evaluator = await evaluatorOf(generator.gpu, compared, options);
-  using sampler = new Sampler(generator.gpu, generator, count);
-  const images = generated(generator, sampler, { count, seed, labels: compared.labels });
-  const evaluation = await evaluator.measure(count, images, { subsets: SUBSETS, seed });
+  for (const images of [dataset, train]) {
+    validateDataset(images);
+    requireGenerates(generator, images);
+  }
+  using evaluator = await evaluatorOf(generator.gpu, dataset, options);
+  const { labels } = dataset;
+  const evaluation = await measureAll(generator, evaluator, { count, seed, labels });
   return { ...evaluation, kernelDistance: evaluation.kernelDistance! };
+}
+
+/** All measures of a generator's images. */
+export async function measureAll(
+  generator: Generator,
+  evaluator: Evaluator,
+  options: GeneratedOptions,
+): Promise<Evaluation> {
+  const { count, seed } = options;
+  using sampler = new Sampler(generator.gpu, generator, count);
+  const images = generated(generator, sampler, options);
+  return await evaluator.measure(count, images, { subsets: SUBSETS, seed });
 }
 
 /** Refuses a data set of images of another size than a generator's. @throws {DataError} */

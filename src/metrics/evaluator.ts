@@ -14,6 +14,11 @@ export interface Evaluation extends EvaluationMetrics {
   readonly kernelDistance?: KernelDistance;
   /** How many generated images the classifier takes for each class; absent for a random network. */
   readonly classes?: readonly number[];
+  /**
+   * The fraction of generated images whose most likely class has a softmax of at least 0.9; absent for a
+   * random network.
+   */
+  readonly confident?: number;
   /** Generated images. */
   readonly count: number;
   /** Real images. */
@@ -31,17 +36,22 @@ const CHUNK = 256;
 /** Neighbors, as the papers have them. */
 const K = { precision: 3, density: 5 };
 
-/** Features of images, and the classes that the classifier finds. */
+/** The softmax from which on the classifier is confident of a class. */
+const CONFIDENT = 0.9;
+
+/** Features of images, the classes that the classifier finds, and the softmax of each. */
 export async function look(classifier: Classifier, count: number, images: ImageSource) {
   const features = new Float32Array(count * FEATURES);
   const classes = new Uint8Array(count);
+  const confidence = new Float64Array(count);
   for (let from = 0; from < count; from += CHUNK) {
     const to = Math.min(count, from + CHUNK);
     const seen = await classifier.look(await images(from, to));
     features.set(seen.features, from * FEATURES);
     classes.set(seen.classes, from);
+    confidence.set(seen.confidence, from);
   }
-  return { features, classes };
+  return { features, classes, confidence };
 }
 
 /** Compares images with a data set's, whose features are computed once. */
@@ -71,6 +81,11 @@ export class Evaluator implements Disposable {
     return new Evaluator(classifier, features, moments, ballsOf(features, FEATURES, K.density));
   }
 
+  /** Through which network it looks. */
+  get features(): string {
+    return this.classifier.name;
+  }
+
   /**
    * Compares images with the real ones. With `subsets`, the kernel distance is measured, too: it
    * takes as long as all else.
@@ -82,22 +97,23 @@ export class Evaluator implements Disposable {
     images: ImageSource,
     { subsets = 0, seed = 0 }: { readonly subsets?: number; readonly seed?: number } = {},
   ): Promise<Evaluation> {
-    const { classifier: { name, facts, knowsClasses }, real } = this;
-    const { features, classes } = await look(this.classifier, count, images);
+    const { classifier: { facts, knowsClasses }, real } = this;
+    const { features, classes, confidence } = await look(this.classifier, count, images);
     const frechetDistance = frechetOfMoments(
       this.moments,
       momentsOf("generated", features, FEATURES),
     );
     const histogram = Array.from({ length: facts.classes }, () => 0);
     for (const label of classes) histogram[label]++;
+    const confident = confidence.filter((softmax) => softmax >= CONFIDENT).length / count;
     return {
-      ...{ count, realCount: real.length / FEATURES, features: name },
+      ...{ count, realCount: real.length / FEATURES, features: this.features },
       frechetDistance,
       ...(subsets && {
         kernelDistance: kernelEstimate(real, features, FEATURES, { subsets, seed }),
       }),
       ...neighborMeasures(this.balls, features, FEATURES, K),
-      ...(knowsClasses && { classes: histogram, entropy: entropyOf(histogram) }),
+      ...(knowsClasses && { classes: histogram, entropy: entropyOf(histogram), confident }),
     };
   }
 

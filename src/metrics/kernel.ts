@@ -19,7 +19,7 @@ export interface KernelDistanceOptions {
 export interface KernelDistance {
   /** Their mean. */
   readonly mean: number;
-  /** Their standard deviation, divided by their number. */
+  /** Their standard deviation: the root of their mean squared distance from the mean. */
   readonly std: number;
 }
 

@@ -105,12 +105,13 @@ Deno.test("classifier: one of another data set is refused", async () => {
   await rejects(requireFit(classifier, { ...data, height: 4, width: 16 }, all(100)), {
     name: "DataError",
     message:
-      /^Cannot look at images of \[4, 16, 1\] through the classifier of corners .* \[8, 8, 1\]/,
+      /^Cannot look at images of \[4, 16, 1\] through the classifier of corners .* \[8, 8, 1\]\. Leave out/,
   });
   const others = { ...data, labels: data.labels.map((label) => (label + 1) % 3) };
   await rejects(requireFit(classifier, others, all(100)), {
     name: "DataError",
-    message: /which is of another one: it finds the labels of [\d.]+ % of these images/,
+    message:
+      /which is of another one: it finds the labels of [\d.]+ % of these images\. Leave out `classifier` \(/,
   });
 });
 
@@ -136,6 +137,10 @@ Deno.test("classifier: for a labeled data set one is trained, once, and kept", (
       // Without labels, or with one class, there is nothing to learn.
       using random = await best({ ...corners(80), labels: new Uint8Array(80) });
       equal(random.name, "a fixed random network, which says less than a classifier");
+      const read = () => Promise.reject(new Error("nothing is to be read"));
+      const { images: _, labels: __, ...sizes } = corners(80);
+      using streamed = await bestClassifier(gpu, { ...sizes, read, id: "" }, () => {});
+      equal(streamed.name, random.name);
     } finally {
       if (before === undefined) Deno.env.delete("XDG_CACHE_HOME");
       else Deno.env.set("XDG_CACHE_HOME", before);

@@ -4,10 +4,12 @@ import { deepEqual, equal, notDeepEqual, ok, rejects } from "node:assert/strict"
 import { evaluate, frechetDistance, Generator, kernelDistance } from "../../mod.ts";
 import { trainClassifier } from "../../src/metrics/train_classifier.ts";
 import { Evaluator } from "../../src/metrics/evaluator.ts";
-import { evenly } from "../../src/metrics/evaluate.ts";
 import { Classifier, realImages } from "../../src/metrics/classifier.ts";
+import { evenly, imagesAt } from "../../src/data/dataset.ts";
 import { generate, seedNoise } from "../../src/model/sampler.ts";
+import { RandomSequence, STREAM } from "../../src/model/threefry.ts";
 import { assertClose } from "../support/close.ts";
+import { inFolder } from "../support/folder.ts";
 import { corners } from "../support/labeled.ts";
 import { gpu, tinyBlobs } from "../support/small.ts";
 import { live } from "../support/training.ts";
@@ -54,6 +56,56 @@ Deno.test("evaluate: through a classifier, real images are at home and classes a
   generator.dispose();
 });
 
+Deno.test("evaluate: images with a softmax of 0.9 for a class are counted", async () => {
+  const facts = { dataset: "noise", image: [8, 8, 1], classes: 3, images: [], made: "" } as const;
+  const classifier = new Classifier(gpu, { ...facts, accuracy: 1 }, { seed: 4 });
+  const [kernel] = classifier.head.variables; // [64, 3]
+  const weights = Float32Array.from({ length: 192 }, (_, i) => 5 * Math.sin(i * i));
+  kernel.write(weights);
+  const data = corners(100);
+  const random = new RandomSequence(1, STREAM.samples);
+  const images = Float32Array.from({ length: 6400 }, () => random.normal());
+  using evaluator = await Evaluator.create(classifier, data, evenly(100, 100));
+  const { confident } = await evaluator.measure(
+    100,
+    (from, to) => images.subarray(64 * from, 64 * to),
+  );
+  const { features } = await classifier.look(images);
+  const softmax = Array.from({ length: 100 }, (_, image) => {
+    const logit = (label: number) =>
+      features.subarray(64 * image, 64 * image + 64)
+        .reduce((sum, feature, at) => sum + feature * weights[3 * at + label], 0);
+    const exps = [0, 1, 2].map((label) => Math.exp(logit(label)));
+    return Math.max(...exps) / exps.reduce((a, b) => a + b);
+  });
+  const sure = (least: number) => softmax.filter((value) => value >= least).length;
+  equal(confident, sure(0.9) / 100);
+  ok(0 < sure(0.95) && sure(0.95) < sure(0.9) && sure(0.9) < sure(0.85), softmax.join());
+});
+
+Deno.test("evaluate: a classifier learns from the images to train on, however few are compared", () =>
+  inFolder(async (dir) => {
+    const before = Deno.env.get("XDG_CACHE_HOME");
+    Deno.env.set("XDG_CACHE_HOME", dir);
+    const generator = new Generator(gpu, SIZES);
+    try {
+      const { images: _, ...rest } = corners(90);
+      const read = (places: Uint32Array) => imagesAt(corners(90), places);
+      const said: string[] = [];
+      const found = await evaluate(generator, corners(80), {
+        ...{ count: 70, train: { ...rest, read, id: "corners" } },
+        onMessage: (text) => said.push(text),
+      });
+      equal(said[0], "training a classifier on the labels of 90 images");
+      equal(found.realCount, 70);
+      ok(found.confident! >= 0 && found.confident! <= 1);
+    } finally {
+      generator.dispose();
+      if (before === undefined) Deno.env.delete("XDG_CACHE_HOME");
+      else Deno.env.set("XDG_CACHE_HOME", before);
+    }
+  }));
+
 Deno.test("evaluate: a generator with classes makes as many of each as the data has", async () => {
   const generator = new Generator(gpu, { ...SIZES, classes: 3 });
   const data = corners(90);
@@ -92,6 +144,8 @@ Deno.test("evaluate: what cannot be compared is refused, and nothing stays on th
       "data that the generator was trained on",
   });
   await rejects(evaluate(generator, tinyBlobs(100), { seed: -1 }), RangeError);
+  const train = { ...tinyBlobs(100), height: 4, width: 16 };
+  await rejects(evaluate(generator, tinyBlobs(100), { train }), /with a data set of \[4, 16, 1\]/);
   const classifier = new Uint8Array(9);
   await rejects(evaluate(generator, tinyBlobs(100), { count: 70, classifier }), {
     name: "CheckpointError",
