@@ -25,8 +25,8 @@ export interface Draw {
   whole(n: number): Tensor;
 }
 
-/** A value for each sample, to be broadcast over its pixels. */
-const perSample = (values: Tensor) => ops.reshape(values, [values.size, 1, 1, 1]);
+/** A value for each sample, [batch] as [batch, 1, 1, 1], to be broadcast over its pixels. */
+export const perSample = (values: Tensor) => ops.reshape(values, [values.size, 1, 1, 1]);
 
 /** center + factor * (x - center) */
 const scaleFrom = (center: Tensor, x: Tensor, factor: Tensor) =>

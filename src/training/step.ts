@@ -7,7 +7,7 @@ import { gatherImages } from "../ops/gather.ts";
 import { grad, weightedGrad } from "../ops/grad.ts";
 import * as ops from "../ops/mod.ts";
 import type { RandomState } from "../ops/random.ts";
-import { augment } from "../model/augment.ts";
+import { augment, perSample } from "../model/augment.ts";
 import type { GeneratorAverage } from "../model/average.ts";
 import type { Discriminator } from "../model/discriminator.ts";
 import type { Generator } from "../model/generator.ts";
@@ -48,9 +48,6 @@ interface Seen {
   readonly realLogits: Tensor;
   readonly fakeLogits: Tensor;
 }
-
-/** [batch] as [batch, 1, 1, 1]. */
-const perSample = (x: Tensor) => ops.reshape(x, [x.size, 1, 1, 1]);
 
 /**
  * The gradients of both losses, with one backward pass through the discriminator on fake images
@@ -98,8 +95,9 @@ export function gradientsOf(
 }
 
 /**
- * Records one step for a batch size, for `gpu.compile` or `gpu.compileAsync`: one generator forward, the discriminator on real and fake
- * images, both losses from that same forward, both gradients before either update.
+ * Records one step for a batch size, for `gpu.compile` or `gpu.compileAsync`: one generator forward, the
+ * discriminator on real and fake images, both losses from that same forward, both gradients before
+ * either update.
  *
  * Generated images get the labels of the batch's real ones. So they are distributed as the data's, no
  * further random numbers are drawn, and the images of a pair (see the relativistic objective) are of
