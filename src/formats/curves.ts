@@ -41,6 +41,24 @@ const SCALES: Readonly<Record<string, Scale>> = {
 const CAPACITY = 960;
 const MOST_EPOCHS = 1000;
 
+/** Something of each epoch: at most 1,000 entries, else only those of multiples of 10, 100 and so on. */
+class Epochs<T> {
+  readonly entries = new Map<number, T>();
+  /** Only epochs that are a multiple of this are kept: the axis names multiples of powers of ten. */
+  #every = 1;
+
+  /** Sets an epoch's entry, or removes it. */
+  set(epoch: number, entry: T | undefined): void {
+    this.entries.delete(epoch);
+    if (entry === undefined || epoch % this.#every) return;
+    this.entries.set(epoch, entry);
+    while (this.entries.size > MOST_EPOCHS) {
+      this.#every *= 10;
+      for (const e of this.entries.keys()) if (e % this.#every) this.entries.delete(e);
+    }
+  }
+}
+
 /** What the Fréchet distances add below, where there are any. */
 const PANEL = { height: 140, top: 474, bottom: 562, color: "#009e73" };
 
@@ -62,11 +80,10 @@ const FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 export class Curves {
   readonly #losses = NETWORKS.map(() => new Buckets(CAPACITY));
   #notFinite = 0;
-  #epochs = new Map<number, number>();
-  /** Fréchet distances by epoch. */
-  #distances = new Map<number, number>();
-  /** Only epochs that are a multiple of this are kept. */
-  #everyEpochs = 1;
+  /** Their last steps. */
+  readonly #epochs = new Epochs<number>();
+  /** Fréchet distances, with their steps. Few epochs may have one, so that they are thinned alone. */
+  readonly #distances = new Epochs<Point>();
   readonly #scale: Scale;
 
   /** @param objective whose losses they are */
@@ -90,17 +107,8 @@ export class Curves {
    * marked twice, the later mark counts.
    */
   markEpoch(step: number, epoch: number, distance?: number): void {
-    if (epoch % this.#everyEpochs) return;
     this.#epochs.set(epoch, step);
-    this.#distances.delete(epoch);
-    if (Number.isFinite(distance)) this.#distances.set(epoch, distance!);
-    if (this.#epochs.size <= MOST_EPOCHS) return;
-    this.#everyEpochs *= 10; // The axis names multiples of powers of ten.
-    for (const e of this.#epochs.keys()) {
-      if (e % this.#everyEpochs === 0) continue;
-      this.#epochs.delete(e);
-      this.#distances.delete(e);
-    }
+    this.#distances.set(epoch, Number.isFinite(distance) ? [step, distance!] : undefined);
   }
 
   /** Adds a line of a metrics log: the losses of a step, or the end of an epoch. */
@@ -143,7 +151,7 @@ export class Curves {
     const parts = [
       horizontal(y, [bottom, top], what),
       vertical(x, low, high),
-      epochAxis(x, this.#epochs, low),
+      epochAxis(x, this.#epochs.entries, low),
       equilibria ? dashed(y, equilibria) : "",
       `<g clip-path="url(#dcgan-plot)">`,
       ...curves.map((curve) => drawRange(curve, x, y)),
@@ -153,10 +161,8 @@ export class Curves {
       legend(sum),
       caption(0, "#666", notes) + caption(15, "#a00", warnings),
     ];
-    const distances = [...this.#distances].map(([epoch, distance]): Point => [
-      this.#epochs.get(epoch)!,
-      distance,
-    ]).filter(([step]) => step > low).sort(([a], [b]) => a - b);
+    const distances = [...this.#distances.entries.values()].filter(([step]) => step > low)
+      .sort(([a], [b]) => a - b);
     if (distances.length) parts.push(drawDistances(distances, x));
     const height = SIZE.height + (distances.length ? PANEL.height : 0);
     return frame(descriptionOf(curves, what, last), height, parts);

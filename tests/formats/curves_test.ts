@@ -342,3 +342,13 @@ Deno.test("curves: of very many epochs, few distances are drawn; zeros and a lon
   one.markEpoch(1, 1, 0);
   look(one.svg());
 });
+
+Deno.test("curves: of very many epochs, all distances of few evaluations are drawn", () => {
+  const curves = new Curves();
+  for (let epoch = 1; epoch <= 3000; epoch++) {
+    curves.add(epoch, 1, 1);
+    curves.markEpoch(epoch, epoch, epoch % 25 ? undefined : 1 / epoch);
+  }
+  const paths = nodes(parse(curves.svg()).svg, "path").filter(({ stroke }) => stroke === "#009e73");
+  assert.equal(paths[0].d.split("L").length, 120);
+});
