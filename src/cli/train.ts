@@ -6,6 +6,7 @@ import { SUPERSEDED } from "../files/checkpoints.ts";
 import { kindOf } from "../files/kind.ts";
 import { CHECKPOINTS } from "../files/run_folder.ts";
 import { mostImages } from "../formats/grid.ts";
+import { resolveHyperparameters } from "../training/hyperparameters.ts";
 import { kernelCacheDir } from "./calibrate.ts";
 import { loadData, streamData } from "./data.ts";
 import { planRun } from "./dry_run.ts";
@@ -103,6 +104,7 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
     ? PRESETS[flags.preset]
     : await optionsOfRun(place, flags.maxSteps, message);
   const options = chosen(before, flags);
+  resolveHyperparameters(options); // Refuses what does not fit together before the data is loaded.
   // The first is requested before the data is loaded; the library asks for another if it is lost.
   const unused = [await Gpu.request()];
   const { description, vendor, kind } = unused[0].info;

@@ -8,7 +8,11 @@ import { readRunRecord } from "../files/run_record.ts";
 import { MOST_IMAGES } from "../formats/grid.ts";
 import { commandsIn } from "../formats/run_record.ts";
 import { AUGMENTATIONS } from "../model/augment.ts";
-import { HYPERPARAMETERS, hyperparametersOf } from "../training/hyperparameters.ts";
+import {
+  HYPERPARAMETERS,
+  hyperparametersOf,
+  resolveHyperparameters,
+} from "../training/hyperparameters.ts";
 import { RECIPES } from "../training/recipes.ts";
 import { type Command, FLAGS, newProgram } from "./flags.ts";
 import { oneOf, path, positive, real, seed, someOf, whole } from "./values.ts";
@@ -184,12 +188,27 @@ export function optionsIn(flags: TrainFlags): RunOptions {
   });
 }
 
-/** A recipe's hyperparameters stand before a preset's, and flags of their own before both. */
+/** A recipe wins over a preset, and flags win over both. */
 export const chosen = (before: RunOptions, flags: TrainFlags): RunOptions => ({
   ...before,
-  ...RECIPES[flags.recipe ?? "tutorial"],
+  ...recipeIn(flags),
   ...optionsIn(flags),
 });
+
+/**
+ * A recipe's hyperparameters. Beside those of the run that is resumed, it has the tutorial's values of
+ * what only other recipes name: so the library refuses another recipe than the run's.
+ */
+function recipeIn({ recipe, preset, resume }: TrainFlags): Hyperparameters {
+  if (recipe === undefined) return {};
+  if (resume === undefined || preset !== undefined) return RECIPES[recipe];
+  const defaults = resolveHyperparameters({});
+  const named = Object.values(RECIPES).flatMap(Object.keys) as (keyof Hyperparameters)[];
+  return {
+    ...Object.fromEntries(named.map((name) => [name, defaults[name]])),
+    ...RECIPES[recipe],
+  };
+}
 
 /** Drops what is undefined, so that a preset's or the library's value stays. */
 const given = (options: RunOptions): RunOptions =>

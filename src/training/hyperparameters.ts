@@ -203,9 +203,11 @@ function requireFitting(resolved: ResolvedHyperparameters): void {
   } as const;
   for (const name of Object.keys(belongs) as (keyof typeof belongs)[]) {
     if (resolved[name] === 0 || (belongs[name] as readonly string[]).includes(objective)) continue;
+    // It may be a recipe's, so that it cannot be left out.
+    const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new RangeError(
-      `The objective "${objective}" has no ${name}, got ${resolved[name]}: leave it out, or use ` +
-        `the objective ${named(belongs[name])}`,
+      `The objective "${objective}" has no ${name}, got ${resolved[name]}: set it to 0 ` +
+        `(${name}: 0, --${flag} 0), or use the objective ${named(belongs[name])}`,
     );
   }
 }

@@ -7,10 +7,12 @@ import { renamed, trainFlags } from "../../src/cli/train_flags.ts";
 import { HYPERPARAMETERS } from "../../src/training/hyperparameters.ts";
 import { RECIPES } from "../../src/training/recipes.ts";
 
-const optionsOf = (line: string) => {
+const flagsOf = (line: string) => {
   const program = newProgram().configureOutput({ writeOut() {}, writeErr() {} });
-  return optionsIn(trainFlags(program).parse(renamed(line.split(" ")), { from: "user" }).opts());
+  return trainFlags(program).parse(renamed(line.split(" ")), { from: "user" }).opts();
 };
+
+const optionsOf = (line: string) => optionsIn(flagsOf(line));
 
 Deno.test("train: each flag becomes the option of its name", () => {
   assert.deepEqual(
@@ -51,9 +53,9 @@ Deno.test("train: every hyperparameter has a flag", () => {
   for (const name of HYPERPARAMETERS) assert.ok(flags.includes(name), name);
 });
 
-Deno.test("train: a recipe stands before a preset, and a flag before both", () => {
+Deno.test("train: a recipe wins over a preset, and a flag over both", () => {
   const chosenBy = (line: string) => {
-    const flags = trainFlags(newProgram()).parse(line.split(" "), { from: "user" }).opts();
+    const flags = flagsOf(line);
     return chosen(flags.preset ? PRESETS[flags.preset] : {}, flags);
   };
   const { batchSize, beta1, epochs, ema, learningRate } = chosenBy(
@@ -62,6 +64,17 @@ Deno.test("train: a recipe stands before a preset, and a flag before both", () =
   assert.deepEqual([batchSize, beta1, ema], [RECIPES.fast.batchSize, RECIPES.fast.beta1, 0.997]);
   assert.deepEqual([epochs, learningRate], [PRESETS.quick.epochs, 0.5]);
   assert.equal(chosenBy("--preset quick --recipe tutorial").beta1, 0.5);
+});
+
+Deno.test("train: the recipe of a resumed run says all that a recipe says", () => {
+  const before = { ...RECIPES.fast, seed: 7, noiseDim: 6 };
+  assert.deepEqual(chosen(before, flagsOf("--resume")), before);
+  assert.deepEqual(chosen(before, flagsOf("--resume --recipe fast")), before);
+  assert.deepEqual(chosen(before, flagsOf("--resume --recipe tutorial --beta1 0.5")), {
+    ...{ batchSize: 256, learningRate: 1e-4, beta1: 0.5, beta2: 0.999, dropout: 0.3 },
+    ...{ objective: "nonsaturating", r1: 0, r2: 0, normalization: "batch", ema: 0 },
+    ...{ seed: 7, noiseDim: 6 },
+  });
 });
 
 Deno.test("train: the quick preset's networks fit the images", () => {

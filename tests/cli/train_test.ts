@@ -103,6 +103,12 @@ Deno.test("train: help explains every flag; mistakes exit with 2 and a sentence"
     [0, "train --help"],
     [2, "tran", /unknown command 'tran'/],
     [1, "train --data no/such/folder", /^error: There is no folder .*no\/such\/folder/m],
+    // Before the data is looked for.
+    [
+      1,
+      "train --data no/such/folder --recipe fast --objective hinge --label-smoothing 0.1",
+      /--label-smoothing 0\)/,
+    ],
     [2, "train --image-size 32,32", /--image-size is for image files, and --data names no folder/],
   );
   for (const flag of ["preset", "epochs", "max-steps", "seed", "out", "data", "resume"]) {

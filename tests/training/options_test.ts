@@ -77,9 +77,11 @@ Deno.test("options: wrong options are refused before anything is made", async ()
     [
       { gradientPenalty: 10, objective: "hinge" },
       "RangeError",
-      /^The objective "hinge" has no gradientPenalty, got 10: leave it out, or use .* "wgan-gp"$/,
+      /^The objective "hinge" has no gradientPenalty, got 10: set it to 0 \(gradientPenalty: 0, --gradient-penalty 0\), or use .* "wgan-gp"$/,
     ],
-    [{ r2: 1, objective: "wgan-gp" }, "RangeError", /"wgan-gp" has no r2, got 1: leave it out/],
+    [{ r2: 1, objective: "wgan-gp" }, "RangeError", /"wgan-gp" has no r2, got 1: set it to 0 /],
+    // Of the recipe, which nobody can leave out.
+    [{ recipe: "fast", objective: "wgan-gp" }, "RangeError", /no r1, got 1: .*\(r1: 0, --r1 0\)/],
     [
       { labelSmoothing: 0.1, recipe: "fast" },
       "RangeError",
