@@ -293,11 +293,24 @@ class Run implements AsyncDisposable {
     this.#epochs.set(epoch, complete);
     await this.#folder?.epoch(complete);
     if (this.#isNew("epoch", epoch)) await onEpoch(complete);
-    const due = epoch % everyEpochs === 0 || (epoch === 1 && afterFirstEpoch) || isBest(trainer);
-    if (due || this.#unsaved || this.#isSaveDue()) await this.#save(trainer);
-    if (deviceLosses > 0 && this.#newest?.position.steps !== trainer.steps) {
-      this.#newest = await trainer.snapshot();
-    }
+    const due = epoch % everyEpochs === 0 || (epoch === 1 && afterFirstEpoch) || this.#unsaved;
+    if (due || this.#isSaveDue() || await this.#isBest(trainer)) await this.#save(trainer);
+    if (deviceLosses > 0) await this.#snapshot(trainer);
+  }
+
+  /** Whether the epoch that ended is the best so far. */
+  async #isBest(trainer: Trainer): Promise<boolean> {
+    if (!this.#folder || !this.options.checkpoint.atEnd) return false;
+    if (trainer.history.at(-1)!.frechetDistance === undefined) return false;
+    const snapshot = await this.#snapshot(trainer);
+    // Where the folder cannot be read, the checkpoint's own message says so.
+    return await this.#folder.checkpoints.isBest(snapshot).catch(() => true);
+  }
+
+  /** The state as it stands, read from the device once. */
+  async #snapshot(trainer: Trainer): Promise<Snapshot> {
+    if (this.#newest?.position.steps === trainer.steps) return this.#newest;
+    return this.#newest = await trainer.snapshot();
   }
 
   /** Makes images, writes them and reports them; gives their path. */
@@ -336,8 +349,7 @@ class Run implements AsyncDisposable {
     this.#savedAt = performance.now();
     if (!this.#folder || !this.options.checkpoint.atEnd) return;
     if (this.#saved.steps === trainer.steps) return;
-    this.#newest = await trainer.snapshot();
-    await this.#write(this.#newest, atEnd);
+    await this.#write(await this.#snapshot(trainer), atEnd);
   }
 
   async #write(snapshot: Snapshot, atEnd: boolean): Promise<void> {
@@ -378,13 +390,6 @@ class Run implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#folder?.[Symbol.asyncDispose]();
   }
-}
-
-/** Whether the last epoch is the best of those that were evaluated. */
-function isBest({ history }: Trainer): boolean {
-  const distances = history.map(({ frechetDistance }) => frechetDistance ?? Infinity);
-  const last = distances.pop() ?? Infinity;
-  return last < Math.min(...distances);
 }
 
 /** The path of a folder, also of one that a browser gave. */

@@ -28,12 +28,20 @@ export async function readCheckpoint<P>(path: string): Promise<Checkpoint<P>> {
 }
 
 const NAME = /^ckpt-(\d{4,})(?:-step-(\d+))?\.safetensors$/;
-/**
- * How good a checkpoint is: lower is better, NaN is unknown; undefined if a number is not finite. The
- * energy distance in files of version 0.1.0 says nothing here.
- */
-function distanceOf<P>({ frechetDistance = NaN, tensors }: Checkpoint<P>): number | undefined {
-  return firstNonFinite(tensors) === undefined ? frechetDistance : undefined;
+
+/** How good a checkpoint is. The energy distance in files of version 0.1.0 says nothing here. */
+interface Quality {
+  /** Whether all numbers are finite. */
+  readonly finite: boolean;
+  /** Lower is better; NaN is unknown. */
+  readonly distance: number;
+  /** What the distance compares: one of something else says nothing beside it. */
+  readonly compared?: string;
+}
+
+function qualityOf<P>({ frechetDistance, compared, tensors }: Checkpoint<P>): Quality {
+  const finite = firstNonFinite(tensors) === undefined;
+  return { finite, distance: finite ? frechetDistance ?? NaN : NaN, compared };
 }
 
 /** Folder for checkpoints newer than the one that a run resumed from. */
@@ -41,8 +49,8 @@ export const SUPERSEDED = "superseded";
 
 /** Checkpoints of one run, `ckpt-0015.safetensors` after epoch 15. */
 export class CheckpointFolder {
-  /** Of those that can be read, by path; as `distanceOf` says. */
-  readonly #distances = new Map<string, number | undefined>();
+  /** Of those that can be read, by path. */
+  readonly #qualities = new Map<string, Quality>();
 
   /**
    * @param keep how many of the newest to keep (3); the best and the newest of finite numbers stay,
@@ -65,34 +73,47 @@ export class CheckpointFolder {
     const name = step === undefined ? `ckpt-${number}` : `ckpt-${number}-step-${step}`;
     const path = join(this.path, `${name}.safetensors`);
     await writeFileAtomic(path, encodeCheckpoint(checkpoint));
-    this.#distances.set(path, distanceOf(checkpoint));
+    this.#qualities.set(path, qualityOf(checkpoint));
     return { path, best: await this.#prune(path) === path };
+  }
+
+  /** Whether a checkpoint is better than all that are there and compare the same. */
+  async isBest<P>(checkpoint: Checkpoint<P>): Promise<boolean> {
+    const { distance, compared } = qualityOf(checkpoint);
+    const others = (await this.#readable()).filter((one) => one.compared === compared);
+    return others.every((one) => Number.isNaN(one.distance) || distance < one.distance);
   }
 
   /** Removes those that are neither new nor the best. Returns the path of the best. */
   async #prune(written: string): Promise<string | undefined> {
-    const distances = this.#distances;
+    const readable = await this.#readable();
+    const finite = readable.filter((one) => one.finite);
+    const known = finite.filter(({ distance }) => !Number.isNaN(distance));
+    const alike = known.filter(({ compared }) => compared === known.at(-1)!.compared);
+    const least = Math.min(...alike.map(({ distance }) => distance));
+    const best = alike.findLast(({ distance }) => distance === least)?.path; // The newer of two.
+    // In a run with `onNonFinite: "warn"`, the last finite checkpoint is the one to go back to.
+    const kept = [best, written, finite.at(-1)?.path];
+    for (const { path } of readable.slice(0, -this.keep)) {
+      if (kept.includes(path)) continue;
+      await system.remove(path);
+      this.#qualities.delete(path);
+    }
+    return best;
+  }
+
+  /** Those that can be read, the oldest first. */
+  async #readable(): Promise<(Quality & { readonly path: string })[]> {
+    const qualities = this.#qualities;
     const paths = await this.list();
     for (const path of paths) {
-      if (distances.has(path)) continue;
-      await readCheckpoint(path).then((read) => distances.set(path, distanceOf(read)), (error) => {
+      if (qualities.has(path)) continue;
+      await readCheckpoint(path).then((read) => qualities.set(path, qualityOf(read)), (error) => {
         // It stays; a resume reports what is wrong with it.
         if (!(error instanceof CheckpointError)) throw error;
       });
     }
-    const readable = paths.filter((path) => distances.has(path));
-    const finite = readable.filter((path) => distances.get(path) !== undefined);
-    const known = finite.filter((path) => !Number.isNaN(distances.get(path)));
-    const least = Math.min(...known.map((path) => distances.get(path)!));
-    const best = known.findLast((path) => distances.get(path) === least); // The newer of two.
-    // In a run with `onNonFinite: "warn"`, the last finite checkpoint is the one to go back to.
-    const kept = [best, written, finite.at(-1)];
-    for (const path of readable.slice(0, -this.keep)) {
-      if (kept.includes(path)) continue;
-      await system.remove(path);
-      distances.delete(path);
-    }
-    return best;
+    return paths.flatMap((path) => qualities.has(path) ? { path, ...qualities.get(path)! } : []);
   }
 
   /**

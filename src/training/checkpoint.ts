@@ -22,6 +22,8 @@ export interface Checkpoint<Position> {
   readonly version: string;
   /** How far generated images were from real ones, if that was measured: lower is better. */
   readonly frechetDistance?: number;
+  /** How many images that compares, and through which network: others give another distance. */
+  readonly compared?: string;
   /** Where the run stands. */
   readonly position: Position;
 }
@@ -31,7 +33,8 @@ const reviveNumber = (_key: string, value: unknown) => value === null ? NaN : de
 
 /** Bytes of a checkpoint file. */
 export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<ArrayBuffer> {
-  const { tensors, configuration, kernels, version, frechetDistance, position } = checkpoint;
+  const { tensors, configuration, kernels, version, position } = checkpoint;
+  const { frechetDistance, compared } = checkpoint;
   const metadata = {
     format: String(FORMAT),
     version,
@@ -39,6 +42,7 @@ export function encodeCheckpoint<P>(checkpoint: Checkpoint<P>): Uint8Array<Array
     kernels,
     position: encodeJSON(position),
     ...(frechetDistance === undefined ? {} : { frechetDistance: String(frechetDistance) }),
+    ...(compared === undefined ? {} : { compared }),
   };
   return encodeSafetensors(withChecksums({ tensors, metadata }));
 }
@@ -79,7 +83,7 @@ export function decodeCheckpoint<P>(bytes: Uint8Array, path: string): Checkpoint
     throw damaged(`The configuration in ${path} is ${quote(options)}, no object`);
   }
   // It decides which checkpoint is the best one, so nothing else may be taken for a number.
-  const { frechetDistance: distance } = metadata;
+  const { frechetDistance: distance, compared } = metadata;
   if (distance?.trim() === "" || (Number.isNaN(Number(distance ?? 0)) && distance !== "NaN")) {
     throw damaged(`The Fréchet distance in ${path} is ${quote(distance)}`);
   }
@@ -89,6 +93,7 @@ export function decodeCheckpoint<P>(bytes: Uint8Array, path: string): Checkpoint
     kernels,
     version,
     frechetDistance: distance === undefined ? undefined : Number(distance),
+    compared,
     position: parse(position, reviveNumber) as P,
   };
 }

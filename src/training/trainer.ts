@@ -315,7 +315,7 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
       configuration: this.configuration,
       kernels: this.#kernels ?? describeKernels(this.gpu),
       version: VERSION,
-      frechetDistance: this.#samples.evaluation?.frechetDistance,
+      ...distanceIn(this.#samples.evaluation),
       position: this.#loop.position,
     }));
   }
@@ -387,4 +387,12 @@ export class Trainer implements AsyncIterable<TrainEvent>, Disposable {
     this.#model[Symbol.dispose]();
     if (!(this.#options.gpu instanceof Gpu)) this.gpu[Symbol.dispose]();
   }
+}
+
+/** The distance that a checkpoint has, and what it compares. */
+function distanceIn(evaluation: Evaluation | undefined) {
+  if (!evaluation) return {};
+  const { frechetDistance, count, realCount, features } = evaluation;
+  const compared = `${count} generated and ${realCount} real images, through ${features}`;
+  return { frechetDistance, compared };
 }

@@ -62,12 +62,13 @@ test("checkpoints: newer and foreign files are refused; steps are in order of th
 });
 
 /** A checkpoint that only says how good it is. */
-const judged = (frechetDistance?: number) => ({
+const judged = (frechetDistance?: number, compared?: string) => ({
   tensors: new Map(),
   configuration: {},
   kernels: "",
   version: "",
   frechetDistance,
+  compared,
   position: {},
 });
 
@@ -89,4 +90,23 @@ test("checkpoints: what is kept, of files of earlier runs too", async (dir) => {
   assert.ok(epochs().includes("0004-step-1"));
   assert.equal((await second.save(6, undefined, judged(0.5))).best, true);
   assert.ok(!epochs().includes("0002"));
+});
+
+test("checkpoints: distances that compare other images say nothing beside each other", async (dir) => {
+  const [few, many] = [
+    (distance: number) => judged(distance, "few"),
+    (d: number) => judged(d, "many"),
+  ];
+  const first = new CheckpointFolder(dir, 1);
+  assert.equal((await first.save(1, undefined, many(1))).best, true);
+  assert.equal((await first.save(2, undefined, many(3))).best, false);
+  assert.deepEqual([await first.isBest(many(0.5)), await first.isBest(many(2))], [true, false]);
+  assert.equal(await first.isBest(few(2)), true);
+  // Another process knows it from the files.
+  const second = new CheckpointFolder(dir, 1);
+  assert.deepEqual([await second.isBest(many(2)), await second.isBest(few(2))], [false, true]);
+  await second.save(3, 1, judged());
+  assert.deepEqual(namesIn(dir), ["ckpt-0001.safetensors", "ckpt-0003-step-1.safetensors"]);
+  assert.equal((await second.save(3, undefined, few(2))).best, true);
+  assert.deepEqual(namesIn(dir), ["ckpt-0003.safetensors"]);
 });

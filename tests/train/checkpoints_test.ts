@@ -100,3 +100,20 @@ test("train: checkpoints by the clock come after the events of an epoch, and res
   const names = ["0001-step-3", "0002-step-6", "0002-step-9", "0003-step-12", "0003"];
   assert.deepEqual(kept(outDir), names.map((name) => `ckpt-${name}.safetensors`));
 });
+
+test("train: a resume that evaluates other numbers of images has a best checkpoint of its own", async (outDir) => {
+  // Nothing moves, and fewer images are farther from the same data.
+  const still = { learningRate: 0, normalization: "none", outDir, evaluateEvery: 1 } as const;
+  await train({ ...still, epochs: 1, evaluateCount: 700 });
+  const resumed = {
+    ...still,
+    epochs: 3,
+    evaluateCount: 65,
+    resume: true,
+    checkpoint: { everyEpochs: 9 },
+  };
+  const { history, messages } = await train(resumed);
+  const [before, after] = history.map(({ frechetDistance }) => frechetDistance!);
+  assert.ok(before < after, `${before} and ${after}`);
+  assert.deepEqual(written(messages.filter((text) => /best so far/.test(text)))[0], "0002");
+});
