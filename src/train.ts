@@ -6,6 +6,7 @@ import { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
 import type { Discriminator } from "./model/discriminator.ts";
 import type { Generator } from "./model/generator.ts";
+import { gridLabels } from "./model/labels.ts";
 import { requireFinite } from "./training/checkpoint.ts";
 import type { EpochEvent, TrainEvent } from "./training/events.ts";
 import {
@@ -319,12 +320,13 @@ class Run implements AsyncDisposable {
     { step, epoch }: { readonly step: number; readonly epoch: number },
     ofEpoch: boolean,
   ): Promise<string | undefined> {
-    const { imageCount, onImage } = this.options;
-    const images = await trainer.sample({ count: imageCount });
+    const { imageCount: count, imageColumns: columns, classes, onImage } = this.options;
+    const labels = classes ? gridLabels(count, classes, columns) : undefined;
+    const images = await trainer.sample({ count, labels });
     const path = await this.#folder?.image(images, { step, epoch, ofEpoch });
     // After a step's image comes that of the epoch which the step ends.
     if (this.#isNew("image", 2 * step + (ofEpoch ? 1 : 0))) {
-      await onImage({ step, epoch, images, path });
+      await onImage({ step, epoch, images, columns, path });
     }
     return path;
   }
@@ -402,11 +404,12 @@ async function folderPath(folder: string | FolderHandle | undefined): Promise<st
 /** Opens the folder of a run. What needs a file system is loaded when it is used. */
 async function openFolder(
   outDir: string,
-  { dataset: { height, width, channels }, imageCount: count, checkpoint, onMessage }:
-    ResolvedTrainOptions,
+  options: ResolvedTrainOptions,
 ) {
+  const { dataset: { height, width, channels }, checkpoint, onMessage } = options;
+  const { imageCount: count, imageColumns: columns } = options;
   const { RunFolder } = await import("./files/run_folder.ts");
-  const images = { count, height, width, channels };
+  const images = { count, height, width, channels, columns };
   return await RunFolder.open(outDir, { images, keep: checkpoint.keep, onMessage });
 }
 

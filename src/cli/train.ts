@@ -114,7 +114,7 @@ async function train(flags: TrainFlags, typed: readonly string[]): Promise<void>
   const dataset = streamed ?? await loadData(flags, say);
   // The record of a run must not stop it: it may ask for more images than can be made of this data.
   const most = mostImages(dataset.height, dataset.width);
-  const imageCount = flags.images ?? Math.min(options.imageCount ?? 16, most);
+  const imageCount = flags.images ?? (options.imageCount && Math.min(options.imageCount, most));
   let { epochs } = options;
   const command = [...typed];
   if (flags.preset === "quick" && flags.epochs === undefined) {

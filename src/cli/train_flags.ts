@@ -140,7 +140,11 @@ export const trainFlags = (command: Command) =>
       positive,
     )
     .option("--keep <N>", "keep the newest N checkpoints, and the best (3)", whole(1))
-    .option("--images <N>", "images in a grid (16)", whole(1, MOST_IMAGES))
+    .option(
+      "--images <N>",
+      "images in a grid (16; with --conditional, 8 of each class)",
+      whole(1, MOST_IMAGES),
+    )
     .option("--image-every <N>", "write images every N steps, too", whole(1))
     .optionsGroup("Output:")
     .option("--quiet", "print only errors")

@@ -11,8 +11,8 @@ import { ifThere, NotAFile, readFile } from "./kind.ts";
 import { stepsPerEpoch } from "./run_record.ts";
 import { system } from "./system.ts";
 
-/** Sizes of the images of one grid. */
-export type ImageShape = Pick<GridOptions, "count" | "height" | "width" | "channels">;
+/** Sizes of the images of one grid, and how many are in a row. */
+export type ImageShape = Pick<GridOptions, "count" | "height" | "width" | "channels" | "columns">;
 
 /** Which images: those after epochs, or those after steps in the middle of them. */
 export type ImageKind = "epoch" | "step";
@@ -93,8 +93,7 @@ export const FRAME_MS = 200;
 
 /** Writes a grid of images on [-1, 1] as a PNG file. */
 export async function writeGrid(path: string, images: Float32Array, shape: ImageShape) {
-  const columns = Math.ceil(Math.sqrt(shape.count));
-  const options = { ...shape, columns, scale: GRID_SCALE, padding: GRID_SCALE };
+  const options = { ...shape, scale: GRID_SCALE, padding: GRID_SCALE };
   await writeFileAtomic(path, encodePNG(imageGrid(images, options)));
 }
 

@@ -29,7 +29,7 @@ export function checkpointsOf(outDir: string, keep?: number): CheckpointFolder {
 }
 
 interface RunFolderOptions {
-  /** Sizes of the images of one grid. */
+  /** Sizes of the images of one grid, and how many are in a row. */
   readonly images: ImageShape;
   /** How many of the newest checkpoints stay. Default 3. */
   readonly keep?: number;

@@ -59,6 +59,8 @@ export interface ImageEvent {
   readonly epoch: number;
   /** [count, height, width, channels] on [-1, 1]. */
   readonly images: Float32Array;
+  /** Images in each row of the grid; a row of a conditional run shows one class. */
+  readonly columns: number;
   /** The file, if there is an `outDir` and it could be written. */
   readonly path?: string;
 }

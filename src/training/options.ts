@@ -91,7 +91,10 @@ export interface CheckpointPolicy {
 export interface WatchOptions {
   /** Images after every so many steps, as well as after every epoch. Default: epochs only. */
   readonly imageEverySteps?: number;
-  /** Images a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. */
+  /**
+   * Images a grid, at most 4,096; fewer of large ones. A square number looks best. Default 16. The grid
+   * of a conditional run has one class in each row: by default 8 images of each class, for up to 32.
+   */
   readonly imageCount?: number;
   /** Called for every step in order, some steps late: losses are read from the device in batches. */
   readonly onStep?: (event: StepEvent) => void;
@@ -134,6 +137,10 @@ export interface TrainOptions extends TrainerOptions, WatchOptions {
   /** The command that was typed, for `run.json`. */
   readonly command?: readonly string[];
 }
+
+/** Images of each class in a grid, and most classes, where nobody says how many images. */
+const IMAGES_OF_CLASS = 8;
+const MOST_CLASSES = 32;
 
 const ignore = () => {};
 
@@ -196,16 +203,22 @@ export type ResolvedTrainOptions = Readonly<ReturnType<typeof resolveTrainOption
 /** Checks options and adds all defaults, under the names of this version. */
 export function resolveTrainOptions(options: TrainOptions) {
   const resolved = resolveOptions(options);
-  const { onPicture, pictureCount = 16, pictureEverySteps = Infinity } = options;
+  const { onPicture, pictureCount, pictureEverySteps = Infinity } = options;
   const onPictures = onPicture &&
     ((event: ImageEvent) => onPicture({ ...event, pictures: event.images }));
-  const { imageCount = pictureCount, imageEverySteps = pictureEverySteps } = options;
+  const { imageEverySteps = pictureEverySteps } = options;
   const { onStep = ignore, onEpoch = ignore, onImage = onPictures ?? ignore } = options;
   const { outDir, resume = false, overwrite = false, deviceLosses = 3, command } = options;
   if (imageEverySteps !== Infinity) requireCount("imageEverySteps", imageEverySteps);
-  requireCount("imageCount", imageCount, MOST_IMAGES);
   const { height, width } = resolved.dataset;
   const most = mostImages(height, width);
+  const classes = resolved.conditional ? labelsOf(resolved.dataset).classes : 0;
+  const rows = Math.min(classes, MOST_CLASSES, Math.floor(most / IMAGES_OF_CLASS));
+  const given = options.imageCount ?? pictureCount;
+  const imageCount = given ?? (rows * IMAGES_OF_CLASS || 16);
+  requireCount("imageCount", imageCount, MOST_IMAGES);
+  const byClass = given === undefined && classes > 0;
+  const imageColumns = byClass ? IMAGES_OF_CLASS : Math.ceil(Math.sqrt(imageCount));
   if (imageCount > most) {
     throw new RangeError(
       `imageCount must be at most ${most} for images of ${width} x ${height}, got ${imageCount}: ` +
@@ -220,7 +233,7 @@ export function resolveTrainOptions(options: TrainOptions) {
   }
   return {
     ...resolved,
-    ...{ imageCount, imageEverySteps, onStep, onEpoch, onImage },
+    ...{ classes, imageCount, imageColumns, imageEverySteps, onStep, onEpoch, onImage },
     ...{ outDir, resume, overwrite, deviceLosses, command },
     checkpoint: resolvePolicy(options.checkpoint),
   };

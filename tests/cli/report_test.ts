@@ -125,7 +125,7 @@ Deno.test("progress: a program gets events, nobody gets nothing", () => {
     const report = new RunReport(out, { json: true, quiet });
     report.message("hello");
     report.step({ ...STEP, step: 1, generatorLoss: NaN });
-    report.image({ step: 1, epoch: 1, images: new Float32Array(9), path: "a.png" });
+    report.image({ step: 1, epoch: 1, images: new Float32Array(9), columns: 3, path: "a.png" });
     assert.equal(out.text, quiet ? "" : json);
   }
 });

@@ -13,7 +13,7 @@ const withFolder = (
 ) =>
   inFolder(async (dir) => {
     await lay(dir, paths);
-    const images = { count: 1, height: 4, width: 4, channels: 1 };
+    const images = { count: 1, height: 4, width: 4, channels: 1, columns: 1 };
     await using folder = await RunFolder.open(dir, { images, onMessage: () => {} });
     await body(folder, () => contents(dir), dir);
   });

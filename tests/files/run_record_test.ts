@@ -88,7 +88,7 @@ Deno.test("run record: a damaged one is said, never stops a run, and is not blow
       await put(dir, { "run.json": text });
       const { messages, onMessage } = listen();
       assert.equal(await readRunRecord(dir, onMessage), undefined, text);
-      const images = { count: 1, height: 4, width: 4, channels: 1 };
+      const images = { count: 1, height: 4, width: 4, channels: 1, columns: 1 };
       await using folder = await RunFolder.open(dir, { images, onMessage });
       assert.equal(await folder.objection({ seed: 1 }), undefined, text);
       await writeRunRecord(dir, { ...FACTS, fromStep: 9 }, onMessage);

@@ -6,7 +6,9 @@ import { GifReader } from "npm:omggif@1.0.10";
 import { decodePNG, tutorialFrames } from "../../mod.ts";
 import { animated, listImages } from "../../src/files/images.ts";
 import { stepsPerEpoch } from "../../src/files/run_record.ts";
-import { test, train } from "../support/small.ts";
+import { gridLabels } from "../../src/model/labels.ts";
+import { generate, seedNoise } from "../../src/model/sampler.ts";
+import { gpu, SMALL, test, train } from "../support/small.ts";
 import { namesIn, weightsOf } from "../support/training.ts";
 
 const frames = async (gif?: string) => new GifReader(await Deno.readFile(gif!)).numFrames();
@@ -18,6 +20,18 @@ test("train: an outDir gets images, the GIF and checkpoints", async (outDir) => 
   assert.deepEqual(namesIn(outDir), ["dcgan.gif", ...images, ...logs, "training_checkpoints"]);
   const { width, height } = decodePNG(await Deno.readFile(join(outDir, images[0])));
   assert.deepEqual([width, height], [4 * 24 + 5 * 3, 4 * 24 + 5 * 3]);
+});
+
+test("train: the grid of a conditional run has a row of each class", async (outDir) => {
+  const labels = Uint8Array.from({ length: 70 }, (_, i) => i % 3);
+  const dataset = { ...SMALL.dataset, labels };
+  const run = await train({ outDir, dataset, conditional: true, epochs: 1 });
+  const [{ images, columns, path }] = run.imageEvents;
+  assert.equal(columns, 8);
+  const noise = seedNoise(24, SMALL.noiseDim, SMALL.seed);
+  assert.deepEqual(images, await generate(gpu, run.generator, noise, gridLabels(24, 3, 8)));
+  const { width, height } = decodePNG(await Deno.readFile(path!));
+  assert.deepEqual([width, height], [8 * 24 + 9 * 3, 3 * 24 + 4 * 3]);
 });
 
 test("train: a resumed run's GIF has the images from before", async (outDir) => {

@@ -195,3 +195,23 @@ Deno.test("options: the names of version 0.1.0 work, and those of this version w
   });
   assert.deepEqual(imageEvents.map(({ images }) => images.length), [64]);
 });
+
+Deno.test("options: the grid of a conditional run has a row of 8 images for each class", () => {
+  const grid = (classes: number, options: Partial<TrainOptions> = {}) => {
+    const labels = Uint8Array.from({ length: 70 }, (_, i) => i % classes);
+    const dataset = { ...SMALL.dataset, labels };
+    const resolved = resolveTrainOptions({ ...SMALL, dataset, conditional: true, ...options });
+    return [resolved.imageCount, resolved.imageColumns];
+  };
+  assert.deepEqual([1, 3, 10, 32].map((classes) => grid(classes)), [
+    ...[[8, 8], [24, 8], [80, 8], [256, 8]],
+  ]);
+  assert.deepEqual(grid(50), [256, 8], "the first 32 classes");
+  assert.deepEqual(grid(10, { imageCount: 20 }), [20, 5]);
+  assert.deepEqual(grid(10, { conditional: false }), [16, 4]);
+  // Images of which no grid may have more than 16.
+  const large = { count: 1, height: 2048, width: 2048, channels: 1, labels: Uint8Array.of(9) };
+  const dataset = { ...large, images: new Uint8Array(2048 ** 2) };
+  const widths = { generatorWidths: undefined, discriminatorWidths: undefined };
+  assert.deepEqual(grid(10, { dataset, ...widths }), [16, 8]);
+});

@@ -287,7 +287,7 @@ export const readers = {
       for (const text of messages) {
         expect(text.includes(folder) && text.length < 2000, `message ${text.slice(0, 2500)}`);
       }
-      const images = { count: 1, height: 28, width: 28, channels: 1 };
+      const images = { count: 1, height: 28, width: 28, channels: 1, columns: 1 };
       await using own = await RunFolder.open(folder, { images, onMessage });
       await own.objection(CONFIGURATION);
       const facts = { configuration: {}, seed: 1, adapter: {}, kernels: {}, fromStep: 5 };
