@@ -34,10 +34,10 @@ export class Loop implements Disposable {
     private readonly turns: Turns,
     private readonly options: ResolvedOptions,
   ) {
-    const { seed, batchSize, dataset, onMessage, objective } = options;
+    const { seed, batchSize, dataset } = options;
     this.#finite = new FiniteCheck(gpu, model);
     this.#order = new Order(seed, dataset.count, batchSize);
-    this.#monitor = new LossMonitor(onMessage, objective);
+    this.#monitor = newMonitor(options);
   }
 
   /** Where the run stands, with the steps enqueued so far. */
@@ -56,7 +56,7 @@ export class Loop implements Disposable {
     this.#backedUp = undefined;
     this.#pending = [];
     this.#taken = 0;
-    this.#monitor = new LossMonitor(this.options.onMessage, this.options.objective);
+    this.#monitor = newMonitor(this.options);
   }
 
   /**
@@ -153,3 +153,6 @@ export class Loop implements Disposable {
     this.#finite[Symbol.dispose]();
   }
 }
+
+const newMonitor = ({ onMessage, objective, labelSmoothing }: ResolvedOptions) =>
+  new LossMonitor(onMessage, objective, labelSmoothing);

@@ -20,8 +20,9 @@ const LOGARITHMS: Partial<Record<ObjectiveName, { terms: number; passing: string
  * probability that the discriminator gives: exp(-g) for generated images to be real, and
  * exp(-d / 2) for the truth, d being the sum over real and generated images. (A relativistic
  * discriminator compares the two of a pair: then exp(-d) is that of the truth, and twice d stands for d
- * below.) Networks in balance are at ln 2 and 2 ln 2, one half each; in the tutorial's first two epochs g stayed within 0.4 to
- * 1.2 and d within 0.6 to 1.9.
+ * below. With smoothed labels, d is the loss above the least that they allow.) Networks in balance are
+ * at ln 2 and 2 ln 2, one half each; in the tutorial's first two epochs g stayed within 0.4 to 1.2 and
+ * d within 0.6 to 1.9.
  *
  * The discriminator overpowers when it is right with more than 90 % (d < 0.2) and believes in fewer
  * than 5 % of the generated images (g > 3): whatever the generator tries is found out, and it learns
@@ -60,11 +61,18 @@ export class LossMonitor {
   /** The network that overpowers the other at present. */
   #winner: Winner | undefined;
   #diverged = false;
+  /** The discriminator's least loss: the entropy of a real image's label. */
+  readonly #least: number;
 
+  /** @param labelSmoothing as in the hyperparameters */
   constructor(
     private readonly warn: (text: string) => void,
     private readonly objective: ObjectiveName = "nonsaturating",
-  ) {}
+    labelSmoothing = 0,
+  ) {
+    this.#least = [labelSmoothing, 1 - labelSmoothing]
+      .reduce((sum, p) => p > 0 ? sum - p * Math.log(p) : sum, 0);
+  }
 
   /** Whether numbers were not finite. */
   get diverged(): boolean {
@@ -84,12 +92,13 @@ export class LossMonitor {
 
     const { terms, passing } = logarithms;
     const [g, d] = [mean(this.#g), mean(this.#d)];
-    const now = winner(this.#winner, g, 2 * d / terms);
+    const above = (d - this.#least) / terms;
+    const now = winner(this.#winner, g, 2 * above);
     if (now === this.#winner) return;
     this.#winner = now;
     const facts =
       `over the last ${WINDOW} steps the discriminator's mean loss is ${d.toFixed(3)} ` +
-      `(right with ${percent(Math.exp(-d / terms))}) and the generator's ${g.toFixed(3)} ` +
+      `(right with ${percent(Math.exp(-above))}) and the generator's ${g.toFixed(3)} ` +
       `(${passing} with ${percent(Math.exp(-g))})`;
     if (!now) return this.warn(`step ${step}: the networks are a match again: ${facts}`);
     const loser = now === "generator" ? "discriminator" : "generator";

@@ -10,9 +10,13 @@ type Losses = readonly [generator: number, discriminator: number];
 /** The warnings of a monitor that takes losses, step by step. */
 const warnings = (...losses: Losses[]) => warningsOf("nonsaturating", losses);
 
-function warningsOf(objective: ObjectiveName, losses: readonly Losses[]): string[] {
+function warningsOf(
+  objective: ObjectiveName,
+  losses: readonly Losses[],
+  labelSmoothing?: number,
+): string[] {
   const texts: string[] = [];
-  const monitor = new LossMonitor((text) => texts.push(text), objective);
+  const monitor = new LossMonitor((text) => texts.push(text), objective, labelSmoothing);
   losses.forEach(([g, d], i) => monitor.add(i + 1, g, d));
   return texts;
 }
@@ -159,4 +163,16 @@ Deno.test("loss monitor: shares near 0 and 1 keep telling digits", () => {
   const [more] = warnings(...steady(100, 5.5, 1e-9));
   assert.match(more, /right with more than 99\.99 %/);
   assert.match(more, /with 0\.41 %/);
+});
+
+Deno.test("loss monitor: with smoothed labels, the discriminator's loss is measured from its least", () => {
+  const smoothed = (g: number, d: number) => warningsOf("nonsaturating", steady(100, g, d), 0.1);
+  const least = -0.9 * Math.log(0.9) - 0.1 * Math.log(0.1);
+  const [strong] = smoothed(6, least + 0.02);
+  assert.match(
+    strong,
+    /discriminator overpowers the generator: .* mean loss is 0\.345 \(right with 99/,
+  );
+  assert.deepEqual(smoothed(6, least + 0.3), []);
+  assert.deepEqual(warningsOf("nonsaturating", steady(100, 6, least + 0.02)), []);
 });
