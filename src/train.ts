@@ -1,6 +1,6 @@
 /** Training as one call: a trainer, with images, checkpoints, logs and recovery around it. */
 
-import { CheckpointError, DeviceLostError, NonFiniteError } from "./errors.ts";
+import { CheckpointError, DataError, DeviceLostError, NonFiniteError } from "./errors.ts";
 import type { FolderHandle } from "./formats/folder_handle.ts";
 import { Gpu } from "./graph/gpu.ts";
 import type { ProgramStats } from "./graph/program.ts";
@@ -81,7 +81,8 @@ export interface TrainResult {
  * again then, with the same bits; no step, epoch or image is reported twice.
  *
  * @throws {RangeError} when an option is out of range.
- * @throws {DataError} when the data set is invalid.
+ * @throws {DataError} when the data set is invalid, or images of one that is streamed cannot be read.
+ *   The state after the last step becomes a checkpoint before.
  * @throws {AdapterError} when no device is given and none is found.
  * @throws {DeviceLostError} when the device is lost too often, or is the caller's. The newest state in
  *   memory becomes a checkpoint before.
@@ -193,8 +194,11 @@ class Run implements AsyncDisposable {
     try {
       await this.#iterate(trainer);
     } catch (error) {
-      // The trainer stands before the first such number: that state is worth keeping.
-      if (error instanceof NonFiniteError) await this.#save(trainer, true).catch(this.#report);
+      // The trainer is in the state before the first such number, or before the images that it could
+      // not read, and its steps are reported: that state is worth keeping.
+      if (error instanceof NonFiniteError || error instanceof DataError) {
+        await this.#save(trainer, true).catch(this.#report);
+      }
       throw error;
     }
     await this.#save(trainer, true);

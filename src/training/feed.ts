@@ -1,6 +1,7 @@
 /** Brings the images of a batch to where a step finds them. */
 
 import { type Dataset, imagesAt, isStreamed, type StreamedDataset } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { Variable } from "../graph/variable.ts";
 
@@ -11,8 +12,8 @@ interface Ahead {
 }
 
 /**
- * A data set in memory is on the device as a whole, and a batch is the places of its images. Of one that
- * is streamed only a batch is there, in the order in which it is trained.
+ * The device holds all images of a data set in memory, and a step finds those of its batch by their
+ * places. Of a data set that is streamed, the device holds one batch at a time.
  */
 export class Feed {
   /** Bytes [count or batch size, height, width, channels]. */
@@ -56,6 +57,7 @@ export class Feed {
    * @param batch its places in the data set
    * @param next of the batch after it, which is read from now on
    * @returns the places where a step finds it
+   * @throws {DataError} when its images cannot be read. Another call tries again.
    */
   async load(batch: Uint32Array, next?: Uint32Array): Promise<Uint32Array> {
     if (!this.#streamed) return batch;
@@ -67,16 +69,25 @@ export class Feed {
     return Uint32Array.from(batch, (_, i) => i);
   }
 
-  #read(batch: Uint32Array): Promise<Uint8Array> {
+  async #read(batch: Uint32Array): Promise<Uint8Array> {
     const ahead = this.#ahead;
+    this.#ahead = undefined;
     const isAhead = ahead?.batch.length === batch.length &&
       ahead.batch.every((at, i) => at === batch[i]);
-    return isAhead ? ahead.images : imagesAt(this.#streamed!, batch);
+    try {
+      return await (isAhead ? ahead.images : imagesAt(this.#streamed!, batch));
+    } catch (cause) {
+      if (cause instanceof DataError) throw cause;
+      const { message } = cause as Error;
+      throw new DataError(`Cannot read ${batch.length} images of the data set: ${message}`, {
+        cause,
+      });
+    }
   }
 
   #readAhead(batch: Uint32Array): void {
     const images = imagesAt(this.#streamed!, batch);
-    images.catch(() => {}); // Whoever takes it is told.
+    images.catch(() => {}); // The load of this batch throws the error.
     this.#ahead = { batch, images };
   }
 

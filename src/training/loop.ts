@@ -61,8 +61,10 @@ export class Loop implements Disposable {
 
   /**
    * Enqueues steps until losses are due to be read, the epoch ends or `stop` returns true after a
-   * step; then reads the losses.
+   * step; then reads the losses. If the images of a step cannot be read, the steps before it end as
+   * usual, and the next call tries again.
    *
+   * @throws {DataError} when the images of the first step cannot be read. Nothing is changed then.
    * @returns the steps' events, and the epoch's if it ended
    */
   async train(
@@ -72,7 +74,7 @@ export class Loop implements Disposable {
     const begun = performance.now();
     const failures = this.gpu.context.errors.count;
     do {
-      await this.#enqueue();
+      if (!await this.#enqueue()) break;
       if (stop(this.#position.steps)) break;
     } while (this.#pending.length < this.#interval.steps && this.#position.at < count);
     const steps = await this.#read(failures);
@@ -84,17 +86,30 @@ export class Loop implements Disposable {
     return { steps, epoch };
   }
 
-  async #enqueue(): Promise<void> {
+  /** @returns false if there is no step because its images cannot be read, and others are pending */
+  async #enqueue(): Promise<boolean> {
     this.turns.requireUsable();
     if (!this.#backedUp) this.#backUp();
     const { epoch, at, steps } = this.#position;
     const batch = this.#order.batch(epoch, at);
-    const next = this.#order.batch(epoch, at + batch.length);
-    const places = await this.model.feed.load(batch, next.length ? next : undefined);
+    const places = await this.model.feed.load(batch, this.#batchAfter(batch)).catch((error) => {
+      if (!this.isOpen) throw error;
+      return undefined;
+    });
     this.turns.requireUsable();
+    if (!places) return false;
     this.model.step(places, steps + 1);
     this.#position = { ...this.#position, at: at + batch.length, steps: steps + 1 };
     this.#pending.push(batch);
+    return true;
+  }
+
+  /** The batch after the one at the position, which may be the next epoch's. */
+  #batchAfter({ length }: Uint32Array): Uint32Array | undefined {
+    const { epoch, at, steps } = this.#position;
+    if (steps + 1 >= this.options.totalSteps) return undefined;
+    const inEpoch = at + length < this.options.dataset.count;
+    return inEpoch ? this.#order.batch(epoch, at + length) : this.#order.batch(epoch + 1, 0);
   }
 
   /**

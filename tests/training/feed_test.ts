@@ -1,9 +1,19 @@
 /** Data sets that are read while they are trained: the same bits as those in memory. */
 
 import assert from "node:assert/strict";
-import { type Dataset, Gpu, NonFiniteError, type StreamedDataset, Trainer } from "../../mod.ts";
+import { join } from "node:path";
+import {
+  type Dataset,
+  Gpu,
+  NonFiniteError,
+  type StreamedDataset,
+  trainDCGAN,
+  Trainer,
+} from "../../mod.ts";
 import { imagesAt } from "../../src/data/dataset.ts";
 import { blobs, SMALL } from "../support/dataset.ts";
+import { inFolder } from "../support/folder.ts";
+import { namesIn, stepsTo, weightsOf } from "../support/training.ts";
 
 const labels = Uint8Array.from({ length: 70 }, (_, i) => i % 3);
 const whole: Dataset = { ...blobs(70), labels };
@@ -60,6 +70,54 @@ Deno.test("feed: the next batch is read while a step is trained", async () => {
   assert.equal(asked.length, 3);
 });
 
+Deno.test("feed: the next epoch's first batch is read, too, but nothing after the last", async () => {
+  const { dataset, asked } = streamed();
+  using trainer = await Trainer.create({ ...SMALL, dataset, epochs: 2, evaluateEvery: Infinity });
+  const sizes = [16, 16, 16, 16, 6];
+  await trainer.epoch();
+  assert.deepEqual(asked.map((places) => places.length), [...sizes, 16]);
+  await trainer.epoch();
+  assert.deepEqual(asked.map((places) => places.length), [...sizes, ...sizes]);
+});
+
+/** Of the calls of `read`, counted from 1, those fail for which `fails` is true. */
+function failing(fails: (call: number) => boolean): StreamedDataset {
+  const { dataset } = streamed();
+  let call = 0;
+  const read = (places: Uint32Array) =>
+    fails(++call) ? Promise.reject(new Error("disk is gone")) : dataset.read(places);
+  return { ...dataset, read };
+}
+
+Deno.test("feed: images that could not be read ahead are read again", async () => {
+  using trainer = await Trainer.create({ ...SMALL, dataset: failing((call) => call === 2) });
+  using whole = await Trainer.create({ ...SMALL, dataset: streamed().dataset });
+  for (let i = 0; i < 2; i++) await whole.step();
+  await trainer.step();
+  const refused = /^DataError: Cannot read 16 images of the data set: disk is gone$/;
+  await assert.rejects(trainer.step(), refused);
+  await trainer.step();
+  assert.deepEqual((await trainer.snapshot()).tensors, (await whole.snapshot()).tensors);
+});
+
+Deno.test("feed: a run whose images cannot be read leaves a checkpoint to go on from", () =>
+  inFolder(async (outDir) => {
+    using gpu = await Gpu.request();
+    const options = { ...SMALL, gpu, epochs: 2, evaluateEvery: Infinity };
+    const steps: number[] = [];
+    const onStep = ({ step }: { readonly step: number }) => void steps.push(step);
+    // The ninth is read beside the steps before, whose losses are not read yet.
+    const dataset = failing((call) => call > 8);
+    await assert.rejects(trainDCGAN({ ...options, outDir, dataset, onStep }), /disk is gone/);
+    assert.deepEqual(steps, stepsTo(8));
+    const names = ["ckpt-0001.safetensors", "ckpt-0002-step-8.safetensors"];
+    assert.deepEqual(namesIn(join(outDir, "training_checkpoints")), names);
+    const resume = { outDir, resume: true } as const;
+    using resumed = await trainDCGAN({ ...options, ...resume, dataset: streamed().dataset });
+    using straight = await trainDCGAN({ ...options, dataset: streamed().dataset });
+    assert.deepEqual(await weightsOf(resumed), await weightsOf(straight));
+  }));
+
 Deno.test("feed: a run goes on with the same images only", async () => {
   const { dataset } = streamed();
   using trainer = await Trainer.create({ ...SMALL, dataset });
@@ -85,10 +143,9 @@ Deno.test("feed: a number that is not finite is found in the same step", async (
 });
 
 Deno.test("feed: what cannot be read, or is of another length, ends the run with a sentence", async () => {
-  const failing = { ...streamed().dataset, read: () => Promise.reject(new Error("disk is gone")) };
   const short = streamed((images) => images.subarray(1)).dataset;
   const refused: [StreamedDataset, RegExp][] = [
-    [failing, /disk is gone/],
+    [failing(() => true), /disk is gone/],
     [short, /^DataError: .*read must give a Uint8Array of 12544 bytes for 16 images, got 12543/],
   ];
   for (const [dataset, message] of refused) {
