@@ -56,8 +56,8 @@ export const trainFlags = (command: Command) =>
     )
     .option(
       "--evaluate-every <N>",
-      "compare generated images with real ones after every N epochs, or never with 0 (default: " +
-        "as often as takes little time, every epoch of MNIST)",
+      "compare generated images with real ones after every N epochs and the last, or never with 0 " +
+        "(default: as often as takes little time, every epoch of MNIST)",
       whole(0),
     )
     .option("--evaluate-count <N>", "images that are compared then (2048)", whole(1))

@@ -1,9 +1,10 @@
 /** The loop that trains a run. */
 
+import { DeviceLostError } from "../errors.ts";
 import type { Gpu } from "../graph/gpu.ts";
 import type { DCGAN } from "./dcgan.ts";
 import type { EpochEvent, StepEvent } from "./events.ts";
-import { evaluationIn } from "../formats/metrics.ts";
+import { evaluationIn, type EvaluationMetrics } from "../formats/metrics.ts";
 import { FiniteCheck } from "./finite_check.ts";
 import { LossMonitor } from "./loss_monitor.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -140,12 +141,31 @@ export class Loop implements Disposable {
   }
 
   async #endEpoch(): Promise<EpochEvent> {
-    const due = this.#position.epoch % this.options.evaluateEvery === 0 && !this.#monitor.diverged;
-    const evaluation = due ? evaluationIn(await this.samples.evaluate()) : {};
+    const evaluation = this.#isEvaluationDue() ? await this.#evaluate() : {};
     const { position, event } = afterEpoch(this.#position, this.#taken / 1000, evaluation);
     this.#position = position;
     this.#taken = 0;
     return event;
+  }
+
+  #isEvaluationDue(): boolean {
+    const { evaluateEvery, totalSteps } = this.options;
+    const { epoch, steps } = this.#position;
+    if (evaluateEvery === Infinity || this.#monitor.diverged) return false;
+    return epoch % evaluateEvery === 0 || steps === totalSteps;
+  }
+
+  /** The numbers of an evaluation. One that fails costs its numbers, not the run. */
+  async #evaluate(): Promise<Partial<EvaluationMetrics>> {
+    try {
+      return evaluationIn(await this.turns.share(() => this.samples.evaluate()));
+    } catch (error) {
+      this.turns.requireUsable(error);
+      if (error instanceof DeviceLostError) throw error;
+      const { message } = error as Error;
+      this.options.onMessage(`epoch ${this.#position.epoch} is not evaluated: ${message}`);
+      return {};
+    }
   }
 
   #backUp(): void {

@@ -46,9 +46,9 @@ export interface TrainerOptions extends Hyperparameters {
   readonly calibrate?: boolean | CalibrateOptions;
   /**
    * Generated images are compared with real ones after every so many epochs, see
-   * {@linkcode Trainer.evaluate}; Infinity: never. Default: as many that 20 times as many images are
-   * trained in between as are compared, which is every epoch of MNIST; and never with fewer than 65 real
-   * images, which cannot be compared.
+   * {@linkcode Trainer.evaluate}, and after the last one; Infinity: never. Default: as many that 20
+   * times as many images are trained in between as are compared, which is every epoch of MNIST; and
+   * never with fewer than 65 real images, which cannot be compared.
    */
   readonly evaluateEvery?: number;
   /** Images that are generated to be compared, at least 65. Default 2,048. */

@@ -30,6 +30,7 @@ export const TINY = {
   discriminatorWidths: [2, 2],
   // Too small a network to learn anything; it must only stay finite for long.
   learningRate: 1e-5,
+  evaluateEvery: Infinity,
 } satisfies TrainOptions;
 
 export interface Held {

@@ -24,7 +24,10 @@ export function tinyBlobs(count: number): Dataset {
 }
 
 /** Three epochs of five steps: four full batches and one of six. */
-export const SMALL = { ...ENDLESS, dataset: tinyBlobs(70), gpu, epochs: 3 } satisfies TrainOptions;
+export const SMALL = {
+  ...ENDLESS,
+  ...{ dataset: tinyBlobs(70), gpu, epochs: 3, evaluateEvery: Infinity },
+} satisfies TrainOptions;
 
 /** Trains a run of SMALL that differs in some options; its result, and what it reported. */
 export async function train(options: Partial<TrainOptions> = {}) {

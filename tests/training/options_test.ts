@@ -114,7 +114,7 @@ Deno.test("options: wrong options are refused before anything is made", async ()
     [{ checkpoint: { everyMinutes: 0 } }, "RangeError", /everyMinutes must be .* above 0, got 0/],
     [{ evaluateEvery: 0 }, "RangeError", /evaluateEvery must be a whole number/],
     [
-      { evaluateCount: 64 },
+      { evaluateCount: 64, evaluateEvery: 1 },
       "RangeError",
       /^At least 65 generated images are needed .*: the covariance of fewer is singular, got count 64/,
     ],
@@ -161,7 +161,8 @@ Deno.test("options: what is resolved has every option, and resolving it again ch
 
 Deno.test("options: evaluations are rare enough to cost little, and need enough images", () => {
   const every = (count: number, options: Partial<TrainOptions> = {}) =>
-    resolveOptions({ ...SMALL, dataset: tinyBlobs(count), ...options }).evaluateEvery;
+    resolveOptions({ ...SMALL, evaluateEvery: undefined, dataset: tinyBlobs(count), ...options })
+      .evaluateEvery;
   assert.deepEqual([64, 65, 4096, 40_960, 60_000].map((count) => every(count)), [
     ...[Infinity, 631, 10, 1, 1],
   ]);

@@ -1,10 +1,11 @@
 /** Images of a generator under training, and how they compare with the data. */
 
 import assert from "node:assert/strict";
-import { Trainer, type TrainerOptions } from "../../mod.ts";
+import { type StreamedDataset, Trainer, type TrainerOptions } from "../../mod.ts";
+import { imagesAt } from "../../src/data/dataset.ts";
 import { stateDigests } from "../support/digest.ts";
 import { gpu, SMALL } from "../support/small.ts";
-import { drain } from "../support/training.ts";
+import { drain, listen } from "../support/training.ts";
 
 const create = (options: Partial<TrainerOptions> = {}) => Trainer.create({ ...SMALL, ...options });
 
@@ -85,7 +86,7 @@ Deno.test("samples: evaluations change no bit of the training, and come when the
   assert.deepEqual(await stateDigests(evaluated), await stateDigests(without));
   const epochs = ({ history }: Trainer) =>
     history.flatMap((event) => "frechetDistance" in event ? event.epoch : []);
-  assert.deepEqual(epochs(evaluated), [2, 4]);
+  assert.deepEqual(epochs(evaluated), [2, 4, 5], "the last one, too");
   assert.deepEqual(epochs(without), []);
   assert.ok(!("frechetDistance" in without.history[0]));
 });
@@ -117,4 +118,39 @@ Deno.test("samples: numbers that are not finite are not evaluated, and training 
     name: "RangeError",
     message: /^The generated features hold NaN at/,
   });
+});
+
+/** The small data set; before all of its images are read at once, for an evaluation, it calls back. */
+function evaluating(callback: () => void): StreamedDataset {
+  const { images: _, ...rest } = SMALL.dataset;
+  const read = (places: Uint32Array) => {
+    if (places.length === rest.count) callback();
+    return imagesAt(SMALL.dataset, places);
+  };
+  return { ...rest, id: "blobs", read };
+}
+
+Deno.test("samples: an evaluation that fails costs its numbers, not the run", async () => {
+  const { messages, onMessage } = listen();
+  let failures = 0;
+  const dataset = evaluating(() => {
+    if (++failures <= 2) throw new Error("disk is gone");
+  });
+  using trainer = await create({ ...EVALUATED, dataset, onMessage });
+  using without = await create();
+  await drain(trainer);
+  await drain(without);
+  assert.deepEqual(await stateDigests(trainer), await stateDigests(without));
+  assert.deepEqual(
+    messages,
+    [1, 2].map((epoch) => `epoch ${epoch} is not evaluated: disk is gone`),
+  );
+  const distances = trainer.history.map(({ frechetDistance }) => typeof frechetDistance);
+  assert.deepEqual(distances, ["undefined", "undefined", "number"]);
+});
+
+Deno.test("samples: a device that is lost in an evaluation is reported as lost", async () => {
+  const dataset = evaluating(() => trainer.gpu.device.destroy());
+  using trainer = await create({ ...EVALUATED, dataset, gpu: undefined });
+  await assert.rejects(trainer.epoch(), { name: "DeviceLostError" });
 });
