@@ -38,7 +38,7 @@ export const trainFlags = (command: Command) =>
     .option("--max-steps <N>", "stop after N steps", whole(1))
     .option(
       "--dry-run",
-      "train eleven steps in memory, and print the networks, the memory and the time that a run " +
+      "train some steps in memory, and print the networks, the memory and the time that a run " +
         "would take; no file of a run is written",
     )
     .option(...FLAGS.batchSize)
