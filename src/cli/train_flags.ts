@@ -31,7 +31,8 @@ export const trainFlags = (command: Command) =>
     )
     .option(
       "--recipe <NAME>",
-      "how the networks are trained: tutorial (default), or fast; flags for its parts win",
+      "how the networks are trained: tutorial (default); fast, the best images in the same time; or " +
+        "r3gan; flags for its parts win",
       oneOf(...RECIPE_NAMES),
     )
     .option("--epochs <N>", "passes over the data set (50)", whole(1))

@@ -67,9 +67,9 @@ Deno.test("train: a recipe wins over a preset, and a flag over both", () => {
 });
 
 Deno.test("train: the recipe of a resumed run says all that a recipe says", () => {
-  const before = { ...RECIPES.fast, seed: 7, noiseDim: 6 };
+  const before = { ...RECIPES.r3gan, seed: 7, noiseDim: 6 };
   assert.deepEqual(chosen(before, flagsOf("--resume")), before);
-  assert.deepEqual(chosen(before, flagsOf("--resume --recipe fast")), before);
+  assert.deepEqual(chosen(before, flagsOf("--resume --recipe r3gan")), before);
   assert.deepEqual(chosen(before, flagsOf("--resume --recipe tutorial --beta1 0.5")), {
     ...{ batchSize: 256, learningRate: 1e-4, beta1: 0.5, beta2: 0.999, dropout: 0.3 },
     ...{ objective: "nonsaturating", r1: 0, r2: 0, normalization: "batch", ema: 0 },

@@ -72,7 +72,11 @@ Deno.test("options: wrong options are refused before anything is made", async ()
     [{ beta1: 1 }, "RangeError", /beta1 must be .* got 1/],
     [{ generatorWidths: [8] }, "RangeError", /generatorWidths must be 2 or more .* got \[8\]/],
     [{ objective: "lsgan" as "hinge" }, "RangeError", /objective must be "nonsat.*" or .*"lsgan"/],
-    [{ recipe: "slow" as "fast" }, "RangeError", /recipe must be "tutorial" or "fast", got "slow"/],
+    [
+      { recipe: "slow" as "fast" },
+      "RangeError",
+      /must be "tutorial" or "fast" or "r3gan", got "slow"/,
+    ],
     [{ r1: -1 }, "RangeError", /r1 must be a number of at least 0, got -1/],
     [
       { gradientPenalty: 10, objective: "hinge" },
@@ -81,9 +85,9 @@ Deno.test("options: wrong options are refused before anything is made", async ()
     ],
     [{ r2: 1, objective: "wgan-gp" }, "RangeError", /"wgan-gp" has no r2, got 1: set it to 0 /],
     // Of the recipe, which nobody can leave out.
-    [{ recipe: "fast", objective: "wgan-gp" }, "RangeError", /no r1, got 1: .*\(r1: 0, --r1 0\)/],
+    [{ recipe: "r3gan", objective: "wgan-gp" }, "RangeError", /no r1, got 1: .*\(r1: 0, --r1 0\)/],
     [
-      { labelSmoothing: 0.1, recipe: "fast" },
+      { labelSmoothing: 0.1, recipe: "r3gan" },
       "RangeError",
       /"relativistic" has no labelSmoothing, got 0.1: .* use the objective "nonsaturating"/,
     ],
@@ -136,7 +140,7 @@ Deno.test("options: wrong options are refused before anything is made", async ()
 Deno.test("options: a recipe's values stand where none is given", () => {
   const { dataset } = SMALL;
   const { objective, ema, beta1, augment } = resolveOptions({
-    ...{ dataset, recipe: "fast", beta1: 0.5, augment: ["cutout", "color"] },
+    ...{ dataset, recipe: "r3gan", beta1: 0.5, augment: ["cutout", "color"] },
   });
   assert.deepEqual([objective, ema, beta1], ["relativistic", 0.997, 0.5]);
   assert.deepEqual(augment, ["color", "cutout"], "in one order");
