@@ -1,7 +1,7 @@
 /** `train --dry-run`: what a run would be, by its first steps, of which nothing is kept. */
 
-import { Trainer, type TrainerOptions } from "../../mod.ts";
-import { type ResolvedOptions, resolveOptions } from "../training/options.ts";
+import { Trainer, type TrainOptions } from "../../mod.ts";
+import { type ResolvedOptions, resolveTrainOptions } from "../training/options.ts";
 
 /** Steps whose time is taken, after those that warm caches up. */
 const TIMED_STEPS = 10;
@@ -32,9 +32,9 @@ function stepsToWarmUp({ dataset: { count }, batchSize, discriminatorSteps }: Re
 
 /** Trains some steps in memory, and measures. */
 export async function planRun(
-  options: TrainerOptions & { readonly epochs: number; readonly imageCount: number },
+  options: TrainOptions & { readonly epochs: number },
 ): Promise<Plan> {
-  const resolved = resolveOptions(options);
+  const resolved = resolveTrainOptions(options);
   const { dataset, epochs, evaluateEvery } = resolved;
   // An evaluation would count as time of the step after which it comes.
   using trainer = await Trainer.create({ ...resolved, evaluateEvery: Infinity });
@@ -51,7 +51,7 @@ export async function planRun(
   const [first, end] = [marks[0], marks.at(-1)!];
   const timedSteps = end.step - first.step;
   // What a run makes beside its steps takes memory, too.
-  await trainer.sample({ count: options.imageCount });
+  await trainer.sample({ count: resolved.imageCount });
   if (evaluateEvery !== Infinity) await trainer.evaluate();
   const { plannedBytes } = trainer.stats;
   return {
