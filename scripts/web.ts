@@ -7,8 +7,7 @@
  * comes from where the command line has it. The generator for visitors without WebGPU is
  * `web/generator.safetensors`; these commands make it anew:
  *
- *   deno task train --generator-widths 32,16,8 --discriminator-widths 16,32 --batch-size 32 \
- *     --learning-rate 0.0005 --beta1 0.5 --max-steps 1500 --out out-generator
+ *   deno task train --preset quick --recipe fast --seed 1 --epochs 4 --out out-generator
  *   deno task dcgan export out-generator --to web/generator.safetensors
  *
  * @module

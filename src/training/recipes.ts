@@ -9,10 +9,10 @@ export type RecipeName = "tutorial" | "fast" | "r3gan";
 export const RECIPES: Readonly<Record<RecipeName, Hyperparameters>> = {
   /** The TensorFlow tutorial's. */
   tutorial: {},
-  /** The tutorial's objective with R1 (Mescheder et al. 2018): the best of those in `docs/recipes.md`. */
+  /** The tutorial's objective with R1 (Mescheder et al. 2018): the best of those in `docs/quality.md`. */
   fast: {
     batchSize: 64,
-    learningRate: 5e-4,
+    learningRate: 1e-3,
     beta1: 0,
     beta2: 0.99,
     dropout: 0,
