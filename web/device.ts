@@ -23,7 +23,7 @@ export class Device {
 
   private constructor(private gpu: Gpu) {}
 
-  /** @throws {AdapterError} when there is none. */
+  /** @throws {AdapterError} when the browser finds no GPU. */
   static async request(): Promise<Device> {
     return new Device(await Gpu.request());
   }

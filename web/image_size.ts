@@ -16,7 +16,7 @@ const MOST_PIXELS = 50e6;
 /**
  * Width and height of an image that a browser can decode without harm.
  *
- * @throws {Error} with the reason why it is none.
+ * @throws {Error} that says why the file is not such an image.
  */
 export async function requireImage(file: Blob): Promise<readonly [number, number]> {
   const found = imageSize(new Uint8Array(await file.slice(0, HEAD).arrayBuffer()));

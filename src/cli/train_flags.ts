@@ -13,7 +13,7 @@ import {
   hyperparametersOf,
   resolveHyperparameters,
 } from "../training/hyperparameters.ts";
-import { RECIPES } from "../training/recipes.ts";
+import { given, RECIPES } from "../training/recipes.ts";
 import { type Command, FLAGS, newProgram } from "./flags.ts";
 import { oneOf, path, positive, real, seed, someOf, whole } from "./values.ts";
 
@@ -214,10 +214,6 @@ function recipeIn({ recipe, preset, resume }: TrainFlags): Hyperparameters {
     ...RECIPES[recipe],
   };
 }
-
-/** Drops what is undefined, so that a preset's or the library's value stays. */
-const given = (options: RunOptions): RunOptions =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
 /** Old names of flags of `train`. */
 export function renamed(args: readonly string[]): string[] {

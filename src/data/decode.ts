@@ -36,7 +36,7 @@ const MOST_PIXELS_A_BYTE = 8 * 64;
  * The image in a PNG, JPEG or WebP file, whatever the file's name says, upright as EXIF has it.
  *
  * @param name what messages call the file
- * @throws {Unreadable} when it is none, too large, or damaged.
+ * @throws {Unreadable} when the file is not such an image, is too large, or is damaged.
  * @throws {DataError} when a decoder cannot be loaded.
  */
 export async function decodeImage(file: Uint8Array, name: string): Promise<Image> {

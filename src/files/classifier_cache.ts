@@ -6,7 +6,7 @@ import { VERSION } from "../version.ts";
 import { readFile } from "./kind.ts";
 import { defaultCacheDir, store } from "./mnist_cache.ts";
 
-/** A place for one classifier. Where there is none, nothing is found and nothing is kept. */
+/** A place for one classifier. Without a cache folder it finds nothing and keeps nothing. */
 export interface ClassifierCache {
   readonly path: string;
   readonly read: () => Promise<Uint8Array<ArrayBuffer> | undefined>;

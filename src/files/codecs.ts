@@ -97,7 +97,7 @@ async function decoder(
   };
 }
 
-/** These packages set `location` where there is none; other code would take that for a browser. */
+/** These packages set `location` in runtimes without it; other code would take that for a browser. */
 async function withoutLocation(body: () => Promise<void>): Promise<void> {
   const before = Object.getOwnPropertyDescriptor(globalThis, "location");
   await body();

@@ -57,7 +57,7 @@ export const skipFolder = (path: string): SkippedFile =>
  * Labels for images by their subfolders.
  *
  * @param place the folder or archive, for messages
- * @throws {DataError} when there is none, there are images beside subfolders of images, or there are too
+ * @throws {DataError} when the place has no images, has images beside subfolders of images, or has too
  *   many subfolders.
  */
 export function labelled(

@@ -47,6 +47,12 @@ export function withRecipe<O extends Hyperparameters & { readonly recipe?: Recip
     const known = Object.keys(RECIPES).map((name) => `"${name}"`).join(" or ");
     throw new RangeError(`recipe must be ${known}, got ${JSON.stringify(recipe)}`);
   }
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...RECIPES[recipe], ...Object.fromEntries(given) } as O;
+  return { ...RECIPES[recipe], ...given(options) };
+}
+
+/** Drops what is undefined, so that a preset's, a recipe's or the library's value stays. */
+export function given<O extends object>(options: O): O {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as O;
 }

@@ -62,7 +62,7 @@ Deno.test("the header of each kind of image is read", () => {
   }
 });
 
-Deno.test("an orientation that is none is upright", () => {
+Deno.test("an image without a valid orientation is upright", () => {
   for (const exif of [LITTLE.replace(/06000000$/, "09000000"), LITTLE.slice(0, 20), ""]) {
     const file = bytes(`ffd8 ffe1 002a 457869660000 ${exif.padEnd(85, "0").slice(0, 85)} ${FRAME}`);
     assert.equal(imageHeader(file)?.orientation ?? 1, 1, exif);
